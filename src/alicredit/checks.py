@@ -1,0 +1,181 @@
+"""Guards and the one maker of refusal messages.
+
+Every refusal has four parts: which argument, what must hold, what was found, what to try.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import NoReturn
+
+from alicredit.errors import AlicreditError, InputError
+
+
+def refusal(argument: str, rule: str, found: object, do: str = "") -> str:
+    """Compose the text of a refusal from its four parts.
+
+    Parameters
+    ----------
+    argument : str
+        The argument, table, column or key that is refused.
+    rule : str
+        What must hold, as a clause: ``"must be between 0 and 1"``.
+    found : object
+        What was found instead; shown by ``str``.
+    do : str, default ""
+        What to try.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Examples
+    --------
+    >>> refusal("horizon_days", "must be at least 1", 0, "use 365 for an annual PD")
+    'horizon_days must be at least 1; found 0. Try: use 365 for an annual PD.'
+    """
+    text = f"{argument} {rule}; found {found}."
+    return f"{text} Try: {do.rstrip('.')}." if do else text
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Suggest the known word nearest to an unknown one, or list what is known.
+
+    Examples
+    --------
+    >>> nearest("guangdnog", ["jiangsu", "guangdong"])
+    "did you mean 'guangdong'"
+    >>> nearest("x", ["b", "a"])
+    "use one of 'a', 'b'"
+    """
+    known = sorted(set(words))
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}"
+    shown = ", ".join(repr(each) for each in known[:20])
+    return f"use one of {shown}" + (", ..." if len(known) > 20 else "")
+
+
+def require_one_of(
+    argument: str,
+    value: str,
+    allowed: Collection[str],
+    *,
+    error: type[AlicreditError] = InputError,
+) -> str:
+    """Return ``value`` if it is an allowed word, refuse it with the nearest one otherwise.
+
+    Examples
+    --------
+    >>> require_one_of("shape", "points", ("points", "trees"))
+    'points'
+    >>> require_one_of("shape", "tree", ("points", "trees"))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: shape must be one of 2 known words; found 'tree'. ...
+    """
+    if not isinstance(value, str) or value not in allowed:
+        rule = f"must be one of {len(allowed)} known words"
+        raise error(refusal(argument, rule, repr(value), nearest(str(value), allowed)))
+    return value
+
+
+def require_between(
+    argument: str,
+    value: float | int,
+    low: float,
+    high: float,
+    *,
+    error: type[AlicreditError] = InputError,
+) -> None:
+    """Refuse a number that is not finite or lies outside ``[low, high]``.
+
+    Examples
+    --------
+    >>> require_between("borrow_ratio", 0.5, 0, 1)
+    >>> require_between("borrow_ratio", 1.5, 0, 1)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: borrow_ratio must be a number from 0 to 1; found 1.5.
+    """
+    if not _is_number(value) or not (low <= value <= high):
+        raise error(refusal(argument, f"must be a number from {low:g} to {high:g}", repr(value)))
+
+
+def require_whole(
+    argument: str,
+    value: object,
+    low: int,
+    *,
+    high: int | None = None,
+    error: type[AlicreditError] = InputError,
+) -> None:
+    """Refuse what is not a whole number of at least ``low`` and at most ``high``.
+
+    Examples
+    --------
+    >>> require_whole("days", 3, 1)
+    >>> require_whole("days", 2.5, 1)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: days must be a whole number of at least 1; found 2.5.
+    """
+    number = None if isinstance(value, bool) or not isinstance(value, Integral) else int(value)
+    if number is None or number < low or (high is not None and number > high):
+        limit = "" if high is None else f" and at most {high}"
+        raise error(refusal(argument, f"must be a whole number of at least {low}{limit}", value))
+
+
+def require_columns(
+    argument: str,
+    present: Iterable[str],
+    needed: Iterable[str],
+    *,
+    error: type[AlicreditError] = InputError,
+) -> None:
+    """Refuse a frame that lacks needed columns, naming each and the nearest one it has.
+
+    Examples
+    --------
+    >>> require_columns("frame", ["merchant", "as_of"], ["as_of"])
+    >>> require_columns("frame", ["merchant", "as_of"], ["merchant_id"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: frame must have the column 'merchant_id'; found ...
+    """
+    have = list(present)
+    lacking = [name for name in needed if name not in set(have)]
+    if not lacking:
+        return
+    names = ", ".join(repr(name) for name in lacking)
+    rule = f"must have the column{'s' if len(lacking) > 1 else ''} {names}"
+    found = f"{len(have)} columns without {'them' if len(lacking) > 1 else 'it'}"
+    hint = nearest(lacking[0], have) if have else "give a frame that has columns"
+    raise error(refusal(argument, rule, found, hint))
+
+
+def refuse(
+    argument: str,
+    rule: str,
+    found: object,
+    do: str = "",
+    *,
+    error: type[AlicreditError] = InputError,
+) -> NoReturn:
+    """Raise ``error`` with the composed message.
+
+    Examples
+    --------
+    >>> refuse("prices", "must be frozen prices", "a float", "leave it out")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: prices must be frozen prices; found a float. Try: leave it out.
+    """
+    raise error(refusal(argument, rule, found, do))
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a finite real number (a boolean is not)."""
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return False
+    return math.isfinite(value)

@@ -1,0 +1,42 @@
+"""What every test stands on: where real data lie, and which skips are known."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SKIPS = REPOSITORY / "tests" / "known_skips.toml"
+_skipped: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember each skipped test with its reason."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skipped[report.nodeid] = reason
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a run under CI that skipped a test which is not on the list of known skips."""
+    if not os.environ.get("CI") or hasattr(session.config, "workerinput"):
+        return
+    known = tomllib.loads(SKIPS.read_text(encoding="utf-8"))["skip"]
+    unknown = [test for test in _skipped if not any(test.startswith(k["test"]) for k in known)]
+    if unknown:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        for test in unknown:
+            reporter.write_line(f"skipped, but not in known_skips.toml: {test}: {_skipped[test]}")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Give the folder of real data sets, which is not part of the project; skip without it."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data sets are not part of the project and are not here")
+    return folder
