@@ -1,0 +1,261 @@
+"""Who is asked about, and as of when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.checks import nearest, refusal, require_columns, require_whole
+from alicredit.errors import InputError
+from alicredit.records import Records
+
+Mask = npt.NDArray[np.bool_]
+
+_OPTIONAL = ("loan_id", "product_id")
+
+
+def as_moment(argument: str, value: object) -> pd.Timestamp:
+    """Read a time given as text, date or timestamp as a naive local timestamp.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the refusal.
+    value : object
+        A text such as ``"2013-05-01"``, a date or a naive timestamp.
+
+    Returns
+    -------
+    pandas.Timestamp
+        Naive, in microseconds.
+
+    Raises
+    ------
+    InputError
+        If it is no time, or carries a zone.
+
+    Examples
+    --------
+    >>> as_moment("as_of", "2013-05-01")
+    Timestamp('2013-05-01 00:00:00')
+    >>> as_moment("as_of", "soon")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: as_of must be a date or time such as '2013-05-01'; found 'soon'.
+    """
+    rule = "must be a date or time such as '2013-05-01'"
+    if value is None or isinstance(value, bool | int | float):
+        raise InputError(refusal(argument, rule, repr(value)))
+    try:
+        moment = pd.Timestamp(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise InputError(refusal(argument, rule, repr(value))) from error
+    if pd.isna(moment):
+        raise InputError(refusal(argument, rule, repr(value)))
+    if moment.tzinfo is not None:
+        do = "convert it to the records' local time and drop the zone"
+        raise InputError(refusal(argument, "must be a naive local time", str(moment), do))
+    return moment.as_unit("us")
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Questions, one a row: this merchant, as of this moment (and, for loans, this loan).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``merchant_id`` and ``as_of``; for loans ``loan_id`` and ``product_id`` too.
+
+    Examples
+    --------
+    >>> cohort = Cohort.from_frame(pd.DataFrame(
+    ...     {"merchant_id": ["a", "b"], "as_of": ["2013-05-01", "2013-06-01"]}))
+    >>> len(cohort), len(cohort[cohort.frame["merchant_id"] == "b"])
+    (2, 1)
+    >>> Cohort.from_frame(pd.DataFrame({"merchant": ["a"], "as_of": ["2013-05-01"]}))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: frame must have the column 'merchant_id'; ...
+    """
+
+    frame: pd.DataFrame
+
+    @classmethod
+    def at(cls, records: Records, as_of: object) -> Cohort:
+        """Ask about every merchant known before one moment, sorted by merchant.
+
+        Raises InputError where nobody was known yet.
+        """
+        moment = as_moment("as_of", as_of)
+        con = records.connect()
+        try:
+            rows = con.execute(
+                f"SELECT DISTINCT _merchant_id FROM ({records.fact_sql('merchants')}) "
+                "WHERE _happened < $1 AND _known < $1 ORDER BY 1",
+                [moment.to_pydatetime()],
+            ).fetchall()
+        finally:
+            con.close()
+        if not rows:
+            first, _ = records.span
+            found = f"{moment} before all records, which start {first}"
+            raise InputError(refusal("as_of", "must lie after the first merchant is known", found))
+        return cls.from_frame(pd.DataFrame({"merchant_id": [r[0] for r in rows], "as_of": moment}))
+
+    @classmethod
+    def of_loans(cls, records: Records, product: str | None = None) -> Cohort:
+        """Ask about each loan's borrower at its disbursement, sorted by time and loan.
+
+        Raises InputError for a product that no loan has.
+        """
+        con = records.connect()
+        try:
+            frame = con.execute(
+                "SELECT _merchant_id AS merchant_id, _happened AS as_of, loan_id, product_id "
+                f"FROM ({records.fact_sql('loans')}) WHERE $1 IS NULL OR product_id = $1 "
+                "ORDER BY as_of, loan_id",
+                [product],
+            ).df()
+            known = [r[0] for r in con.execute("SELECT DISTINCT product_id FROM loans").fetchall()]
+        finally:
+            con.close()
+        if frame.empty:
+            hint = nearest(str(product), map(str, known)) if known else "give records with loans"
+            rule = "must be a product that some loan has"
+            raise InputError(refusal("product", rule, repr(product), hint))
+        return cls.from_frame(frame)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Cohort:
+        """Ask the questions of a frame, in its order.
+
+        Raises InputError for missing columns, missing merchants or times, and times with a zone.
+        """
+        if not isinstance(frame, pd.DataFrame):
+            raise InputError(refusal("frame", "must be a pandas DataFrame", type(frame).__name__))
+        require_columns("frame", map(str, frame.columns), ("merchant_id", "as_of"))
+        merchants = frame["merchant_id"]
+        if merchants.isna().any():
+            rule = "must have a merchant_id in each row"
+            raise InputError(refusal("frame", rule, f"{int(merchants.isna().sum())} without"))
+        kept = {"merchant_id": merchants.astype(str).to_numpy(object), "as_of": _times(frame)}
+        for name in _OPTIONAL:
+            if name in frame:
+                kept[name] = frame[name].astype(str).to_numpy(object)
+        return cls(pd.DataFrame(kept))
+
+    def __len__(self) -> int:
+        """Count the questions."""
+        return len(self.frame)
+
+    def __repr__(self) -> str:
+        """Say how many questions, about whom and when."""
+        if self.frame.empty:
+            return "Cohort(0 rows)"
+        who = self.frame["merchant_id"].nunique()
+        first, last = self.frame["as_of"].min(), self.frame["as_of"].max()
+        return f"Cohort({len(self)} rows, {who} merchants, {first:%Y-%m-%d} to {last:%Y-%m-%d})"
+
+    def __getitem__(self, rows: Any) -> Cohort:
+        """Take rows by a boolean mask, whole numbers or a slice."""
+        chosen = rows if isinstance(rows, slice) else np.asarray(rows)
+        if isinstance(chosen, np.ndarray):
+            is_mask = chosen.dtype == bool
+            if not is_mask and chosen.size == 0:
+                chosen = chosen.astype(int)
+            if not is_mask and not np.issubdtype(chosen.dtype, np.integer):
+                rule = "must be a boolean mask, whole numbers or a slice"
+                raise InputError(refusal("rows", rule, f"dtype {chosen.dtype}"))
+            if chosen.ndim != 1 or (is_mask and len(chosen) != len(self)):
+                rule = f"must be a mask of the cohort's {len(self)} rows"
+                raise InputError(refusal("rows", rule, f"shape {chosen.shape}"))
+        try:
+            return Cohort(self.frame.iloc[chosen].reset_index(drop=True))
+        except IndexError as error:
+            rule = f"must lie within the cohort's {len(self)} rows"
+            raise InputError(refusal("rows", rule, "a larger number")) from error
+
+    def split_by_time(
+        self, cut: object, *, labels: pd.Series, horizon_days: int | None = None
+    ) -> tuple[Mask, Mask]:
+        """Split into training rows, whose outcome was known at the cut, and test rows after it.
+
+        A training row's whole outcome window ends by the cut, whether it was good or bad, or the
+        latest rows would be all bad. Rows without a label stand on neither side.
+
+        Parameters
+        ----------
+        cut : str or timestamp
+            Start of the test period.
+        labels : pandas.Series
+            From ``label_defaults`` on this cohort.
+        horizon_days : int or None, default None
+            Length of the outcome window; by default what ``labels`` carry.
+
+        Returns
+        -------
+        tuple of two boolean arrays
+            Train and test, of the cohort's length.
+
+        Raises
+        ------
+        InputError
+            If the labels are of another length or carry no horizon, or a side is empty.
+        """
+        moment = as_moment("cut", cut)
+        if len(labels) != len(self):
+            rule = f"must have one row for each of the cohort's {len(self)}"
+            raise InputError(refusal("labels", rule, len(labels), "label this very cohort"))
+        days = labels.attrs.get("horizon_days") if horizon_days is None else horizon_days
+        if days is None:
+            do = "pass horizon_days="
+            raise InputError(refusal("labels", "must carry their horizon", "none", do))
+        require_whole("horizon_days", days, 1)
+        as_of = self.frame["as_of"].to_numpy()
+        at = np.datetime64(moment, "us")
+        known = labels.notna().to_numpy()
+        train = known & (as_of + np.timedelta64(int(days), "D") <= at)
+        test = known & (as_of >= at)
+        for side, mask in (("before", train), ("after", test)):
+            if not mask.any():
+                rule = f"must leave labelled rows {side} it, with windows of {days} days"
+                found = f"{moment:%Y-%m-%d} on {self!r}"
+                raise InputError(refusal("cut", rule, found, "choose another date"))
+        return train, test
+
+
+def _times(frame: pd.DataFrame) -> npt.NDArray[np.datetime64]:
+    """Read the as_of column as naive microseconds."""
+    given = frame["as_of"]
+    rule = "must hold naive local times in as_of"
+    try:
+        times = pd.to_datetime(given)
+    except (ValueError, TypeError) as error:
+        raise InputError(refusal("frame", rule, f"({str(error)[:100]})")) from error
+    if getattr(times.dt, "tz", None) is not None:
+        do = "convert to the records' local time and drop the zone"
+        raise InputError(refusal("frame", rule, "times with a zone", do))
+    if times.isna().any():
+        raise InputError(refusal("frame", rule, f"{int(times.isna().sum())} missing"))
+    return times.to_numpy().astype("datetime64[us]")
+
+
+def concatenate(cohorts: Sequence[Cohort]) -> Cohort:
+    """Join cohorts end to end.
+
+    Examples
+    --------
+    >>> one = Cohort.from_frame(pd.DataFrame({"merchant_id": ["a"], "as_of": ["2013-05-01"]}))
+    >>> len(concatenate([one, one]))
+    2
+    >>> concatenate([])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cohorts must be at least one; found none.
+    """
+    if not cohorts:
+        raise InputError(refusal("cohorts", "must be at least one", "none"))
+    return Cohort.from_frame(pd.concat([c.frame for c in cohorts], ignore_index=True))

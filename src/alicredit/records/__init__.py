@@ -1,0 +1,20 @@
+"""What was written down: tables, reading, findings."""
+
+from alicredit.records.data_use import DataUse
+from alicredit.records.facts import fact_sql, quoted
+from alicredit.records.reading import Records, read_records
+from alicredit.records.schema import KINDS, TABLES, Column, Table
+from alicredit.records.writing import write_records
+
+__all__ = [
+    "KINDS",
+    "TABLES",
+    "Column",
+    "DataUse",
+    "Records",
+    "Table",
+    "fact_sql",
+    "quoted",
+    "read_records",
+    "write_records",
+]

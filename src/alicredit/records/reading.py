@@ -1,0 +1,395 @@
+"""Reading a platform's records from folders, files and frames, strictly."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from alicredit.checks import nearest, refusal, require_columns
+from alicredit.errors import RecordError
+from alicredit.records.data_use import DataUse, read_data_use
+from alicredit.records.declaration import Column
+from alicredit.records.facts import fact_sql, quoted
+from alicredit.records.schema import TABLES
+from alicredit.records.sources import (
+    Source,
+    arrow_reader,
+    canonical_sql,
+    damaged,
+    find_source,
+    unreadable_sql,
+)
+
+TIMEZONE = "Asia/Shanghai"
+"""Zone of naive times where the records name no other."""
+
+_EXTRA_COLUMN = Column("known_at", "time", required=False, nullable=True)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing seen while reading: a table or column that was left out or is unknown."""
+
+    table: str
+    rule: str
+    severity: str
+    rows: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """A platform's records: tables by name, read when they are asked for.
+
+    Made by :func:`read_records`. Nothing of a file is held in memory until a table is taken whole.
+
+    Parameters
+    ----------
+    sources : mapping of str to Source
+        Where each table's rows are.
+    timezone : str
+        Zone of the records' naive local times.
+    notes : mapping
+        What the maker of the records says of them (a seed, a thinning, ``observed_until``).
+    findings : tuple of Note
+        What reading left out or did not know.
+    data_use : mapping of str to DataUse
+        Purpose and legal basis by restricted table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> merchants = pd.DataFrame({"merchant_id": ["m1"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> records.tables
+    ('merchants',)
+    >>> records["orders"]
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'orders' must be among the records; ...
+    """
+
+    sources: Mapping[str, Source]
+    timezone: str = TIMEZONE
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Note, ...] = ()
+    data_use: Mapping[str, DataUse] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Give the names of the tables that are there."""
+        return tuple(self.sources)
+
+    def __contains__(self, table: object) -> bool:
+        """Tell whether a table is there."""
+        return table in self.sources
+
+    def __repr__(self) -> str:
+        """Name the tables and the zone."""
+        return f"Records({', '.join(self.tables)}; times in {self.timezone})"
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """Give the names of a table's columns, declared ones first."""
+        return tuple(self._projection(self._source(table)))
+
+    def scan(
+        self, table: str, columns: list[str] | None = None, *, batch_rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield a table's rows in batches of canonical types, in constant memory.
+
+        Parameters
+        ----------
+        table : str
+            A table that is there.
+        columns : list of str or None, default None
+            Which columns; all when None.
+        batch_rows : int, default 65536
+            Rows of a batch at most.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            The next rows.
+
+        Raises
+        ------
+        RecordError
+            If the table or a column is not there, or the rows cannot be read.
+        """
+        have = self.columns(table)
+        names = list(have) if columns is None else list(columns)
+        require_columns(f"table {table!r}", have, names, error=RecordError)
+        listed = ", ".join(quoted(name) for name in names)
+        con = self.connect([table])
+        try:
+            yield from arrow_reader(con, f"SELECT {listed} FROM {quoted(table)}", batch_rows)
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            raise damaged(self._source(table), error) from error
+        finally:
+            con.close()
+
+    def __getitem__(self, table: str) -> pa.Table:
+        """Take a table whole, as a pyarrow table of canonical types."""
+        batches = list(self.scan(table))
+        if batches:
+            return pa.Table.from_batches(batches)
+        con = self.connect([table])
+        try:
+            schema = arrow_reader(con, f"SELECT * FROM {quoted(table)}", 1).schema
+            return pa.Table.from_batches([], schema=schema)
+        finally:
+            con.close()
+
+    def connect(self, tables: list[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """Open a DuckDB connection that has one view of canonical types per table.
+
+        Parameters
+        ----------
+        tables : list of str or None, default None
+            Which tables; all when None.
+
+        Returns
+        -------
+        duckdb.DuckDBPyConnection
+            A fresh connection in memory; the caller closes it.
+        """
+        con = duckdb.connect(config={"preserve_insertion_order": "true"})
+        con.execute("SET enable_progress_bar = false")
+        for name in self.tables if tables is None else tables:
+            source = self._source(name)
+            source.attach(con)
+            projection = self._projection(source)
+            listed = ", ".join(f"{sql} AS {quoted(col)}" for col, sql in projection.items())
+            con.execute(f"CREATE VIEW {quoted(name)} AS SELECT {listed} FROM {source.sql}")
+        return con
+
+    def fact_sql(self, table: str) -> str:
+        """Write the query of a table's facts; see :func:`alicredit.records.fact_sql`."""
+        self._source(table)
+        return fact_sql({name: self.columns(name) for name in self.tables}, table)
+
+    @property
+    def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """Give the first and the last time anything happened."""
+        timed = [
+            n for n in self.tables
+            if n in TABLES and not TABLES[n].merchantless
+            and (not TABLES[n].parent or TABLES[n].parent.split(".")[0] in self)
+        ]  # fmt: skip
+        con = self.connect()
+        try:
+            parts = [f"SELECT _happened FROM ({self.fact_sql(name)})" for name in timed]
+            sql = f"SELECT min(_happened), max(_happened) FROM ({' UNION ALL '.join(parts)})"
+            row = con.execute(sql).fetchone()
+        except duckdb.Error as error:
+            raise damaged(self.sources[timed[0]], error) from error
+        finally:
+            con.close()
+        if row is None or row[0] is None:
+            raise RecordError(refusal("records", "must hold at least one fact", "no row"))
+        return pd.Timestamp(row[0]), pd.Timestamp(row[1])
+
+    def _source(self, table: str) -> Source:
+        """Find a table's source or refuse its name."""
+        if table not in self.sources:
+            hint = nearest(table, self.tables)
+            rule = "must be among the records"
+            raise RecordError(refusal(f"table {table!r}", rule, f"{len(self.tables)} tables", hint))
+        return self.sources[table]
+
+    def _projection(self, source: Source) -> dict[str, str]:
+        """Map each column of a source to its canonical expression, declared ones first."""
+        declared = TABLES.get(source.table)
+        known = (*declared.columns, _EXTRA_COLUMN) if declared else ()
+        found = {
+            column.name: canonical_sql(source, column, self.timezone)
+            for column in known
+            if column.name in source.types
+        }
+        extra = {name: quoted(name) for name in source.types if name not in found}
+        return found | extra
+
+
+def read_records(
+    source: object,
+    *,
+    data_use: Mapping[str, Mapping[str, str]] | None = None,
+) -> Records:
+    """Read a platform's records from a folder, or from a mapping of tables.
+
+    Parameters
+    ----------
+    source : str, Path or mapping of str to object
+        A folder with ``table.parquet``, ``table.csv`` or ``table/*.parquet``, which may carry
+        ``records.toml`` (``timezone``, notes) and ``data_use.toml``; or a mapping from table name
+        to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob.
+    data_use : mapping of str to mapping or None, default None
+        For each restricted table (marital, psychometric, bank records): its ``purpose`` and
+        ``legal_basis``. Without it such a table is left out, with a finding.
+
+    Returns
+    -------
+    Records
+        Lazy where it can be: files are read when a table is asked for.
+
+    Raises
+    ------
+    RecordError
+        If nothing is there to read, a required table or column lacks, a value has not the
+        declared type, or a file is damaged; the message names table and column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> merchants = pd.DataFrame({"merchant_id": ["m1"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> read_records({"merchants": merchants})
+    Records(merchants; times in Asia/Shanghai)
+    >>> read_records({"merchants": merchants.drop(columns="platform")})
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'merchants' must have the column 'platform'; ...
+    """
+    timezone, stated = TIMEZONE, data_use
+    notes: dict[str, Any] = {}
+    if isinstance(source, Mapping):
+        places = {str(name): place for name, place in source.items()}
+    elif isinstance(source, str | Path):
+        places = dict(_places(Path(source)))
+        timezone, notes = _folder_notes(Path(source))
+        stated = data_use if data_use is not None else _folder_use(Path(source))
+    else:
+        rule = "must be a folder or a mapping from table name to table"
+        raise RecordError(refusal("source", rule, type(source).__name__))
+    if not places:
+        rule = "must hold at least one table (table.parquet or table.csv)"
+        raise RecordError(refusal(f"source {source}", rule, "no table in it"))
+    uses = read_data_use(stated)
+    sources, findings = _admitted(places, uses)
+    for each in sources.values():
+        _check_columns(each)
+    records = Records(MappingProxyType(sources), timezone, MappingProxyType(notes), findings, uses)
+    _check_values(records)
+    return records
+
+
+def _places(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield (table, path) of what a folder holds."""
+    if not folder.is_dir():
+        raise RecordError(refusal("source", "must be a folder that exists", folder))
+    seen: dict[str, str] = {}
+    for path in sorted(folder.iterdir()):
+        is_table = path.suffix in (".parquet", ".csv") or (
+            path.is_dir() and any(p.suffix in (".parquet", ".csv") for p in path.iterdir())
+        )
+        if is_table and path.stem in seen:
+            rule = "must stand once in the folder"
+            found = f"{Path(seen[path.stem]).name} and {path.name}"
+            raise RecordError(refusal(f"table {path.stem!r}", rule, found, "remove one of them"))
+        if is_table:
+            seen[path.stem] = str(path)
+            yield path.stem, str(path)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of the folder; empty where it is absent."""
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(refusal(path.name, "must be valid TOML", error)) from error
+
+
+def _folder_notes(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Read the timezone and the notes of a folder."""
+    content = _toml(folder / "records.toml")
+    timezone = content.pop("timezone", TIMEZONE)
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        rule = "must be a time zone such as 'Asia/Shanghai'"
+        raise RecordError(refusal("records.toml: timezone", rule, repr(timezone))) from error
+    return timezone, content
+
+
+def _folder_use(folder: Path) -> dict[str, Any] | None:
+    """Read the stated uses of restricted tables of a folder."""
+    return _toml(folder / "data_use.toml") or None
+
+
+def _admitted(
+    places: Mapping[str, object], uses: Mapping[str, DataUse]
+) -> tuple[dict[str, Source], tuple[Note, ...]]:
+    """Open what may be read; note what is unknown and what is left out for want of a basis."""
+    notes, sources = [], {}
+    if "merchants" not in places:
+        hint = nearest("merchants", places)
+        rule = "must be among the records: it says who there is"
+        raise RecordError(refusal("table 'merchants'", rule, f"{len(places)} tables", hint))
+    for name, place in places.items():
+        if name in TABLES and TABLES[name].restricted and name not in uses:
+            text = "left out: state its purpose and legal basis in data_use to have it read"
+            notes.append(Note(name, "restricted", "note", 0, text))
+            continue
+        sources[name] = find_source(name, place)
+        if name not in TABLES:
+            text = f"unknown table, kept and not used: {nearest(name, TABLES)}"
+            notes.append(Note(name, "unknown table", "warning", 0, text))
+            continue
+        for column in sources[name].types:
+            if column not in TABLES[name] and column != "known_at":
+                hint = nearest(column, TABLES[name].names)
+                text = f"unknown column {column!r}, kept and not used: {hint}"
+                notes.append(Note(name, "unknown column", "warning", 0, text))
+    return sources, tuple(notes)
+
+
+def _check_columns(source: Source) -> None:
+    """Refuse a declared table that lacks a required column."""
+    if source.table in TABLES:
+        needed = TABLES[source.table].required
+        require_columns(f"table {source.table!r}", source.types, needed, error=RecordError)
+
+
+def _check_values(records: Records) -> None:
+    """Refuse values that have no meaning as the declared kind; scans only where any can be."""
+    for name, source in records.sources.items():
+        records.columns(name)
+        declared = TABLES[name].columns if name in TABLES else ()
+        for column in (*declared, _EXTRA_COLUMN):
+            if column.name not in source.types:
+                continue
+            condition = unreadable_sql(source, column)
+            if condition:
+                _refuse_unreadable(source, column, condition)
+
+
+def _refuse_unreadable(source: Source, column: Column, condition: str) -> None:
+    """Raise when a condition holds on any row, with the number of rows and first examples."""
+    con = duckdb.connect()
+    try:
+        source.attach(con)
+        name = quoted(column.name)
+        sql = (
+            f"SELECT CAST({name} AS VARCHAR), count(*) OVER () FROM {source.sql} WHERE {condition}"
+        )
+        rows = con.execute(f"{sql} LIMIT 3").fetchall()
+    except duckdb.Error as error:
+        raise damaged(source, error) from error
+    finally:
+        con.close()
+    if rows:
+        shown = ", ".join(repr(value) for value, _ in rows)
+        rule = f"must be of kind {column.kind} ({column.sql_type})"
+        where = f"table {source.table!r} column {column.name!r}"
+        do = "mend these values where the data are made"
+        raise RecordError(refusal(where, rule, f"{rows[0][1]} other rows such as {shown}", do))
