@@ -51,7 +51,7 @@ def as_moment(argument: str, value: object) -> pd.Timestamp:
     if value is None or isinstance(value, bool | int | float):
         raise InputError(refusal(argument, rule, repr(value)))
     try:
-        moment = pd.Timestamp(value)  # type: ignore[arg-type]
+        moment = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
         raise InputError(refusal(argument, rule, repr(value))) from error
     if pd.isna(moment):

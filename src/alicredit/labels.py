@@ -1,0 +1,343 @@
+"""What happened after: default within a horizon, from the ledger of dues and payments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.checks import refuse, require_between, require_one_of, require_whole
+from alicredit.cohort import Cohort, as_moment
+from alicredit.errors import InputError
+from alicredit.ledger import Postings, find_spells, read_postings
+from alicredit.records import Records
+
+STATUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "good": "no default within the horizon, and the horizon is over",
+        "default": "a default within the horizon",
+        "immature": "the horizon is not over",
+        "indeterminate": "late beyond the threshold, but not by more than 90 days",
+        "already_default": "in default, or on probation after it, at as_of",
+        "horizon_too_short": "the loan of the row outlasts the horizon",
+        "not_a_borrower": "no loan at as_of or within the horizon",
+    }
+)
+"""Why a row has the label it has; all but the first two have none."""
+
+_REGULATORY = 90
+_SLACK_DAYS = 30
+_FOREVER = np.datetime64("2262-01-01", "us")
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultDefinition:
+    """When a borrower (or one loan) counts as defaulted, and over what time.
+
+    Default: more than ``days_past_due`` days past due on a material amount, or a sign that the
+    borrower is unlikely to pay (EU Capital Requirements Regulation, art. 178): a restructure with a
+    loss of present value above 1 %, fraud, bankruptcy, write-off, a sealed account.
+
+    Parameters
+    ----------
+    days_past_due : int, default 90
+        Default from the day after so many days.
+    horizon_days : int, default 365
+        The window ``(as_of, as_of + horizon_days]``.
+    level : str, default "borrower"
+        ``"borrower"`` (any of its loans) or ``"facility"`` (the loan of the row).
+    material_fen : int, default 10000
+        Overdue amounts up to this are immaterial (assumed: 100 yuan).
+    material_share : float, default 0.1
+        Or up to this share of the principal, whichever is less (assumed).
+    probation_days : int, default 90
+        After what was overdue is paid, the borrower stays in default so long.
+    restructure_probation_days : int, default 365
+        And so long after a restructure.
+
+    Examples
+    --------
+    >>> DefaultDefinition().horizon_days
+    365
+    >>> DefaultDefinition.of_product("taobao_order").days_past_due
+    30
+    >>> DefaultDefinition(horizon_days=0)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: horizon_days must be a whole number of at least 1; found 0.
+    """
+
+    days_past_due: int = 90
+    horizon_days: int = 365
+    level: str = "borrower"
+    material_fen: int = 10_000
+    material_share: float = 0.1
+    probation_days: int = 90
+    restructure_probation_days: int = 365
+
+    def __post_init__(self) -> None:
+        """Refuse values without meaning."""
+        require_whole("days_past_due", self.days_past_due, 1)
+        require_whole("horizon_days", self.horizon_days, 1)
+        require_one_of("level", self.level, ("borrower", "facility"))
+        require_whole("material_fen", self.material_fen, 0)
+        require_between("material_share", self.material_share, 0, 1)
+        require_whole("probation_days", self.probation_days, 0)
+        require_whole("restructure_probation_days", self.restructure_probation_days, 0)
+
+    @classmethod
+    def of_product(cls, product: str, *, purpose: str = "development") -> DefaultDefinition:
+        """Give the built-in definition of a product's own loans.
+
+        ``purpose`` is ``"development"`` or ``"calibration"``; they differ for the order loan: more
+        than 30 days past due within 90 days of disbursement, or more than 90 within 150.
+        """
+        require_one_of("purpose", purpose, ("development", "calibration"))
+        require_one_of("product", product, _OF_PRODUCT)
+        early, late = _OF_PRODUCT[product]
+        days, horizon = early if purpose == "development" else late
+        return cls(days_past_due=days, horizon_days=horizon, level="facility")
+
+
+_OF_PRODUCT = {
+    "taobao_order": ((30, 90), (90, 150)),
+    "taobao_credit": ((90, 485), (90, 485)),
+    "ali_credit": ((90, 485), (90, 485)),
+    "virtual_card": ((90, 403), (90, 403)),
+}
+
+
+def label_defaults(
+    records: Records,
+    cohort: Cohort,
+    *,
+    definition: DefaultDefinition | None = None,
+    observed_until: object = None,
+) -> pd.Series:
+    """Label each row of a cohort: 1.0 default, 0.0 none, NaN where it cannot be said.
+
+    Parameters
+    ----------
+    records : Records
+        With ``loans`` and what was due and paid on them.
+    cohort : Cohort
+        Who, and as of when.
+    definition : DefaultDefinition or None, default None
+        None stands for ``DefaultDefinition()``. One that is given must cover each loan's term.
+    observed_until : str, timestamp or None, default None
+        Until when the records are complete; None: the time of their last posting, or what their
+        notes say.
+
+    Returns
+    -------
+    pandas.Series
+        Named ``default``, index 0 to n - 1, in the cohort's order; ``attrs`` carry
+        ``horizon_days``, ``level`` and ``days_past_due``.
+
+    Raises
+    ------
+    InputError
+        If a given definition's horizon is too short for a loan (HORIZON_TOO_SHORT).
+    RecordError
+        If there are no loans.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
+    ...     "due_at": pd.to_datetime(["2012-12-11"])})
+    >>> records = read_records({"merchants": merchants, "loans": loans})
+    >>> cohort = Cohort.of_loans(records)
+    >>> label_defaults(records, cohort, observed_until="2013-12-31").tolist()
+    [1.0]
+    >>> label_defaults(records, cohort, definition=DefaultDefinition(horizon_days=90))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: definition must cover the term of each loan (HORIZON_TOO_SHORT)...
+    """
+    chosen = definition or DefaultDefinition()
+    status = label_status(records, cohort, definition=definition, observed_until=observed_until)
+    values = status.map({"good": 0.0, "default": 1.0}).astype(float).rename("default")
+    values.attrs = {
+        "horizon_days": chosen.horizon_days,
+        "level": chosen.level,
+        "days_past_due": chosen.days_past_due,
+    }
+    return values
+
+
+def label_status(
+    records: Records,
+    cohort: Cohort,
+    *,
+    definition: DefaultDefinition | None = None,
+    observed_until: object = None,
+) -> pd.Series:
+    """Say why each row of a cohort has the label it has.
+
+    Parameters
+    ----------
+    records : Records
+        With ``loans`` and what was due and paid on them.
+    cohort : Cohort
+        Who, and as of when.
+    definition : DefaultDefinition or None, default None
+        None stands for ``DefaultDefinition()``.
+    observed_until : str, timestamp or None, default None
+        Until when the records are complete.
+
+    Returns
+    -------
+    pandas.Series
+        Words of ``STATUSES``, index 0 to n - 1.
+
+    Raises
+    ------
+    InputError
+        As :func:`label_defaults`.
+
+    Examples
+    --------
+    >>> sorted(STATUSES)[:3]
+    ['already_default', 'default', 'good']
+    >>> label_status(None, None, definition=DefaultDefinition(level="loan"))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: level must be one of 2 known words; found 'loan'. ...
+    """
+    chosen = definition or DefaultDefinition()
+    postings = read_postings(records)
+    is_short = _outlasting(postings, cohort, chosen)
+    if definition is not None and is_short.any():
+        _refuse_short(postings, cohort, chosen, is_short)
+    by = "loan_id" if chosen.level == "facility" else "merchant_id"
+    if by not in cohort.frame:
+        rule = "must be of loans for a definition at the level of the facility"
+        refuse("cohort", rule, "no loan_id", "use Cohort.of_loans")
+    asked = cohort.frame[by]
+    start = cohort.frame["as_of"].to_numpy()
+    end = start + np.timedelta64(chosen.horizon_days, "D")
+    until = _observed_until(records, postings, observed_until)
+    episodes = _episodes(postings, chosen, chosen.days_past_due, by)
+    severe = _episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
+    late = _any_between(asked, start, end, episodes)
+    conditions = [
+        _any_open(asked, start, severe) | _any_open(asked, start, episodes),
+        is_short.to_numpy(),
+        end > until,
+        ~_has_loan(postings, cohort, end),
+        late & _is_between(chosen) & ~_any_between(asked, start, end, severe),
+        late,
+    ]
+    words = ["already_default", "horizon_too_short", "immature", "not_a_borrower"]
+    words += ["indeterminate", "default"]
+    return pd.Series(np.select(conditions, words, "good"), name="status")
+
+
+def _is_between(definition: DefaultDefinition) -> bool:
+    """Tell whether lateness between the threshold and 90 days says neither good nor bad."""
+    return definition.days_past_due not in (30, _REGULATORY)
+
+
+def _outlasting(postings: Postings, cohort: Cohort, definition: DefaultDefinition) -> pd.Series:
+    """Mark rows whose own loan could still default after the horizon."""
+    if "loan_id" not in cohort.frame:
+        return pd.Series(np.zeros(len(cohort), dtype=bool))
+    loans = postings.loans.drop_duplicates("loan_id").set_index("loan_id")
+    mine = loans.reindex(cohort.frame["loan_id"])
+    term = (mine["due_at"] - mine["disbursed_at"]).dt.days.to_numpy()
+    needed = term + definition.days_past_due + _SLACK_DAYS
+    return pd.Series(needed > definition.horizon_days)
+
+
+def _refuse_short(
+    postings: Postings, cohort: Cohort, definition: DefaultDefinition, is_short: pd.Series
+) -> None:
+    """Refuse a given horizon that does not cover a loan's term, naming product and need."""
+    loans = postings.loans.drop_duplicates("loan_id").set_index("loan_id")
+    mine = loans.reindex(cohort.frame["loan_id"][is_short.to_numpy()])
+    term = (mine["due_at"] - mine["disbursed_at"]).dt.days
+    worst = int(term.to_numpy().argmax())
+    needed = int(term.iloc[worst]) + definition.days_past_due + _SLACK_DAYS
+    product = mine["product_id"].iloc[worst]
+    refuse(
+        "definition",
+        "must cover the term of each loan (HORIZON_TOO_SHORT)",
+        f"{definition.horizon_days} days where {product} needs {needed}",
+        "lengthen horizon_days, or take a cohort of one product",
+    )
+
+
+def _observed_until(records: Records, postings: Postings, given: object) -> np.datetime64:
+    """Give the moment until which the ledger is complete."""
+    if given is None:
+        given = records.notes.get("observed_until")
+    if given is not None:
+        return np.datetime64(as_moment("observed_until", given), "us")
+    times = [postings.loans["disbursed_at"], postings.payments["day"], postings.events["day"]]
+    latest = [part.max() for part in times if len(part)]
+    if not latest:
+        raise InputError("records must hold at least one loan; found none.")
+    return np.datetime64(max(latest), "us")
+
+
+def _episodes(
+    postings: Postings, definition: DefaultDefinition, threshold: int, by: str
+) -> pd.DataFrame:
+    """List defaults with the moment each began and the moment it was over, probation included."""
+    spells = find_spells(
+        postings, material_fen=definition.material_fen, material_share=definition.material_share
+    ).beyond(threshold)
+    cured = spells["settled_day"] + np.timedelta64(definition.probation_days, "D")
+    parts = [pd.DataFrame({"who": spells[by], "start": spells["day"], "end": cured})]
+    signs = postings.events
+    if by == "loan_id" and len(signs):
+        signs = signs.merge(postings.loans[["merchant_id", "loan_id"]], on="merchant_id")
+    if len(signs):
+        probation = np.timedelta64(definition.restructure_probation_days, "D")
+        over = (signs["day"] + probation).where(signs["kind"] == "restructured")
+        parts.append(pd.DataFrame({"who": signs[by], "start": signs["day"], "end": over}))
+    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    frame["end"] = frame["end"].fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
+    return frame.sort_values(["who", "start"], ignore_index=True)
+
+
+def _any_between(
+    asked: pd.Series,
+    start: npt.NDArray[np.datetime64],
+    end: npt.NDArray[np.datetime64],
+    episodes: pd.DataFrame,
+) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether an episode of it begins in (start, end]."""
+    rows = pd.DataFrame({"who": asked.to_numpy(), "from": start, "to": end}).reset_index()
+    pairs = rows.merge(episodes, on="who")
+    hit = pairs[(pairs["start"] > pairs["from"]) & (pairs["start"] <= pairs["to"])]
+    return np.isin(rows["index"].to_numpy(), hit["index"].unique())
+
+
+def _any_open(
+    asked: pd.Series, at: npt.NDArray[np.datetime64], episodes: pd.DataFrame
+) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether an episode of it had begun and was not over."""
+    rows = pd.DataFrame({"who": asked.to_numpy(), "at": at}).reset_index()
+    pairs = rows.merge(episodes, on="who")
+    hit = pairs[(pairs["start"] <= pairs["at"]) & (pairs["end"] > pairs["at"])]
+    return np.isin(rows["index"].to_numpy(), hit["index"].unique())
+
+
+def _has_loan(
+    postings: Postings, cohort: Cohort, end: npt.NDArray[np.datetime64]
+) -> npt.NDArray[np.bool_]:
+    """Tell whether a merchant had a loan running at as_of or took one within the horizon."""
+    if "loan_id" in cohort.frame:
+        return np.ones(len(cohort), dtype=bool)
+    loans = postings.loans[["merchant_id", "disbursed_at", "due_at"]]
+    rows = cohort.frame[["merchant_id", "as_of"]].assign(to=end).reset_index()
+    pairs = rows.merge(loans, on="merchant_id")
+    running = (pairs["disbursed_at"] <= pairs["to"]) & (pairs["due_at"] >= pairs["as_of"])
+    return np.isin(rows["index"].to_numpy(), pairs["index"][running].unique())

@@ -1,0 +1,251 @@
+"""Arrears as intervals: which due was materially unpaid from when to when.
+
+Payments settle the oldest due first. A due is materially unpaid while what was due up to it exceeds
+what was paid by more than the materiality; a loan whose principal is repaid owes nothing more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.checks import refusal, require_between, require_columns, require_whole
+from alicredit.errors import RecordError
+from alicredit.ledger.postings import Postings
+from alicredit.records import Records
+
+Days = npt.NDArray[np.datetime64]
+_NEVER = np.datetime64("NaT", "D")
+
+
+@dataclass(frozen=True, eq=False)
+class Spells:
+    """Dues that were not paid on their day.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``loan_id, merchant_id, due_day, settled_day``: the due was materially unpaid from the day
+        after ``due_day`` to ``settled_day`` (NaT: never paid). Sorted by loan and due day.
+    """
+
+    frame: pd.DataFrame
+
+    def beyond(self, days_past_due: int) -> pd.DataFrame:
+        """Give the spells that lasted beyond a number of days, with the day they did: ``day``."""
+        require_whole("days_past_due", days_past_due, 0)
+        day = self.frame["due_day"] + np.timedelta64(days_past_due + 1, "D")
+        settled = self.frame["settled_day"]
+        reached = settled.isna() | (settled >= day)
+        return self.frame.assign(day=day)[reached]
+
+
+def find_spells(
+    postings: Postings, *, material_fen: int = 10_000, material_share: float = 0.10
+) -> Spells:
+    """Find the dues of a book that were materially unpaid after their day.
+
+    Parameters
+    ----------
+    postings : Postings
+        Dues and payments.
+    material_fen : int, default 10000
+        An overdue amount up to this is immaterial (assumed: 100 yuan).
+    material_share : float, default 0.1
+        Or up to this share of the principal, whichever is less (assumed), so that a small loan can
+        default.
+
+    Returns
+    -------
+    Spells
+        As intervals of days; no day is expanded.
+
+    Raises
+    ------
+    InputError
+        If a materiality is out of range.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2012-12-11"]).astype("datetime64[us]")
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "principal_fen": [500_000]})
+    >>> dues = pd.DataFrame({"loan_id": ["l"], "day": day, "fen": [507_500]})
+    >>> paid = pd.DataFrame({"loan_id": ["l"], "day": day + pd.Timedelta(days=10),
+    ...                      "fen": [511_250], "principal_fen": [500_000]})
+    >>> spells = find_spells(Postings(loans, dues, paid, paid[:0]))
+    >>> len(spells.beyond(5)), len(spells.beyond(10))
+    (1, 0)
+    >>> find_spells(Postings(loans, dues, paid, paid[:0]), material_share=2)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: material_share must be a number from 0 to 1; found 2.
+    """
+    require_whole("material_fen", material_fen, 0)
+    require_between("material_share", material_share, 0, 1)
+    loans = postings.loans
+    dues = _by_loan(postings.dues, loans, ["fen"])
+    paid = _by_loan(postings.payments, loans, ["fen", "principal_fen"])
+    principal = loans["principal_fen"].to_numpy(np.int64)
+    material = np.minimum(material_fen, np.floor(principal * material_share).astype(np.int64))
+    owner = dues["loan"].to_numpy()
+    need = dues["fen_sum"].to_numpy() - material[owner]
+    settled = _day_reached(owner, need, paid, "fen_sum")
+    everyone = np.arange(len(loans))
+    closed = _day_reached(everyone, principal, paid, "principal_fen_sum")[owner]
+    settled = np.fmin(settled, closed)
+    due = dues["day"].to_numpy().astype("datetime64[D]")
+    late = np.isnat(settled) | (settled > due)
+    frame = pd.DataFrame(
+        {
+            "loan_id": loans["loan_id"].to_numpy()[owner[late]],
+            "merchant_id": loans["merchant_id"].to_numpy()[owner[late]],
+            "due_day": due[late].astype("datetime64[us]"),
+            "settled_day": settled[late].astype("datetime64[us]"),
+        }
+    )
+    return Spells(frame)
+
+
+def _by_loan(rows: pd.DataFrame, loans: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
+    """Sum rows by loan and day, with running sums within the loan; ``loan`` is its position."""
+    position = pd.Series(np.arange(len(loans)), index=loans["loan_id"])
+    known = rows[rows["loan_id"].isin(position.index)]
+    loan = position.reindex(known["loan_id"]).to_numpy(np.int64)
+    table = known[["day", *amounts]].assign(loan=loan)
+    table = table.groupby(["loan", "day"], sort=True, as_index=False)[amounts].sum()
+    for name in amounts:
+        table[f"{name}_sum"] = table.groupby("loan")[name].cumsum()
+    return table
+
+
+def _day_reached(
+    owner: npt.NDArray[np.int64], need: npt.NDArray[np.int64], paid: pd.DataFrame, column: str
+) -> Days:
+    """Find for each need the first day on which its loan's running sum reaches it.
+
+    Running sums of all loans are laid end to end on one increasing scale, so that one binary
+    search serves the whole book. A need of nothing is met before any day.
+    """
+    sums = np.maximum.accumulate(paid[column].to_numpy(np.int64)) if paid.empty else None
+    if sums is not None or not len(owner):
+        return np.where(need <= 0, np.datetime64("1900-01-01", "D"), _NEVER).astype("datetime64[D]")
+    raw = paid.groupby("loan")[column].cummax().to_numpy(np.int64)
+    top = int(max(raw.max(), need.max(), 0)) + 1
+    loan = paid["loan"].to_numpy(np.int64)
+    if (int(max(loan.max(), owner.max())) + 2) * top >= 2**62:
+        rule = "must stay within 64 bits over the book"
+        raise RecordError(refusal("amounts", rule, f"up to {top} fen", "replay in parts"))
+    scale = loan * top + np.clip(raw, 0, None)
+    wanted = owner * top + np.clip(need, 0, None)
+    at = np.searchsorted(scale, wanted, side="left")
+    inside = at < len(scale)
+    at = np.minimum(at, len(scale) - 1)
+    inside &= loan[at] == owner
+    day = paid["day"].to_numpy().astype("datetime64[D]")[at]
+    found = np.where(inside, day, _NEVER)
+    return np.where(need <= 0, np.datetime64("1900-01-01", "D"), found).astype("datetime64[D]")
+
+
+_AT = """
+WITH question AS (SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked),
+loan AS (
+  SELECT q.row, q.as_of, l.loan_id, CAST(round(l.principal * 100) AS BIGINT) AS principal_fen
+  FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
+   AND l._happened < q.as_of AND l._known < q.as_of),
+paid AS (
+  SELECT l.row, l.loan_id, sum(CAST(round(p.amount * 100) AS BIGINT)) AS fen,
+         sum(CAST(round(coalesce(p.principal, 0) * 100) AS BIGINT)) AS principal_fen
+  FROM loan l JOIN ({repayments}) p ON p.loan_id = l.loan_id
+   AND p._happened < l.as_of AND p._known < l.as_of GROUP BY ALL),
+due AS (
+  SELECT l.row, l.loan_id, l.as_of, l.principal_fen, CAST(d.due_at AS DATE) AS day,
+         sum(d.fen) OVER (PARTITION BY l.row, l.loan_id ORDER BY CAST(d.due_at AS DATE)) AS fen
+  FROM loan l JOIN ({dues}) d ON d.loan_id = l.loan_id
+   AND d._happened < l.as_of AND d._known < l.as_of),
+late AS (
+  SELECT d.row, date_diff('day', min(d.day), CAST(any_value(d.as_of) AS DATE)) AS days
+  FROM due d LEFT JOIN paid p ON p.row = d.row AND p.loan_id = d.loan_id
+  WHERE d.day < CAST(d.as_of AS DATE) AND coalesce(p.principal_fen, 0) < d.principal_fen
+    AND d.fen - coalesce(p.fen, 0) > least(10000, floor(d.principal_fen * 0.1))
+  GROUP BY d.row)
+SELECT q.row, coalesce(l.days, 0) AS days FROM question q LEFT JOIN late l USING (row) ORDER BY row
+"""
+_NO_PAYMENT = (
+    "SELECT NULL::VARCHAR AS loan_id, 0.0 AS amount, 0.0 AS principal, "
+    "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
+)
+_AT_MATURITY = (
+    "SELECT loan_id, due_at, CAST(round(principal * 100) AS BIGINT) AS fen, _happened, _known "
+    "FROM ({loans}) {unless}"
+)
+_BY_INSTALMENT = (
+    "SELECT loan_id, due_at, principal + interest + coalesce(fee, 0) AS fen, _happened, _known "
+    "FROM ({instalments})"
+)
+
+
+def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
+    """Count how late each merchant was at a moment, from what was known before it.
+
+    Parameters
+    ----------
+    records : Records
+        With ``loans`` where anybody ever borrowed.
+    frame : pandas.DataFrame
+        ``merchant_id`` and ``as_of``.
+
+    Returns
+    -------
+    pandas.Series
+        Whole days since the oldest materially unpaid due of any loan, 0 where none is; in the
+        order of ``frame``, index 0 to n - 1.
+
+    Raises
+    ------
+    InputError
+        If the frame lacks a column.
+    RecordError
+        If an amount is no money.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
+    ...     "due_at": pd.to_datetime(["2012-12-11"])})
+    >>> asked = pd.DataFrame({"merchant_id": ["m"], "as_of": pd.to_datetime(["2012-12-21"])})
+    >>> int(days_past_due_at(read_records({"merchants": merchants, "loans": loans}), asked)[0])
+    10
+    >>> days_past_due_at(read_records({"merchants": merchants}), asked.drop(columns="as_of"))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: frame must have the column 'as_of'; ...
+    """
+    require_columns("frame", map(str, frame.columns), ("merchant_id", "as_of"))
+    if "loans" not in records or frame.empty:
+        return pd.Series(np.zeros(len(frame), dtype=np.int64))
+    asked = frame[["merchant_id", "as_of"]].assign(as_of=frame["as_of"].astype("datetime64[us]"))
+    facts = {name: records.fact_sql(name) for name in ("loans", "instalments", "repayments")
+             if name in records}  # fmt: skip
+    unless = ""
+    if "instalments" in facts:
+        unless = "WHERE loan_id NOT IN (SELECT loan_id FROM instalments)"
+    dues = _AT_MATURITY.format(loans=facts["loans"], unless=unless)
+    if "instalments" in facts:
+        dues += " UNION ALL " + _BY_INSTALMENT.format(**facts)
+    con = records.connect()
+    try:
+        con.register("asked", asked.assign(merchant_id=asked["merchant_id"].astype(object)))
+        paid = facts.get("repayments", _NO_PAYMENT)
+        rows = con.execute(_AT.format(loans=facts["loans"], repayments=paid, dues=dues)).df()
+    except duckdb.Error as error:
+        rule = "must hold amounts of money that can be counted"
+        raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
+    finally:
+        con.close()
+    return rows["days"].astype(np.int64)

@@ -1,0 +1,186 @@
+"""What was due and what was paid, by loan and day, in fen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from alicredit.checks import refusal
+from alicredit.errors import RecordError
+from alicredit.records import Records
+
+
+@dataclass(frozen=True, eq=False)
+class Postings:
+    """A book's dues and payments.
+
+    Parameters
+    ----------
+    loans : pandas.DataFrame
+        ``loan_id, merchant_id, product_id, principal_fen, disbursed_at, due_at, known_at``, sorted
+        by loan.
+    dues : pandas.DataFrame
+        ``loan_id, day, fen, known_at``: what falls due at the end of a day.
+    payments : pandas.DataFrame
+        ``loan_id, day, fen, principal_fen, known_at``: what was paid on a day, and how much of it
+        as principal.
+    events : pandas.DataFrame
+        ``merchant_id, day, kind, known_at``: signs that a borrower is unlikely to pay.
+    """
+
+    loans: pd.DataFrame
+    dues: pd.DataFrame
+    payments: pd.DataFrame
+    events: pd.DataFrame
+
+    def known_before(self, moment: pd.Timestamp) -> Postings:
+        """Keep what had happened and was known before a moment; a schedule is known in advance."""
+        return Postings(
+            self.loans[self.loans["known_at"] < moment],
+            self.dues[self.dues["known_at"] < moment],
+            self.payments[self.payments["known_at"] < moment],
+            self.events[self.events["known_at"] < moment],
+        )
+
+
+_LOANS = """
+SELECT loan_id, _merchant_id AS merchant_id, product_id,
+       CAST(round(principal * 100) AS BIGINT) AS principal_fen,
+       _happened AS disbursed_at, due_at, greatest(_happened, _known) AS known_at
+FROM ({loans}) ORDER BY loan_id
+"""
+_DUES = """
+SELECT loan_id, CAST(due_at AS DATE) AS day,
+       CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
+       greatest(_happened, _known) AS known_at
+FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
+"""
+_FALLBACK = """
+SELECT l.loan_id, CAST(l.due_at AS DATE) AS day,
+       CAST(round(l.principal * 100) AS BIGINT) + CAST(round(l.principal * 100 * l.rate
+         * date_diff('day', l._happened, l.due_at)
+         / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) AS BIGINT) AS fen,
+       greatest(l._happened, l._known) AS known_at
+FROM ({loans}) l {unless} ORDER BY l.loan_id
+"""
+_PAYMENTS = """
+SELECT loan_id, CAST(_happened AS DATE) AS day,
+       CAST(sum(CAST(round(amount * 100) AS BIGINT)) AS BIGINT) AS fen,
+       CAST(sum(CAST(round(coalesce(principal, 0) * 100) AS BIGINT)) AS BIGINT) AS principal_fen,
+       greatest(_happened, _known) AS known_at
+FROM ({repayments}) GROUP BY ALL ORDER BY loan_id, day, known_at
+"""
+_EVENTS = """
+SELECT _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day, kind,
+       greatest(_happened, _known) AS known_at
+FROM ({account_events}) WHERE kind IN ('sealed', 'fraud_found', 'written_off', 'bankrupt')
+"""
+_RESTRUCTURES = """
+SELECT _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day, 'restructured' AS kind,
+       greatest(_happened, _known) AS known_at
+FROM ({restructures}) WHERE coalesce(npv_loss, 1) > 0.01
+"""
+
+
+def read_postings(records: Records) -> Postings:
+    """Read dues and payments of every loan; a loan without instalments owes all at its due date.
+
+    Parameters
+    ----------
+    records : Records
+        With the table ``loans``; ``instalments``, ``repayments``, ``account_events`` and
+        ``restructures`` where they are.
+
+    Returns
+    -------
+    Postings
+        In fen and days.
+
+    Raises
+    ------
+    RecordError
+        If there is no table of loans, or an amount is no money.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
+    ...     "due_at": pd.to_datetime(["2012-12-11"])})
+    >>> int(read_postings(read_records({"merchants": merchants, "loans": loans})).dues["fen"][0])
+    507500
+    >>> read_postings(read_records({"merchants": merchants}))
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'loans' must be among the records; ...
+    """
+    if "loans" not in records:
+        raise RecordError(refusal("table 'loans'", "must be among the records", records.tables))
+    con = records.connect()
+    facts = {name: records.fact_sql(name) for name in _USED if name in records}
+    unless = ""
+    if "instalments" in records:
+        unless = "WHERE l.loan_id NOT IN (SELECT loan_id FROM instalments)"
+    try:
+        loans = _frame(con, _LOANS.format(**facts))
+        dues = [_frame(con, _FALLBACK.format(loans=facts["loans"], unless=unless))]
+        if "instalments" in records:
+            dues.append(_frame(con, _DUES.format(**facts)))
+        payments = _part(con, facts, "repayments", _PAYMENTS)
+        events = [
+            _part(con, facts, "account_events", _EVENTS),
+            _part(con, facts, "restructures", _RESTRUCTURES),
+        ]
+    except duckdb.Error as error:
+        rule = "must hold amounts of money that can be counted"
+        raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
+    finally:
+        con.close()
+    order = ["loan_id", "day", "known_at"]
+    return Postings(
+        loans,
+        _joined(dues).sort_values(order, ignore_index=True),
+        payments,
+        _joined(events).sort_values(["merchant_id", "day", "kind"], ignore_index=True),
+    )
+
+
+_USED = ("loans", "instalments", "repayments", "account_events", "restructures")
+_EMPTY = {
+    "repayments": {
+        "loan_id": "object",
+        "day": "datetime64[us]",
+        "fen": "int64",
+        "principal_fen": "int64",
+    },
+    "account_events": {"merchant_id": "object", "day": "datetime64[us]", "kind": "object"},
+}
+
+
+def _part(
+    con: duckdb.DuckDBPyConnection, facts: dict[str, str], name: str, sql: str
+) -> pd.DataFrame:
+    """Query a table that may be absent."""
+    if name in facts:
+        return _frame(con, sql.format(**facts))
+    types = _EMPTY.get(name, _EMPTY["account_events"]) | {"known_at": "datetime64[us]"}
+    return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in types.items()})
+
+
+def _frame(con: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
+    """Run a query; days and times come back in microseconds."""
+    frame = con.execute(sql).df()
+    for column in ("day", "known_at", "disbursed_at", "due_at"):
+        if column in frame:
+            frame[column] = frame[column].astype("datetime64[us]")
+    return frame
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put parts end to end, leaving out empty ones."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
