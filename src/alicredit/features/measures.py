@@ -1,0 +1,65 @@
+"""Measures over the columns of a fact, declared once; each reads timed columns through the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number made from columns of one fact.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        What it reads.
+    sql : str
+        Expression over those columns, each named in braces.
+    unit : str
+        Its unit.
+    """
+
+    columns: tuple[str, ...]
+    sql: str
+    unit: str
+
+
+def _hours(start: str, end: str) -> Measure:
+    """Measure the hours between two times of a fact; nothing where they run backwards."""
+    span = f"date_diff('microsecond', {{{start}}}, {{{end}}})"
+    sql = f"CASE WHEN {span} >= 0 THEN {span} / 3600000000.0 END"
+    return Measure((start, end), sql, "hours")
+
+
+MEASURES: Mapping[tuple[str, str], Measure] = MappingProxyType(
+    {
+        ("orders", "ship_hours"): _hours("paid_at", "shipped_at"),
+        ("orders", "confirm_hours"): _hours("shipped_at", "confirmed_at"),
+        ("refunds", "resolve_hours"): _hours("opened_at", "resolved_at"),
+        ("disputes", "resolve_hours"): _hours("opened_at", "resolved_at"),
+        ("ratings", "dsr"): Measure(
+            ("dsr_desc", "dsr_service", "dsr_ship"),
+            "({dsr_desc} + {dsr_service} + {dsr_ship}) / 3",
+            "points of 5",
+        ),
+        ("customs", "value_usd"): Measure(
+            ("fob_usd", "cif_usd"), "coalesce({fob_usd}, {cif_usd})", "US dollars"
+        ),
+        ("merchant_history", "value_number"): Measure(
+            ("value",), "TRY_CAST({value} AS DOUBLE)", ""
+        ),
+        ("bank_txns", "inflow"): Measure(("amount",), "greatest({amount}, 0)", "yuan"),
+        ("bank_txns", "outflow"): Measure(("amount",), "greatest(-{amount}, 0)", "yuan"),
+        ("utilities", "days_late"): Measure(
+            ("due_at", "paid_at"),
+            "greatest(date_diff('day', {due_at}, CAST({paid_at} AS DATE)), 0)",
+            "days",
+        ),
+        ("loans", "term_days"): Measure(
+            ("disbursed_at", "due_at"), "date_diff('day', {disbursed_at}, {due_at})", "days"
+        ),
+    }
+)
+"""Table and name -> measure."""

@@ -1,0 +1,316 @@
+"""From declarations to SQL over a view that shows only what was known.
+
+The view joins each question with the facts of its merchant that had happened and were known before
+as_of, and shows a column that fills in later only if its time lies before as_of. Aggregates read
+nothing but the view, so that a leak would have to be in the view itself. Sums are of integers (fen,
+or millionths), so that no order of rows can change a bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from alicredit.features.declaration import Condition, Feature
+from alicredit.features.measures import MEASURES
+from alicredit.records import TABLES, Column, quoted
+from alicredit.records.sources import literal
+
+_INFINITY = "CAST('inf' AS DOUBLE)"
+_KEYED = ("repeat_share", "top_share", "hhi", "entropy")
+_PERIODIC = ("slope", "cv", "empty_share", "downside")
+
+
+def view_sql(fact_sql: str, table: str, features: Iterable[Feature]) -> str:
+    """Write the masked view of one table: what each question may see of it.
+
+    Parameters
+    ----------
+    fact_sql : str
+        The table's facts, from ``Records.fact_sql``.
+    table : str
+        Its name.
+    features : iterable of Feature
+        Which columns are needed, and how far back.
+
+    Returns
+    -------
+    str
+        A SELECT over ``question`` (``row, merchant_id, as_of``) and the facts.
+    """
+    needed = list(features)
+    times = sorted({_time_column(feature) for feature in needed})
+    columns = sorted({column for feature in needed for column in _columns(feature)})
+    shown = [f"{_masked(TABLES[table][column])} AS {quoted(column)}" for column in columns]
+    listed = "".join(f", {each}" for each in shown)
+    return (
+        f"SELECT q.row, q.as_of, f._happened AS _happened, f._key AS _key{listed} "
+        f"FROM question q JOIN ({fact_sql}) f ON f._merchant_id = q.merchant_id "
+        f"WHERE f._happened < q.as_of AND f._known < q.as_of{_reach(needed, times)}"
+    )
+
+
+def _reach(features: list[Feature], times: list[str]) -> str:
+    """Leave out facts that lie before every window, by any of the times that place them."""
+    if any(feature.window_days is None for feature in features):
+        return ""
+    longest = max(feature.window_days or 0 for feature in features)
+    recent = [
+        f"f.{quoted(time)} >= q.as_of - INTERVAL {longest} DAY" for time in times
+    ]  # fmt: skip
+    return f" AND ({' OR '.join(recent)})"
+
+
+def _columns(feature: Feature) -> list[str]:
+    """Give the stored columns a feature reads, its measures taken apart."""
+    found: list[str] = []
+    for name in feature.columns:
+        measure = MEASURES.get((feature.table, name))
+        found += measure.columns if measure else (name,)
+    return [name for name in found if name != "_happened"]
+
+
+def _time_column(feature: Feature) -> str:
+    """Give the column that places a fact in the window."""
+    return feature.time or "_happened"
+
+
+def _masked(column: Column) -> str:
+    """Show a column only if what times it lies before as_of."""
+    name = f"f.{quoted(column.name)}"
+    if not column.timed_by:
+        return name
+    return f"CASE WHEN f.{quoted(column.timed_by)} < q.as_of THEN {name} END"
+
+
+def aggregate_sql(feature: Feature, view: str) -> str:
+    """Write the query of one feature over its table's view: ``row`` and the value."""
+    name = quoted(feature.name)
+    if feature.aggregate in _KEYED:
+        return _keyed_sql(feature, view, name)
+    if feature.aggregate in _PERIODIC:
+        return _periodic_sql(feature, view, name)
+    return f"SELECT row, {value_sql(feature)} AS {name} FROM {view} GROUP BY row"
+
+
+def is_plain(feature: Feature) -> bool:
+    """Tell whether a feature is one aggregate over the view, so that many share one pass."""
+    return feature.aggregate not in _KEYED and feature.aggregate not in _PERIODIC
+
+
+def value_sql(feature: Feature) -> str:
+    """Write the aggregate expression of a plain feature, with its support and poison rules."""
+    keep = f"FILTER (WHERE {_inside(feature)})"
+    value = _plain(feature, keep)
+    count = f"count({_measure(feature)}) {keep}" if feature.measure else f"count(*) {keep}"
+    if not feature.zero_when_empty:
+        value = f"CASE WHEN {count} >= {feature.min_support} THEN {value} END"
+    bad = _impossible(feature, feature.measure)
+    if bad:
+        value = (
+            f"CASE WHEN coalesce(bool_or({bad}) {keep}, false) THEN {_INFINITY} ELSE {value} END"
+        )
+    return f"CAST({value} AS DOUBLE)"
+
+
+def _plain(feature: Feature, keep: str) -> str:
+    """Write the bare aggregate."""
+    time = quoted(_time_column(feature))
+    measure, whole, scale = _measure(feature), _whole(feature), _scale(feature)
+    count = f"(count({measure}) {keep})"
+    total = f"CAST(coalesce(sum({whole}) {keep}, 0) AS DOUBLE)"
+    spread = (
+        f"sqrt(greatest(CAST({count} * sum({whole} * {whole}) {keep} - (sum({whole}) {keep})"
+        f" * (sum({whole}) {keep}) AS DOUBLE), 0) / ({count} * ({count} - 1)))"
+    )
+    hits = f"count(*) FILTER (WHERE {_inside(feature)} AND {_conditions(feature.hit, feature)})"
+    since = f"date_diff('microsecond', max({time}) {keep}, any_value(as_of))"
+    return {
+        "count": f"count(*) {keep}",
+        "sum": f"{total} / {scale}",
+        "mean": f"{total} / {scale} / {count}",
+        "std": f"CASE WHEN {count} > 1 THEN {spread} / {scale} END",
+        "min": f"min({measure}) {keep}",
+        "max": f"max({measure}) {keep}",
+        "first": f"first({measure} ORDER BY {time}, _key) {keep}",
+        "last": f"last({measure} ORDER BY {time}, _key) {keep}",
+        "median": f"median({measure}) {keep}",
+        "share": f"({hits}) / CAST(count(*) {keep} AS DOUBLE)" if feature.hit else "NULL",
+        "distinct": f"count(DISTINCT {measure}) {keep}",
+        "active_days": f"count(DISTINCT CAST({time} AS DATE)) {keep}",
+        "days_since": f"{since} / 86400000000.0",
+    }[feature.aggregate]
+
+
+def _keyed_sql(feature: Feature, view: str, name: str) -> str:
+    """Write an aggregate over the keys of a window (buyers, categories)."""
+    weight = f"sum({_whole(feature, feature.weight)})" if feature.weight else "count(*)"
+    bad = _impossible(feature, feature.weight) or "false"
+    value = {
+        "repeat_share": "count(*) FILTER (WHERE n > 1) / CAST(count(*) AS DOUBLE)",
+        "top_share": "CAST(max(w) AS DOUBLE) / nullif(CAST(sum(w) AS DOUBLE), 0)",
+        "hhi": "CAST(sum(w * w) AS DOUBLE) / nullif(pow(CAST(sum(w) AS DOUBLE), 2), 0)",
+        "entropy": (
+            "ln(CAST(sum(w) AS DOUBLE)) - list_sum(list_sort(list(CAST(w AS DOUBLE)"
+            " * ln(CAST(w AS DOUBLE))) FILTER (WHERE w > 0))) / nullif(CAST(sum(w) AS DOUBLE), 0)"
+        ),
+    }[feature.aggregate]
+    inner = (
+        f"SELECT row, {_measure(feature)} AS key, count(*) AS n, CAST({weight} AS HUGEINT) AS w, "
+        f"bool_or({bad}) AS bad FROM {view} WHERE {_inside(feature)} AND {_measure(feature)} "
+        "IS NOT NULL GROUP BY row, key"
+    )
+    guarded = f"CASE WHEN sum(n) >= {feature.min_support} THEN {value} END"
+    poisoned = f"CASE WHEN coalesce(bool_or(bad), false) THEN {_INFINITY} ELSE {guarded} END"
+    return f"SELECT row, CAST({poisoned} AS DOUBLE) AS {name} FROM ({inner}) GROUP BY row"
+
+
+def _periodic_sql(feature: Feature, view: str, name: str) -> str:
+    """Write an aggregate over the equal weeks of a window, the oldest first."""
+    weeks = (feature.window_days or 0) // 7
+    time = quoted(_time_column(feature))
+    age = f"date_diff('microsecond', {time}, as_of)"
+    week = f"CAST({weeks - 1} - floor(({age} - 1) / {7 * 86_400_000_000}.0) AS INTEGER)"
+    bad = _impossible(feature, feature.measure) or "false"
+    sums = ", ".join(
+        f"CAST(coalesce(sum(q) FILTER (WHERE week = {k}), 0) AS DOUBLE) / {_scale(feature)} AS w{k}"
+        for k in range(weeks)
+    )
+    inner = (
+        f"SELECT row, {week} AS week, {_whole(feature)} AS q, {bad} AS bad FROM {view} "
+        f"WHERE {_inside(feature)}"
+    )
+    middle = f"SELECT row, count(*) AS n, bool_or(bad) AS bad, {sums} FROM ({inner}) GROUP BY row"
+    guarded = f"CASE WHEN n >= {feature.min_support} THEN {_over_weeks(feature, weeks)} END"
+    poisoned = f"CASE WHEN coalesce(bad, false) THEN {_INFINITY} ELSE {guarded} END"
+    return f"SELECT row, CAST({poisoned} AS DOUBLE) AS {name} FROM ({middle})"
+
+
+def _over_weeks(feature: Feature, weeks: int) -> str:
+    """Write slope, variation, emptiness or downside of weekly sums w0 .. in fixed order."""
+    every = [f"w{k}" for k in range(weeks)]
+    if feature.aggregate == "empty_share":
+        empty = " + ".join(f"CAST({each} = 0 AS INTEGER)" for each in every)
+        return f"({empty}) / {weeks}.0"
+    if feature.aggregate == "slope":
+        centre = (weeks - 1) / 2
+        scale = sum((k - centre) ** 2 for k in range(weeks))
+        parts = [f"({k - centre}) * ln(1 + {each})" for k, each in enumerate(every)]
+        return f"({' + '.join(parts)}) / {scale}"
+    mean = f"(({' + '.join(every)}) / {weeks}.0)"
+    if feature.aggregate == "cv":
+        squares = " + ".join(f"pow({each} - {mean}, 2)" for each in every)
+        return f"CASE WHEN {mean} > 0 THEN sqrt(({squares}) / {weeks - 1}.0) / {mean} END"
+    below = " + ".join(f"pow(least({each} - {mean}, 0), 2)" for each in every)
+    return f"CASE WHEN {mean} > 0 THEN sqrt(({below}) / {weeks}.0) / {mean} END"
+
+
+def derived_sql(feature: Feature) -> str:
+    """Write the expression of a feature of other features; an infinite part stays infinite."""
+    parts = [quoted(part) for part in feature.of]
+    first = parts[0] if math.isclose(feature.factor, 1) else f"({feature.factor!r} * {parts[0]})"
+    second = parts[1] if len(parts) > 1 else "0"
+    log = f"ln(({first} + 1) / ({second} + 1))"
+    value = {
+        "ratio": f"CASE WHEN {second} <> 0 THEN {first} / {second} END",
+        "difference": f"{first} - {second}",
+        "gap": f"abs({log})",
+        "overstatement": f"CASE WHEN isnan({log}) THEN NULL ELSE greatest({log}, 0) END",
+        "log1p": f"ln(1 + greatest({first}, 0))",
+        "coalesce": f"coalesce({first}, {second})",
+        "utilisation": f"{first} / greatest({second}, 1)",
+    }[feature.aggregate]
+    if feature.support:
+        value = f"CASE WHEN {quoted(feature.support)} >= {feature.min_support} THEN {value} END"
+    poisoned = " OR ".join(f"coalesce(isinf({part}), false)" for part in parts)
+    return f"CAST(CASE WHEN {poisoned} THEN {_INFINITY} ELSE {value} END AS DOUBLE)"
+
+
+def _inside(feature: Feature) -> str:
+    """Write the condition that a fact lies in the window and meets the filters."""
+    time = quoted(_time_column(feature))
+    conditions = [f"{time} IS NOT NULL"]
+    if feature.window_days is not None:
+        conditions.append(f"{time} >= as_of - INTERVAL {feature.window_days} DAY")
+    if feature.where:
+        conditions.append(_conditions(feature.where, feature))
+    return " AND ".join(conditions)
+
+
+def _conditions(conditions: tuple[Condition, ...], feature: Feature) -> str:
+    """Write filter conditions; a missing value meets none but ``missing``."""
+    written = []
+    for column, operator, value in conditions:
+        name = _expression(feature, column)
+        if operator in ("set", "missing"):
+            written.append(f"{name} IS {'NOT ' if operator == 'set' else ''}NULL")
+        elif operator == "in":
+            written.append(f"{name} IN ({', '.join(_constant(each) for each in value)})")
+        else:
+            sign = {"==": "=", "!=": "<>"}.get(operator, operator)
+            written.append(f"{name} {sign} {_constant(value)}")
+    return "(" + " AND ".join(f"coalesce({each}, false)" for each in written) + ")"
+
+
+def _constant(value: object) -> str:
+    """Write a constant of a declaration."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, int | float) else literal(str(value))
+
+
+def _expression(feature: Feature, name: str) -> str:
+    """Write a column, or a declared measure over masked columns."""
+    measure = MEASURES.get((feature.table, name))
+    if measure is None:
+        return quoted(name)
+    return measure.sql.format(**{column: quoted(column) for column in measure.columns})
+
+
+def _measure(feature: Feature) -> str:
+    """Write the measure of a feature."""
+    return _expression(feature, feature.measure) if feature.measure else "1"
+
+
+def _scale(feature: Feature, name: str = "") -> int:
+    """Give how many units of the exact integer make one: fen in a yuan, millionths of a number."""
+    column = name or feature.measure
+    if (feature.table, column) in MEASURES:
+        is_yuan = MEASURES[feature.table, column].unit == "yuan"
+        return 100 if is_yuan else 1_000_000
+    kind = TABLES[feature.table][column].kind if column in TABLES[feature.table] else "count"
+    return {"yuan": 100, "number": 1_000_000, "share": 1_000_000, "fen": 100}.get(kind, 1)
+
+
+def _whole(feature: Feature, name: str = "") -> str:
+    """Write a measure as an exact integer; values out of reach are NULL here and poison there."""
+    column = name or feature.measure
+    if not column:
+        return "1"
+    expression, scale = _expression(feature, column), _scale(feature, name)
+    if scale == 100 and _kind(feature, column) == "fen":
+        return f"CAST({expression} AS HUGEINT)"
+    bounded = f"CASE WHEN abs({expression}) <= 1e13 THEN {expression} END"
+    return f"CAST(round({bounded} * {scale}) AS HUGEINT)"
+
+
+def _kind(feature: Feature, column: str) -> str:
+    """Give the kind of a stored column, or nothing for a measure."""
+    table = TABLES[feature.table]
+    return table[column].kind if column in table else ""
+
+
+def _impossible(feature: Feature, name: str) -> str:
+    """Write the condition that a number read is infinite or outside its declared bounds."""
+    if not name:
+        return ""
+    measure = MEASURES.get((feature.table, name))
+    conditions = []
+    for column in measure.columns if measure else (name,):
+        declared = TABLES[feature.table][column]
+        if declared.kind not in ("number", "yuan", "share", "count", "fen"):
+            continue
+        low = -1e300 if declared.low is None else declared.low
+        high = 1e300 if declared.high is None else declared.high
+        conditions.append(f"{quoted(column)} NOT BETWEEN {low!r} AND {high!r}")
+    return "(" + " OR ".join(conditions) + ")" if conditions else ""
