@@ -1,0 +1,79 @@
+"""From a score to a probability: log-odds with an intercept, a slope only on evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+_EVIDENCE = 3.84
+_Z90 = 1.6448536269514722
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """logit pd = intercept + slope x margin, with the covariance of both."""
+
+    intercept: float
+    slope: float
+    covariance: Floats
+
+    def probabilities(self, margin: Floats) -> tuple[Floats, Floats, Floats]:
+        """Give lower bound, probability and upper bound (90 %) at each margin."""
+        centre = self.intercept + self.slope * margin
+        design = np.column_stack([np.ones_like(margin), margin])
+        spread = _Z90 * np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
+        low, high = (1 / (1 + np.exp(-each)) for each in (centre - spread, centre + spread))
+        return low, 1 / (1 + np.exp(-centre)), high
+
+
+def calibrate(
+    margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.int64]
+) -> Calibration:
+    """Fit log-odds to out-of-fold margins; rows of one merchant count as one witness.
+
+    The slope stays 1 unless freeing it gains more log-likelihood than chance would
+    (chi-squared 3.84); the covariance is the sandwich over merchants, of both parameters.
+    """
+    only = _newton(margin, y, weight, free_slope=False)
+    both = _newton(margin, y, weight, free_slope=True)
+    gain = 2 * (_likelihood(both, margin, y, weight) - _likelihood(only, margin, y, weight))
+    shrink = len(np.unique(cluster)) / max(len(y), 1)
+    chosen = both if gain * shrink > _EVIDENCE and both[1] > 0.05 else only
+    design = np.column_stack([np.ones_like(margin), margin])
+    p = 1 / (1 + np.exp(-(design @ chosen)))
+    bread = np.linalg.pinv((design * (weight * p * (1 - p))[:, None]).T @ design)
+    score = design * (weight * (y - p))[:, None]
+    sums = np.zeros((int(cluster.max()) + 1, 2))
+    np.add.at(sums, cluster, score)
+    return Calibration(float(chosen[0]), float(chosen[1]), bread @ (sums.T @ sums) @ bread)
+
+
+def _newton(margin: Floats, y: Floats, weight: Floats, *, free_slope: bool) -> Floats:
+    """Maximise the likelihood of (intercept, slope); a weak prior holds the slope near 1."""
+    found = np.array([0.0, 1.0])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(found[0] + found[1] * margin, -35, 35)))
+        curve = weight * p * (1 - p)
+        slope_pull = found[1] - 1
+        gradient = np.array([(weight * (y - p)).sum(), (weight * (y - p) * margin).sum()])
+        gradient[1] -= slope_pull
+        if not free_slope:
+            step = np.array([gradient[0] / max(curve.sum(), 1e-9), 0.0])
+        else:
+            cross = (curve * margin).sum()
+            information = np.array([[curve.sum(), cross], [cross, (curve * margin**2).sum() + 1]])
+            step = np.linalg.solve(information + 1e-9 * np.eye(2), gradient)
+        found = found + np.clip(step, -3, 3)
+        if np.abs(step).max() < 1e-12:
+            break
+    return found
+
+
+def _likelihood(found: Floats, margin: Floats, y: Floats, weight: Floats) -> float:
+    """Give the log-likelihood of (intercept, slope)."""
+    logit = found[0] + found[1] * margin
+    return float((weight * (y * logit - np.logaddexp(0, logit))).sum())

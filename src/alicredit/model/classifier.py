@@ -1,0 +1,293 @@
+"""Learning a default model: rank with a points table, then say how probable default is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.cohort import Cohort
+from alicredit.features import CATALOGUE
+from alicredit.model.assemble import assemble
+from alicredit.model.calibration import calibrate
+from alicredit.model.folds import make_folds
+from alicredit.model.inputs import Inputs, read_inputs
+from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
+from alicredit.model.portable import Claim, ScoreModel
+from alicredit.score import PointScale
+
+log = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float64]
+
+
+class DefaultModel(ClassifierMixin, BaseEstimator):
+    """Probability of default as a sum of whole points, one short table for each input.
+
+    Trees of one input each are boosted (LightGBM), early stopped on out-of-fold rows, added up to
+    a table per input, merged to few steps and rounded to whole points. Out-of-fold scores then
+    give the probability of each score.
+
+    Parameters
+    ----------
+    shape : str, default "points"
+        What may be learned; this version has ``"points"``.
+    directions : str, mapping or None, default "catalogue"
+        Input -> +1 (more is riskier), -1 or 0; ``"catalogue"`` takes the built-in features'.
+    scale : PointScale or None, default None
+        What points mean; None is 600 at 50:1, doubling every 20.
+    max_steps : int, default 8
+        Steps of a table at most.
+    random_state : int, default 0
+        Seed.
+    n_jobs : int, default 2
+        Threads; the model does not depend on it.
+
+    Attributes
+    ----------
+    portable_ : ScoreModel
+        What is saved and deployed.
+    classes_ : ndarray
+        0 and 1.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"a": rng.normal(size=2000), "b": rng.normal(size=2000)})
+    >>> y = (rng.random(2000) < 1 / (1 + np.exp(2 - X["a"]))).astype(float)
+    >>> model = DefaultModel().fit(X, y)
+    >>> bool(model.predict_proba(X)[:, 1].mean().round(1) == y.mean().round(1))
+    True
+    >>> model.predict_proba(X[["a"]])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: X must have the column 'b'; ...
+    """
+
+    def __init__(
+        self,
+        shape: str = "points",
+        *,
+        directions: str | Mapping[str, int] | None = "catalogue",
+        scale: PointScale | None = None,
+        max_steps: int = 8,
+        random_state: int = 0,
+        n_jobs: int = 2,
+    ) -> None:
+        self.shape = shape
+        self.directions = directions
+        self.scale = scale
+        self.max_steps = max_steps
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(
+        self, X: Any, y: Any, *, sample_weight: Any = None, cohort: Cohort | None = None
+    ) -> DefaultModel:
+        """Learn from rows whose outcome is known.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array, shape (rows, inputs)
+            Numbers, flags, and categories (text or categorical columns); missing allowed.
+        y : array of 0 and 1
+            No NaN; labels of ``label_defaults`` carry the horizon and level of the claim.
+        sample_weight : array or None, default None
+            Weights of rows.
+        cohort : Cohort or None, default None
+            The rows' cohort: folds then respect time and merchants.
+
+        Returns
+        -------
+        DefaultModel
+            Itself.
+
+        Raises
+        ------
+        InputError
+            For labels other than 0 and 1, too few defaults, or lengths that differ.
+        """
+        require_one_of("shape", self.shape, ("points",))
+        require_whole("max_steps", self.max_steps, 2, high=60)
+        label = _labels(y)
+        claim = _claim(y)
+        weight = _weights(sample_weight, len(label))
+        if cohort is not None and len(cohort) != len(label):
+            refuse("cohort", f"must have one row for each of the {len(label)}", len(cohort))
+        inputs = read_inputs(X, self._directions())
+        if inputs.rows != len(label):
+            refuse("y", f"must have one value for each of the {inputs.rows} rows", len(label))
+        order = _canonical_order(cohort, label)
+        inputs, label, weight = inputs.take(order), label[order], weight[order]
+        cohort = None if cohort is None else cohort[order]
+        self.portable_ = self._learn(inputs, label, weight, cohort, claim)
+        self.classes_ = np.array([0, 1])
+        self.n_features_in_ = len(inputs.names)
+        self.feature_names_in_ = np.array(inputs.names, dtype=object)
+        return self
+
+    def _learn(
+        self,
+        inputs: Inputs,
+        label: Floats,
+        weight: Floats,
+        cohort: Cohort | None,
+        claim: Claim,
+    ) -> ScoreModel:
+        """Fit folds, the whole, the calibration; put the portable model together."""
+        data = TrainingSet(inputs.X, label, weight, inputs.directions, inputs.category_positions)
+        folds = make_folds(label, cohort, claim.horizon_days, seed=self.random_state)
+        margin = np.full(len(label), np.nan)
+        rounds = []
+        for learn, judge in folds.pairs:
+            booster, best = fit_rounds(
+                data.take(learn), data.take(judge), seed=self.random_state, threads=self.n_jobs
+            )
+            margin[judge] = booster.predict(data.X[judge], raw_score=True, num_iteration=best)
+            rounds.append(best)
+        kept = int(np.median(rounds))
+        booster = fit_fixed(data, kept, seed=self.random_state, threads=self.n_jobs)
+        judged = np.isfinite(margin)
+        cluster = _clusters(cohort, len(label))
+        calibration = calibrate(margin[judged], label[judged], weight[judged], cluster[judged])
+        training = _facts(label, cohort, folds.kind, kept, calibration.slope)
+        log.info("fitted %d rounds on %d rows, folds %s", kept, len(label), folds.kind)
+        return assemble(
+            booster,
+            inputs,
+            data,
+            calibration,
+            scale=self.scale or PointScale(),
+            max_steps=self.max_steps,
+            claim=claim,
+            training=training,
+        )
+
+    def _directions(self) -> Mapping[str, int]:
+        """Give the direction of risk by input name."""
+        if self.directions is None:
+            return {}
+        if isinstance(self.directions, str):
+            require_one_of("directions", self.directions, ("catalogue",))
+            return CATALOGUE.directions
+        wrong = [name for name, sign in self.directions.items() if sign not in (-1, 0, 1)]
+        if wrong:
+            refuse("directions", "must be -1, 0 or +1", f"{self.directions[wrong[0]]!r}")
+        return self.directions
+
+    @property
+    def model_id(self) -> str:
+        """Give the digest of the fitted model's content."""
+        return self._fitted().model_id
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Give the names of the inputs."""
+        return self._fitted().feature_names
+
+    @property
+    def claim(self) -> Claim:
+        """Give the horizon and level that the probability claims."""
+        return self._fitted().claim
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Give the probabilities of no default and of default, shape (rows, 2)."""
+        return self._fitted().predict_proba(X)
+
+    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+        """Give 1 where default is more likely than not."""
+        return (self.predict_proba(X)[:, 1] > 0.5).astype(np.int64)
+
+    def predict_score(self, X: Any) -> npt.NDArray[np.int64]:
+        """Give whole points, more being safer."""
+        return self._fitted().predict_score(X)
+
+    def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
+        """Give the parts of each score that hurt most; see ``ScoreModel.explain``."""
+        return self._fitted().explain(X, top)
+
+    def scorecard(self) -> pd.DataFrame:
+        """Lay out the points table; see ``ScoreModel.scorecard``."""
+        return self._fitted().scorecard()
+
+    def save(self, path: Any) -> None:
+        """Write the fitted model as a file of plain data."""
+        self._fitted().save(path)
+
+    def _fitted(self) -> ScoreModel:
+        """Give the portable model, or sklearn's NotFittedError."""
+        check_is_fitted(self, "portable_")
+        return self.portable_
+
+
+def _labels(y: Any) -> Floats:
+    """Read labels; refuse what is not 0 or 1, and too few of either."""
+    label = np.asarray(y, dtype=np.float64).ravel()
+    if np.isnan(label).any():
+        do = "train on the rows that split_by_time gives"
+        refuse("y", "must be known for each row", f"{int(np.isnan(label).sum())} NaN", do)
+    if not np.isin(label, (0.0, 1.0)).all():
+        refuse("y", "must be 0 or 1", "other values")
+    few = min(label.sum(), len(label) - label.sum())
+    if few < 5:
+        refuse("y", "must hold at least 5 defaults and 5 others", f"{int(few)} of one kind")
+    return label
+
+
+def _claim(y: Any) -> Claim:
+    """Read what labels say of their horizon and level."""
+    stated = getattr(y, "attrs", {}) or {}
+    return Claim(
+        stated.get("horizon_days"), str(stated.get("level", "")), stated.get("days_past_due")
+    )
+
+
+def _weights(given: Any, rows: int) -> Floats:
+    """Read weights, 1 where none are given."""
+    if given is None:
+        return np.ones(rows)
+    weight = np.asarray(given, dtype=np.float64).ravel()
+    if len(weight) != rows or not np.isfinite(weight).all() or (weight < 0).any():
+        refuse("sample_weight", f"must be {rows} finite numbers, none negative", "others")
+    return weight
+
+
+def _canonical_order(cohort: Cohort | None, label: Floats) -> npt.NDArray[np.int64]:
+    """Order rows by what they are, so that the model does not depend on how they came."""
+    if cohort is None:
+        return np.arange(len(label))
+    frame = cohort.frame.assign(_label=label).reset_index(drop=True)
+    keys = [name for name in ("as_of", "merchant_id", "loan_id", "_label") if name in frame]
+    return frame.sort_values(keys, kind="stable").index.to_numpy(np.int64)
+
+
+def _clusters(cohort: Cohort | None, rows: int) -> npt.NDArray[np.int64]:
+    """Number the merchants of the rows; each row its own where none are known."""
+    if cohort is None:
+        return np.arange(rows)
+    return pd.factorize(cohort.frame["merchant_id"])[0].astype(np.int64)
+
+
+def _facts(
+    label: Floats, cohort: Cohort | None, folds: str, rounds: int, slope: float
+) -> dict[str, Any]:
+    """State the facts of training that the file carries."""
+    facts: dict[str, Any] = {
+        "rows": len(label),
+        "defaults": int(label.sum()),
+        "folds": folds,
+        "rounds": rounds,
+        "slope": slope,
+    }
+    if cohort is not None:
+        as_of = cohort.frame["as_of"]
+        facts["merchants"] = int(cohort.frame["merchant_id"].nunique())
+        facts["first_as_of"] = f"{as_of.min():%Y-%m-%d}"
+        facts["last_as_of"] = f"{as_of.max():%Y-%m-%d}"
+    return facts

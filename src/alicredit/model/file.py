@@ -1,0 +1,272 @@
+"""The model file: one JSON document of plain data under its own digest, checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from alicredit.checks import refusal
+from alicredit.errors import AlicreditError, ModelFileError
+from alicredit.model.portable import Claim, PointTable, ScoreModel
+from alicredit.score import PointScale
+from alicredit.vocabulary import REASONS
+
+FORMAT = "alicredit-model"
+FORMAT_VERSION = 1
+_LARGEST_BYTES = 64 * 2**20
+_MOST_TABLES = 10_000
+_MOST_SCORES = 1_000_000
+_LARGEST_POINTS = 1_000_000
+
+
+def content_of(model: ScoreModel) -> dict[str, Any]:
+    """Lay out a model as plain data."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "shape": "points",
+        "base": model.base,
+        "scale": asdict(model.scale),
+        "claim": asdict(model.claim),
+        "tables": [asdict(table) for table in model.tables],
+        "first_score": model.first_score,
+        "pds": list(model.pds),
+        "lowers": list(model.lowers),
+        "uppers": list(model.uppers),
+        "training": dict(model.training),
+        "catalogue_digest": model.catalogue_digest,
+    }
+
+
+def canonical(content: Mapping[str, Any]) -> str:
+    """Write content as the one text that its digest is of."""
+    return json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Give the SHA-256 of canonical content."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def write_model(model: ScoreModel, path: str | Path) -> None:
+    """Write a model's content and digest."""
+    content = content_of(model)
+    text = canonical({"content": content, "digest": digest_of(content)})
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
+    """Load a model file after checking all of it; no code of the file is run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that ``save`` wrote.
+    digest : str or None, default None
+        The ``model_id`` expected, got another way: a file's own digest finds accidents, not
+        attackers.
+
+    Returns
+    -------
+    ScoreModel
+        Needs NumPy alone to score.
+
+    Raises
+    ------
+    ModelFileError
+        On anything that is not a whole, unaltered, understood file.
+
+    Examples
+    --------
+    >>> load_model("absent.alicredit")
+    Traceback (most recent call last):
+    alicredit.errors.ModelFileError: model file absent.alicredit must be a file that exists; ...
+    """
+    name = f"model file {Path(path).name}"
+    content, stated = _read(Path(path), name)
+    found = digest_of(content)
+    if found != stated:
+        raise ModelFileError(refusal(name, "must be unaltered", "another digest than it states"))
+    if digest is not None and digest != found:
+        raise ModelFileError(refusal(name, f"must have the digest {digest[:12]}", found[:12]))
+    if content.get("format") != FORMAT or content.get("format_version") != FORMAT_VERSION:
+        rule = f"must be of format {FORMAT} {FORMAT_VERSION}"
+        shown = f"{content.get('format')!s:.40} {content.get('format_version')!s:.10}"
+        raise ModelFileError(refusal(name, rule, shown))
+    try:
+        model = _model(content, found)
+        _check(model)
+    except ModelFileError:
+        raise
+    except (AlicreditError, KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
+        rule = "must follow its schema"
+        raise ModelFileError(refusal(name, rule, f"({str(error)[:200]})")) from error
+    return model
+
+
+def _read(path: Path, name: str) -> tuple[dict[str, Any], str]:
+    """Read the two parts of a file within limits of size and depth."""
+    if not path.is_file():
+        raise ModelFileError(refusal(name, "must be a file that exists", "none"))
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise ModelFileError(refusal(name, "must be at most 64 MB", f"{path.stat().st_size} bytes"))
+    try:
+        outer = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError, UnicodeDecodeError, OSError) as error:
+        raise ModelFileError(
+            refusal(name, "must be whole JSON", f"({str(error)[:100]})")
+        ) from error
+    is_pair = isinstance(outer, dict) and set(outer) == {"content", "digest"}
+    if not is_pair or not isinstance(outer["content"], dict):
+        raise ModelFileError(refusal(name, "must hold content and digest", "something else"))
+    return outer["content"], str(outer["digest"])
+
+
+def _no_constant(word: str) -> float:
+    """Refuse NaN and infinities, which are no JSON."""
+    message = f"{word} is not allowed"
+    raise ValueError(message)
+
+
+def _model(content: Mapping[str, Any], model_id: str) -> ScoreModel:
+    """Make a model of content, each value of its type."""
+    if content["shape"] != "points":
+        raise ModelFileError(refusal("shape", "must be 'points'", str(content["shape"])[:40]))
+    expected = set(ScoreModel.__dataclass_fields__) - {"model_id"}
+    unknown = set(content) - expected - {"format", "format_version", "shape"}
+    if unknown:
+        raise ModelFileError(refusal("content", "must have known keys", sorted(unknown)[0][:40]))
+    scale, claim = content["scale"], content["claim"]
+    return ScoreModel(
+        tables=tuple(_table(each) for each in _list(content["tables"], _MOST_TABLES)),
+        base=_whole(content["base"]),
+        scale=PointScale(**{key: _number(value) for key, value in scale.items()}),
+        first_score=_whole(content["first_score"]),
+        pds=_numbers(content["pds"]),
+        lowers=_numbers(content["lowers"]),
+        uppers=_numbers(content["uppers"]),
+        claim=Claim(
+            None if claim["horizon_days"] is None else _whole(claim["horizon_days"]),
+            _text(claim["level"]),
+            None if claim["days_past_due"] is None else _whole(claim["days_past_due"]),
+        ),
+        training=dict(content["training"]),
+        catalogue_digest=_text(content["catalogue_digest"]),
+        model_id=model_id,
+    )
+
+
+def _table(content: Mapping[str, Any]) -> PointTable:
+    """Make a table of content."""
+    readers: dict[str, Callable[[Any], Any]] = dict.fromkeys(
+        ("name", "kind", "code", "title", "title_zh", "unit"), _text
+    )
+    readers |= dict.fromkeys(("low", "high", "median", "missing_share"), _number)
+    readers |= dict.fromkeys(("missing_points", "reference", "direction"), _whole)
+    readers |= dict.fromkeys(("points", "rows", "defaults"), _wholes)
+    readers |= {"cuts": _numbers, "levels": _texts, "sources": _texts}
+    if set(content) != set(readers):
+        raise ModelFileError(refusal("table", "must have exactly its keys", "others"))
+    return PointTable(**{key: read(content[key]) for key, read in readers.items()})
+
+
+def _list(value: Any, most: int) -> list[Any]:
+    """Take a list of bounded length."""
+    if not isinstance(value, list) or len(value) > most:
+        raise ModelFileError(
+            refusal("a list", f"must be one of at most {most}", type(value).__name__)
+        )
+    return value
+
+
+def _whole(value: Any) -> int:
+    """Take a whole number of bounded size."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**9:
+        raise ModelFileError(refusal("a number", "must be whole", str(value)[:40]))
+    return value
+
+
+def _number(value: Any) -> float:
+    """Take a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ModelFileError(refusal("a number", "must be finite", str(value)[:40]))
+    return value
+
+
+def _text(value: Any) -> str:
+    """Take a text of bounded length."""
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ModelFileError(refusal("a text", "must be a short text", str(value)[:40]))
+    return value
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Take finite numbers."""
+    return tuple(float(_number(each)) for each in _list(value, _MOST_SCORES))
+
+
+def _wholes(value: Any) -> tuple[int, ...]:
+    """Take whole numbers."""
+    return tuple(_whole(each) for each in _list(value, _MOST_TABLES))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Take short texts."""
+    return tuple(_text(each) for each in _list(value, _MOST_TABLES))
+
+
+def _check(model: ScoreModel) -> None:
+    """Refuse a model that contradicts itself: sizes, order, reach, direction."""
+    names = model.feature_names
+    if not names or len(set(names)) != len(names):
+        raise ModelFileError(refusal("tables", "must have different names", len(names)))
+    lowest = highest = model.base
+    for table in model.tables:
+        _check_table(table)
+        every = (*table.points, table.missing_points)
+        lowest, highest = lowest + min(every), highest + max(every)
+    size = len(model.pds)
+    if not (size == len(model.lowers) == len(model.uppers) == highest - lowest + 1):
+        raise ModelFileError(refusal("pds", "must cover every reachable score", size))
+    if model.first_score != lowest:
+        raise ModelFileError(refusal("first_score", f"must be {lowest}", model.first_score))
+    for low, p, high in zip(model.lowers, model.pds, model.uppers, strict=True):
+        if not 0 < low <= p <= high < 1:
+            raise ModelFileError(refusal("pds", "must lie in order between 0 and 1", p))
+    if any(a <= b for a, b in zip(model.pds[:-1], model.pds[1:], strict=True)):
+        raise ModelFileError(refusal("pds", "must fall as the score rises", "a tie or a rise"))
+
+
+def _check_table(table: PointTable) -> None:
+    """Refuse one table that contradicts itself."""
+    where = f"table {table.name!r}"
+    if table.kind not in ("numeric", "flag", "category") or table.code not in REASONS:
+        raise ModelFileError(refusal(where, "must be of a known kind and code", table.kind))
+    steps = len(table.levels) if table.kind == "category" else len(table.cuts)
+    if table.kind == "category" and (table.cuts or len(set(table.levels)) != steps):
+        raise ModelFileError(refusal(where, "must have different levels", steps))
+    if len(table.points) != steps + 1:
+        raise ModelFileError(refusal(where, "must have a step for each cut", len(table.points)))
+    if not len(table.rows) == len(table.defaults) == steps + 2:
+        raise ModelFileError(refusal(where, "must have counts for each step", len(table.rows)))
+    if any(a >= b for a, b in zip(table.cuts[:-1], table.cuts[1:], strict=True)):
+        raise ModelFileError(refusal(where, "must have rising cuts", "a tie or a fall"))
+    if any(abs(p) > _LARGEST_POINTS for p in (*table.points, table.missing_points)):
+        raise ModelFileError(refusal(where, "must have points within a million", "more"))
+    if table.direction not in (-1, 0, 1):
+        raise ModelFileError(refusal(where, "must have a direction", table.direction))
+    if table.direction and not falls(table.points, table.direction):
+        raise ModelFileError(refusal(where, "must follow its direction", "points that do not"))
+
+
+def falls(points: tuple[int, ...], direction: int) -> bool:
+    """Tell whether points never rise (direction +1: more is riskier) or never fall (-1)."""
+    return all(direction * (a - b) >= 0 for a, b in itertools.pairwise(points))

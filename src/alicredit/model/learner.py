@@ -1,0 +1,94 @@
+"""One learner: LightGBM whose every tree sees one input, so that the sum is a table of points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+_MOST_ROUNDS = 800
+_PATIENCE = 40
+_MOST_BINS = 63
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Numbers to learn from: categories are codes, missing values NaN."""
+
+    X: Floats
+    y: Floats
+    weight: Floats
+    directions: tuple[int, ...]
+    categories: tuple[int, ...]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> TrainingSet:
+        """Keep some rows."""
+        X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
+        return TrainingSet(X, y, weight, self.directions, self.categories)
+
+
+def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
+    """Choose LightGBM's parameters: smoothness follows the number of defaults (assumed)."""
+    defaults = float(data.y.sum())
+    leaf = int(np.clip(len(data.y) * 10 / max(defaults, 1), 20, len(data.y) // 8 or 1))
+    return {
+        "objective": "binary",
+        "num_leaves": 4,
+        "learning_rate": 0.06 if defaults < 2000 else 0.1,
+        "min_data_in_leaf": max(leaf, 1),
+        "lambda_l2": 5.0,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "max_bin": _MOST_BINS,
+        "cat_smooth": 20.0,
+        "min_data_per_group": max(leaf, 1),
+        "interaction_constraints": [[k] for k in range(data.X.shape[1])],
+        "monotone_constraints": list(data.directions),
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "verbosity": -1,
+        "feature_pre_filter": False,
+        "zero_as_missing": False,
+    }
+
+
+def dataset(data: TrainingSet, reference: Any = None) -> Any:
+    """Hand rows to LightGBM."""
+    return lgb.Dataset(
+        data.X,
+        label=data.y,
+        weight=data.weight,
+        reference=reference,
+        categorical_feature=list(data.categories),
+        params={"max_bin": _MOST_BINS, "verbosity": -1, "feature_pre_filter": False},
+        free_raw_data=False,
+    )
+
+
+def fit_rounds(
+    data: TrainingSet, judge: TrainingSet, *, seed: int, threads: int
+) -> tuple[Any, int]:
+    """Fit until the judging rows no longer gain; give the booster and its best round."""
+    train = dataset(data)
+    booster = lgb.train(
+        parameters(data, seed=seed, threads=threads),
+        train,
+        num_boost_round=_MOST_ROUNDS,
+        valid_sets=[dataset(judge, reference=train)],
+        callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
+    )
+    return booster, int(booster.best_iteration or booster.current_iteration())
+
+
+def fit_fixed(data: TrainingSet, rounds: int, *, seed: int, threads: int) -> Any:
+    """Fit so many rounds."""
+    settings = parameters(data, seed=seed, threads=threads)
+    return lgb.train(settings, dataset(data), num_boost_round=max(rounds, 1))

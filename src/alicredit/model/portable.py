@@ -1,0 +1,507 @@
+"""The model that is deployed: tables of whole points, and nothing but NumPy to add them up."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.checks import nearest, refusal
+from alicredit.errors import InputError
+from alicredit.score import PointScale
+from alicredit.vocabulary import REASONS, STATUSES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+MOST_MISSING = 0.5
+"""A row with a larger share of missing inputs is not scored (assumed)."""
+
+_UNIT_FACTOR = 50.0
+_UNIT_ROWS = 50
+_GONE_ROWS = 20
+_STATUS = ("ok", "bad_type", "bad_value", "too_many_missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a probability claims: default of whom, how late, within how long.
+
+    Parameters
+    ----------
+    horizon_days : int or None, default None
+        Length of the window; None where the labels did not say.
+    level : str, default ""
+        ``"borrower"`` or ``"facility"``; empty where the labels did not say.
+    days_past_due : int or None, default None
+        Beyond which a due is a default.
+    """
+
+    horizon_days: int | None = None
+    level: str = ""
+    days_past_due: int | None = None
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        if self.horizon_days is None:
+            return "horizon and level not stated"
+        return (
+            f"{self.horizon_days} days, {self.level}, more than {self.days_past_due} days past due"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PointTable:
+    """One input's contract and its points.
+
+    Parameters
+    ----------
+    name : str
+        Column.
+    kind : str
+        ``"numeric"``, ``"flag"`` or ``"category"``.
+    cuts : tuple of float
+        Increasing; step i holds values up to and including ``cuts[i]``, the last the rest.
+    points : tuple of int
+        One more than ``cuts``; for a category one for each of ``levels`` and one for others.
+    levels : tuple of str
+        Learned levels of a category.
+    missing_points : int
+        Points of a missing value.
+    reference : int
+        Median points of the training population: what reasons are measured against.
+    low, high, median : float
+        Seen in training.
+    missing_share : float
+        Share of missing values in training.
+    direction : int
+        +1 where more is riskier, -1 safer, 0 unconstrained.
+    code, title, title_zh, unit : str
+        Reason code, titles and unit.
+    sources : tuple of str
+        Tables it is made from.
+    rows, defaults : tuple of int
+        Training rows and defaults of each step, the missing last.
+    """
+
+    name: str
+    kind: str
+    cuts: tuple[float, ...]
+    points: tuple[int, ...]
+    levels: tuple[str, ...]
+    missing_points: int
+    reference: int
+    low: float
+    high: float
+    median: float
+    missing_share: float
+    direction: int
+    code: str
+    title: str
+    title_zh: str
+    unit: str
+    sources: tuple[str, ...]
+    rows: tuple[int, ...]
+    defaults: tuple[int, ...]
+
+    def look_up(self, values: Any) -> Whole:
+        """Give the points of a column of checked values."""
+        steps = np.array([*self.points, self.missing_points], dtype=np.int64)
+        if self.kind == "category":
+            position = {level: at for at, level in enumerate(self.levels)}
+            other, missing = len(self.levels), len(self.levels) + 1
+            at = [missing if v is None else position.get(v, other) for v in values]
+            return steps[np.array(at, dtype=np.int64)] if at else np.empty(0, dtype=np.int64)
+        at = np.searchsorted(np.array(self.cuts), values, side="left")
+        return steps[np.where(np.isnan(values), len(self.cuts) + 1, at)]
+
+    def look_up_one(self, value: float | str | None) -> int:
+        """Give the points of one checked value, with the standard library alone."""
+        if self.kind == "category":
+            if value is None:
+                return self.missing_points
+            known = value in self.levels
+            return self.points[self.levels.index(str(value)) if known else len(self.levels)]
+        number = float(value) if value is not None else math.nan
+        if math.isnan(number):
+            return self.missing_points
+        return self.points[bisect.bisect_left(self.cuts, number)]
+
+
+@dataclass(frozen=True)
+class ScoreModel:
+    """A points model: the score is ``base`` plus the sum of table points; its PD is stored.
+
+    Made by ``DefaultModel.fit`` and by :func:`load_model`.
+
+    Parameters
+    ----------
+    tables : tuple of PointTable
+        One per input.
+    base : int
+        Points everybody has.
+    scale : PointScale
+        What the points mean.
+    first_score : int
+        The score of the first entry of ``pds``.
+    pds, lowers, uppers : tuple of float
+        Probability of default, and its 90 % interval, of each whole score from ``first_score``.
+    claim : Claim
+        Horizon and level of the probability.
+    training : mapping
+        Facts of training: rows, defaults, dates, folds.
+    catalogue_digest : str
+        Of the features it was trained on; empty where unknown.
+    model_id : str
+        Digest of all of the above.
+    """
+
+    tables: tuple[PointTable, ...]
+    base: int
+    scale: PointScale
+    first_score: int
+    pds: tuple[float, ...]
+    lowers: tuple[float, ...]
+    uppers: tuple[float, ...]
+    claim: Claim
+    training: Mapping[str, Any]
+    catalogue_digest: str
+    model_id: str
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Give the names of the inputs."""
+        return tuple(table.name for table in self.tables)
+
+    @property
+    def features(self) -> tuple[PointTable, ...]:
+        """Give the contract of each input."""
+        return self.tables
+
+    def __repr__(self) -> str:
+        """Say how many inputs, what is claimed and the id."""
+        return f"ScoreModel({len(self.tables)} inputs; {self.claim}; {self.model_id[:12]})"
+
+    def predict_score(self, X: Any) -> Whole:
+        """Give whole points of rows that are all within the contract; InputError otherwise."""
+        columns, status = self._checked(X)
+        self._refuse_bad_rows(status)
+        return self._scores(columns, len(status))[0]
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Give the probabilities of no default and of default, shape (rows, 2)."""
+        p = np.array(self.pds)[self.predict_score(X) - self.first_score]
+        return np.column_stack([1 - p, p])
+
+    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+        """Score each row, or say in ``status`` why not; one bad row never stops the others.
+
+        Gives ``status, pd, pd_lower, pd_upper, score, reasons``, in the order and with the index
+        of ``X``. Raises InputError only where a whole column lacks or is of the wrong type.
+        """
+        import pandas as pd
+
+        columns, status = self._checked(X)
+        ok = status == 0
+        scores, parts = self._scores(columns, len(status))
+        at = np.where(ok, scores - self.first_score, 0)
+        found = {
+            name: np.where(ok, np.array(values)[at], np.nan)
+            for name, values in (
+                ("pd", self.pds),
+                ("pd_lower", self.lowers),
+                ("pd_upper", self.uppers),
+            )
+        }
+        codes = self._reason_codes(parts, ok, reasons)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(
+            {
+                "status": [_STATUS[each] for each in status],
+                **found,
+                "score": pd.array(scores, dtype="Int64").copy(),
+                "reasons": codes,
+            },
+            index=index,
+        ).assign(score=lambda frame: frame["score"].mask(~ok))
+
+    def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
+        """Score one applicant: the same keys and the very same values as ``score_frame``."""
+        row, status = [], "ok"
+        for table in self.tables:
+            if table.name not in values:
+                rule = f"must have {table.name!r}"
+                raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
+            value, word = _checked_one(table, values[table.name])
+            row.append(value)
+            status = word if status == "ok" else status
+        missing = sum(value is None for value in row)
+        if status == "ok" and missing > MOST_MISSING * len(row):
+            status = "too_many_missing"
+        empty: dict[str, Any] = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
+        if status != "ok":
+            return {"status": status, **empty, "score": None, "reasons": []}
+        points = [table.look_up_one(value) for table, value in zip(self.tables, row, strict=True)]
+        score = self.base + sum(points)
+        at = score - self.first_score
+        return {
+            "status": "ok",
+            "pd": self.pds[at],
+            "pd_lower": self.lowers[at],
+            "pd_upper": self.uppers[at],
+            "score": score,
+            "reasons": self._reasons_of(points)[:reasons],
+        }
+
+    def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
+        """Give the exact parts of each score that hurt most, against the training median.
+
+        One line per row and reason: ``row, rank, feature, code, value, points_lost, text,
+        text_zh``; features of one code stand together under the one that costs most.
+        """
+        import pandas as pd
+
+        columns, status = self._checked(X)
+        self._refuse_bad_rows(status)
+        _, parts = self._scores(columns, len(status))
+        lines = []
+        for row, points in enumerate(parts):
+            for rank, code in enumerate(self._reasons_of(points.tolist())[:top], start=1):
+                lost = [t.reference - int(p) if t.code == code else 0
+                        for t, p in zip(self.tables, points, strict=True)]  # fmt: skip
+                worst = int(np.argmax(lost))
+                table, word = self.tables[worst], REASONS[code]
+                value = columns[table.name][row]
+                line = (row, rank, table.name, code, value, sum(lost), word.text, word.text_zh)
+                lines.append(line)
+        names = ["row", "rank", "feature", "code", "value", "points_lost", "text", "text_zh"]
+        return pd.DataFrame(lines, columns=names)
+
+    def scorecard(self) -> pd.DataFrame:
+        """Lay out the points table: bounds or level, share, default rate, WoE, IV and points."""
+        import pandas as pd
+
+        lines = [line for table in self.tables for line in _card_lines(table)]
+        frame = pd.DataFrame(lines)
+        bad, good = frame["defaults"], frame["rows"] - frame["defaults"]
+        total = frame.groupby("feature", sort=False)[["rows", "defaults"]].transform("sum")
+        all_good = total["rows"] - total["defaults"]
+        odds = ((good + 0.5) / (all_good + 1)) / ((bad + 0.5) / (total["defaults"] + 1))
+        frame["share"] = frame["rows"] / total["rows"].clip(lower=1)
+        frame["default_rate"] = (bad / frame["rows"].where(frame["rows"] > 0)).astype(float)
+        frame["woe"] = np.log(odds)
+        difference = good / all_good.clip(lower=1) - bad / total["defaults"].clip(lower=1)
+        frame["iv"] = frame["woe"] * difference
+        return frame
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as a file of plain data; see :func:`load_model`."""
+        from alicredit.model.file import write_model
+
+        write_model(self, path)
+
+    def check_frame(self, X: Any) -> None:
+        """Check a whole input once before scoring: columns, sources, units.
+
+        Raises InputError for a missing column, a column that is all missing though training had
+        values, and a median 50 times off the training's: a sign of a wrong unit.
+        """
+        import pandas as pd
+
+        columns, _ = self._checked(X)
+        gone = [
+            table for table in self.tables
+            if len(columns[table.name]) >= _GONE_ROWS and table.missing_share < 0.99
+            and pd.isna(np.asarray(columns[table.name], dtype=object)).all()
+        ]  # fmt: skip
+        if gone:
+            tables = ", ".join(dict.fromkeys(t for g in gone for t in g.sources)) or "its source"
+            rule = "must have values: training had them"
+            found = f"{len(gone)} such columns, every row missing"
+            do = f"check that the records hold the table(s) {tables}"
+            raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
+        for table in self.tables:
+            if table.kind == "numeric" and table.unit in ("", "yuan", "US dollars"):
+                _check_unit(table, columns[table.name])
+
+    def _checked(self, X: Any) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:
+        """Bring columns to their kinds; give them with each row's status as a position."""
+        raw = _columns(X, self.feature_names)
+        size = len(next(iter(raw.values()))) if raw else 0
+        status = np.zeros(size, dtype=np.int8)
+        missing = np.zeros(size, dtype=np.int64)
+        columns: dict[str, Any] = {}
+        for table in self.tables:
+            values, wrong, bad = _to_kind(table, raw[table.name])
+            columns[table.name] = values
+            status[(status == 0) & wrong] = 1
+            status[(status == 0) & bad] = 2
+            missing += _is_missing(values)
+        status[(status == 0) & (missing > MOST_MISSING * len(self.tables))] = 3
+        return columns, status
+
+    def _scores(self, columns: Mapping[str, Any], rows: int) -> tuple[Whole, Whole]:
+        """Add up points; give the scores and the points of each input."""
+        parts = np.empty((rows, len(self.tables)), dtype=np.int64)
+        for at, table in enumerate(self.tables):
+            parts[:, at] = table.look_up(columns[table.name])
+        return self.base + parts.sum(axis=1), parts
+
+    def _refuse_bad_rows(self, status: npt.NDArray[np.int8]) -> None:
+        """Raise when any row is outside the contract."""
+        bad = np.flatnonzero(status)
+        if len(bad):
+            word = STATUSES[_STATUS[status[bad[0]]]].text
+            rule = "must have only rows within the model's contract"
+            found = f"{len(bad)} others, the first at position {bad[0]}: {word}"
+            raise InputError(refusal("X", rule, found, "use score_frame, which marks them"))
+
+    def _reasons_of(self, points: Iterable[int]) -> list[str]:
+        """Rank the codes by the points they cost against the reference; only those that do."""
+        lost: dict[str, int] = {}
+        for table, each in zip(self.tables, points, strict=True):
+            lost[table.code] = lost.get(table.code, 0) + table.reference - each
+        return [c for c, v in sorted(lost.items(), key=lambda item: (-item[1], item[0])) if v > 0]
+
+    def _reason_codes(self, parts: Whole, ok: npt.NDArray[np.bool_], top: int) -> list[list[str]]:
+        """Rank the codes of all rows at once; as ``_reasons_of`` does for one."""
+        codes = sorted({table.code for table in self.tables})
+        member = np.array([[table.code == c for c in codes] for table in self.tables], np.int64)
+        reference = np.array([table.reference for table in self.tables], dtype=np.int64)
+        lost = (reference - parts) @ member if len(parts) else np.empty((0, len(codes)), np.int64)
+        order = np.argsort(-lost, axis=1, kind="stable")[:, :top]
+        ranked = np.take_along_axis(lost, order, axis=1)
+        return [
+            [codes[c] for c, v in zip(cs, vs, strict=True) if v > 0] if good else []
+            for cs, vs, good in zip(order.tolist(), ranked.tolist(), ok.tolist(), strict=True)
+        ]
+
+
+def _columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Take the inputs by name from a frame or mapping of columns, by position from an array."""
+    if hasattr(X, "columns"):
+        have = [str(name) for name in X.columns]
+        lacking = [name for name in names if name not in set(have)]
+        if lacking:
+            rule = f"must have the column {lacking[0]!r}"
+            found = f"{len(have)} columns, {len(lacking)} lacking"
+            raise InputError(refusal("X", rule, found, nearest(lacking[0], have)))
+        return {name: X[name] for name in names}
+    array = np.asarray(X)
+    if array.ndim != 2 or array.shape[1] != len(names):
+        rule = f"must be a frame, or an array of {len(names)} columns"
+        raise InputError(refusal("X", rule, f"shape {array.shape}"))
+    return {name: array[:, at] for at, name in enumerate(names)}
+
+
+def _to_kind(table: PointTable, column: Any) -> tuple[Any, Any, Any]:
+    """Bring a column to its kind: values, rows of a wrong type, rows of impossible values."""
+    size = len(column)
+    none = np.zeros(size, dtype=bool)
+    if table.kind == "category":
+        levels = [_level(value) for value in column]
+        wrong = np.array([level is _WRONG for level in levels], dtype=bool)
+        return [None if level is _WRONG else level for level in levels], wrong, none
+    kind = getattr(getattr(column, "dtype", None), "kind", "O")
+    if kind in "fiub":
+        is_flag = kind == "b"
+        array = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
+        if array.dtype != object:
+            values = array.astype(np.float64)
+            wrong = none if is_flag == (table.kind == "flag") or not is_flag else ~none
+            return values, wrong, np.isinf(values)
+    checked = [_checked_one(table, value) for value in column]
+    values = np.array([np.nan if v is None else v for v, _ in checked], dtype=np.float64)
+    wrong = np.array([word == "bad_type" for _, word in checked], dtype=bool)
+    bad = np.array([word == "bad_value" for _, word in checked], dtype=bool)
+    return values, wrong, bad
+
+
+_WRONG = object()
+
+
+def _level(value: Any) -> Any:
+    """Read one value of a category: a text, None where missing, or wrong."""
+    if value is None or value is getattr(value, "_missing", _WRONG):
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return str(value) if isinstance(value, str) else _WRONG
+
+
+def _checked_one(table: PointTable, value: Any) -> tuple[Any, str]:
+    """Read one value: a number or level (None where missing) and its status."""
+    if table.kind == "category":
+        level = _level(value)
+        return (None, "bad_type") if level is _WRONG else (level, "ok")
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return None, "ok"
+    is_flag = isinstance(value, bool | np.bool_)
+    if is_flag and table.kind != "flag":
+        return None, "bad_type"
+    if not isinstance(value, int | float | np.number | np.bool_):
+        return None, "bad_type"
+    number = float(value)
+    if math.isnan(number):
+        return None, "ok"
+    return (None, "bad_value") if math.isinf(number) else (number, "ok")
+
+
+def _is_missing(values: Any) -> npt.NDArray[np.bool_]:
+    """Mark missing values of a checked column."""
+    if isinstance(values, list):
+        return np.array([value is None for value in values], dtype=bool)
+    return np.isnan(values)
+
+
+def _check_unit(table: PointTable, values: Floats) -> None:
+    """Refuse a column whose median is 50 times off that of training."""
+    known = values[np.isfinite(values)]
+    if len(known) < _UNIT_ROWS or table.median <= 0:
+        return
+    here = float(np.median(known))
+    if here <= 0:
+        return
+    times = max(here / table.median, table.median / here)
+    if times >= _UNIT_FACTOR:
+        rule = f"must be in the unit of training ({table.unit or 'as trained'})"
+        found = f"a median of {here:g} against {table.median:g}, {times:.0f} times off"
+        raise InputError(refusal(f"column {table.name!r}", rule, found, "check the unit"))
+
+
+def _card_lines(table: PointTable) -> list[dict[str, Any]]:
+    """Lay out one table's steps."""
+    if table.kind == "category":
+        names = [*table.levels, "(other)", "(missing)"]
+        bounds = [(math.nan, math.nan)] * len(names)
+    else:
+        edges = [-math.inf, *table.cuts, math.inf]
+        bounds = [*itertools.pairwise(edges), (math.nan, math.nan)]
+        names = [""] * len(table.points) + ["(missing)"]
+    points = [*table.points, table.missing_points]
+    return [
+        {
+            "feature": table.name,
+            "lower": low,
+            "upper": high,
+            "category": name,
+            "points": each,
+            "rows": rows,
+            "defaults": defaults,
+        }
+        for (low, high), name, each, rows, defaults in zip(
+            bounds, names, points, table.rows, table.defaults, strict=True
+        )
+    ]

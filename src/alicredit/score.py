@@ -1,0 +1,76 @@
+"""What a score is: a whole number of points that stands for odds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.checks import refuse, require_between
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PointScale:
+    """How odds of being good become points: so many points at so many odds, doubling every so many.
+
+    score = points + doubles_every / ln 2 * (ln((1 - pd) / pd) - ln odds)
+
+    Parameters
+    ----------
+    points : float, default 600
+        Score at ``odds``.
+    odds : float, default 50
+        Good to bad.
+    doubles_every : float, default 20
+        Points that double the odds.
+
+    Examples
+    --------
+    >>> scale = PointScale()
+    >>> [round(float(scale.to_points(pd)), 2) for pd in (0.007, 0.02, 0.10)]
+    [630.09, 599.42, 550.52]
+    >>> round(float(scale.to_probability(600)), 6)
+    0.019608
+    >>> PointScale(odds=-1)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: odds must be a number from 1e-06 to 1e+09; found -1.
+    """
+
+    points: float = 600
+    odds: float = 50
+    doubles_every: float = 20
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that does not rise."""
+        require_between("points", self.points, -1e6, 1e6)
+        require_between("odds", self.odds, 1e-6, 1e9)
+        require_between("doubles_every", self.doubles_every, 1e-3, 1e6)
+
+    @property
+    def factor(self) -> float:
+        """Give the points a unit of log-odds is worth."""
+        return self.doubles_every / math.log(2)
+
+    @property
+    def offset(self) -> float:
+        """Give the score at even odds."""
+        return self.points - self.factor * math.log(self.odds)
+
+    def to_points(self, pd: float | Floats) -> Floats:
+        """Turn probabilities of default in (0, 1) into scores."""
+        p = np.asarray(pd, dtype=np.float64)
+        inside = (p > 0) & (p < 1)
+        if not inside.all():
+            refuse("pd", "must lie strictly between 0 and 1", np.extract(~inside, p)[0])
+        return self.offset + self.factor * (np.log1p(-p) - np.log(p))
+
+    def to_probability(self, points: float | Floats) -> Floats:
+        """Turn scores into probabilities of default."""
+        s = np.asarray(points, dtype=np.float64)
+        if not np.isfinite(s).all():
+            refuse("points", "must be finite", "a value that is not")
+        return 1 / (1 + np.exp((s - self.offset) / self.factor))
