@@ -371,6 +371,13 @@ def _outside() -> Iterator[Feature]:
         title_zh="近90天最低余额", code="SC_CASHFLOW",
     )  # fmt: skip
     yield Feature(
+        label="balance_to_inflow_90d", aggregate="ratio", factor=3.0,
+        of=("bank_txns_balance_after_min_90d", "bank_txns_inflow_sum_90d"),
+        support="bank_txns_count_90d", min_support=5, unit="months", direction=-1, evidence="B",
+        title="lowest balance in months of inflow", title_zh="最低余额相当于几个月流入",
+        code="SC_CASHFLOW",
+    )  # fmt: skip
+    yield Feature(
         table="utilities", aggregate="mean", measure="days_late", time="paid_at",
         window_days=365, min_support=3, unit="days", direction=0, expected=1,
         title="mean days utility bills were paid late", title_zh="水电费平均逾期天数",
@@ -402,6 +409,17 @@ def _credit() -> Iterator[Feature]:
         of=("loans_principal_sum_90d", "orders_paid_amount_sum_90d"),
         support="orders_paid_count_90d", min_support=5, unit="ratio", direction=1, evidence="B",
         title="borrowed over sold in 90 days", title_zh="近90天借款与销售之比",
+        code="SC_CREDIT_USE",
+    )  # fmt: skip
+    yield Feature(
+        table="limit_history", aggregate="last", measure="limit", unit="yuan", evidence="B",
+        title="latest limit given", title_zh="最近授信额度", code="SC_CREDIT_USE",
+    )  # fmt: skip
+    yield Feature(
+        label="limit_to_sales_90d", aggregate="ratio", factor=3.0,
+        of=("limit_history_limit_last", "orders_paid_amount_sum_90d"),
+        support="orders_paid_count_90d", min_support=5, unit="months", direction=1, evidence="B",
+        title="limit in months of sales", title_zh="额度相当于几个月销售额",
         code="SC_CREDIT_USE",
     )  # fmt: skip
     yield Feature(
