@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-MOST_MISSING = 0.5
+MOST_MISSING = 0.75
 """A row with a larger share of missing inputs is not scored (assumed)."""
 
 _UNIT_FACTOR = 50.0

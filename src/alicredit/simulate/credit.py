@@ -62,7 +62,7 @@ def decide(world: World, rng: np.random.Generator) -> Approval:
     """Let merchants apply, and approve by a cut-off on a noisy view of quality and buffer."""
     traits, n = world.traits, len(world.traits)
     open_day = np.maximum(world.registered - world.first_day + 75, 20)
-    latest = np.maximum(open_day + 1, int(world.days * 0.45))
+    latest = np.maximum(open_day + 1, int(world.days * 0.25))
     day = np.floor(open_day + rng.random(n) ** 1.5 * (latest - open_day)).astype(np.int64)
     seen = traits.quality + 0.6 * np.log(traits.buffer) + 0.9 * rng.normal(size=n)
     seen += 0.5 * traits.is_wash

@@ -86,14 +86,14 @@ def presence_tables(world: World, rng: np.random.Generator) -> dict[str, pa.Tabl
     size, ids = len(day), world.merchant_ids().take(pa.array(merchant))
     calendar = dates(world.first_day + day)
     messages = rng.poisson(6 * np.array([1.0, 0.9, 0.6])[state])
-    answer = np.clip(0.93 + 0.03 * quality - np.array([0.0, 0.06, 0.2])[state], 0.3, 0.995)
-    response = rng.lognormal(np.log(110), 0.5, size) * np.array([1.0, 1.4, 2.6])[state]
+    answer = np.clip(0.93 + 0.03 * quality - np.array([0.0, 0.1, 0.3])[state], 0.3, 0.995)
+    response = rng.lognormal(np.log(110), 0.5, size) * np.array([1.0, 1.7, 3.5])[state]
     interactions = pa.table(
         {
             "merchant_id": ids,
             "day": calendar,
             "logins": pa.array(rng.poisson(6 * np.exp(0.15 * quality)
-                                           * np.array([1.0, 0.8, 0.42])[state])),
+                                           * np.array([1.0, 0.7, 0.3])[state])),
             "listing_edits": pa.array(rng.poisson(2 * np.array([1.0, 0.85, 0.5])[state])),
             "msgs_in": pa.array(messages),
             "msgs_answered": pa.array(rng.binomial(messages, answer)),
@@ -130,15 +130,15 @@ def _bank(world: World, rng: np.random.Generator) -> pa.Table:
     """Lay out one inflow and one outflow a month; the balance shows buffer and distress."""
     traits = world.traits
     merchant, day = _some_days(world, 2.0, rng)
-    keep = np.arange(len(traits))[merchant] % 5 < 4
+    keep = merchant % 10 < 9
     merchant, day = merchant[keep], day[keep]
     state, size = world.state(merchant, day), len(merchant)
     is_in = np.arange(size) % 2 == 0
-    flow = traits.monthly_sales[merchant] * np.exp(0.25 * rng.normal(size=size))
+    flow = traits.monthly_sales[merchant] * np.exp(0.15 * rng.normal(size=size))
     out = np.array([0.86, 0.98, 1.18])[state] * np.exp(-0.12 * (traits.buffer[merchant] - 1.6))
     amount = np.where(is_in, flow, -flow * out)
-    cushion = traits.buffer[merchant] * np.array([0.9, 0.5, 0.12])[state]
-    balance = traits.monthly_sales[merchant] * cushion * np.exp(0.2 * rng.normal(size=size))
+    cushion = traits.buffer[merchant] * np.array([0.9, 0.55, 0.2])[state]
+    balance = traits.monthly_sales[merchant] * cushion * np.exp(0.12 * rng.normal(size=size))
     at = (world.first_day + day) * DAY_US + hours_us(size, rng)
     return pa.table(
         {

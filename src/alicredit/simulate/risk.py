@@ -73,7 +73,7 @@ def make_traits(n: int, rng: np.random.Generator) -> Traits:
     """Draw the traits of n merchants."""
     quality = rng.normal(size=n)
     obligations = rng.gamma(2.0, 0.25, n)
-    buffer = np.exp(0.75 + 0.28 * quality + 0.42 * rng.normal(size=n)) * np.exp(-0.5 * obligations)
+    buffer = np.exp(0.85 + 0.4 * quality + 0.25 * rng.normal(size=n) - 0.4 * obligations)
     honesty = rng.normal(size=n)
     is_wash = rng.random(n) < _WASH_SHARE
     monthly = np.exp(np.log(15_000) + 1.5 * rng.normal(size=n))

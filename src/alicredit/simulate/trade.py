@@ -194,7 +194,7 @@ def _ratings(
     bad = 0.025 * np.exp(-0.5 * quality) * np.array([1.0, 2.0, 5.0])[state[rows]]
     draw = rng.random(size)
     polarity = np.where(draw < bad, -1, np.where(draw < 2 * bad, 0, 1))
-    mean = 4.72 + 0.09 * quality - np.array([0.0, 0.12, 0.4])[state[rows]]
+    mean = 4.72 + 0.09 * quality - np.array([0.0, 0.16, 0.5])[state[rows]]
     scores = {
         name: pa.array(np.clip(np.round(mean + 0.25 * rng.normal(size=size), 1), 1, 5))
         for name in ("dsr_desc", "dsr_service", "dsr_ship")

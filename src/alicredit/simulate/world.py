@@ -79,7 +79,7 @@ def walk_levels(condition: npt.NDArray[np.int8], rng: np.random.Generator) -> Fl
     weeks = -(-days // 7)
     level = np.empty((weeks, n))
     now = rng.normal(size=n) * 0.35 / np.sqrt(1 - 0.49)
-    fall = np.array([0.0, -0.35, -1.05])
+    fall = np.array([0.0, -0.5, -1.4])
     for week in range(weeks):
         level[week] = now + fall[condition[week * 7]]
         now = 0.7 * now + 0.35 * rng.normal(size=n)

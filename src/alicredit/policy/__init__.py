@@ -1,0 +1,26 @@
+"""What the lender chooses: products, eligibility, limits, prices."""
+
+from alicredit.policy.applicants import build_applicants
+from alicredit.policy.eligibility import check_eligibility, completed_months, find_rules
+from alicredit.policy.lender import check_lender
+from alicredit.policy.limits import Price, grade_of, offer_limits, price_loan
+from alicredit.policy.load import BUILT_IN, load_policy, read_policy
+from alicredit.policy.terms import Lender, Policy, Product
+
+__all__ = [
+    "BUILT_IN",
+    "Lender",
+    "Policy",
+    "Price",
+    "Product",
+    "build_applicants",
+    "check_eligibility",
+    "check_lender",
+    "completed_months",
+    "find_rules",
+    "grade_of",
+    "load_policy",
+    "offer_limits",
+    "price_loan",
+    "read_policy",
+]

@@ -1,0 +1,281 @@
+"""Facts of applicants that rules and limits read, as they were known at a moment."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from alicredit.checks import refusal
+from alicredit.cohort import Cohort
+from alicredit.errors import RecordError
+from alicredit.ledger import days_past_due_at
+from alicredit.records import Records
+
+_PROFILE = """
+SELECT q.row, count(*) AS snapshots, any_value(m.platform) AS platform,
+       any_value(m.membership) AS membership, any_value(m.region) AS region,
+       min(m._happened) AS registered_at,
+       min(CASE WHEN m.shop_opened_at < q.as_of THEN m.shop_opened_at END) AS shop_opened_at
+FROM question q JOIN ({merchants}) m ON m._merchant_id = q.merchant_id
+ AND m._happened < q.as_of AND m._known < q.as_of GROUP BY q.row
+"""
+_HISTORY = """
+SELECT q.row,
+       last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'membership')
+         AS membership_now,
+       last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'region') AS region_now
+FROM question q JOIN ({merchant_history}) h ON h._merchant_id = q.merchant_id
+ AND h._happened < q.as_of AND h._known < q.as_of GROUP BY q.row
+"""
+_BLACKLIST = """
+SELECT q.row, count(*) AS listed FROM question q JOIN ({blacklist}) b
+  ON b._merchant_id = q.merchant_id AND b._happened < q.as_of AND b._known < q.as_of
+WHERE b."to" IS NULL OR b."to" >= q.as_of GROUP BY q.row
+"""
+_RATINGS = """
+SELECT q.row, count(*) AS ratings,
+       count(*) FILTER (WHERE r.polarity = 1) / CAST(count(*) AS DOUBLE) AS positive_rating_share
+FROM question q JOIN ({ratings}) r ON r._merchant_id = q.merchant_id
+ AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 365 DAY
+GROUP BY q.row
+"""
+_VIOLATIONS = """
+SELECT q.row, sum(v.points) AS violation_points_365d
+FROM question q JOIN ({violations}) v ON v._merchant_id = q.merchant_id
+ AND v._happened < q.as_of AND v._known < q.as_of AND v._happened >= q.as_of - INTERVAL 365 DAY
+GROUP BY q.row
+"""
+_SALES = """
+WITH sale AS (
+  SELECT q.row, o.order_id, CAST(round(o.amount * 100) AS BIGINT) AS fen,
+         CAST(floor((date_diff('microsecond', o.confirmed_at, q.as_of) - 1) / 2592000000000.0)
+              AS INTEGER) AS period
+  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+   AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY),
+back AS ({back}),
+net AS (SELECT row, period, fen FROM sale UNION ALL SELECT row, period, -fen FROM back),
+month AS (SELECT row, period, greatest(sum(fen), 0) AS fen FROM net
+          WHERE period BETWEEN 0 AND 5 GROUP BY row, period)
+SELECT row, list_sort(list_concat(list(CAST(fen AS BIGINT)), [0, 0, 0, 0, 0, 0])
+       [1:6]) AS months FROM (SELECT row, fen FROM month ORDER BY row, fen DESC) GROUP BY row
+"""
+_BACK = """
+  SELECT q.row, CAST(round(r.amount * 100) AS BIGINT) AS fen,
+         CAST(floor((date_diff('microsecond', r._happened, q.as_of) - 1) / 2592000000000.0)
+              AS INTEGER) AS period
+  FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
+   AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 180 DAY
+   AND r.order_id IN (SELECT order_id FROM sale)
+"""
+_NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
+_BASE = """
+WITH open_order AS (
+  SELECT q.row, q.as_of, o.order_id, CAST(round(o.amount * 100) AS BIGINT) AS fen
+  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of
+  WHERE o.shipped_at < q.as_of AND (o.confirmed_at IS NULL OR o.confirmed_at >= q.as_of)
+    AND (o.closed_at IS NULL OR o.closed_at >= q.as_of)
+    AND o._happened >= q.as_of - INTERVAL 30 DAY
+    AND coalesce(o.payment, 'escrow') = 'escrow' AND NOT coalesce(o.is_virtual_goods, false)),
+hurt AS ({hurt}),
+pledged AS ({pledged}),
+asked_back AS ({asked_back}),
+sold AS (
+  SELECT q.row, sum(CAST(round(o.amount * 100) AS BIGINT)) AS fen
+  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
+   AND o.paid_at >= q.as_of - INTERVAL 90 DAY GROUP BY q.row)
+SELECT o.row, CAST(sum(o.fen) AS BIGINT) AS base_fen,
+       CAST(coalesce(any_value(a.fen), 0) AS BIGINT) AS refunded_fen,
+       CAST(coalesce(any_value(s.fen), 0) AS BIGINT) AS sold_fen
+FROM open_order o LEFT JOIN asked_back a ON a.row = o.row LEFT JOIN sold s ON s.row = o.row
+WHERE NOT EXISTS (SELECT 1 FROM hurt h WHERE h.row = o.row AND h.order_id = o.order_id)
+  AND NOT EXISTS (SELECT 1 FROM pledged p WHERE p.row = o.row AND p.order_id = o.order_id)
+GROUP BY o.row
+"""
+_HURT = """
+  SELECT DISTINCT o.row, r.order_id FROM open_order o JOIN ({claims}) r ON r.order_id = o.order_id
+   AND r._happened < o.as_of AND r._known < o.as_of
+"""
+_ASKED_BACK = """
+  SELECT q.row, sum(CAST(round(r.amount * 100) AS BIGINT)) AS fen
+  FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
+   AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 90 DAY
+  GROUP BY q.row
+"""
+_PLEDGED = """
+  SELECT DISTINCT o.row, p.order_id FROM open_order o JOIN ({loan_orders}) p
+    ON p.order_id = o.order_id AND p._happened < o.as_of AND p._known < o.as_of
+  JOIN ({balance}) b ON b.row = o.row AND b.loan_id = p.loan_id WHERE b.owed_fen > 0
+"""
+_BALANCE = """
+  SELECT l.row, l.loan_id, l.fen - coalesce(sum(CAST(round(p.principal * 100) AS BIGINT)), 0)
+         AS owed_fen
+  FROM (SELECT q.row, q.as_of, l.loan_id, CAST(round(l.principal * 100) AS BIGINT) AS fen
+        FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
+         AND l._happened < q.as_of AND l._known < q.as_of) l
+  LEFT JOIN ({repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
+   AND p._known < l.as_of GROUP BY l.row, l.loan_id, l.fen
+"""
+_OWED = (
+    "SELECT row, CAST(sum(greatest(owed_fen, 0)) AS BIGINT) AS owed_fen "
+    "FROM ({balance}) GROUP BY row"
+)
+_NO_ROWS = "SELECT 0 AS row, '' AS order_id, 0 AS fen WHERE false"
+_NO_PAYMENTS = (
+    "SELECT '' AS loan_id, 0.0 AS principal, NULL::TIMESTAMP AS _happened, "
+    "NULL::TIMESTAMP AS _known WHERE false"
+)
+_LEAST_HAIRCUT = 0.02
+
+
+def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
+    """Gather what rules and limits must know of each row, from facts visible before its as_of.
+
+    Membership and region come from ``merchant_history`` where it speaks, from registration
+    otherwise. Monthly sales are the median of six periods of 30 days of settled orders net of their
+    refunds. The order base holds orders shipped and not confirmed, at most 30 days old, escrowed,
+    not virtual, without a claim, not pledged to an open loan, less a haircut of the shop's 90-day
+    refund rate, at least 2 % (assumed).
+
+    Parameters
+    ----------
+    records : Records
+        The platform's records; a fact whose table is absent is missing, except that no blacklist,
+        violations or loans mean none.
+    cohort : Cohort
+        Who, and as of when.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``merchant_id, as_of``, the policy's required columns, ``ratings``, and ``snapshots``: how
+        often the merchant stands in the table of merchants.
+
+    Raises
+    ------
+    RecordError
+        If rows cannot be read.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...     "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> build_applicants(records, Cohort.at(records, "2013-05-01"))["platform"].tolist()
+    ['taobao']
+    >>> build_applicants(records, Cohort.at(records, "2001-05-01"))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: as_of must lie after the first merchant is known; ...
+    """
+    facts = {name: records.fact_sql(name) for name in _USED if name in records}
+    con = records.connect()
+    try:
+        con.register("question_rows", _questions(cohort))
+        con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
+        frame = pd.DataFrame({"row": np.arange(len(cohort))})
+        for sql in _queries(facts):
+            frame = frame.merge(con.execute(sql).df(), on="row", how="left")
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        rule = "must be readable while facts of applicants are gathered"
+        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+    finally:
+        con.close()
+    frame["days_past_due"] = days_past_due_at(records, cohort.frame)
+    return _named(frame, cohort, facts)
+
+
+_USED = (
+    "merchants", "merchant_history", "orders", "refunds", "disputes", "ratings", "violations",
+    "blacklist", "loans", "loan_orders", "repayments",
+)  # fmt: skip
+
+
+def _questions(cohort: Cohort) -> pa.Table:
+    """Lay out the questions for the joins."""
+    return pa.table(
+        {
+            "row": pa.array(np.arange(len(cohort), dtype=np.int64)),
+            "merchant_id": pa.array(cohort.frame["merchant_id"].tolist(), pa.string()),
+            "as_of": pa.array(cohort.frame["as_of"].to_numpy().astype("datetime64[us]")),
+        }
+    )
+
+
+def _queries(facts: dict[str, str]) -> list[str]:
+    """Write the queries that the present tables allow."""
+    simple = {
+        "merchants": _PROFILE,
+        "merchant_history": _HISTORY,
+        "blacklist": _BLACKLIST,
+        "violations": _VIOLATIONS,
+    }
+    queries = [sql.format(**facts) for name, sql in simple.items() if name in facts]
+    balance = ""
+    if "loans" in facts:
+        paid = facts.get("repayments", _NO_PAYMENTS)
+        balance = _BALANCE.format(loans=facts["loans"], repayments=paid)
+        queries.append(_OWED.format(balance=balance))
+    if "orders" not in facts:
+        return queries
+    if "ratings" in facts:
+        queries.append(_RATINGS.format(**facts))
+    back = _BACK.format(**facts) if "refunds" in facts else _NO_BACK
+    queries.append(_SALES.format(back=back, **facts))
+    claims = " UNION ALL ".join(
+        f"SELECT order_id, _happened, _known FROM ({facts[name]})"
+        for name in ("refunds", "disputes")
+        if name in facts
+    )
+    has_pledges = balance and "loan_orders" in facts
+    parts = {
+        "orders": facts["orders"],
+        "hurt": _HURT.format(claims=claims) if claims else _NO_ROWS,
+        "asked_back": _ASKED_BACK.format(**facts) if "refunds" in facts else _NO_ROWS,
+        "pledged": _PLEDGED.format(balance=balance, **facts) if has_pledges else _NO_ROWS,
+    }
+    return [*queries, _BASE.format(**parts)]
+
+
+def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.DataFrame:
+    """Name the facts as policies do; amounts in yuan."""
+    has_orders = "orders" in facts
+    empty = pd.Series([None] * len(frame), dtype=object)
+    months = frame.get("months", empty)
+    median = [(m[2] + m[3]) / 200 if isinstance(m, list | np.ndarray) else 0.0 for m in months]
+    base = frame.get("base_fen", empty).astype(float).fillna(0)
+    refunded = frame.get("refunded_fen", empty).astype(float).fillna(0)
+    sold = frame.get("sold_fen", empty).astype(float).fillna(0)
+    haircut = (refunded / sold.where(sold > 0)).fillna(0).clip(_LEAST_HAIRCUT, 1)
+    net = np.floor(base * (1 - haircut)) / 100
+    profile = {
+        name: frame.get(f"{name}_now", empty).where(
+            frame.get(f"{name}_now", empty).notna(), frame.get(name, empty)
+        )
+        for name in ("membership", "region")
+    }
+    points = frame.get("violation_points_365d", empty).astype(float).fillna(0)
+    return pd.DataFrame(
+        {
+            "merchant_id": cohort.frame["merchant_id"],
+            "as_of": cohort.frame["as_of"],
+            "platform": frame.get("platform", empty),
+            **profile,
+            "registered_at": frame.get("registered_at", empty),
+            "shop_opened_at": frame.get("shop_opened_at", empty),
+            "blacklisted": frame.get("listed", empty).astype(float).fillna(0) > 0,
+            "days_past_due": frame["days_past_due"],
+            "positive_rating_share": frame.get("positive_rating_share", empty).astype(float),
+            "ratings": frame.get("ratings", empty).astype(float).fillna(0),
+            "violation_points_365d": points,
+            "monthly_sales_median_180d": median if has_orders else np.nan,
+            "order_base": net if has_orders else np.nan,
+            "outstanding": frame.get("owed_fen", empty).astype(float).fillna(0) / 100,
+            "snapshots": frame.get("snapshots", empty).astype(float).fillna(0),
+        }
+    )

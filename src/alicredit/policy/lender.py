@@ -1,0 +1,69 @@
+"""Whether a lender's books stand within its limits: a structured answer, never a bare yes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pandas as pd
+
+from alicredit.checks import refuse
+from alicredit.policy.terms import Lender
+
+
+def check_lender(
+    lender: Lender,
+    *,
+    outstanding: Decimal | int = 0,
+    largest_borrower: Decimal | int = 0,
+    borrowings: Mapping[str, Decimal] | None = None,
+) -> pd.DataFrame:
+    """Check borrowings, banks, the lending cap and the largest borrower.
+
+    Parameters
+    ----------
+    lender : Lender
+        Capital and ratios (China's 2008 guidance on small-loan companies: at most two banks, at
+        most half of net capital, at most 5 % to one borrower).
+    outstanding : Decimal or int, default 0
+        What is lent, in yuan.
+    largest_borrower : Decimal or int, default 0
+        What one borrower owes over all products, in yuan.
+    borrowings : mapping or None, default None
+        Bank -> yuan; None takes the lender's own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``rule, outcome, value, threshold``, one row a rule.
+
+    Raises
+    ------
+    InputError
+        For negative amounts.
+
+    Examples
+    --------
+    >>> from alicredit.policy import load_policy
+    >>> check_lender(load_policy("ali-2013").lender)["outcome"].tolist()
+    ['pass', 'pass', 'pass', 'pass']
+    >>> check_lender(load_policy("ali-2013").lender, outstanding=-1)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: outstanding must not be negative; found -1.
+    """
+    for name, amount in (("outstanding", outstanding), ("largest_borrower", largest_borrower)):
+        if amount < 0:
+            refuse(name, "must not be negative", amount)
+    owed = lender.borrowings if borrowings is None else borrowings
+    total = sum(owed.values(), Decimal(0))
+    cap = min(lender.lending_cap, lender.net_capital + total)
+    rows = [
+        ("banks", Decimal(len(owed)), Decimal(lender.max_banks)),
+        ("borrowings", total, lender.net_capital * lender.borrow_ratio),
+        ("lending_cap", Decimal(outstanding), cap),
+        ("single_borrower", Decimal(largest_borrower), lender.single_borrower_cap),
+    ]
+    return pd.DataFrame(
+        [(rule, "pass" if value <= most else "fail", value, most) for rule, value, most in rows],
+        columns=["rule", "outcome", "value", "threshold"],
+    )
