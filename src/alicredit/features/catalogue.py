@@ -371,6 +371,18 @@ def _outside() -> Iterator[Feature]:
         title_zh="近90天最低余额", code="SC_CASHFLOW",
     )  # fmt: skip
     yield Feature(
+        table="bank_txns", aggregate="last", measure="balance_after", window_days=90, unit="yuan",
+        evidence="B", expected=-1, title="latest bank balance of 90 days",
+        title_zh="近90天最新余额", code="SC_CASHFLOW",
+    )  # fmt: skip
+    yield Feature(
+        label="latest_balance_to_inflow_90d", aggregate="ratio", factor=3.0,
+        of=("bank_txns_balance_after_last_90d", "bank_txns_inflow_sum_90d"),
+        support="bank_txns_count_90d", min_support=5, unit="months", direction=-1, evidence="B",
+        title="latest balance in months of inflow", title_zh="最新余额相当于几个月流入",
+        code="SC_CASHFLOW",
+    )  # fmt: skip
+    yield Feature(
         label="balance_to_inflow_90d", aggregate="ratio", factor=3.0,
         of=("bank_txns_balance_after_min_90d", "bank_txns_inflow_sum_90d"),
         support="bank_txns_count_90d", min_support=5, unit="months", direction=-1, evidence="B",
@@ -388,8 +400,8 @@ def _outside() -> Iterator[Feature]:
 def _credit() -> Iterator[Feature]:
     """Declare how the merchant has used and repaid credit."""
     yield Feature(
-        table="loans", aggregate="count", unit="loans", expected=-1, evidence="B",
-        title="loans so far", title_zh="历史贷款笔数", code="SC_PAST_OVERDUE",
+        table="loans", aggregate="count", window_days=365, unit="loans", expected=-1,
+        evidence="B", title="loans of a year", title_zh="一年贷款笔数", code="SC_PAST_OVERDUE",
     )  # fmt: skip
     yield Feature(
         table="loans", aggregate="count", window_days=90, unit="loans", evidence="B", expected=1,

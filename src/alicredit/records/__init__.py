@@ -2,6 +2,7 @@
 
 from alicredit.records.data_use import DataUse
 from alicredit.records.facts import fact_sql, quoted
+from alicredit.records.findings import find_problems, merchants_in_error
 from alicredit.records.reading import Records, read_records
 from alicredit.records.schema import KINDS, TABLES, Column, Table
 from alicredit.records.writing import write_records
@@ -14,6 +15,8 @@ __all__ = [
     "Records",
     "Table",
     "fact_sql",
+    "find_problems",
+    "merchants_in_error",
     "quoted",
     "read_records",
     "write_records",

@@ -24,8 +24,8 @@ TO_DEFAULT_DAYS = 91
 HORIZON_DAYS = 365
 
 _SHOCK = np.array([0.55, 0.95, 1.9])
-_WORSEN = np.array([1 / 210, 1 / 140])
-_RECOVER = np.array([1 / 80, 1 / 130])
+_WORSEN = np.array([1 / 450, 1 / 350])
+_RECOVER = np.array([1 / 180, 1 / 220])
 _LIMIT_EFFECT = 0.25
 _WASH_SHARE = 0.01
 _WASH_FACTOR = 3.0
@@ -150,7 +150,7 @@ def walk_conditions(step: Floats, days: int, rng: np.random.Generator) -> npt.ND
     """Walk each merchant's condition day by day from a mostly healthy start, (days, n)."""
     n = len(step)
     start = rng.random(n)
-    now = (start > 0.72).astype(np.int8) + (start > 0.92).astype(np.int8)
+    now = (start > 0.62).astype(np.int8) + (start > 0.86).astype(np.int8)
     path = np.empty((days, n), dtype=np.int8)
     who = np.arange(n)
     upto = np.cumsum(step, axis=2)

@@ -1,0 +1,295 @@
+"""What is wrong with records, as a frame of findings: bad data is listed, not raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from alicredit.checks import nearest, refusal
+from alicredit.errors import RecordError
+from alicredit.records.declaration import Column, Table
+from alicredit.records.facts import quoted
+from alicredit.records.reading import Records
+from alicredit.records.rules import ACROSS, WITHIN
+from alicredit.records.schema import TABLES
+from alicredit.records.sources import literal
+
+COLUMNS = ("table", "rule", "severity", "rows", "example", "message")
+_EXAMPLES = 20
+_STALE_DAYS = 60
+_FEEDS = ("orders", "interactions_daily", "traffic_daily", "bank_txns")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question put to a table: the query of its bad rows (``key``, ``_merchant_id``)."""
+
+    table: str
+    rule: str
+    severity: str
+    sql: str
+    message: str
+
+
+def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
+    """List what is wrong with records.
+
+    Parameters
+    ----------
+    records : Records
+        What to look at.
+    as_of : str, timestamp or None, default None
+        Look only at what had happened and was known before; None looks at all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a finding, worst first: ``table, rule, severity`` (error: those merchants are not
+        scored; warning; note), ``rows``, ``example`` (keys of up to 20 rows), ``message`` (what is
+        wrong and what to do). Empty when clean.
+
+    Raises
+    ------
+    RecordError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m", "m"], "platform": ["taobao", "taobao"],
+    ...     "registered_at": pd.to_datetime(["2011-05-01", "2011-05-01"])})
+    >>> find_problems(read_records({"merchants": merchants}))["rule"].tolist()
+    ['duplicate key', 'no history']
+    >>> find_problems(read_records({"orders": merchants}))
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'merchants' must be among the records...
+    """
+    con = _open(records, as_of)
+    try:
+        found = [_finding(con, check) for check in _checks(records)]
+        stale = list(_stale(con, records)) if as_of is None else []
+    except duckdb.Error as error:
+        raise _unreadable(error) from error
+    finally:
+        con.close()
+    seen = [
+        (note.table, note.rule, note.severity, note.rows, "", note.message)
+        for note in records.findings
+    ]
+    lines = [*seen, *(line for line in found if line is not None), *stale]
+    rank = {"error": 0, "warning": 1, "note": 2}
+    lines.sort(key=lambda line: (rank[line[2]], line[0], line[1]))
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"rows": "int64"})
+
+
+def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
+    """Name the merchants whose rows, as visible at a moment, carry a finding of error.
+
+    Parameters
+    ----------
+    records : Records
+        What to look at.
+    as_of : str or timestamp
+        Later rows are not looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``merchant_id, table, rule``, sorted; one row a merchant and rule.
+
+    Raises
+    ------
+    RecordError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m", "n"], "platform": ["taobao", "taobao"],
+    ...     "registered_at": pd.to_datetime(["2011-05-01", "2011-05-01"])})
+    >>> len(merchants_in_error(read_records({"merchants": merchants}), as_of="2013-05-01"))
+    0
+    >>> merchants_in_error(read_records({"orders": merchants}), as_of="2013-05-01")
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'merchants' must be among the records...
+    """
+    con = _open(records, as_of)
+    try:
+        parts = [
+            f'SELECT DISTINCT _merchant_id AS merchant_id, {literal(check.table)} AS "table", '
+            f"{literal(check.rule)} AS rule FROM ({check.sql}) WHERE _merchant_id IS NOT NULL"
+            for check in _checks(records)
+            if check.severity == "error"
+        ]
+        frames = [con.execute(sql).df() for sql in parts]
+    except duckdb.Error as error:
+        raise _unreadable(error) from error
+    finally:
+        con.close()
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.sort_values(["merchant_id", "table", "rule"], ignore_index=True)
+
+
+def _unreadable(error: Exception) -> RecordError:
+    """Compose the refusal of records that break while they are looked at."""
+    return RecordError(refusal("records", "must be readable", str(error).splitlines()[0]))
+
+
+def _open(records: Records, as_of: object) -> duckdb.DuckDBPyConnection:
+    """Open a connection with a view ``_seen_table`` of the facts to look at, for each table."""
+    con = records.connect()
+    for name in _readable(records):
+        seen = ""
+        if as_of is not None:
+            moment = f"TIMESTAMP {literal(str(pd.Timestamp(str(as_of))))}"
+            seen = f" WHERE _happened < {moment} AND _known < {moment}"
+        facts = f"SELECT * FROM ({records.fact_sql(name)}){seen}"
+        con.execute(f"CREATE VIEW {quoted('_seen_' + name)} AS {facts}")
+    return con
+
+
+def _readable(records: Records) -> list[str]:
+    """Name the declared tables that are there, with the parent they need."""
+    return [
+        name
+        for name in records.tables
+        if name in TABLES and (not (p := TABLES[name].parent) or p.split(".")[0] in records)
+    ]
+
+
+def _checks(records: Records) -> Iterator[Check]:
+    """Give every check that the present tables and columns allow."""
+    readable = _readable(records)
+    for name in readable:
+        table, present = TABLES[name], records.columns(name)
+        yield from _of_keys(table, present)
+        yield from _of_times(table, present)
+        for column in table.columns:
+            if column.name in present:
+                yield from _of_column(records, table, column)
+    for rule in WITHIN:
+        if rule.table in readable and set(rule.columns) <= set(records.columns(rule.table)):
+            sql = _rows(rule.table, rule.condition)
+            yield Check(rule.table, rule.name, rule.severity, sql, rule.message)
+    for across in ACROSS:
+        needed = all(
+            table in readable and set(columns) <= set(records.columns(table))
+            for table, columns in across.needs.items()
+        )
+        if needed:
+            seen = {table: quoted("_seen_" + table) for table in across.needs}
+            sql = across.sql.format(**seen)
+            yield Check(across.table, across.name, across.severity, sql, across.message)
+    if "merchant_history" not in records:
+        yield Check(
+            "merchant_history", "no history", "note",
+            "SELECT 'membership, region, certification' AS key, NULL AS _merchant_id",
+            "without it membership, region and certification are taken as at registration: "
+            "give the changes if there were any",
+        )  # fmt: skip
+
+
+def _rows(table: str, condition: str) -> str:
+    """Write the query of the rows of a table that meet a condition."""
+    return f"SELECT _key AS key, _merchant_id FROM {quoted('_seen_' + table)} WHERE {condition}"
+
+
+def _of_keys(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
+    """Check that a key stands once."""
+    key = [quoted(name) for name in table.key if name in present]
+    if table.unique and len(key) == len(table.key):
+        sql = (
+            f"SELECT _key AS key, _merchant_id FROM {quoted('_seen_' + table.name)} "
+            f"QUALIFY count(*) OVER (PARTITION BY {', '.join(key)}) > 1"
+        )
+        message = f"{', '.join(table.key)} must stand once: remove the copies"
+        yield Check(table.name, "duplicate key", "error", sql, message)
+
+
+def _of_times(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
+    """Check that nothing was known before it happened."""
+    for known in dict.fromkeys((table.known, "known_at")):
+        if known in present and table.happened and known != table.happened:
+            when = quoted(known)
+            raw = f"CAST({when} AS TIMESTAMP) < _happened - INTERVAL 1 DAY"
+            if known not in table:
+                continue
+            yield Check(
+                table.name, f"{known} before it happened", "warning", _rows(table.name, raw),
+                f"{known} lies more than a day before the fact: check the clocks",
+            )  # fmt: skip
+
+
+def _of_column(records: Records, table: Table, column: Column) -> Iterator[Check]:
+    """Check one column: missing, unknown codes, impossible numbers, orphans."""
+    name = quoted(column.name)
+    if column.required and not column.nullable:
+        raw = f"SELECT * FROM {quoted(table.name)} WHERE {name} IS NULL"
+        merchant = '"merchant_id"' if "merchant_id" in table else "NULL"
+        sql = f"SELECT {literal(column.name)} AS key, {merchant} AS _merchant_id FROM ({raw})"
+        message = f"{column.name} must be given in each row"
+        yield Check(table.name, f"{column.name} missing", "error", sql, message)
+    codes = column.values  # noqa: PD011 - no array, but declared codes
+    if codes:
+        allowed = ", ".join(literal(code) for code in codes)
+        sql = (
+            f"SELECT {name} AS key, _merchant_id FROM {quoted('_seen_' + table.name)} "
+            f"WHERE {name} NOT IN ({allowed})"
+        )
+        message = f"{column.name} holds unknown codes; {nearest('', codes)}"
+        yield Check(table.name, f"{column.name} unknown code", "warning", sql, message)
+    if column.low is not None or column.high is not None:
+        low = -1e300 if column.low is None else column.low
+        high = 1e300 if column.high is None else column.high
+        condition = f"{name} NOT BETWEEN {low!r} AND {high!r}"
+        message = f"{column.name} must lie from {low:g} to {high:g}: mend or remove the rows"
+        yield Check(
+            table.name, f"{column.name} impossible", "error", _rows(table.name, condition), message
+        )
+    other = column.refers_to.split(".")
+    if column.refers_to and other[0] in records:
+        sql = (
+            f"SELECT CAST({name} AS VARCHAR) AS key, NULL AS _merchant_id "
+            f"FROM {quoted(table.name)} t WHERE {name} IS NOT NULL AND NOT EXISTS "
+            f"(SELECT 1 FROM {quoted(other[0])} p WHERE p.{quoted(other[1])} = t.{name})"
+        )
+        message = f"{column.name} names no row of {other[0]}: the rows are not used"
+        yield Check(table.name, f"{column.name} orphan", "warning", sql, message)
+
+
+def _finding(
+    con: duckdb.DuckDBPyConnection, check: Check
+) -> tuple[str, str, str, int, str, str] | None:
+    """Put a check; give a line of the frame where it finds rows."""
+    sql = f"SELECT CAST(key AS VARCHAR) AS key FROM ({check.sql})"
+    row = con.execute(f"SELECT count(*) FROM ({sql})").fetchone()
+    if row is None or row[0] == 0:
+        return None
+    keys = con.execute(
+        f"SELECT DISTINCT key FROM ({sql}) ORDER BY key LIMIT {_EXAMPLES}"
+    ).fetchall()
+    example = ", ".join(str(key) for (key,) in keys)
+    message = check.message
+    if check.rule.endswith("unknown code"):
+        message = f"{message} (found {example})"
+    return check.table, check.rule, check.severity, int(row[0]), example, message
+
+
+def _stale(
+    con: duckdb.DuckDBPyConnection, records: Records
+) -> Iterator[tuple[str, str, str, int, str, str]]:
+    """Find daily feeds that stop long before the others."""
+    feeds = [name for name in _FEEDS if name in _readable(records)]
+    last = {}
+    for name in feeds:
+        row = con.execute(f"SELECT max(_happened) FROM {quoted('_seen_' + name)}").fetchone()
+        if row is not None and row[0] is not None:
+            last[name] = pd.Timestamp(row[0])
+    for name, when in last.items():
+        behind = (max(last.values()) - when).days
+        if behind > _STALE_DAYS:
+            text = f"the feed ends {behind} days before the others: later windows would be empty"
+            yield name, "stale feed", "warning", 0, f"{when:%Y-%m-%d}", text
