@@ -137,7 +137,7 @@ def _bank(world: World, rng: np.random.Generator) -> pa.Table:
     flow = traits.monthly_sales[merchant] * np.exp(0.15 * rng.normal(size=size))
     out = np.array([0.86, 0.98, 1.18])[state] * np.exp(-0.12 * (traits.buffer[merchant] - 1.6))
     amount = np.where(is_in, flow, -flow * out)
-    cushion = traits.buffer[merchant] * np.array([0.9, 0.55, 0.2])[state]
+    cushion = traits.buffer[merchant] * np.array([0.9, 0.82, 0.7])[state]
     balance = traits.monthly_sales[merchant] * cushion * np.exp(0.12 * rng.normal(size=size))
     at = (world.first_day + day) * DAY_US + hours_us(size, rng)
     return pa.table(

@@ -23,7 +23,8 @@ TERM_DAYS = 30
 TO_DEFAULT_DAYS = 91
 HORIZON_DAYS = 365
 
-_SHOCK = np.array([0.55, 0.95, 1.9])
+_SHOCK = np.array([0.75, 0.85, 1.0])
+_FREQUENCY = np.array([1.0, 2.0, 5.0])
 _WORSEN = np.array([1 / 450, 1 / 350])
 _RECOVER = np.array([1 / 180, 1 / 220])
 _LIMIT_EFFECT = 0.25
@@ -98,10 +99,11 @@ def daily_steps(traits: Traits) -> Floats:
 def fatal_chance(traits: Traits, frequency: float) -> Floats:
     """Give the chance that a draw is fatal, by merchant and condition, (n, 3).
 
-    Shocks are exponential, so that one exceeds the buffer with exp(-buffer / mean shock).
+    Shocks are exponential, so that one exceeds the buffer with exp(-buffer / mean shock); in
+    distress they are larger and come more often.
     """
-    effective = traits.buffer / traits.leverage[:, None][:, 0] ** _LIMIT_EFFECT
-    chance = frequency * np.exp(-effective[:, None] / _SHOCK)
+    effective = traits.buffer / traits.leverage**_LIMIT_EFFECT
+    chance = frequency * _FREQUENCY * np.exp(-effective[:, None] / _SHOCK)
     return np.clip(chance * np.where(traits.is_wash, _WASH_FACTOR, 1.0)[:, None], 1e-9, 0.5)
 
 

@@ -1,0 +1,306 @@
+"""Statistics of ranking and calibration, each by its published definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.special import expit, logit
+
+from alicredit.checks import refuse, require_between, require_whole
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A statistic with its standard error and 95 % interval."""
+
+    value: float
+    se: float
+
+    @property
+    def low(self) -> float:
+        """Give the lower end of the 95 % interval."""
+        return self.value - 1.959963984540054 * self.se
+
+    @property
+    def high(self) -> float:
+        """Give the upper end of the 95 % interval."""
+        return self.value + 1.959963984540054 * self.se
+
+
+def auc(
+    y: npt.ArrayLike, score: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None
+) -> Estimate:
+    """Estimate the area under the ROC curve with DeLong's standard error.
+
+    The chance that a default is given a higher ``score`` than a non-default, ties half (DeLong et
+    al. 1988); with ``cluster`` the placements of one merchant's rows are summed before their
+    variance is taken (Obuchowski 1997).
+
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes.
+    score : array
+        Higher means riskier.
+    cluster : array or None, default None
+        What rows share a fate.
+
+    Returns
+    -------
+    Estimate
+        Area and standard error.
+
+    Raises
+    ------
+    InputError
+        If only one outcome is there, or lengths differ.
+
+    Examples
+    --------
+    >>> found = auc([1, 0, 1, 0, 0, 0], [0.9, 0.8, 0.7, 0.3, 0.2, 0.7])
+    >>> round(found.value, 4), round(found.se, 6)
+    (0.8125, 0.222439)
+    >>> auc([1, 1], [0.1, 0.2])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: y must hold both outcomes; found one.
+    """
+    label, s = _pair(y, score)
+    bad, good = s[label == 1], s[label == 0]
+    if not len(bad) or not len(good):
+        refuse("y", "must hold both outcomes", "one")
+    place = np.empty(len(s))
+    place[label == 1] = _share_below(good, bad)
+    place[label == 0] = 1 - _share_below(bad, good)
+    value = float(place[label == 1].mean())
+    part = np.where(label == 1, (place - value) / len(bad), (place - value) / len(good))
+    if cluster is None:
+        variance = sum(
+            place[label == k].var(ddof=1) / (label == k).sum() if (label == k).sum() > 1 else 0.0
+            for k in (0, 1)
+        )
+        return Estimate(value, float(np.sqrt(variance)))
+    _, group = np.unique(np.asarray(cluster), return_inverse=True)
+    sums = np.bincount(group.ravel(), weights=part)
+    n = len(sums)
+    return Estimate(value, float(np.sqrt((sums**2).sum() * n / max(n - 1, 1))))
+
+
+def brier(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
+    """Give the mean squared difference of outcome and probability.
+
+    Examples
+    --------
+    >>> brier([1, 0], [0.8, 0.4])
+    0.1
+    """
+    label, p = _pair(y, pd)
+    return float(np.round(((label - p) ** 2).mean(), 15))
+
+
+def log_loss(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
+    """Give the mean negative log-likelihood of outcomes.
+
+    Examples
+    --------
+    >>> round(log_loss([1, 0], [0.5, 0.5]), 6)
+    0.693147
+    """
+    label, p = _pair(y, pd)
+    inside = np.clip(p, 1e-300, 1 - 1e-16)
+    return float(-(label * np.log(inside) + (1 - label) * np.log1p(-inside)).mean())
+
+
+def jeffreys_test(n: int, defaults: int, pd: float) -> float:
+    """Give the p-value of the hypothesis that a probability is high enough (Jeffreys, ECB 2019).
+
+    Small values say that the stated probability is too low: F_Beta(d + 1/2, n - d + 1/2)(pd).
+
+    Examples
+    --------
+    >>> round(jeffreys_test(1000, 12, 0.007), 6)
+    0.037718
+    >>> jeffreys_test(10, 12, 0.007)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: defaults must be a whole number of at least 0 and at most 10; ...
+    """
+    require_whole("n", n, 1)
+    require_whole("defaults", defaults, 0, high=n)
+    require_between("pd", pd, 0, 1)
+    return float(stats.beta.cdf(pd, defaults + 0.5, n - defaults + 0.5))
+
+
+def jeffreys_interval(n: int, defaults: int, *, level: float = 0.9) -> tuple[float, float]:
+    """Give the Jeffreys interval of a default rate.
+
+    Examples
+    --------
+    >>> low, high = jeffreys_interval(1000, 7)
+    >>> low < 0.007 < high
+    True
+    """
+    require_whole("n", n, 1)
+    require_whole("defaults", defaults, 0, high=n)
+    tail = (1 - level) / 2
+    law = stats.beta(defaults + 0.5, n - defaults + 0.5)
+    low = 0.0 if defaults == 0 else float(law.ppf(tail))
+    return low, 1.0 if defaults == n else float(law.ppf(1 - tail))
+
+
+def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> Floats:
+    """Give most prudent default rates by grade, best grade first (Pluto and Tasche 2005).
+
+    Grade k takes all borrowers of grades k and worse: the rate solves
+    P(Bin(n, p) <= d) = 1 - level.
+
+    Examples
+    --------
+    >>> (100 * pluto_tasche([100, 400, 300], [0, 0, 0], level=0.5)).round(4).tolist()
+    [0.0866, 0.099, 0.2308]
+    >>> pluto_tasche([100], [0], level=1.5)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: level must be a number from 0 to 1; found 1.5.
+    """
+    require_between("level", level, 0, 1)
+    count, bad = _pair(n, defaults)
+    pooled, pooled_bad = np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1]
+    rates: Floats = stats.beta.ppf(level, pooled_bad + 1, pooled - pooled_bad)
+    return rates
+
+
+def hosmer_lemeshow(
+    n: npt.ArrayLike, defaults: npt.ArrayLike, pd: npt.ArrayLike
+) -> tuple[float, float]:
+    """Give the Hosmer-Lemeshow statistic and its p-value, one degree of freedom a grade.
+
+    Examples
+    --------
+    >>> h, p = hosmer_lemeshow([2000, 3000, 3000, 2000], [2, 11, 35, 70], [.001, .004, .01, .03])
+    >>> round(h, 6), round(p, 6)
+    (2.643632, 0.619114)
+    """
+    count, bad = _pair(n, defaults)
+    p = np.asarray(pd, dtype=np.float64)
+    value = float(((bad - count * p) ** 2 / (count * p * (1 - p))).sum())
+    return value, float(stats.chi2.sf(value, len(count)))
+
+
+def spiegelhalter(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
+    """Give Spiegelhalter's z: sum (y - p)(1 - 2p) over the root of sum (1 - 2p)^2 p (1 - p).
+
+    Examples
+    --------
+    >>> round(spiegelhalter([1, 0], [0.9, 0.2]), 4)
+    -0.5893
+    """
+    label, p = _pair(y, pd)
+    spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
+    return float(((label - p) * (1 - 2 * p)).sum() / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
+    """Give the population stability index of two shares: sum (q - p) ln (q / p).
+
+    Examples
+    --------
+    >>> round(psi([0.1] * 10, [.08, .09, .1, .1, .11, .1, .1, .1, .11, .11]), 6)
+    0.008376
+    """
+    p, q = _pair(expected, actual)
+    if (p <= 0).any() or (q <= 0).any():
+        refuse("shares", "must be above 0", "an empty bin", "add 0.5 to each count")
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def hhi(shares: npt.ArrayLike) -> tuple[float, float]:
+    """Give the Herfindahl index of shares, and it normalised to run from 0 to 1.
+
+    Examples
+    --------
+    >>> [round(each, 6) for each in hhi([50, 30, 20])]
+    [0.38, 0.07]
+    """
+    s = np.asarray(shares, dtype=np.float64)
+    s = s / s.sum()
+    value, n = float((s**2).sum()), len(s)
+    return value, (value - 1 / n) / (1 - 1 / n) if n > 1 else 1.0
+
+
+def shift_prior(pd: npt.ArrayLike, trained: float, true: float) -> Floats:
+    """Move probabilities from the share of defaults they were trained at to the true one.
+
+    Adds logit(true) - logit(trained); exact where only that share differs.
+
+    Examples
+    --------
+    >>> (100 * shift_prior([0.05, 0.5], 0.2, 0.007)).round(6).tolist()
+    [0.148187, 2.742409]
+    """
+    require_between("trained", trained, 0, 1)
+    require_between("true", true, 0, 1)
+    moved: Floats = expit(logit(np.asarray(pd, dtype=np.float64)) + logit(true) - logit(trained))
+    return moved
+
+
+def calibration_line(y: npt.ArrayLike, pd: npt.ArrayLike) -> tuple[float, float]:
+    """Give intercept and slope of outcomes on log-odds; 0 and 1 where probabilities are right.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.05, 0.5, 50_000)
+    >>> intercept, slope = calibration_line(rng.random(50_000) < p, p)
+    >>> abs(intercept) < 0.1 and abs(slope - 1) < 0.05
+    True
+    """
+    label, p = _pair(y, pd)
+    x = logit(np.clip(p, 1e-12, 1 - 1e-12))
+    found = np.array([0.0, 1.0])
+    for _ in range(50):
+        fit = expit(found[0] + found[1] * x)
+        curve = fit * (1 - fit)
+        cross = (curve * x).sum()
+        information = np.array([[curve.sum(), cross], [cross, (curve * x * x).sum()]])
+        gradient = np.array([(label - fit).sum(), ((label - fit) * x).sum()])
+        step = np.linalg.lstsq(information, gradient, rcond=None)[0]
+        found = found + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(found[0]), float(found[1])
+
+
+def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
+    """Estimate a mean whose rows share fates within clusters.
+
+    Examples
+    --------
+    >>> clustered_mean([1.0, 1.0, 0.0, 0.0], ["a", "a", "b", "b"])
+    Estimate(value=0.5, se=0.5)
+    """
+    v = np.asarray(values, dtype=np.float64)
+    _, group = np.unique(np.asarray(cluster), return_inverse=True)
+    sums = np.bincount(group.ravel(), weights=v - v.mean())
+    n = len(sums)
+    return Estimate(float(v.mean()), float(np.sqrt((sums**2).sum() * n / max(n - 1, 1)) / len(v)))
+
+
+def _share_below(reference: Floats, values: Floats) -> Floats:
+    """Give the share of a reference below each value, ties half."""
+    ordered = np.sort(reference)
+    below = np.searchsorted(ordered, values, side="left")
+    upto = np.searchsorted(ordered, values, side="right")
+    return (below + upto) / (2 * len(ordered))
+
+
+def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Take two arrays of one length without missing values."""
+    x, y = np.asarray(a, dtype=np.float64).ravel(), np.asarray(b, dtype=np.float64).ravel()
+    if len(x) != len(y) or not len(x):
+        refuse("arrays", "must have one length, above 0", f"{len(x)} and {len(y)}")
+    if np.isnan(x).any() or np.isnan(y).any():
+        refuse("arrays", "must have no missing value", "NaN")
+    return x, y
