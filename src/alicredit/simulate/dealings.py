@@ -127,18 +127,16 @@ def money_tables(world: World, rng: np.random.Generator) -> dict[str, pa.Table]:
 
 
 def _bank(world: World, rng: np.random.Generator) -> pa.Table:
-    """Lay out one inflow and one outflow a month; the balance shows buffer and distress."""
+    """Lay out inflows and outflows of some days; the balance shows buffer and distress."""
     traits = world.traits
-    merchant, day = _some_days(world, 2.0, rng)
-    keep = merchant % 10 < 9
-    merchant, day = merchant[keep], day[keep]
+    merchant, day = _some_days(world, 2.5, rng)
     state, size = world.state(merchant, day), len(merchant)
     is_in = np.arange(size) % 2 == 0
-    flow = traits.monthly_sales[merchant] * np.exp(0.15 * rng.normal(size=size))
+    flow = traits.monthly_sales[merchant] * np.exp(0.1 * rng.normal(size=size))
     out = np.array([0.86, 0.98, 1.18])[state] * np.exp(-0.12 * (traits.buffer[merchant] - 1.6))
     amount = np.where(is_in, flow, -flow * out)
     cushion = traits.buffer[merchant] * np.array([0.9, 0.82, 0.7])[state]
-    balance = traits.monthly_sales[merchant] * cushion * np.exp(0.12 * rng.normal(size=size))
+    balance = traits.monthly_sales[merchant] * cushion * np.exp(0.08 * rng.normal(size=size))
     at = (world.first_day + day) * DAY_US + hours_us(size, rng)
     return pa.table(
         {

@@ -27,7 +27,7 @@ _SHOCK = np.array([0.75, 0.85, 1.0])
 _FREQUENCY = np.array([1.0, 2.0, 5.0])
 _WORSEN = np.array([1 / 450, 1 / 350])
 _RECOVER = np.array([1 / 180, 1 / 220])
-_LIMIT_EFFECT = 0.25
+_LIMIT_EFFECT = 0.1
 _WASH_SHARE = 0.01
 _WASH_FACTOR = 3.0
 
