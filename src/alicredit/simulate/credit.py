@@ -28,6 +28,7 @@ RATE_PER_DAY = 0.0005
 RATE_PER_MONTH = 0.015
 _INSTALMENTS = 12
 _CREDIT_SHARE = 0.08
+_BEFORE_LENDING = 180
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +62,9 @@ class Draws:
 def decide(world: World, rng: np.random.Generator) -> Approval:
     """Let merchants apply, and approve by a cut-off on a noisy view of quality and buffer."""
     traits, n = world.traits, len(world.traits)
-    open_day = np.maximum(world.registered - world.first_day + 75, 20)
-    latest = np.maximum(open_day + 1, int(world.days * 0.25))
+    opening = min(_BEFORE_LENDING, world.days // 4)
+    open_day = np.maximum(world.registered - world.first_day + 75, opening)
+    latest = np.maximum(open_day + 1, int(world.days * 0.33))
     day = np.floor(open_day + rng.random(n) ** 1.5 * (latest - open_day)).astype(np.int64)
     seen = traits.quality + 0.6 * np.log(traits.buffer) + 0.9 * rng.normal(size=n)
     seen += 0.5 * traits.is_wash
