@@ -333,11 +333,15 @@ def _any_open(
 def _has_loan(
     postings: Postings, cohort: Cohort, end: npt.NDArray[np.datetime64]
 ) -> npt.NDArray[np.bool_]:
-    """Tell whether a merchant had a loan running at as_of or took one within the horizon."""
+    """Tell whether a merchant owed at as_of or took a loan within the horizon."""
     if "loan_id" in cohort.frame:
         return np.ones(len(cohort), dtype=bool)
     loans = postings.loans[["merchant_id", "disbursed_at", "due_at"]]
     rows = cohort.frame[["merchant_id", "as_of"]].assign(to=end).reset_index()
     pairs = rows.merge(loans, on="merchant_id")
     running = (pairs["disbursed_at"] <= pairs["to"]) & (pairs["due_at"] >= pairs["as_of"])
-    return np.isin(rows["index"].to_numpy(), pairs["index"][running].unique())
+    is_running = np.isin(rows["index"].to_numpy(), pairs["index"][running].unique())
+    late = find_spells(postings).frame.rename(columns={"merchant_id": "who", "due_day": "start"})
+    over = late["settled_day"].fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
+    at = cohort.frame["as_of"].to_numpy()
+    return is_running | _any_open(cohort.frame["merchant_id"], at, late.assign(end=over))

@@ -115,7 +115,7 @@ def moved(before: np.ndarray, after: np.ndarray) -> list[str]:
     ]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=9, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10_000), how=st.sampled_from(["change", "delete", "add"]))
 def test_no_later_fact_moves_one_bit_of_any_feature(platform, seed: int, how: str) -> None:
     merchants = sorted(platform["merchants"]["merchant_id"])

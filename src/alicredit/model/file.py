@@ -92,7 +92,10 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
     """
     name = f"model file {Path(path).name}"
     content, stated = _read(Path(path), name)
-    found = digest_of(content)
+    try:
+        found = digest_of(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(refusal(name, "must hold finite numbers", f"({error})")) from error
     if found != stated:
         raise ModelFileError(refusal(name, "must be unaltered", "another digest than it states"))
     if digest is not None and digest != found:

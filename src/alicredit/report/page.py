@@ -189,7 +189,7 @@ def write_portfolio_page(
         Part("Limits of use",
              "Expected loss and profit rest on assumed uses and losses given default, marked in "
              "the policy. Limits are offered line by line: the lender's capital is not yet "
-             "allocated over the book. Probabilities are of borrowers like those that were trained on."),
+             "allocated over the book. Probabilities are of borrowers like those trained on."),
     )  # fmt: skip
     lead = f"As of {first['as_of']:%Y-%m-%d}."
     foot = f"Model {first['model_id']}. Policy {first['policy_id']}."

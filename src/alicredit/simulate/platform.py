@@ -48,8 +48,8 @@ def simulate_platform(
     n_merchants: int,
     *,
     seed: int,
-    start: str = "2010-01-01",
-    months: int = 54,
+    start: str = "2009-07-01",
+    months: int = 60,
     orders_per_month: float = 10,
     default_rate: float = 0.008,
 ) -> tuple[Records, pd.DataFrame]:
@@ -66,9 +66,9 @@ def simulate_platform(
         Merchants on the platform, at least 50.
     seed : int
         Same seed, same records.
-    start : str, default "2010-01-01"
-        First day of the records; lending opens half a year later.
-    months : int, default 54
+    start : str, default "2009-07-01"
+        First day of the records; lending opens a year later.
+    months : int, default 60
         Length, at least 6.
     orders_per_month : float, default 10
         Mean orders a merchant and month.

@@ -1,0 +1,170 @@
+"""Arrears as intervals agree with a replay by hand, day by day."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alicredit.errors import InputError, RecordError
+from alicredit.ledger import Postings, days_past_due_at, find_spells, read_postings, replay_days
+from alicredit.records import read_records
+
+START = pd.Timestamp("2012-01-01")
+
+
+def day(number: int) -> pd.Timestamp:
+    return START + pd.Timedelta(days=number)
+
+
+def book(
+    dues: list[tuple[int, int, int]], paid: list[tuple[int, int, int]], principal: int = 100_000
+) -> Postings:
+    """Make a book of (loan, day, fen) rows."""
+    names = sorted({row[0] for row in [*dues, *paid]})
+
+    def frame(rows: list[tuple[int, int, int]]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "loan_id": [f"l{loan}" for loan, _, _ in rows],
+                "day": pd.to_datetime([day(d) for _, d, _ in rows]).astype("datetime64[us]"),
+                "fen": np.array([fen for _, _, fen in rows], dtype=np.int64),
+                "principal_fen": np.zeros(len(rows), dtype=np.int64),
+            }
+        )
+
+    loans = pd.DataFrame(
+        {
+            "loan_id": [f"l{name}" for name in names],
+            "merchant_id": [f"m{name}" for name in names],
+            "principal_fen": principal,
+            "disbursed_at": START,
+        }
+    )
+    return Postings(loans, frame(dues), frame(paid), frame([]))
+
+
+def days_late_by_hand(dues, paid, loan: int, at: int, material: int) -> int:
+    """Pay the oldest due first, one day after another, with nothing but a loop."""
+    money = sum(fen for who, d, fen in paid if who == loan and d <= at)
+    by_day: dict[int, int] = {}
+    for who, d, fen in dues:
+        if who == loan:
+            by_day[d] = by_day.get(d, 0) + fen
+    owed = 0
+    for d in sorted(by_day):
+        owed += by_day[d]
+        if d < at and owed - money > material:
+            return at - d
+    return 0
+
+
+ROWS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 120), st.integers(1, 60_000)), max_size=8
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(dues=ROWS.filter(bool), paid=ROWS)
+def test_spells_and_daily_states_agree_with_a_loop(dues, paid) -> None:
+    postings = book(dues, paid)
+    spells = find_spells(postings).frame
+    for loan in {row[0] for row in dues}:
+        states = replay_days(
+            postings, [f"l{loan}"], start=str(day(0).date()), end=str(day(240).date())
+        )["days_past_due"].to_numpy()
+        mine = spells[spells["loan_id"] == f"l{loan}"]
+        for at in range(0, 241, 11):
+            want = days_late_by_hand(dues, paid, loan, at, 10_000)
+            assert states[at] == want
+            open_ = mine[
+                (mine["due_day"] < day(at))
+                & (mine["settled_day"].isna() | (mine["settled_day"] > day(at)))
+            ]
+            got = (day(at) - open_["due_day"].min()).days if len(open_) else 0
+            assert got == want
+
+
+def test_a_due_paid_on_the_ninetieth_day_is_not_beyond_it() -> None:
+    dues = [(0, 0, 50_000)]
+    assert find_spells(book(dues, [(0, 90, 50_000)])).beyond(90).empty
+    assert len(find_spells(book(dues, [(0, 91, 50_000)])).beyond(90)) == 1
+    late = find_spells(book(dues, [])).beyond(90)
+    assert late["day"].tolist() == [day(91)]
+
+
+def test_small_amounts_are_immaterial_and_small_loans_can_still_be_late() -> None:
+    assert find_spells(book([(0, 0, 10_000)], [])).frame.empty
+    assert len(find_spells(book([(0, 0, 10_001)], [])).frame) == 1
+    small = book([(0, 0, 5_000)], [], principal=5_000)
+    assert len(find_spells(small).frame) == 1
+
+
+def tables(paid: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+    loans = pd.DataFrame(
+        {
+            "loan_id": ["l"],
+            "merchant_id": ["m"],
+            "product_id": ["taobao_order"],
+            "principal": [5000.0],
+            "rate": [0.0005],
+            "disbursed_at": [pd.Timestamp("2012-11-11 09:00")],
+            "due_at": [pd.Timestamp("2012-12-11 09:00")],
+        }
+    )
+    merchants = pd.DataFrame(
+        {"merchant_id": ["m"], "platform": "taobao", "registered_at": [pd.Timestamp("2011-01-01")]}
+    )
+    found = {"merchants": merchants, "loans": loans}
+    return found if paid is None else found | {"repayments": paid}
+
+
+def repayment(at: str, principal: float = 5000.0, **more) -> pd.DataFrame:
+    frame = pd.DataFrame({"loan_id": ["l"], "at": [pd.Timestamp(at)], "amount": [principal + 15.0]})
+    return frame.assign(principal=principal, interest=15.0, penalty=0.0, **more)
+
+
+def late_at(records_tables: dict[str, pd.DataFrame], at: str) -> int:
+    asked = pd.DataFrame({"merchant_id": ["m", "n"], "as_of": [pd.Timestamp(at)] * 2})
+    found = days_past_due_at(read_records(records_tables), asked)
+    assert found[1] == 0
+    return int(found[0])
+
+
+def test_lateness_at_a_moment_uses_only_what_was_known() -> None:
+    assert late_at(tables(), "2012-12-11 23:00") == 0
+    assert late_at(tables(), "2012-12-12 00:00") == 1
+    assert late_at(tables(), "2012-12-21 12:00") == 10
+    paid = tables(repayment("2012-12-15 10:00"))
+    assert late_at(paid, "2012-12-15 10:00") == 4
+    assert late_at(paid, "2012-12-15 10:01") == 0
+    unknown = tables(repayment("2012-12-15 10:00", known_at=pd.Timestamp("2012-12-20")))
+    assert late_at(unknown, "2012-12-19 00:00") == 8
+    assert late_at(unknown, "2012-12-21 00:00") == 0
+
+
+def test_an_early_repayment_owes_no_interest_of_days_it_did_not_run() -> None:
+    early = read_postings(read_records(tables(repayment("2012-11-17 10:00"))))
+    assert find_spells(early).frame.empty
+
+
+def test_a_loan_without_instalments_owes_principal_and_interest_at_its_end() -> None:
+    dues = read_postings(read_records(tables())).dues
+    assert dues["fen"].tolist() == [507_500]
+    assert str(dues["day"][0].date()) == "2012-12-11"
+
+
+def test_bad_input_is_refused() -> None:
+    no_loans = {"merchants": tables()["merchants"]}
+    with pytest.raises(RecordError, match="loans"):
+        read_postings(read_records(no_loans))
+    broken = tables()
+    broken["loans"]["principal"] = np.inf
+    with pytest.raises(RecordError, match="money"):
+        read_postings(read_records(broken))
+    with pytest.raises(InputError, match="loan_ids"):
+        replay_days(book([(0, 0, 1)], []), ["x"], start="2012-01-01", end="2012-01-02")
+    with pytest.raises(InputError, match="stretch"):
+        replay_days(book([(0, 0, 1)], []), ["l0"], start="2012-01-03", end="2012-01-02")
