@@ -47,7 +47,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Steps of a table at most.
     random_state : int, default 0
         Seed.
-    n_jobs : int, default 2
+    n_jobs : int, default 1
         Threads; the model does not depend on it.
 
     Attributes
@@ -78,7 +78,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         scale: PointScale | None = None,
         max_steps: int = 8,
         random_state: int = 0,
-        n_jobs: int = 2,
+        n_jobs: int = 1,
     ) -> None:
         self.shape = shape
         self.directions = directions
