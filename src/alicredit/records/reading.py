@@ -163,7 +163,6 @@ class Records:
             A fresh connection in memory; the caller closes it.
         """
         con = duckdb.connect(config={"preserve_insertion_order": "true"})
-        con.execute("SET enable_progress_bar = false")
         for name in self.tables if tables is None else tables:
             source = self._source(name)
             source.attach(con)

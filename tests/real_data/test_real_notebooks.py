@@ -1,0 +1,85 @@
+"""The runner of the notebooks: it fails with a failing cell, and leaves files as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+import run as runner
+
+pytestmark = [
+    pytest.mark.slow,
+    # what kernels and sockets warn of when they are started from a test is not ours
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(runner, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def _write(path: Path, *sources: str) -> bytes:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path.read_bytes()
+
+
+def test_a_run_leaves_the_file_and_a_kept_one_is_the_same_each_time(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "01_one.ipynb"
+    before = _write(path, "x = 20", "x + 1")
+    assert runner.main([]) == 0
+    assert path.read_bytes() == before
+    assert "01_one.ipynb: " in capsys.readouterr().out
+    assert runner.main(["--keep"]) == 0
+    kept = path.read_bytes()
+    assert b"21" in kept
+    assert runner.main(["--keep"]) == 0
+    assert path.read_bytes() == kept
+
+
+def test_a_failing_cell_is_named_and_fails_the_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _write(folder / "01_bad.ipynb", "1 / 0")
+    assert runner.main(["--keep"]) == 1
+    assert (folder / "01_bad.ipynb").read_bytes() == before
+    told = capsys.readouterr().err
+    assert "01_bad.ipynb: FAILED: ZeroDivisionError" in told
+    assert "1 / 0" in told
+
+
+def test_an_output_that_shows_a_place_of_this_machine_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(folder / "01_where.ipynb", "import sys; sys.prefix")
+    assert runner.main(["--keep"]) == 1
+    assert "outputs show" in capsys.readouterr().err
+
+
+def test_the_runner_refuses_names_that_no_notebook_has(folder: Path) -> None:
+    _write(folder / "01_one.ipynb", "1")
+    assert runner.main(["02"]) == 1
+
+
+@pytest.mark.parametrize("name", ["04_berka_bank", "05_marketplace_and_customs"])
+def test_without_the_data_a_notebook_says_so_and_runs_through(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # beside a copy of the notebooks in another place there are no data
+    place = folder / "repository" / "notebooks"
+    place.mkdir(parents=True)
+    source = Path(runner.__file__).parent
+    for each in (f"{name}.ipynb", "berka_records.py", "marketplace_records.py"):
+        (place / each).write_bytes((source / each).read_bytes())
+    outputs = [
+        output
+        for cell in runner.execute(place / f"{name}.ipynb").cells
+        for output in cell.get("outputs", [])
+    ]
+    assert len(outputs) == 1
+    assert "are not here" in outputs[0]["text"]
