@@ -27,7 +27,8 @@ STOREYS = (
     ("decision",),
     ("monitoring", "recovery"),
     ("portfolio",),
-    ("cli", "__main__"),
+    ("cli",),
+    ("__main__",),
 )
 # Rooms at the side and what they may import beside each other's records: see the second test.
 SIDE = {

@@ -400,10 +400,6 @@ def _outside() -> Iterator[Feature]:
 def _credit() -> Iterator[Feature]:
     """Declare how the merchant has used and repaid credit."""
     yield Feature(
-        table="loans", aggregate="count", window_days=365, unit="loans", expected=-1,
-        evidence="B", title="loans of a year", title_zh="一年贷款笔数", code="SC_PAST_OVERDUE",
-    )  # fmt: skip
-    yield Feature(
         table="loans", aggregate="count", window_days=90, unit="loans", evidence="B", expected=1,
         title="loans of 90 days", title_zh="近90天贷款笔数", code="SC_CREDIT_USE",
     )  # fmt: skip

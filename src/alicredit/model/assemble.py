@@ -48,11 +48,15 @@ def assemble(
     if not any(len(f.cuts) or f.levels for f in functions):
         constant = float(np.log(rate / (1 - rate)))
     tables, centres = [], []
+    earned = np.zeros(len(data.y))
     for at, function in enumerate(functions):
-        table, centre = _table(inputs, data, at, function, scale, max_steps)
+        table, centre, points = _table(inputs, data, at, function, scale, max_steps)
         tables.append(table)
         centres.append(centre)
+        earned += points
     base = whole([scale.offset - scale.factor * (constant + sum(centres))])[0]
+    margins = (scale.offset - base - earned) / scale.factor
+    calibration = calibration.anchored(margins, data.weight, rate)
     used = tuple(table for table in tables if len({*table.points, table.missing_points}) > 1)
     kept = used or tuple(tables[:1])
     base += sum(table.points[0] for table in tables if table not in kept)
@@ -91,8 +95,8 @@ def _table(
     function: StepFunction,
     scale: PointScale,
     max_steps: int,
-) -> tuple[PointTable, float]:
-    """Make one input's table; give with it the mean margin that went into the base."""
+) -> tuple[PointTable, float, Floats]:
+    """Make one input's table; give its mean margin, kept in the base, and each row's points."""
     name, kind, column = inputs.names[at], inputs.kinds[at], data.X[:, at]
     is_missing = np.isnan(column)
     if kind == "category":
@@ -136,7 +140,7 @@ def _table(
     if table.direction and not falls(table.points, table.direction):
         message = refusal(f"table {name!r}", "must follow its direction", "points that do not")
         raise AlicreditError(message)
-    return table, centre
+    return table, centre, np.array(points, dtype=np.float64)[step]
 
 
 def _cuts(edges: Floats, steps: list[slice], values: Floats) -> tuple[float, ...]:

@@ -21,6 +21,19 @@ class Calibration:
     slope: float
     covariance: Floats
 
+    def anchored(self, margin: Floats, weight: Floats, rate: float) -> Calibration:
+        """Move the intercept so that the mean probability of the training rows is their rate.
+
+        Merging and rounding move the level a little; one number puts it back.
+        """
+        low, high = -5.0, 5.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            logit = self.intercept + middle + self.slope * margin
+            mean = float(np.average(1 / (1 + np.exp(-logit)), weights=weight))
+            low, high = (middle, high) if mean < rate else (low, middle)
+        return Calibration(self.intercept + (low + high) / 2, self.slope, self.covariance)
+
     def probabilities(self, margin: Floats) -> tuple[Floats, Floats, Floats]:
         """Give lower bound, probability and upper bound (90 %) at each margin."""
         centre = self.intercept + self.slope * margin
