@@ -10,5 +10,5 @@ SEED = 20130501
 FOLDER = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
-    records, _ = ac.simulate_platform(700, seed=SEED, orders_per_month=3, default_rate=0.12)
+    records, _ = ac.simulate_platform(900, seed=SEED, orders_per_month=2, default_rate=0.18)
     ac.write_records(records, FOLDER)

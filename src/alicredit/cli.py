@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import alicredit as ac
@@ -24,6 +26,7 @@ from alicredit.report import write_portfolio_page
 from alicredit.vocabulary import REASONS
 
 _OUT = Console(soft_wrap=True, highlight=False)
+_TABLES = Console(highlight=False, width=max(Console().width, 100))
 _ERR = Console(stderr=True, highlight=False)
 _CUT, _AS_OF = "2012-11-01", "2013-05-01"
 
@@ -129,13 +132,14 @@ def _show(frame: pd.DataFrame, title: str, options: argparse.Namespace) -> None:
     if options.json:
         sys.stdout.write(frame.to_json(orient="records", date_format="iso", indent=2) + "\n")
         return
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(str(name), justify=justify, no_wrap=name == frame.columns[0])
     for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
-    _OUT.print(table, markup=False)
+        table.add_row(*(escape(_cell(value)) for value in row))
+    _TABLES.print(table)
 
 
 def _cell(value: Any) -> str:
@@ -271,14 +275,13 @@ def _summary(decisions: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "product": product,
-                "merchants": len(mine),
                 "approved": len(given),
                 "declined": int((mine["decision"] == "decline").sum()),
                 "referred": int((mine["decision"] == "refer").sum()),
-                "limits (yuan)": float(given["limit"].sum()),
+                "limits, yuan": float(given["limit"].sum()),
                 "mean PD": float(given["pd"].mean()) if len(given) else np.nan,
-                "expected loss": float(given["expected_loss"].sum()),
-                "expected profit": float(given["expected_profit"].sum()),
+                "loss a year": float(given["expected_loss"].sum()),
+                "profit a year": float(given["expected_profit"].sum()),
             }
         )
     return pd.DataFrame(rows)

@@ -53,7 +53,9 @@ def test_train_saves_a_model_that_scores(folder, model, tmp_path, capsys) -> Non
     summary = json.loads(capsys.readouterr().out)
     assert {line["product"] for line in summary} == {"ali_credit", "taobao_credit", "taobao_order"}
     decisions = pd.read_parquet(tmp_path / "decisions.parquet")
-    assert summary[0]["merchants"] == (decisions["product_id"] == "ali_credit").sum()
+    mine = decisions[decisions["product_id"] == summary[0]["product"]]["decision"]
+    for word, count in (("approved", "approve"), ("declined", "decline"), ("referred", "refer")):
+        assert summary[0][word] == (mine == count).sum()
     assert (tmp_path / "p.html").stat().st_size > 2000
 
 

@@ -141,7 +141,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         claim: Claim,
     ) -> ScoreModel:
         """Fit folds, the whole, the calibration; put the portable model together."""
-        data = TrainingSet(inputs.X, label, weight, inputs.directions, inputs.category_positions)
+        cluster = _clusters(cohort, len(label))
+        data = TrainingSet(
+            inputs.X, label, weight, inputs.directions, inputs.category_positions, cluster
+        )
         folds = make_folds(label, cohort, claim.horizon_days, seed=self.random_state)
         margin = np.full(len(label), np.nan)
         rounds = []
@@ -154,7 +157,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         kept = int(np.median(rounds))
         booster = fit_fixed(data, kept, seed=self.random_state, threads=self.n_jobs)
         judged = np.isfinite(margin)
-        cluster = _clusters(cohort, len(label))
         calibration = calibrate(margin[judged], label[judged], weight[judged], cluster[judged])
         training = _facts(label, cohort, folds.kind, kept, calibration.slope)
         log.info("fitted %d rounds on %d rows, folds %s", kept, len(label), folds.kind)

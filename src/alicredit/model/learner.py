@@ -25,16 +25,22 @@ class TrainingSet:
     weight: Floats
     directions: tuple[int, ...]
     categories: tuple[int, ...]
+    cluster: npt.NDArray[np.int64]
+
+    @property
+    def defaults(self) -> int:
+        """Count the merchants that default: many rows of one merchant are one witness."""
+        return len(np.unique(self.cluster[self.y == 1]))
 
     def take(self, rows: npt.NDArray[np.int64]) -> TrainingSet:
         """Keep some rows."""
         X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
-        return TrainingSet(X, y, weight, self.directions, self.categories)
+        return TrainingSet(X, y, weight, self.directions, self.categories, self.cluster[rows])
 
 
 def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     """Choose LightGBM's parameters: smoothness follows the number of defaults (assumed)."""
-    defaults = float(data.y.sum())
+    defaults = data.defaults
     leaf = int(np.clip(len(data.y) * 10 / max(defaults, 1), 20, len(data.y) // 8 or 1))
     return {
         "objective": "binary",
