@@ -13,7 +13,7 @@ from alicredit.features import build_features
 from alicredit.records import TABLES
 
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
-AS_OF = pd.Timestamp("2010-12-15 13:30:00")
+AS_OF = pd.Timestamp("2010-06-15 13:30:00")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from alicredit.features import Catalogue, Feature, build_features
 
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
 T = {"title": "t", "title_zh": "题"}
-AS_OF = pd.Timestamp("2010-12-15 13:30:00")
+AS_OF = pd.Timestamp("2010-06-15 13:30:00")
 
 
 @pytest.fixture(scope="module")

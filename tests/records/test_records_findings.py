@@ -98,7 +98,7 @@ def test_missing_values_of_required_columns(tables) -> None:
 
 def test_a_feed_that_stops_is_stale(tables) -> None:
     day = pd.to_datetime(tables["traffic_daily"]["day"])
-    tables["traffic_daily"] = tables["traffic_daily"][day < "2011-06-01"]
+    tables["traffic_daily"] = tables["traffic_daily"][day < "2010-06-01"]
     assert "stale feed" in set(problems(tables)["rule"])
 
 

@@ -24,7 +24,7 @@ TO_DEFAULT_DAYS = 91
 HORIZON_DAYS = 365
 
 _SHOCK = np.array([0.75, 0.85, 1.0])
-_FREQUENCY = np.array([1.0, 2.0, 5.0])
+_FREQUENCY = np.array([1.0, 2.3, 6.0])
 _WORSEN = np.array([1 / 450, 1 / 350])
 _RECOVER = np.array([1 / 180, 1 / 220])
 _LIMIT_EFFECT = 0.1
@@ -74,7 +74,7 @@ def make_traits(n: int, rng: np.random.Generator) -> Traits:
     """Draw the traits of n merchants."""
     quality = rng.normal(size=n)
     obligations = rng.gamma(2.0, 0.25, n)
-    buffer = np.exp(0.85 + 0.4 * quality + 0.25 * rng.normal(size=n) - 0.4 * obligations)
+    buffer = np.exp(0.8 + 0.35 * quality + 0.2 * rng.normal(size=n) - 0.3 * obligations)
     honesty = rng.normal(size=n)
     is_wash = rng.random(n) < _WASH_SHARE
     monthly = np.exp(np.log(15_000) + 1.5 * rng.normal(size=n))
