@@ -21,7 +21,7 @@ from alicredit.features import CATALOGUE, build_features
 from alicredit.policy import Policy, Product, build_applicants, find_rules, grade_of, load_policy
 from alicredit.policy.eligibility import FAIL, PASS
 from alicredit.policy.limits import find_limits, price_loan, year_of_line
-from alicredit.records import Records, merchants_in_error
+from alicredit.records import Records, find_problems, merchants_in_error
 
 log = logging.getLogger(__name__)
 
@@ -247,10 +247,21 @@ def _gather(
             progress(min(start + size, len(cohort)), len(cohort))
     facts = pd.concat(applicants, ignore_index=True)
     status = np.full(len(cohort), "ok", dtype=object)
+    _refuse_unlike_units(records, as_of)
     faulty = merchants_in_error(records, as_of=as_of)
     status[facts["merchant_id"].isin(faulty["merchant_id"]).to_numpy()] = "bad_records"
     status[(facts["snapshots"] > 1).to_numpy()] = "duplicated"
     return Population(pd.concat(inputs, ignore_index=True), facts, status)
+
+
+def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
+    """Stop the whole run where sources disagree by orders of magnitude."""
+    problems = find_problems(records, as_of=as_of)
+    suspected = problems[problems["rule"] == "wrong unit suspected"]
+    if len(suspected):
+        line = suspected.iloc[0]
+        rule = f"must be in the declared unit: {line['message']}"
+        refuse(f"table {line['table']!r}", rule, line["example"], "mend the unit of that table")
 
 
 def _prepared(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Timestamp) -> Population:

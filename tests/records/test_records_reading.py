@@ -44,11 +44,12 @@ def columns_of(records: Records, table: str) -> dict[str, list]:
     return records[table].to_pydict()
 
 
+CON = duckdb.connect()
 SHAPES = {
     "pandas": lambda frame: frame,
     "polars": pl.from_pandas,
     "arrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
-    "query": lambda frame: duckdb.connect().register("f", frame).sql("SELECT * FROM f"),
+    "query": lambda frame: CON.register("f", frame).sql("SELECT * FROM f"),
 }
 
 

@@ -152,12 +152,12 @@ def _day_reached(
 _AT = """
 WITH question AS (SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked),
 loan AS (
-  SELECT q.row, q.as_of, l.loan_id, CAST(round(l.principal * 100) AS BIGINT) AS principal_fen
+  SELECT q.row, q.as_of, l.loan_id, TRY_CAST(round(l.principal * 100) AS BIGINT) AS principal_fen
   FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
    AND l._happened < q.as_of AND l._known < q.as_of),
 paid AS (
-  SELECT l.row, l.loan_id, sum(CAST(round(p.amount * 100) AS BIGINT)) AS fen,
-         sum(CAST(round(coalesce(p.principal, 0) * 100) AS BIGINT)) AS principal_fen
+  SELECT l.row, l.loan_id, sum(TRY_CAST(round(p.amount * 100) AS BIGINT)) AS fen,
+         sum(TRY_CAST(round(coalesce(p.principal, 0) * 100) AS BIGINT)) AS principal_fen
   FROM loan l JOIN ({repayments}) p ON p.loan_id = l.loan_id
    AND p._happened < l.as_of AND p._known < l.as_of GROUP BY ALL),
 due AS (
@@ -178,7 +178,7 @@ _NO_PAYMENT = (
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _AT_MATURITY = (
-    "SELECT loan_id, due_at, CAST(round(principal * 100) AS BIGINT) AS fen, _happened, _known "
+    "SELECT loan_id, due_at, TRY_CAST(round(principal * 100) AS BIGINT) AS fen, _happened, _known "
     "FROM ({loans}) {unless}"
 )
 _BY_INSTALMENT = (

@@ -331,7 +331,7 @@ class ScoreModel:
             do = f"check that the records hold the table(s) {tables}"
             raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
         for table in self.tables:
-            if table.kind == "numeric" and table.unit in ("", "yuan", "US dollars"):
+            if table.kind == "numeric":
                 _check_unit(table, columns[table.name])
 
     def _checked(self, X: Any) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:

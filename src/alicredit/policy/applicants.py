@@ -49,7 +49,7 @@ GROUP BY q.row
 """
 _SALES = """
 WITH sale AS (
-  SELECT q.row, o.order_id, CAST(round(o.amount * 100) AS BIGINT) AS fen,
+  SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen,
          CAST(floor((date_diff('microsecond', o.confirmed_at, q.as_of) - 1) / 2592000000000.0)
               AS INTEGER) AS period
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
@@ -63,7 +63,7 @@ SELECT row, list_sort(list_concat(list(CAST(fen AS BIGINT)), [0, 0, 0, 0, 0, 0])
        [1:6]) AS months FROM (SELECT row, fen FROM month ORDER BY row, fen DESC) GROUP BY row
 """
 _BACK = """
-  SELECT q.row, CAST(round(r.amount * 100) AS BIGINT) AS fen,
+  SELECT q.row, TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen,
          CAST(floor((date_diff('microsecond', r._happened, q.as_of) - 1) / 2592000000000.0)
               AS INTEGER) AS period
   FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
@@ -73,7 +73,7 @@ _BACK = """
 _NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
 _BASE = """
 WITH open_order AS (
-  SELECT q.row, q.as_of, o.order_id, CAST(round(o.amount * 100) AS BIGINT) AS fen
+  SELECT q.row, q.as_of, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of
   WHERE o.shipped_at < q.as_of AND (o.confirmed_at IS NULL OR o.confirmed_at >= q.as_of)
@@ -84,7 +84,7 @@ hurt AS ({hurt}),
 pledged AS ({pledged}),
 asked_back AS ({asked_back}),
 sold AS (
-  SELECT q.row, sum(CAST(round(o.amount * 100) AS BIGINT)) AS fen
+  SELECT q.row, sum(TRY_CAST(round(o.amount * 100) AS BIGINT)) AS fen
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
    AND o.paid_at >= q.as_of - INTERVAL 90 DAY GROUP BY q.row)
@@ -101,7 +101,7 @@ _HURT = """
    AND r._happened < o.as_of AND r._known < o.as_of
 """
 _ASKED_BACK = """
-  SELECT q.row, sum(CAST(round(r.amount * 100) AS BIGINT)) AS fen
+  SELECT q.row, sum(TRY_CAST(round(r.amount * 100) AS BIGINT)) AS fen
   FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
    AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 90 DAY
   GROUP BY q.row
@@ -112,9 +112,9 @@ _PLEDGED = """
   JOIN ({balance}) b ON b.row = o.row AND b.loan_id = p.loan_id WHERE b.owed_fen > 0
 """
 _BALANCE = """
-  SELECT l.row, l.loan_id, l.fen - coalesce(sum(CAST(round(p.principal * 100) AS BIGINT)), 0)
+  SELECT l.row, l.loan_id, l.fen - coalesce(sum(TRY_CAST(round(p.principal * 100) AS BIGINT)), 0)
          AS owed_fen
-  FROM (SELECT q.row, q.as_of, l.loan_id, CAST(round(l.principal * 100) AS BIGINT) AS fen
+  FROM (SELECT q.row, q.as_of, l.loan_id, TRY_CAST(round(l.principal * 100) AS BIGINT) AS fen
         FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
          AND l._happened < q.as_of AND l._known < q.as_of) l
   LEFT JOIN ({repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
