@@ -7,6 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SKIPS = REPOSITORY / "tests" / "known_skips.toml"
