@@ -13,63 +13,21 @@ import pandas as pd
 from alicredit.checks import nearest, refusal, require_columns, require_whole
 from alicredit.errors import InputError
 from alicredit.records import Records
+from alicredit.records.moments import as_moment
+
+__all__ = ["Cohort", "Mask", "as_moment", "concatenate"]
 
 Mask = npt.NDArray[np.bool_]
 
 _OPTIONAL = ("loan_id", "product_id")
 
 
-def as_moment(argument: str, value: object) -> pd.Timestamp:
-    """Read a time given as text, date or timestamp as a naive local timestamp.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the refusal.
-    value : object
-        A text such as ``"2013-05-01"``, a date or a naive timestamp.
-
-    Returns
-    -------
-    pandas.Timestamp
-        Naive, in microseconds.
-
-    Raises
-    ------
-    InputError
-        If it is no time, or carries a zone.
-
-    Examples
-    --------
-    >>> as_moment("as_of", "2013-05-01")
-    Timestamp('2013-05-01 00:00:00')
-    >>> as_moment("as_of", "soon")
-    Traceback (most recent call last):
-    alicredit.errors.InputError: as_of must be a date or time such as '2013-05-01'; found 'soon'.
-    """
-    rule = "must be a date or time such as '2013-05-01'"
-    if value is None or isinstance(value, bool | int | float):
-        raise InputError(refusal(argument, rule, repr(value)))
-    try:
-        moment = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise InputError(refusal(argument, rule, repr(value))) from error
-    if pd.isna(moment):
-        raise InputError(refusal(argument, rule, repr(value)))
-    if moment.tzinfo is not None:
-        do = "convert it to the records' local time and drop the zone"
-        raise InputError(refusal(argument, "must be a naive local time", str(moment), do))
-    return moment.as_unit("us")
-
-
 @dataclass(frozen=True, eq=False)
 class Cohort:
     """Questions, one a row: this merchant, as of this moment (and, for loans, this loan).
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns ``merchant_id`` and ``as_of``; for loans ``loan_id`` and ``product_id`` too.
+    Made by :meth:`at`, :meth:`of_loans` or :meth:`from_frame`. Its ``frame`` has the columns
+    ``merchant_id`` and ``as_of``; for loans ``loan_id`` and ``product_id`` too.
 
     Examples
     --------
@@ -82,7 +40,12 @@ class Cohort:
     alicredit.errors.InputError: frame must have the column 'merchant_id'; ...
     """
 
-    frame: pd.DataFrame
+    _frame: pd.DataFrame
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Give the questions as a frame of the caller's own: changing it leaves the cohort."""
+        return self._frame.copy()
 
     @classmethod
     def at(cls, records: Records, as_of: object) -> Cohort:
@@ -133,11 +96,18 @@ class Cohort:
     def from_frame(cls, frame: pd.DataFrame) -> Cohort:
         """Ask the questions of a frame, in its order.
 
-        Raises InputError for missing columns, missing merchants or times, and times with a zone.
+        Raises InputError for missing columns, no rows, missing merchants or times, and times with
+        a zone.
         """
         if not isinstance(frame, pd.DataFrame):
             raise InputError(refusal("frame", "must be a pandas DataFrame", type(frame).__name__))
         require_columns("frame", map(str, frame.columns), ("merchant_id", "as_of"))
+        if frame.columns.duplicated().any():
+            rule = "must have columns of different names"
+            raise InputError(refusal("frame", rule, list(frame.columns), "drop one"))
+        if frame.empty:
+            rule = "must have at least one row"
+            raise InputError(refusal("frame", rule, "none", "ask about at least one merchant"))
         merchants = frame["merchant_id"]
         if merchants.isna().any():
             rule = "must have a merchant_id in each row"
@@ -150,14 +120,14 @@ class Cohort:
 
     def __len__(self) -> int:
         """Count the questions."""
-        return len(self.frame)
+        return len(self._frame)
 
     def __repr__(self) -> str:
         """Say how many questions, about whom and when."""
-        if self.frame.empty:
+        if self._frame.empty:
             return "Cohort(0 rows)"
-        who = self.frame["merchant_id"].nunique()
-        first, last = self.frame["as_of"].min(), self.frame["as_of"].max()
+        who = self._frame["merchant_id"].nunique()
+        first, last = self._frame["as_of"].min(), self._frame["as_of"].max()
         return f"Cohort({len(self)} rows, {who} merchants, {first:%Y-%m-%d} to {last:%Y-%m-%d})"
 
     def __getitem__(self, rows: Any) -> Cohort:
@@ -174,7 +144,7 @@ class Cohort:
                 rule = f"must be a mask of the cohort's {len(self)} rows"
                 raise InputError(refusal("rows", rule, f"shape {chosen.shape}"))
         try:
-            return Cohort(self.frame.iloc[chosen].reset_index(drop=True))
+            return Cohort(self._frame.iloc[chosen].reset_index(drop=True))
         except IndexError as error:
             rule = f"must lie within the cohort's {len(self)} rows"
             raise InputError(refusal("rows", rule, "a larger number")) from error
@@ -207,6 +177,9 @@ class Cohort:
             If the labels are of another length or carry no horizon, or a side is empty.
         """
         moment = as_moment("cut", cut)
+        if not isinstance(labels, pd.Series):
+            do = "label this cohort with label_defaults"
+            raise InputError(refusal("labels", "must be a Series", type(labels).__name__, do))
         if len(labels) != len(self):
             rule = f"must have one row for each of the cohort's {len(self)}"
             raise InputError(refusal("labels", rule, len(labels), "label this very cohort"))
@@ -215,7 +188,7 @@ class Cohort:
             do = "pass horizon_days="
             raise InputError(refusal("labels", "must carry their horizon", "none", do))
         require_whole("horizon_days", days, 1)
-        as_of = self.frame["as_of"].to_numpy()
+        as_of = self._frame["as_of"].to_numpy()
         at = np.datetime64(moment, "us")
         known = labels.notna().to_numpy()
         train = known & (as_of + np.timedelta64(int(days), "D") <= at)
@@ -232,10 +205,12 @@ def _times(frame: pd.DataFrame) -> npt.NDArray[np.datetime64]:
     """Read the as_of column as naive microseconds."""
     given = frame["as_of"]
     rule = "must hold naive local times in as_of"
+    if pd.api.types.is_numeric_dtype(given):
+        raise InputError(refusal("frame", rule, f"dtype {given.dtype}"))
     try:
         times = pd.to_datetime(given)
     except (ValueError, TypeError) as error:
-        raise InputError(refusal("frame", rule, f"({str(error)[:100]})")) from error
+        raise InputError(refusal("frame", rule, f"({str(error).splitlines()[0][:100]})")) from error
     if getattr(times.dt, "tz", None) is not None:
         do = "convert to the records' local time and drop the zone"
         raise InputError(refusal("frame", rule, "times with a zone", do))

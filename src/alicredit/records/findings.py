@@ -12,6 +12,7 @@ from alicredit.checks import nearest, refusal
 from alicredit.errors import RecordError
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
+from alicredit.records.moments import as_moment
 from alicredit.records.reading import Records
 from alicredit.records.rules import ACROSS, WITHIN
 from alicredit.records.schema import TABLES
@@ -67,9 +68,10 @@ def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
     Traceback (most recent call last):
     alicredit.errors.RecordError: table 'merchants' must be among the records...
     """
-    con = _open(records, as_of)
+    moment = None if as_of is None else as_moment("as_of", as_of)
+    con = _open(records, moment)
     try:
-        found = [_finding(con, check) for check in _checks(records)]
+        found = [_finding(con, check) for check in _checks(records, moment)]
         stale = list(_stale(con, records)) if as_of is None else []
     except duckdb.Error as error:
         raise _unreadable(error) from error
@@ -116,12 +118,13 @@ def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
     Traceback (most recent call last):
     alicredit.errors.RecordError: table 'merchants' must be among the records...
     """
-    con = _open(records, as_of)
+    moment = as_moment("as_of", as_of)
+    con = _open(records, moment)
     try:
         parts = [
             f'SELECT DISTINCT _merchant_id AS merchant_id, {literal(check.table)} AS "table", '
             f"{literal(check.rule)} AS rule FROM ({check.sql}) WHERE _merchant_id IS NOT NULL"
-            for check in _checks(records)
+            for check in _checks(records, moment)
             if check.severity == "error"
         ]
         frames = [con.execute(sql).df() for sql in parts]
@@ -138,17 +141,33 @@ def _unreadable(error: Exception) -> RecordError:
     return RecordError(refusal("records", "must be readable", str(error).splitlines()[0]))
 
 
-def _open(records: Records, as_of: object) -> duckdb.DuckDBPyConnection:
+def _open(records: Records, moment: pd.Timestamp | None) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view ``_seen_table`` of the facts to look at, for each table."""
     con = records.connect()
     for name in _readable(records):
-        seen = ""
-        if as_of is not None:
-            moment = f"TIMESTAMP {literal(str(pd.Timestamp(str(as_of))))}"
-            seen = f" WHERE _happened < {moment} AND _known < {moment}"
-        facts = f"SELECT * FROM ({records.fact_sql(name)}){seen}"
+        facts = f"SELECT * FROM ({records.fact_sql(name)})"
+        if moment is not None:
+            facts = _as_seen(TABLES[name], facts, f"TIMESTAMP {literal(str(moment))}")
         con.execute(f"CREATE VIEW {quoted('_seen_' + name)} AS {facts}")
     return con
+
+
+def _as_seen(table: Table, facts: str, moment: str) -> str:
+    """Write the query of facts as they read at a moment.
+
+    What fills in later reads as absent until its time, and a value whose past nobody kept is not
+    read at all: the present one would tell of the future.
+    """
+    masked = [
+        f"CASE WHEN {quoted(c.timed_by)} < {moment} THEN {quoted(c.name)} END AS {quoted(c.name)}"
+        for c in table.columns
+        if c.timed_by
+    ]
+    masked += [
+        f"CAST(NULL AS {c.sql_type}) AS {quoted(c.name)}" for c in table.columns if c.mutable
+    ]
+    replaced = f" REPLACE ({', '.join(masked)})" if masked else ""
+    return f"SELECT *{replaced} FROM ({facts}) WHERE _happened < {moment} AND _known < {moment}"
 
 
 def _readable(records: Records) -> list[str]:
@@ -160,16 +179,19 @@ def _readable(records: Records) -> list[str]:
     ]
 
 
-def _checks(records: Records) -> Iterator[Check]:
-    """Give every check that the present tables and columns allow."""
+def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
+    """Give every check that the present tables and columns allow, of all rows or as of a moment."""
     readable = _readable(records)
     for name in readable:
         table, present = TABLES[name], records.columns(name)
         yield from _of_keys(table, present)
         yield from _of_times(table, present)
+        yield from _of_dates(records, table)
         for column in table.columns:
             if column.name in present:
-                yield from _of_column(records, table, column)
+                yield from _of_column(table, column)
+                yield from _of_presence(table, column, moment)
+                yield from _of_reference(records, table, column, moment)
     for rule in WITHIN:
         if rule.table in readable and set(rule.columns) <= set(records.columns(rule.table)):
             sql = _rows(rule.table, rule.condition)
@@ -223,15 +245,61 @@ def _of_times(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
             )  # fmt: skip
 
 
-def _of_column(records: Records, table: Table, column: Column) -> Iterator[Check]:
-    """Check one column: missing, unknown codes, impossible numbers, orphans."""
+def _of_dates(records: Records, table: Table) -> Iterator[Check]:
+    """Check that facts lie in an age of records, and none after the records end."""
+    if not table.happened:
+        return
+    condition = "_happened < TIMESTAMP '1980-01-01' OR _happened >= TIMESTAMP '2100-01-01'"
+    text = f"{table.happened} lies before 1980 or after 2099: a placeholder is not a date"
+    yield Check(table.name, "impossible date", "warning", _rows(table.name, condition), text)
+    until = records.notes.get("observed_until")
+    if until is not None:
+        end = as_moment("records.toml: observed_until", until) + pd.Timedelta(days=1)
+        when = f"CAST({quoted(table.happened)} AS TIMESTAMP)"
+        future = f"{when} > TIMESTAMP {literal(str(end))} AND _happened < TIMESTAMP '2100-01-01'"
+        text = f"{table.happened} lies after the records were taken ({until}): check the clocks"
+        yield Check(table.name, "future row", "warning", _rows(table.name, future), text)
+
+
+def _of_presence(table: Table, column: Column, moment: pd.Timestamp | None) -> Iterator[Check]:
+    """Check that a required value is there; as of a moment only in rows visible then."""
+    if not column.required or column.nullable:
+        return
     name = quoted(column.name)
-    if column.required and not column.nullable:
+    merchant = '"merchant_id"' if "merchant_id" in table else "NULL"
+    sql = _rows(table.name, f"{name} IS NULL")
+    if moment is None:
         raw = f"SELECT * FROM {quoted(table.name)} WHERE {name} IS NULL"
-        merchant = '"merchant_id"' if "merchant_id" in table else "NULL"
         sql = f"SELECT {literal(column.name)} AS key, {merchant} AS _merchant_id FROM ({raw})"
-        message = f"{column.name} must be given in each row"
-        yield Check(table.name, f"{column.name} missing", "error", sql, message)
+    message = f"{column.name} must be given in each row"
+    yield Check(table.name, f"{column.name} missing", "error", sql, message)
+
+
+def _of_reference(
+    records: Records, table: Table, column: Column, moment: pd.Timestamp | None
+) -> Iterator[Check]:
+    """Check that a value names a row of the table it refers to.
+
+    A child row without its parent is no fact and has no moment, so it is only looked for when all
+    rows are.
+    """
+    other = column.refers_to.split(".")
+    if other[0] not in records or (moment is not None and table.parent == column.refers_to):
+        return
+    name = quoted(column.name)
+    rows = quoted(table.name) if moment is None else quoted("_seen_" + table.name)
+    sql = (
+        f"SELECT CAST({name} AS VARCHAR) AS key, NULL AS _merchant_id "
+        f"FROM {rows} t WHERE {name} IS NOT NULL AND NOT EXISTS "
+        f"(SELECT 1 FROM {quoted(other[0])} p WHERE p.{quoted(other[1])} = t.{name})"
+    )
+    message = f"{column.name} names no row of {other[0]}: the rows are not used"
+    yield Check(table.name, f"{column.name} orphan", "warning", sql, message)
+
+
+def _of_column(table: Table, column: Column) -> Iterator[Check]:
+    """Check one column for unknown codes and impossible numbers."""
+    name = quoted(column.name)
     codes = column.values  # noqa: PD011 - no array, but declared codes
     if codes:
         allowed = ", ".join(literal(code) for code in codes)
@@ -249,15 +317,6 @@ def _of_column(records: Records, table: Table, column: Column) -> Iterator[Check
         yield Check(
             table.name, f"{column.name} impossible", "error", _rows(table.name, condition), message
         )
-    other = column.refers_to.split(".")
-    if column.refers_to and other[0] in records:
-        sql = (
-            f"SELECT CAST({name} AS VARCHAR) AS key, NULL AS _merchant_id "
-            f"FROM {quoted(table.name)} t WHERE {name} IS NOT NULL AND NOT EXISTS "
-            f"(SELECT 1 FROM {quoted(other[0])} p WHERE p.{quoted(other[1])} = t.{name})"
-        )
-        message = f"{column.name} names no row of {other[0]}: the rows are not used"
-        yield Check(table.name, f"{column.name} orphan", "warning", sql, message)
 
 
 def _finding(

@@ -174,6 +174,8 @@ class Records:
     def fact_sql(self, table: str) -> str:
         """Write the query of a table's facts; see :func:`alicredit.records.fact_sql`."""
         self._source(table)
+        if table in TABLES and TABLES[table].parent:
+            self._source(TABLES[table].parent.split(".")[0])
         return fact_sql({name: self.columns(name) for name in self.tables}, table)
 
     @property

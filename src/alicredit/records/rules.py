@@ -82,7 +82,7 @@ WITHIN: tuple[Within, ...] = (
     ),
     Within(
         "orders", "shipped without payment", "warning", ("shipped_at", "paid_at"),
-        "shipped_at IS NOT NULL AND paid_at IS NULL",
+        "shipped_at IS NOT NULL AND paid_at IS NULL AND payment IS DISTINCT FROM 'cod'",
         "an escrowed order is shipped after it is paid: check the feed of payments",
     ),
     Within(
@@ -147,7 +147,8 @@ ACROSS: tuple[Across, ...] = (
         "repayments", "more principal repaid than lent", "error",
         {"repayments": ("principal",), "loans": ("principal",)},
         "SELECT l.loan_id AS key, l._merchant_id FROM {loans} l JOIN (SELECT loan_id,"
-        " sum(CAST(round(principal * 100) AS BIGINT)) AS fen FROM {repayments} GROUP BY loan_id) r"
+        " sum(TRY_CAST(round(principal * 100) AS BIGINT)) AS fen FROM {repayments}"
+        " GROUP BY loan_id) r"
         " ON r.loan_id = l.loan_id WHERE r.fen > round(l.principal * 100)",
         "repaid principal must not exceed the loan's: look for payments booked twice",
     ),

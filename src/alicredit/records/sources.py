@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from alicredit.checks import refusal
 from alicredit.errors import RecordError
@@ -21,6 +22,7 @@ _WHOLE = (*_SIGNED, "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 _REAL = ("FLOAT", "DOUBLE")
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _AWARE = "TIMESTAMP WITH TIME ZONE"
+_ZONED = r":\d{2}(\.\d+)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,13 @@ def _files(table: str, where: str) -> Source:
 
 def _arrow(table: str, frame: Any) -> pa.Table:
     """Take any frame that speaks Arrow as a pyarrow table."""
-    names = [str(name) for name in getattr(frame, "columns", getattr(frame, "column_names", []))]
-    if not isinstance(frame, pa.Table) and len(set(names)) < len(names):
-        rule = "must have columns of different names"
-        raise RecordError(refusal(f"table {table!r}", rule, names, "rename or drop one"))
     try:
+        names = [
+            str(name) for name in getattr(frame, "columns", getattr(frame, "column_names", []))
+        ]
+        if not isinstance(frame, pa.Table) and len(set(names)) < len(names):
+            rule = "must have columns of different names"
+            raise RecordError(refusal(f"table {table!r}", rule, names, "rename or drop one"))
         if isinstance(frame, pa.Table):
             return frame
         if type(frame).__module__.startswith("pandas"):
@@ -130,6 +134,10 @@ def _arrow(table: str, frame: Any) -> pa.Table:
             return pa.table(frame)
         if hasattr(frame, "fetch_arrow_table"):
             return frame.fetch_arrow_table()
+    except duckdb.Error as error:
+        rule = "must be a query whose connection is still open"
+        found = str(error).splitlines()[0]
+        raise RecordError(refusal(f"table {table!r}", rule, found, "read it first")) from error
     except (pa.ArrowException, TypeError, ValueError) as error:
         rule = "must hold one type in each column"
         raise RecordError(refusal(f"table {table!r}", rule, f"({error})", "clean it")) from error
@@ -143,15 +151,28 @@ def _typed(source: Source) -> Source:
     try:
         source.attach(con)
         rows = con.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()
-    except (duckdb.Error, UnicodeDecodeError) as error:
+        repeated = _repeated_headings(con, source)
+    except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise damaged(source, error) from error
     finally:
         con.close()
     types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
-    if source.memory is not None and len(types) < len(source.memory.column_names):
+    if repeated:
         rule = "must have columns of different names"
-        raise RecordError(refusal(f"table {source.table!r}", rule, "a repeated name", "rename it"))
+        raise RecordError(refusal(f"table {source.table!r}", rule, repeated, "rename or drop one"))
     return Source(source.table, source.paths, source.is_csv, source.memory, types)
+
+
+def _repeated_headings(con: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
+    """Name the headings that stand more than once, before SQL gives the second another name."""
+    if source.memory is not None:
+        names = [str(name) for name in source.memory.column_names]
+    elif source.is_csv:
+        sql = f"SELECT * FROM read_csv({literal(source.paths[0])}, header=false, all_varchar=true)"
+        names = [str(name) for name in con.execute(f"{sql} LIMIT 1").fetchone() or ()]
+    else:
+        names = [str(name) for name in pq.read_schema(source.paths[0]).names]
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def arrow_reader(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.RecordBatchReader:
@@ -166,7 +187,8 @@ def damaged(source: Source, error: Exception) -> RecordError:
     rule = "must be whole and readable"
     first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     where = ", ".join(source.paths[:3]) or "the rows given"
-    do = "restore the file or write it again"
+    is_encoding = any(word in str(error).lower() for word in ("utf-8", "utf8", "unicode"))
+    do = "save the file as UTF-8" if is_encoding else "restore the file or write it again"
     return RecordError(refusal(f"table {source.table!r} ({where})", rule, first, do))
 
 
@@ -194,7 +216,7 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
     """
     name, physical = quoted(column.name), source.types[column.name]
     if source.is_csv:
-        return _from_text(name, column)
+        return _from_text(name, column, timezone)
     kind = column.kind
     plain = {
         "id": ("VARCHAR", "UUID", *_WHOLE),
@@ -221,10 +243,17 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
     return f"CAST({name} AS {column.sql_type})"
 
 
-def _from_text(name: str, column: Column) -> str:
-    """Parse a CSV value; an empty text is a missing value."""
+def _from_text(name: str, column: Column, timezone: str) -> str:
+    """Parse a CSV value; an empty text is missing, a time that names its zone is converted."""
     value = f"nullif(trim({name}), '')"
-    return f"TRY_CAST({value} AS {column.sql_type})"
+    plain = f"TRY_CAST({value} AS {column.sql_type})"
+    if column.kind not in ("date", "time"):
+        return plain
+    local = f"TRY_CAST({value} AS TIMESTAMPTZ) AT TIME ZONE {literal(timezone)}"
+    return (
+        f"CASE WHEN regexp_matches({value}, {literal(_ZONED)}) "
+        f"THEN CAST({local} AS {column.sql_type}) ELSE {plain} END"
+    )
 
 
 def unreadable_sql(source: Source, column: Column) -> str | None:
@@ -234,9 +263,14 @@ def unreadable_sql(source: Source, column: Column) -> str | None:
     """
     name = quoted(column.name)
     if source.is_csv and column.kind not in ("id", "code", "text"):
-        parsed = _from_text(name, column)
-        nan = f" OR isnan({parsed})" if column.sql_type == "DOUBLE" else ""
-        return f"nullif(trim({name}), '') IS NOT NULL AND ({parsed} IS NULL{nan})"
+        parsed = _from_text(name, column, "UTC")
+        bad = f"{parsed} IS NULL"
+        if column.sql_type == "DOUBLE":
+            bad += f" OR isnan({parsed})"
+        if column.sql_type == "BIGINT":
+            real = f"TRY_CAST(trim({name}) AS DOUBLE)"
+            bad += f" OR {real} <> floor({real})"
+        return f"nullif(trim({name}), '') IS NOT NULL AND ({bad})"
     whole = column.kind in ("count", "fen")
     if whole and source.types[column.name] in (*_REAL, "DECIMAL"):
         real = f"CAST({name} AS DOUBLE)"
