@@ -17,8 +17,16 @@ from alicredit.cohort import Cohort
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
-from alicredit.features.sql import aggregate_sql, derived_sql, is_plain, value_sql, view_sql
+from alicredit.features.sql import (
+    aggregate_sql,
+    derived_sql,
+    is_fed,
+    is_plain,
+    value_sql,
+    view_sql,
+)
 from alicredit.records import TABLES, Records, quoted
+from alicredit.records.sources import literal
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +63,14 @@ def build_features(
     -------
     pandas.DataFrame or None
         One row per question in the cohort's order, index 0 to n - 1, one float64 column per
-        feature. A count or sum over nothing is 0, a ratio over nothing NaN; every feature of a
-        table that is absent is NaN; a feature that meets an impossible value is infinite, so that
-        no score comes of it. None where ``out`` is given.
+        feature. A count or sum over nothing is 0, a ratio over nothing NaN; a feature of a table
+        or column that is absent is NaN; a feature that meets an impossible value is infinite, so
+        that no score comes of it. None where ``out`` is given.
 
     Raises
     ------
     FeatureError
-        For an engine that is not there.
+        For an engine that is not there, a catalogue that is none, or a memory that is no size.
     RecordError
         If rows cannot be read.
 
@@ -85,6 +93,7 @@ def build_features(
     """
     if engine != "local":
         refuse("engine", "must be 'local' in this version", repr(engine), error=FeatureError)
+    _require_catalogue(catalogue)
     parts = [
         _build_chunk(records, cohort[start : start + _CHUNK], catalogue, memory)
         for start in range(0, len(cohort), _CHUNK)
@@ -96,6 +105,13 @@ def build_features(
     return None
 
 
+def _require_catalogue(catalogue: object) -> None:
+    """Refuse a mere list of features, whose names and parts nobody checked."""
+    if not isinstance(catalogue, Catalogue):
+        found, do = type(catalogue).__name__, "Catalogue((Feature(...), ...))"
+        refuse("catalogue", "must be a Catalogue", found, do=do, error=FeatureError)
+
+
 def _build_chunk(
     records: Records, cohort: Cohort, catalogue: Catalogue, memory: str | None
 ) -> pd.DataFrame:
@@ -103,7 +119,7 @@ def _build_chunk(
     con = records.connect()
     try:
         if memory is not None:
-            con.execute("SET memory_limit = $1", [memory])
+            _limit_memory(con, memory)
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
         columns: dict[str, npt.NDArray[np.float64]] = {}
@@ -117,6 +133,15 @@ def _build_chunk(
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     finally:
         con.close()
+
+
+def _limit_memory(con: duckdb.DuckDBPyConnection, memory: str) -> None:
+    """Bound DuckDB's memory, or say that the bound cannot be read."""
+    try:
+        con.execute(f"SET memory_limit = {literal(str(memory))}")
+    except duckdb.Error:
+        rule = "must be a size such as '2GB'"
+        refuse("memory", rule, repr(memory), error=FeatureError)
 
 
 def _questions(cohort: Cohort) -> pa.Table:
@@ -138,10 +163,24 @@ def _of_table(
     features: list[Feature],
     rows: int,
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Build the features over one table's facts; all NaN where the table is absent."""
-    if table not in records or not _has_parent(records, table):
-        log.info("table %s is absent: %d features are NaN", table, len(features))
-        return {feature.name: np.full(rows, np.nan) for feature in features}
+    """Build the features over one table's facts; NaN where the table or a column is absent."""
+    there = table in records and _has_parent(records, table)
+    fed = [f for f in features if there and is_fed(f, records.columns(table))]
+    starved = [feature.name for feature in features if feature not in fed]
+    columns = {name: np.full(rows, np.nan) for name in starved}
+    if starved:
+        log.info("table %s lacks what %d features read: they are NaN", table, len(starved))
+    return columns | _of_facts(con, records, table, fed, rows) if fed else columns
+
+
+def _of_facts(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    table: str,
+    features: list[Feature],
+    rows: int,
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Build features whose columns are all there, over one masked view."""
     view = quoted(f"_seen_{table}")
     facts = records.fact_sql(table)
     con.execute(f"CREATE TEMP TABLE {view} AS {view_sql(facts, table, features)}")
@@ -181,7 +220,7 @@ def _spread(
     for name in names:
         column = np.full(rows, empty[name])
         values = np.ma.filled(np.ma.masked_array(found[name]), np.nan)
-        column[np.asarray(found["row"], dtype=np.int64)] = values
+        column[np.asarray(found["row"], dtype=np.int64)] = values + 0.0  # -0.0 becomes 0.0
         columns[name] = column
     return columns
 
@@ -203,6 +242,6 @@ def _with_derived(
         listed = ", ".join(quoted(feature.name) for feature in derived)
         found = con.execute(f"SELECT {listed} FROM ({query}) ORDER BY _row").fetchnumpy()
         for name, values in found.items():
-            columns[name] = np.ma.filled(np.ma.masked_array(values), np.nan)
+            columns[name] = np.ma.filled(np.ma.masked_array(values), np.nan) + 0.0
     order = {name: columns.get(name, np.empty(0)) for name in catalogue.names}
     return pd.DataFrame(order, dtype=np.float64)

@@ -33,6 +33,8 @@ OVER_EVENTS: Mapping[str, bool] = MappingProxyType(
         "first": True,
         "last": True,
         "median": True,
+        "p10": True,
+        "p90": True,
         "share": False,
         "distinct": True,
         "repeat_share": True,
@@ -53,6 +55,8 @@ OVER_FEATURES = ("ratio", "difference", "gap", "overstatement", "log1p", "coales
 """Aggregates of other features: a / b, a - b, |ln((a+1)/(b+1))|, its positive part, ln(1+a),
 the first that is known, a / max(b, 1)."""
 
+_COUNTS_KEYS = ("distinct", "repeat_share", "top_share", "hhi", "entropy")
+_NUMERIC = ("number", "yuan", "share", "count", "fen")
 _PERIODIC = ("slope", "cv", "empty_share", "downside")
 _UNSUPPORTED_IS_ZERO = ("count", "sum", "distinct", "active_days")
 _FORBIDDEN = {
@@ -192,10 +196,11 @@ class Feature:
         if self.aggregate in _PERIODIC and (self.window_days or 0) % 7:
             rule = f"must be whole weeks for {self.aggregate}"
             raise FeatureError(refusal("window_days", rule, self.window_days))
+        for condition in (*self.where, *self.hit):
+            _check_condition(condition)
         for column in self.columns:
             self._check_column(column)
-        for _, operator, _ in (*self.where, *self.hit):
-            require_one_of("operator", operator, OPERATORS, error=FeatureError)
+        self._check_kinds()
         if (self.aggregate == "share") != bool(self.hit):
             raise FeatureError(refusal("hit", "must be given for share and nothing else", self.hit))
 
@@ -223,10 +228,38 @@ class Feature:
             do = "derive the state from the timed columns"
             raise FeatureError(refusal("column", rule, repr(column), do))
 
+    def _check_kinds(self) -> None:
+        """Refuse a sum of words, a weight that is none and a time that is none."""
+        if TABLES[self.table].merchantless:
+            rule = "must hold facts of merchants"
+            raise FeatureError(refusal("table", rule, repr(self.table)))
+        if self.time and TABLES[self.table][self.time].kind not in ("time", "date"):
+            raise FeatureError(refusal("time", "must be a column of times", repr(self.time)))
+        added = "" if self.aggregate in _COUNTS_KEYS else self.measure
+        for name in filter(None, (added, self.weight)):
+            is_measure = (self.table, name) in MEASURES
+            if not is_measure and TABLES[self.table][name].kind not in _NUMERIC:
+                rule = f"must be a number for {self.aggregate}"
+                raise FeatureError(refusal("measure", rule, repr(name)))
+
     def definition(self) -> dict[str, Any]:
         """Give what the value depends on, without its texts."""
         texts = ("title", "title_zh", "unit", "direction", "expected", "code", "evidence")
         return {key: value for key, value in asdict(self).items() if key not in texts}
+
+
+def _check_condition(condition: Condition) -> None:
+    """Refuse a filter that is no column, operator and fitting value."""
+    if not isinstance(condition, tuple) or len(condition) != 3:
+        raise FeatureError(refusal("where", "must be (column, operator, value)", repr(condition)))
+    _, operator, value = condition
+    require_one_of("operator", operator, OPERATORS, error=FeatureError)
+    if (operator == "in") != isinstance(value, tuple):
+        rule = "must be a tuple for 'in' and for nothing else"
+        raise FeatureError(refusal("value of a filter", rule, repr(value)))
+    if (operator in ("set", "missing")) != (value is None):
+        rule = "must be None for 'set' and 'missing', and for nothing else"
+        raise FeatureError(refusal("value of a filter", rule, repr(value)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,18 +19,24 @@ class Measure:
         Expression over those columns, each named in braces.
     unit : str
         Its unit.
+    any_of : bool, default False
+        Whether one of the columns is enough for the data to have it.
+    scale : int, default 1000000
+        How many units of the exact integer that is summed make one; 100 for yuan.
     """
 
     columns: tuple[str, ...]
     sql: str
     unit: str
+    any_of: bool = False
+    scale: int = 1_000_000
 
 
 def _hours(start: str, end: str) -> Measure:
     """Measure the hours between two times of a fact; nothing where they run backwards."""
     span = f"date_diff('microsecond', {{{start}}}, {{{end}}})"
     sql = f"CASE WHEN {span} >= 0 THEN {span} / 3600000000.0 END"
-    return Measure((start, end), sql, "hours")
+    return Measure((start, end), sql, "hours", scale=10**9)
 
 
 MEASURES: Mapping[tuple[str, str], Measure] = MappingProxyType(
@@ -43,18 +49,23 @@ MEASURES: Mapping[tuple[str, str], Measure] = MappingProxyType(
             ("dsr_desc", "dsr_service", "dsr_ship"),
             "({dsr_desc} + {dsr_service} + {dsr_ship}) / 3",
             "points of 5",
+            scale=10**9,
         ),
         ("customs", "value_usd"): Measure(
-            ("fob_usd", "cif_usd"), "coalesce({fob_usd}, {cif_usd})", "US dollars"
+            ("fob_usd", "cif_usd"),
+            "coalesce({fob_usd}, {cif_usd})",
+            "US dollars",
+            any_of=True,
         ),
         ("merchant_history", "value_number"): Measure(
             ("value",), "TRY_CAST({value} AS DOUBLE)", ""
         ),
-        ("bank_txns", "inflow"): Measure(("amount",), "greatest({amount}, 0)", "yuan"),
-        ("bank_txns", "outflow"): Measure(("amount",), "greatest(-{amount}, 0)", "yuan"),
+        ("bank_txns", "inflow"): Measure(("amount",), "greatest({amount}, 0)", "yuan", scale=100),
+        ("bank_txns", "outflow"): Measure(("amount",), "greatest(-{amount}, 0)", "yuan", scale=100),
         ("utilities", "days_late"): Measure(
             ("due_at", "paid_at"),
-            "greatest(date_diff('day', {due_at}, CAST({paid_at} AS DATE)), 0)",
+            "CASE WHEN {paid_at} IS NOT NULL THEN"
+            " greatest(date_diff('day', {due_at}, CAST({paid_at} AS DATE)), 0) END",
             "days",
         ),
         ("loans", "term_days"): Measure(

@@ -9,7 +9,7 @@ or millionths), so that no order of rows can change a bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from alicredit.features.declaration import Condition, Feature
 from alicredit.features.measures import MEASURES
@@ -63,11 +63,43 @@ def _reach(features: list[Feature], times: list[str]) -> str:
 
 def _columns(feature: Feature) -> list[str]:
     """Give the stored columns a feature reads, its measures taken apart."""
-    found: list[str] = []
-    for name in feature.columns:
-        measure = MEASURES.get((feature.table, name))
-        found += measure.columns if measure else (name,)
-    return [name for name in found if name != "_happened"]
+    return [name for read in feature.columns for name in _parts(feature, read)]
+
+
+def _parts(feature: Feature, name: str) -> tuple[str, ...]:
+    """Give the stored columns of a measure, or the column itself."""
+    measure = MEASURES.get((feature.table, name))
+    return measure.columns if measure else (name,)
+
+
+def is_fed(feature: Feature, present: Collection[str]) -> bool:
+    """Tell whether the data have what a feature reads; with the columns that time them.
+
+    Parameters
+    ----------
+    feature : Feature
+        Over events.
+    present : collection of str
+        The columns of its table that the data have.
+
+    Returns
+    -------
+    bool
+        False where a column, or the column that times it, is not among the data: a sum over it
+        would be a zero that nobody wrote down.
+    """
+    return all(_is_fed(feature, name, present) for name in feature.columns)
+
+
+def _is_fed(feature: Feature, name: str, present: Collection[str]) -> bool:
+    """Tell whether a column or measure is there, with what times it."""
+    table = TABLES[feature.table]
+    stored = [
+        column in present and (table[column].timed_by or column) in present
+        for column in _parts(feature, name)
+    ]
+    measure = MEASURES.get((feature.table, name))
+    return any(stored) if measure is not None and measure.any_of else all(stored)
 
 
 def _time_column(feature: Feature) -> str:
@@ -105,8 +137,8 @@ def value_sql(feature: Feature) -> str:
     count = f"count({_measure(feature)}) {keep}" if feature.measure else f"count(*) {keep}"
     if not feature.zero_when_empty:
         value = f"CASE WHEN {count} >= {feature.min_support} THEN {value} END"
-    bad = _impossible(feature, feature.measure)
-    if bad:
+    bad = _bad(feature)
+    if bad != "false":
         value = (
             f"CASE WHEN coalesce(bool_or({bad}) {keep}, false) THEN {_INFINITY} ELSE {value} END"
         )
@@ -117,6 +149,7 @@ def _plain(feature: Feature, keep: str) -> str:
     """Write the bare aggregate."""
     time = quoted(_time_column(feature))
     measure, whole, scale = _measure(feature), _whole(feature), _scale(feature)
+    known = f"FILTER (WHERE {_inside(feature)} AND {measure} IS NOT NULL)"
     count = f"(count({measure}) {keep})"
     total = f"CAST(coalesce(sum({whole}) {keep}, 0) AS DOUBLE)"
     spread = (
@@ -132,9 +165,11 @@ def _plain(feature: Feature, keep: str) -> str:
         "std": f"CASE WHEN {count} > 1 THEN {spread} / {scale} END",
         "min": f"min({measure}) {keep}",
         "max": f"max({measure}) {keep}",
-        "first": f"first({measure} ORDER BY {time}, _key) {keep}",
-        "last": f"last({measure} ORDER BY {time}, _key) {keep}",
+        "first": f"first({measure} ORDER BY {time}, _key, {measure}) {known}",
+        "last": f"last({measure} ORDER BY {time}, _key, {measure}) {known}",
         "median": f"median({measure}) {keep}",
+        "p10": f"quantile_cont({measure}, 0.1) {keep}",
+        "p90": f"quantile_cont({measure}, 0.9) {keep}",
         "share": f"({hits}) / CAST(count(*) {keep} AS DOUBLE)" if feature.hit else "NULL",
         "distinct": f"count(DISTINCT {measure}) {keep}",
         "active_days": f"count(DISTINCT CAST({time} AS DATE)) {keep}",
@@ -145,24 +180,28 @@ def _plain(feature: Feature, keep: str) -> str:
 def _keyed_sql(feature: Feature, view: str, name: str) -> str:
     """Write an aggregate over the keys of a window (buyers, categories)."""
     weight = f"sum({_whole(feature, feature.weight)})" if feature.weight else "count(*)"
-    bad = _impossible(feature, feature.weight) or "false"
+    total = "CAST(sum(w) FILTER (WHERE w > 0) AS DOUBLE)"
+    squares = "list_sum(list_sort(list(pow(CAST(w AS DOUBLE), 2))))"
+    logs = f"list_sum(list_sort(list({_log_weight()}) FILTER (WHERE w > 0)))"
     value = {
         "repeat_share": "count(*) FILTER (WHERE n > 1) / CAST(count(*) AS DOUBLE)",
         "top_share": "CAST(max(w) AS DOUBLE) / nullif(CAST(sum(w) AS DOUBLE), 0)",
-        "hhi": "CAST(sum(w * w) AS DOUBLE) / nullif(pow(CAST(sum(w) AS DOUBLE), 2), 0)",
-        "entropy": (
-            "ln(CAST(sum(w) AS DOUBLE)) - list_sum(list_sort(list(CAST(w AS DOUBLE)"
-            " * ln(CAST(w AS DOUBLE))) FILTER (WHERE w > 0))) / nullif(CAST(sum(w) AS DOUBLE), 0)"
-        ),
+        "hhi": f"{squares} / nullif(pow(CAST(sum(w) AS DOUBLE), 2), 0)",
+        "entropy": f"CASE WHEN {total} > 0 THEN round(ln({total}) - {logs} / {total}, 12) END",
     }[feature.aggregate]
     inner = (
         f"SELECT row, {_measure(feature)} AS key, count(*) AS n, CAST({weight} AS HUGEINT) AS w, "
-        f"bool_or({bad}) AS bad FROM {view} WHERE {_inside(feature)} AND {_measure(feature)} "
-        "IS NOT NULL GROUP BY row, key"
+        f"bool_or({_bad(feature)}) AS bad FROM {view} WHERE {_inside(feature)} "
+        f"AND {_measure(feature)} IS NOT NULL GROUP BY row, key"
     )
     guarded = f"CASE WHEN sum(n) >= {feature.min_support} THEN {value} END"
     poisoned = f"CASE WHEN coalesce(bool_or(bad), false) THEN {_INFINITY} ELSE {guarded} END"
     return f"SELECT row, CAST({poisoned} AS DOUBLE) AS {name} FROM ({inner}) GROUP BY row"
+
+
+def _log_weight() -> str:
+    """Write w ln w of a key; keys without weight are left out, and their logarithm never taken."""
+    return "CASE WHEN w > 0 THEN CAST(w AS DOUBLE) * ln(CAST(w AS DOUBLE)) END"
 
 
 def _periodic_sql(feature: Feature, view: str, name: str) -> str:
@@ -171,7 +210,7 @@ def _periodic_sql(feature: Feature, view: str, name: str) -> str:
     time = quoted(_time_column(feature))
     age = f"date_diff('microsecond', {time}, as_of)"
     week = f"CAST({weeks - 1} - floor(({age} - 1) / {7 * 86_400_000_000}.0) AS INTEGER)"
-    bad = _impossible(feature, feature.measure) or "false"
+    bad = _bad(feature)
     sums = ", ".join(
         f"CAST(coalesce(sum(q) FILTER (WHERE week = {k}), 0) AS DOUBLE) / {_scale(feature)} AS w{k}"
         for k in range(weeks)
@@ -195,7 +234,9 @@ def _over_weeks(feature: Feature, weeks: int) -> str:
     if feature.aggregate == "slope":
         centre = (weeks - 1) / 2
         scale = sum((k - centre) ** 2 for k in range(weeks))
-        parts = [f"({k - centre}) * ln(1 + {each})" for k, each in enumerate(every)]
+        parts = [
+            f"({k - centre}) * sign({each}) * ln(1 + abs({each}))" for k, each in enumerate(every)
+        ]
         return f"({' + '.join(parts)}) / {scale}"
     mean = f"(({' + '.join(every)}) / {weeks}.0)"
     if feature.aggregate == "cv":
@@ -210,15 +251,15 @@ def derived_sql(feature: Feature) -> str:
     parts = [quoted(part) for part in feature.of]
     first = parts[0] if math.isclose(feature.factor, 1) else f"({feature.factor!r} * {parts[0]})"
     second = parts[1] if len(parts) > 1 else "0"
-    log = f"ln(({first} + 1) / ({second} + 1))"
+    log = f"CASE WHEN {first} > -1 AND {second} > -1 THEN ln(({first} + 1) / ({second} + 1)) END"
     value = {
         "ratio": f"CASE WHEN {second} <> 0 THEN {first} / {second} END",
         "difference": f"{first} - {second}",
         "gap": f"abs({log})",
-        "overstatement": f"CASE WHEN isnan({log}) THEN NULL ELSE greatest({log}, 0) END",
-        "log1p": f"ln(1 + greatest({first}, 0))",
+        "overstatement": f"CASE WHEN {first} <= {second} THEN 0 ELSE {log} END",
+        "log1p": f"CASE WHEN {first} < 0 THEN 0 ELSE ln(1 + {first}) END",
         "coalesce": f"coalesce({first}, {second})",
-        "utilisation": f"{first} / greatest({second}, 1)",
+        "utilisation": f"{first} / CASE WHEN {second} < 1 THEN 1 ELSE {second} END",
     }[feature.aggregate]
     if feature.support:
         value = f"CASE WHEN {quoted(feature.support)} >= {feature.min_support} THEN {value} END"
@@ -229,7 +270,7 @@ def derived_sql(feature: Feature) -> str:
 def _inside(feature: Feature) -> str:
     """Write the condition that a fact lies in the window and meets the filters."""
     time = quoted(_time_column(feature))
-    conditions = [f"{time} IS NOT NULL"]
+    conditions = [f"{time} < as_of"]
     if feature.window_days is not None:
         conditions.append(f"{time} >= as_of - INTERVAL {feature.window_days} DAY")
     if feature.where:
@@ -268,18 +309,26 @@ def _expression(feature: Feature, name: str) -> str:
 
 
 def _measure(feature: Feature) -> str:
-    """Write the measure of a feature."""
-    return _expression(feature, feature.measure) if feature.measure else "1"
+    """Write the measure of a feature; fen are shown in yuan."""
+    if not feature.measure:
+        return "1"
+    expression = _expression(feature, feature.measure)
+    return f"({expression} / 100.0)" if _kind(feature, feature.measure) == "fen" else expression
 
 
 def _scale(feature: Feature, name: str = "") -> int:
-    """Give how many units of the exact integer make one: fen in a yuan, millionths of a number."""
+    """Give how many units of the exact integer make one: fen in a yuan, millionths of a number.
+
+    Numbers that cannot pass ten thousand are taken to billionths; fractions of fen do not exist.
+    """
     column = name or feature.measure
     if (feature.table, column) in MEASURES:
-        is_yuan = MEASURES[feature.table, column].unit == "yuan"
-        return 100 if is_yuan else 1_000_000
-    kind = TABLES[feature.table][column].kind if column in TABLES[feature.table] else "count"
-    return {"yuan": 100, "number": 1_000_000, "share": 1_000_000, "fen": 100}.get(kind, 1)
+        return MEASURES[feature.table, column].scale
+    kind = _kind(feature, column)
+    if kind not in ("number", "share"):
+        return 100 if kind in ("yuan", "fen") else 1
+    high = TABLES[feature.table][column].high
+    return 10**9 if high is not None and high <= 10_000 else 10**6
 
 
 def _whole(feature: Feature, name: str = "") -> str:
@@ -300,10 +349,15 @@ def _kind(feature: Feature, column: str) -> str:
     return table[column].kind if column in table else ""
 
 
+def _bad(feature: Feature) -> str:
+    """Write the condition that any number a fact gives to the feature is impossible."""
+    names = [feature.measure, feature.weight, *(column for column, _, _ in feature.hit)]
+    found = [_impossible(feature, name) for name in dict.fromkeys(names) if name]
+    return " OR ".join(f"coalesce({each}, false)" for each in found if each) or "false"
+
+
 def _impossible(feature: Feature, name: str) -> str:
     """Write the condition that a number read is infinite or outside its declared bounds."""
-    if not name:
-        return ""
     measure = MEASURES.get((feature.table, name))
     conditions = []
     for column in measure.columns if measure else (name,):

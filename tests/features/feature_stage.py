@@ -1,0 +1,258 @@
+"""Random platforms, what each question may see of them, and disturbances of what it may not.
+
+Visibility is computed here a second time, in pandas and row by row from the declared tables, so
+that it can disagree with the SQL under test.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+import alicredit as ac
+from alicredit.features import CATALOGUE
+from alicredit.records import TABLES
+from alicredit.records.declaration import Column, Table
+
+START = pd.Timestamp("2012-01-01")
+DAYS = 420
+MICROSECOND = pd.Timedelta(1, "us")
+USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
+ROWS = {
+    "orders": 130,
+    "interactions_daily": 150,
+    "traffic_daily": 150,
+    "bank_txns": 60,
+    "customs": 14,
+    "declared_sales": 40,
+    "merchant_history": 12,
+    "utilities": 30,
+    "loans": 16,
+}
+"""Rows a merchant; tables that are not named have 8, children two for three parents."""
+
+Tables = dict[str, pd.DataFrame]
+
+
+def make_tables(seed: int, merchants: int = 8) -> Tables:
+    """Make every table of the catalogue at random, parents before children."""
+    rng = np.random.default_rng(seed)
+    names = [f"m{k}" for k in range(merchants)]
+    tables: Tables = {}
+    for name in sorted(CATALOGUE.tables, key=lambda each: bool(TABLES[each].parent)):
+        table = TABLES[name]
+        if table.parent:
+            parents = tables[table.parent.split(".")[0]]
+            owner = parents.sample(frac=0.66, random_state=seed % 2**31)
+            tables[name] = _rows(rng, table, len(owner), owner[table.parent.split(".")[1]])
+        else:
+            count = 1 if name == "merchants" else ROWS.get(name, 8)
+            tables[name] = _rows(rng, table, count * merchants, pd.Series(names * count))
+    return tables
+
+
+def _rows(rng: np.random.Generator, table: Table, size: int, owner: pd.Series) -> pd.DataFrame:
+    """Make rows of a table for given owners, whose times run forward."""
+    link = table.parent.split(".")[1] if table.parent else "merchant_id"
+    moment = START + pd.to_timedelta(rng.integers(0, DAYS * 86_400, size), "s")
+    if table.name == "merchants":
+        moment = START + pd.to_timedelta(rng.integers(0, 90, size), "D")
+    clock = pd.Series(moment)
+    columns = {}
+    for column in table.columns:
+        if column.name == link:
+            columns[column.name] = owner.to_numpy()
+        elif column.name == table.happened:
+            columns[column.name] = clock.dt.normalize() if column.kind == "date" else clock
+        elif column.kind in ("time", "date"):
+            clock = clock + pd.to_timedelta(rng.exponential(4 * 86_400, size).round(), "s")
+            given = clock.dt.normalize() if column.kind == "date" else clock
+            empty = rng.random(size) < (0.2 if column.nullable else 0)
+            columns[column.name] = given.mask(pd.Series(empty))
+        else:
+            columns[column.name] = _values(rng, table, column, size)
+    late = clock + pd.to_timedelta(rng.integers(0, 60 * 86_400, size), "s")
+    columns["known_at"] = late.where(pd.Series(rng.random(size) < 0.15))
+    return pd.DataFrame(columns)
+
+
+def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -> pd.Series:
+    """Draw possible values of a column; some are missing where that is allowed."""
+    if column.kind == "id":
+        few = column.name in ("buyer_id", "counterparty", "device_hash", "address_hash")
+        keys = rng.integers(0, 12, size) if few else rng.integers(0, 2**60, size)
+        return pd.Series([f"{column.name[0]}{key}" for key in keys])
+    low = -500 if column.low is None or column.low < 0 else column.low
+    high = 500 if column.high is None else min(column.high, 500)
+    if table.name == "declared_sales":
+        low, high = 5_000, 50_000
+    drawn = {
+        "code": lambda: rng.choice(column.values or ("a", "b", "c"), size),
+        "text": lambda: rng.integers(0, 6, size).astype(str),
+        "flag": lambda: rng.random(size) < 0.5,
+        "count": lambda: rng.integers(max(low, -1), min(high, 9) + 1, size),
+        "fen": lambda: rng.integers(0, 10**6, size),
+    }.get(column.kind, lambda: rng.uniform(low, high, size).round(2))()
+    series = pd.Series(drawn).convert_dtypes()
+    return series.mask(pd.Series(rng.random(size) < 0.1)) if column.nullable else series
+
+
+def make_moments(seed: int, merchants: int = 8) -> pd.Series:
+    """Draw one question a merchant, with a time of day, where past and future are both rich."""
+    rng = np.random.default_rng(seed + 1)
+    seconds = rng.integers(230 * 86_400, 360 * 86_400, merchants)
+    seconds[0] -= seconds[0] % 86_400  # one at midnight
+    return pd.Series(
+        START + pd.to_timedelta(seconds, "s"), index=[f"m{k}" for k in range(merchants)]
+    )
+
+
+def records_of(tables: Tables) -> ac.Records:
+    """Read the tables with a lawful use for the restricted ones."""
+    return ac.read_records(tables, data_use=USE)
+
+
+def cohort_of(moments: pd.Series) -> ac.Cohort:
+    """Ask of each merchant as of its moment."""
+    frame = pd.DataFrame({"merchant_id": moments.index, "as_of": moments.to_numpy()})
+    return ac.Cohort.from_frame(frame)
+
+
+def bits(frame: pd.DataFrame) -> dict[str, bytes]:
+    """Give the bytes of each column."""
+    return {name: frame[name].to_numpy(np.float64).tobytes() for name in frame}
+
+
+def moved(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """Name the columns of which any bit differs."""
+    old, new = bits(before), bits(after)
+    return [name for name in old if old[name] != new[name]]
+
+
+def placed(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
+    """Add to each row its merchant, when it happened and was known, and the question's as_of."""
+    table, frame = TABLES[name], tables[name].copy()
+    if table.parent:
+        parent_name, link = table.parent.split(".")
+        parent = placed(tables, parent_name, moments).set_index(link)
+        frame = frame[frame[link].isin(parent.index)]
+        frame["_merchant"] = frame[link].map(parent["_merchant"])
+        floor = frame[link].map(parent["_known"])
+    else:
+        frame["_merchant"] = frame["merchant_id"]
+        floor = pd.Series(pd.NaT, index=frame.index)
+    happened = frame[table.happened]
+    if table.period == "day":
+        happened = happened.dt.normalize() + pd.Timedelta(1, "D") - MICROSECOND
+    if table.period == "month":
+        first = happened.dt.normalize() - pd.to_timedelta(happened.dt.day - 1, "D")
+        happened = first + pd.DateOffset(months=1) - MICROSECOND
+    times = {"a": happened, "b": floor, "c": frame["known_at"]}
+    if table.known in frame:
+        times["d"] = frame[table.known]
+    frame["_happened"] = happened
+    frame["_known"] = pd.DataFrame(times).max(axis=1)
+    frame["_as_of"] = frame["_merchant"].map(moments)
+    frame["_visible"] = (frame["_happened"] < frame["_as_of"]) & (frame["_known"] < frame["_as_of"])
+    return frame
+
+
+def seen(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
+    """Keep what the questions may see: visible rows, later columns blank until their time."""
+    frame = placed(tables, name, moments)
+    frame = frame[frame["_visible"]].copy()
+    for column in TABLES[name].columns:
+        if column.mutable and column.name in frame:
+            frame = frame.drop(columns=column.name)
+        elif column.timed_by and column.timed_by != column.name:
+            filled = frame[column.timed_by] < frame["_as_of"]
+            frame[column.name] = frame[column.name].where(filled)
+    for column in TABLES[name].columns:
+        if column.timed_by == column.name:
+            known = frame[column.name] < frame["_as_of"]
+            frame[column.name] = frame[column.name].where(known)
+    return frame
+
+
+def disturb(tables: Tables, moments: pd.Series, seed: int, kinds: frozenset[str]) -> Tables:
+    """Change, add, delete and fill in what no question could know, by the kinds asked for."""
+    rng = np.random.default_rng(seed)
+    hidden = {name: ~placed(tables, name, moments)["_visible"] for name in tables}
+    after = {}
+    for name, frame in tables.items():
+        table = TABLES[name]
+        as_of = placed(tables, name, moments)["_as_of"]
+        fresh = frame.copy()
+        if "fill" in kinds:
+            _fill_in(rng, table, fresh, as_of)
+        if "change" in kinds:
+            _change(rng, table, fresh, as_of, hidden[name])
+        if "delete" in kinds:
+            fresh = fresh[~(hidden[name] & (rng.random(len(fresh)) < 0.5))]
+        if "add" in kinds:
+            fresh = pd.concat([fresh, _added(rng, table, frame, as_of)], ignore_index=True)
+        after[name] = fresh.reset_index(drop=True)
+    return after
+
+
+def _later(rng: np.random.Generator, as_of: pd.Series) -> pd.Series:
+    """Draw times from as_of on; some are as_of to the microsecond."""
+    seconds = rng.integers(0, 40 * 86_400, len(as_of)) * (rng.random(len(as_of)) < 0.8)
+    return as_of + pd.to_timedelta(seconds, "s")
+
+
+def _fill_in(rng: np.random.Generator, table: Table, frame: pd.DataFrame, as_of: pd.Series) -> None:
+    """Rewrite every cell that its own time, or its lack of one, hides."""
+    for column in table.columns:
+        if column.mutable:
+            frame[column.name] = _values(rng, table, column, len(frame)).to_numpy()
+        if column.timed_by and column.timed_by != column.name:
+            unseen = ~(frame[column.timed_by] < as_of)
+            drawn = _values(rng, table, column, len(frame)).set_axis(frame.index)
+            frame[column.name] = frame[column.name].mask(unseen, drawn)
+    for column in table.columns:
+        if column.timed_by == column.name:
+            unseen = ~(frame[column.name] < as_of)
+            drawn = _later(rng, as_of).mask(pd.Series(rng.random(len(frame)) < 0.3, frame.index))
+            if column.kind == "date":
+                drawn = drawn.dt.normalize() + pd.Timedelta(1, "D")
+            frame[column.name] = frame[column.name].mask(unseen, drawn)
+
+
+def _change(
+    rng: np.random.Generator, table: Table, frame: pd.DataFrame, as_of: pd.Series, hidden: pd.Series
+) -> None:
+    """Rewrite rows that are not yet visible, in every column but those that say whose they are."""
+    link = table.parent.split(".")[1] if table.parent else "merchant_id"
+    other = _rows(rng, table, len(frame), frame[link]).set_axis(frame.index)
+    other["known_at"] = _later(rng, as_of)  # however early it says it happened
+    for column in other:
+        if column != link and column not in table.key:
+            frame[column] = frame[column].mask(hidden, other[column])
+    if table.happened not in table.key:
+        from_now = hidden & (rng.random(len(frame)) < 0.5)
+        time = _later(rng, as_of)
+        frame[table.happened] = frame[table.happened].mask(from_now, time)
+
+
+def _added(
+    rng: np.random.Generator, table: Table, frame: pd.DataFrame, as_of: pd.Series
+) -> pd.DataFrame:
+    """Make new rows that lie from as_of on, or are known only then."""
+    if table.name == "merchants":
+        return frame.head(0)
+    link = table.parent.split(".")[1] if table.parent else "merchant_id"
+    picked = rng.integers(0, len(frame), len(frame) // 3)
+    owner = frame[link].iloc[picked].reset_index(drop=True)
+    moment = as_of.iloc[picked].reset_index(drop=True)
+    new = _rows(rng, table, len(picked), owner)
+    late = pd.Series(rng.random(len(picked)) < 0.5)
+    from_now = _later(rng, moment)
+    if new[table.happened].dt.normalize().equals(new[table.happened]):
+        from_now = from_now.dt.normalize()
+    new["known_at"] = new["known_at"].mask(late, _later(rng, moment))
+    new[table.happened] = new[table.happened].where(late, from_now)
+    for key in table.key:
+        if table[key].kind == "id" and key != link:
+            new[key] = [f"new{k}" for k in range(len(new))]
+    return new

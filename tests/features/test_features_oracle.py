@@ -1,0 +1,148 @@
+"""Every aggregate against plain pandas on random data, and against any order of the work."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from feature_oracle import expected
+from feature_stage import bits, cohort_of, make_moments, make_tables, records_of
+
+import alicredit as ac
+from alicredit.features import CATALOGUE, Feature, build
+from alicredit.features.declaration import OVER_EVENTS, OVER_FEATURES
+
+EXACT = ("count", "sum", "distinct", "active_days", "min", "max", "first", "last")
+
+
+def more(aggregate: str, measure: str = "", **rest: object) -> Feature:
+    return Feature(
+        table=str(rest.pop("table", "orders")), aggregate=aggregate, measure=measure,
+        title="x", title_zh="x", label=str(rest.pop("label", "more")), **rest,
+    )  # fmt: skip
+
+
+EXTRA = [
+    *(
+        more(each, "amount", window_days=120, min_support=3, where=(("amount", "<=", 400.0),))
+        for each in ("mean", "std", "min", "max", "first", "last", "median", "p10", "p90")
+    ),
+    *(
+        more(each, "freight", window_days=56, time="shipped_at")
+        for each in ("sum", "slope", "cv", "empty_share", "downside", "p90")
+    ),
+    *(
+        more(each, "category", weight="freight", window_days=90)
+        for each in ("top_share", "hhi", "entropy", "repeat_share", "distinct")
+    ),
+    more("slope", "amount", table="bank_txns", window_days=91, label="signed"),
+    more("std", "balance_after", table="bank_txns", window_days=300),
+    more("first", "balance_after", table="bank_txns", window_days=90),
+    more("max", "term_days", table="loans"),
+    more("sum", "weight_kg", table="customs", window_days=365),
+    more("share", hit=(("payment", "!=", "cod"),), window_days=30, min_support=2, label="escrow"),
+    more("count", where=(("channel", "in", ("ad", "promo")),), label="pushed", window_days=60),
+    more("count", where=(("confirmed_at", "missing", None),), label="open", window_days=60),
+    more("active_days", time="confirmed_at", window_days=45),
+    more("days_since", where=(("amount", ">=", 300.0),), label="large"),
+]
+OVER = [
+    Feature(
+        aggregate=each, label=f"more_{each}", factor=2.0, title="x", title_zh="x",
+        of=("orders_more_amount_mean_120d", "orders_more_freight_sum_56d")[: 1 + (each != "log1p")],
+    )
+    for each in OVER_FEATURES
+]  # fmt: skip
+WIDE = CATALOGUE + [*EXTRA, *OVER]
+
+
+def test_the_declarations_under_test_use_every_aggregate() -> None:
+    assert {f.aggregate for f in WIDE} == {*OVER_EVENTS, *OVER_FEATURES}
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_every_feature_is_what_plain_pandas_says(seed: int) -> None:
+    tables, moments = make_tables(seed), make_moments(seed)
+    found = ac.build_features(records_of(tables), cohort_of(moments), catalogue=WIDE)
+    truth = expected(WIDE, tables, moments)
+    assert truth.notna().any().all()
+    assert (truth.nunique() > 1).mean() > 0.9
+    for feature in WIDE:
+        here, there = found[feature.name], truth[feature.name]
+        exact = feature.aggregate in EXACT and feature.measure not in ("dsr", "weight_kg")
+        tolerance = 1e-12 if exact else 1e-9
+        scale = max(1.0, float(there.abs().max())) if there.notna().any() else 1.0
+        np.testing.assert_allclose(
+            here, there, rtol=tolerance, atol=tolerance * scale, err_msg=feature.name
+        )
+        if feature.aggregate in ("count", "distinct", "active_days"):
+            assert here.tolist() == there.tolist(), feature.name
+
+
+@pytest.fixture(scope="module")
+def stage() -> tuple[dict[str, pd.DataFrame], pd.Series, dict[str, bytes]]:
+    tables, moments = make_tables(9), make_moments(9)
+    frame = ac.build_features(records_of(tables), cohort_of(moments), catalogue=WIDE)
+    return tables, moments, bits(frame)
+
+
+def test_the_order_of_rows_changes_no_bit(stage: tuple) -> None:
+    tables, moments, bytes_before = stage
+    mixed = {n: t.sample(frac=1, random_state=5).reset_index(drop=True) for n, t in tables.items()}
+    frame = ac.build_features(records_of(mixed), cohort_of(moments), catalogue=WIDE)
+    assert bits(frame) == bytes_before
+
+
+def test_the_order_of_questions_and_chunks_changes_no_bit(
+    stage: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, moments, bytes_before = stage
+    monkeypatch.setattr(build, "_CHUNK", 3)
+    mixed = moments.sample(frac=1, random_state=2)
+    frame = ac.build_features(records_of(tables), cohort_of(mixed), catalogue=WIDE)
+    back = frame.set_index(mixed.index).reindex(moments.index).reset_index(drop=True)
+    assert bits(back) == bytes_before
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_number_of_threads_changes_no_bit(
+    stage: tuple, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, moments, bytes_before = stage
+    connect = ac.Records.connect
+
+    def with_threads(records: ac.Records) -> duckdb.DuckDBPyConnection:
+        con = connect(records)
+        con.execute(f"SET threads = {threads}")
+        return con
+
+    monkeypatch.setattr(ac.Records, "connect", with_threads)
+    frame = ac.build_features(records_of(tables), cohort_of(moments), catalogue=WIDE)
+    assert bits(frame) == bytes_before
+
+
+def test_files_and_frames_give_the_same_bits(stage: tuple, tmp_path: object) -> None:
+    tables, moments, bytes_before = stage
+    for name, table in tables.items():
+        table.to_parquet(f"{tmp_path}/{name}.parquet", index=False)
+    paths = {name: f"{tmp_path}/{name}.parquet" for name in tables}
+    frame = ac.build_features(records_of(paths), cohort_of(moments), catalogue=WIDE)
+    assert bits(frame) == bytes_before
+
+
+def test_a_question_alone_is_answered_as_among_others(stage: tuple) -> None:
+    tables, moments, _ = stage
+    every = ac.build_features(records_of(tables), cohort_of(moments))
+    alone = ac.build_features(records_of(tables), cohort_of(moments.iloc[[5]]))
+    assert bits(alone) == bits(every.iloc[[5]])
+
+
+def test_many_questions_of_one_merchant_are_answered_apart(stage: tuple) -> None:
+    tables, moments, _ = stage
+    as_ofs = [moments["m2"] - pd.Timedelta(days, "D") for days in (0, 30, 30)]
+    frame = pd.DataFrame({"merchant_id": "m2", "as_of": as_ofs})
+    together = ac.build_features(records_of(tables), ac.Cohort.from_frame(frame))
+    for k, as_of in enumerate(as_ofs):
+        alone = ac.build_features(records_of(tables), cohort_of(pd.Series({"m2": as_of})))
+        assert bits(alone) == bits(together.iloc[[k]])
