@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alicredit.model.file import load_model
-from alicredit.model.portable import Claim, PointTable, ScoreModel
+from alicredit.model.portable import ScoreModel
+from alicredit.model.tables import Claim, PointTable
 
 if TYPE_CHECKING:
     from alicredit.model.classifier import DefaultModel

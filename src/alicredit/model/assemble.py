@@ -13,7 +13,7 @@ from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.features import CATALOGUE
 from alicredit.model.calibration import Calibration
-from alicredit.model.file import content_of, digest_of, falls
+from alicredit.model.file import check_model, content_of, digest_of, falls
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.points import (
@@ -24,11 +24,12 @@ from alicredit.model.points import (
     step_means,
     whole,
 )
-from alicredit.model.portable import Claim, PointTable, ScoreModel
+from alicredit.model.portable import ScoreModel
+from alicredit.model.tables import Claim, PointTable
 from alicredit.score import PointScale
 
 Floats = npt.NDArray[np.float64]
-_FEWEST_MISSING = 20
+_FEWEST_OF_A_STEP = 20
 
 
 def assemble(
@@ -79,6 +80,7 @@ def assemble(
         catalogue_digest=_catalogue_digest(inputs.names),
         model_id="",
     )
+    check_model(model)
     return replace(model, model_id=digest_of(content_of(model)))
 
 
@@ -104,6 +106,8 @@ def _table(
         margins = np.array([function.levels.get(k, function.other) for k in range(len(levels))])
         other = function.levels.get(len(levels), function.other)
         margins = np.append(margins, other)
+        if (column == len(levels)).sum() < _FEWEST_OF_A_STEP:
+            margins[-1] = margins.max()
         step = np.where(is_missing, len(levels) + 1, column).astype(np.int64)
         cuts: tuple[float, ...] = ()
     else:
@@ -115,7 +119,7 @@ def _table(
         cuts = _cuts(function.cuts, steps, column[~is_missing])
         step = np.where(is_missing, len(cuts) + 1, np.searchsorted(cuts, column, side="left"))
     counts = np.bincount(step, minlength=len(margins) + 1).astype(float)
-    learned = counts[-1] >= _FEWEST_MISSING
+    learned = counts[-1] >= _FEWEST_OF_A_STEP
     missing = function.missing if learned else float(margins.max())
     every = np.append(margins, missing)
     centre = float(np.average(every, weights=counts))

@@ -12,15 +12,25 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.checks import refusal, refuse, require_one_of, require_whole
 from alicredit.cohort import Cohort
+from alicredit.errors import InputError
 from alicredit.features import CATALOGUE
 from alicredit.model.assemble import assemble
 from alicredit.model.calibration import calibrate
 from alicredit.model.folds import make_folds
-from alicredit.model.inputs import Inputs, read_inputs
+from alicredit.model.inputs import (
+    Inputs,
+    as_frame,
+    read_claim,
+    read_inputs,
+    read_labels,
+    read_weights,
+    require_both_classes,
+)
 from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
-from alicredit.model.portable import Claim, ScoreModel
+from alicredit.model.portable import ScoreModel
+from alicredit.model.tables import Claim
 from alicredit.score import PointScale
 
 log = logging.getLogger(__name__)
@@ -55,7 +65,11 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     portable_ : ScoreModel
         What is saved and deployed.
     classes_ : ndarray
-        0 and 1.
+        The two labels, in order; the second means default.
+    n_features_in_ : int
+        Inputs seen in fit.
+    feature_names_in_ : ndarray
+        Their names, where a frame was given.
 
     Examples
     --------
@@ -97,7 +111,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         X : pandas.DataFrame or array, shape (rows, inputs)
             Numbers, flags, and categories (text or categorical columns); missing allowed.
         y : array of 0 and 1
-            No NaN; labels of ``label_defaults`` carry the horizon and level of the claim.
+            No NaN; labels of ``label_defaults`` carry the horizon and level of the claim. Any two
+            labels will do: the second in order means default.
         sample_weight : array or None, default None
             Weights of rows.
         cohort : Cohort or None, default None
@@ -111,25 +126,29 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            For labels other than 0 and 1, too few defaults, or lengths that differ.
+            For labels of more than two kinds, too few defaults, or lengths that differ.
         """
         require_one_of("shape", self.shape, ("points",))
         require_whole("max_steps", self.max_steps, 2, high=60)
-        label = _labels(y)
-        claim = _claim(y)
-        weight = _weights(sample_weight, len(label))
+        frame = as_frame(X)
+        label, classes = read_labels(y)
+        if len(frame) != len(label):
+            refuse("y", f"must have one value for each of the {len(frame)} rows", len(label))
+        weight = read_weights(sample_weight, len(label))
+        require_both_classes(label, weight, inputs=frame.shape[1])
         if cohort is not None and len(cohort) != len(label):
             refuse("cohort", f"must have one row for each of the {len(label)}", len(cohort))
-        inputs = read_inputs(X, self._directions())
-        if inputs.rows != len(label):
-            refuse("y", f"must have one value for each of the {inputs.rows} rows", len(label))
+        inputs = read_inputs(frame, self._directions())
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
-        self.portable_ = self._learn(inputs, label, weight, cohort, claim)
-        self.classes_ = np.array([0, 1])
+        self.portable_ = self._learn(inputs, label, weight, cohort, read_claim(y))
+        self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
-        self.feature_names_in_ = np.array(inputs.names, dtype=object)
+        if isinstance(X, pd.DataFrame):
+            self.feature_names_in_ = np.array(inputs.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         return self
 
     def _learn(
@@ -200,19 +219,32 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Floats:
         """Give the probabilities of no default and of default, shape (rows, 2)."""
-        return self._fitted().predict_proba(X)
+        return self._fitted().predict_proba(self._named(X))
 
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:
-        """Give 1 where default is more likely than not."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(np.int64)
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Give the class of default where that is more likely than not."""
+        default = self.predict_proba(X)[:, 1] > 0.5
+        return self.classes_[default.astype(np.int64)]
 
     def predict_score(self, X: Any) -> npt.NDArray[np.int64]:
         """Give whole points, more being safer."""
-        return self._fitted().predict_score(X)
+        return self._fitted().predict_score(self._named(X))
+
+    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+        """Score each row or say why not; see ``ScoreModel.score_frame``."""
+        return self._fitted().score_frame(self._named(X), reasons=reasons)
+
+    def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
+        """Score one applicant; see ``ScoreModel.score_one``."""
+        return self._fitted().score_one(values, reasons=reasons)
+
+    def check_frame(self, X: Any) -> None:
+        """Check a whole input before scoring; see ``ScoreModel.check_frame``."""
+        self._fitted().check_frame(self._named(X))
 
     def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
         """Give the parts of each score that hurt most; see ``ScoreModel.explain``."""
-        return self._fitted().explain(X, top)
+        return self._fitted().explain(self._named(X), top)
 
     def scorecard(self) -> pd.DataFrame:
         """Lay out the points table; see ``ScoreModel.scorecard``."""
@@ -227,37 +259,27 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "portable_")
         return self.portable_
 
+    def _named(self, X: Any) -> Any:
+        """Name the columns of an array as in fit; an array cannot stand for a frame."""
+        self._fitted()
+        if hasattr(X, "columns"):
+            return X
+        frame = as_frame(X)
+        if frame.shape[1] != self.n_features_in_:
+            found = f"X has {frame.shape[1]} features, but DefaultModel is expecting"
+            message = f"{found} {self.n_features_in_} features as input"
+            raise InputError(message)
+        if hasattr(self, "feature_names_in_"):
+            rule = "must be a frame, as it was in fit: inputs are taken by name"
+            raise InputError(refusal("X", rule, type(X).__name__))
+        return frame
 
-def _labels(y: Any) -> Floats:
-    """Read labels; refuse what is not 0 or 1, and too few of either."""
-    label = np.asarray(y, dtype=np.float64).ravel()
-    if np.isnan(label).any():
-        do = "train on the rows that split_by_time gives"
-        refuse("y", "must be known for each row", f"{int(np.isnan(label).sum())} NaN", do)
-    if not np.isin(label, (0.0, 1.0)).all():
-        refuse("y", "must be 0 or 1", "other values")
-    few = min(label.sum(), len(label) - label.sum())
-    if few < 5:
-        refuse("y", "must hold at least 5 defaults and 5 others", f"{int(few)} of one kind")
-    return label
-
-
-def _claim(y: Any) -> Claim:
-    """Read what labels say of their horizon and level."""
-    stated = getattr(y, "attrs", {}) or {}
-    return Claim(
-        stated.get("horizon_days"), str(stated.get("level", "")), stated.get("days_past_due")
-    )
-
-
-def _weights(given: Any, rows: int) -> Floats:
-    """Read weights, 1 where none are given."""
-    if given is None:
-        return np.ones(rows)
-    weight = np.asarray(given, dtype=np.float64).ravel()
-    if len(weight) != rows or not np.isfinite(weight).all() or (weight < 0).any():
-        refuse("sample_weight", f"must be {rows} finite numbers, none negative", "others")
-    return weight
+    def __sklearn_tags__(self) -> Any:
+        """Say what is taken: two classes; missing values, categories and text in a frame."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 def _canonical_order(cohort: Cohort | None, label: Floats) -> npt.NDArray[np.int64]:

@@ -13,15 +13,22 @@ from typing import Any
 
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError, ModelFileError
-from alicredit.model.portable import Claim, PointTable, ScoreModel
+from alicredit.model.portable import ScoreModel
+from alicredit.model.tables import Claim, PointTable
 from alicredit.score import PointScale
 from alicredit.vocabulary import REASONS
 
 FORMAT = "alicredit-model"
 FORMAT_VERSION = 1
+_MALFORMED = (
+    AlicreditError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError,
+    OverflowError,
+)  # fmt: skip
 _LARGEST_BYTES = 64 * 2**20
 _MOST_TABLES = 10_000
-_MOST_SCORES = 1_000_000
+_MOST_SCORES = 200_000
+_MOST_PARTS = 2_000_000
+_MOST_FACTS = 200
 _LARGEST_POINTS = 1_000_000
 
 
@@ -60,7 +67,7 @@ def write_model(model: ScoreModel, path: str | Path) -> None:
     """Write a model's content and digest."""
     content = content_of(model)
     text = canonical({"content": content, "digest": digest_of(content)})
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    Path(path).write_bytes((text + "\n").encode())
 
 
 def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
@@ -90,6 +97,7 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
     Traceback (most recent call last):
     alicredit.errors.ModelFileError: model file absent.alicredit must be a file that exists; ...
     """
+    _require_path(path)
     name = f"model file {Path(path).name}"
     content, stated = _read(Path(path), name)
     try:
@@ -106,13 +114,23 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
         raise ModelFileError(refusal(name, rule, shown))
     try:
         model = _model(content, found)
-        _check(model)
+        check_model(model)
+        again = digest_of(content_of(model))
     except ModelFileError:
         raise
-    except (AlicreditError, KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
+    except _MALFORMED as error:
         rule = "must follow its schema"
         raise ModelFileError(refusal(name, rule, f"({str(error)[:200]})")) from error
+    if again != found:
+        raise ModelFileError(refusal(name, "must be written as save writes it", "otherwise"))
     return model
+
+
+def _require_path(path: object) -> None:
+    """Refuse what names no file."""
+    if not isinstance(path, str | Path):
+        rule = "must be the path of a model file"
+        raise ModelFileError(refusal("path", rule, type(path).__name__))
 
 
 def _read(path: Path, name: str) -> tuple[dict[str, Any], str]:
@@ -122,15 +140,27 @@ def _read(path: Path, name: str) -> tuple[dict[str, Any], str]:
     if path.stat().st_size > _LARGEST_BYTES:
         raise ModelFileError(refusal(name, "must be at most 64 MB", f"{path.stat().st_size} bytes"))
     try:
-        outer = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError, UnicodeDecodeError, OSError) as error:
+        data = path.read_bytes()
+        _check_parts(data, name)
+        outer = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        is_as_saved = canonical(outer).encode() == data.rstrip()
+    except (ValueError, RecursionError, OSError) as error:
         raise ModelFileError(
             refusal(name, "must be whole JSON", f"({str(error)[:100]})")
         ) from error
     is_pair = isinstance(outer, dict) and set(outer) == {"content", "digest"}
     if not is_pair or not isinstance(outer["content"], dict):
         raise ModelFileError(refusal(name, "must hold content and digest", "something else"))
+    if not is_as_saved:
+        raise ModelFileError(refusal(name, "must be unaltered", "other bytes than save writes"))
     return outer["content"], str(outer["digest"])
+
+
+def _check_parts(data: bytes, name: str) -> None:
+    """Refuse text that would unfold to very many objects, before any of them is made."""
+    parts = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    if parts > _MOST_PARTS:
+        raise ModelFileError(refusal(name, f"must have at most {_MOST_PARTS} parts", parts))
 
 
 def _no_constant(word: str) -> float:
@@ -143,10 +173,6 @@ def _model(content: Mapping[str, Any], model_id: str) -> ScoreModel:
     """Make a model of content, each value of its type."""
     if content["shape"] != "points":
         raise ModelFileError(refusal("shape", "must be 'points'", str(content["shape"])[:40]))
-    expected = set(ScoreModel.__dataclass_fields__) - {"model_id"}
-    unknown = set(content) - expected - {"format", "format_version", "shape"}
-    if unknown:
-        raise ModelFileError(refusal("content", "must have known keys", sorted(unknown)[0][:40]))
     scale, claim = content["scale"], content["claim"]
     return ScoreModel(
         tables=tuple(_table(each) for each in _list(content["tables"], _MOST_TABLES)),
@@ -161,7 +187,7 @@ def _model(content: Mapping[str, Any], model_id: str) -> ScoreModel:
             _text(claim["level"]),
             None if claim["days_past_due"] is None else _whole(claim["days_past_due"]),
         ),
-        training=dict(content["training"]),
+        training=_facts(content["training"]),
         catalogue_digest=_text(content["catalogue_digest"]),
         model_id=model_id,
     )
@@ -226,8 +252,20 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(each) for each in _list(value, _MOST_TABLES))
 
 
-def _check(model: ScoreModel) -> None:
+def _facts(value: Any) -> dict[str, Any]:
+    """Take the facts of training: words that name single values."""
+    if not isinstance(value, dict) or len(value) > _MOST_FACTS:
+        raise ModelFileError(refusal("training", "must map words to values", type(value).__name__))
+    for fact in value.values():
+        is_text = isinstance(fact, str) and len(fact) <= 1000
+        if not is_text and not isinstance(fact, bool | int | float | None):
+            raise ModelFileError(refusal("training", "must hold single values", type(fact)))
+    return dict(value)
+
+
+def check_model(model: ScoreModel) -> None:
     """Refuse a model that contradicts itself: sizes, order, reach, direction."""
+    _check_claim(model.claim)
     names = model.feature_names
     if not names or len(set(names)) != len(names):
         raise ModelFileError(refusal("tables", "must have different names", len(names)))
@@ -237,6 +275,9 @@ def _check(model: ScoreModel) -> None:
         every = (*table.points, table.missing_points)
         lowest, highest = lowest + min(every), highest + max(every)
     size = len(model.pds)
+    if size > _MOST_SCORES:
+        do = "give a scale with fewer points for a doubling of odds"
+        raise ModelFileError(refusal("pds", f"must be at most {_MOST_SCORES}", size, do))
     if not (size == len(model.lowers) == len(model.uppers) == highest - lowest + 1):
         raise ModelFileError(refusal("pds", "must cover every reachable score", size))
     if model.first_score != lowest:
@@ -246,6 +287,14 @@ def _check(model: ScoreModel) -> None:
             raise ModelFileError(refusal("pds", "must lie in order between 0 and 1", p))
     if any(a <= b for a, b in zip(model.pds[:-1], model.pds[1:], strict=True)):
         raise ModelFileError(refusal("pds", "must fall as the score rises", "a tie or a rise"))
+
+
+def _check_claim(claim: Claim) -> None:
+    """Refuse a claim of an unknown level or an impossible length."""
+    days, late = claim.horizon_days, claim.days_past_due
+    is_whole = (days is None or 1 <= days <= 36_500) and (late is None or 0 <= late <= 36_500)
+    if claim.level not in ("", "borrower", "facility") or not is_whole:
+        raise ModelFileError(refusal("claim", "must be of a known level and length", str(claim)))
 
 
 def _check_table(table: PointTable) -> None:
@@ -260,11 +309,17 @@ def _check_table(table: PointTable) -> None:
         raise ModelFileError(refusal(where, "must have a step for each cut", len(table.points)))
     if not len(table.rows) == len(table.defaults) == steps + 2:
         raise ModelFileError(refusal(where, "must have counts for each step", len(table.rows)))
+    if not all(0 <= bad <= all_ for bad, all_ in zip(table.defaults, table.rows, strict=True)):
+        raise ModelFileError(refusal(where, "must have defaults among its rows", "other counts"))
+    if not 0 <= table.missing_share <= 1 or not table.low <= table.median <= table.high:
+        raise ModelFileError(refusal(where, "must have a range and share", "ones out of order"))
     if any(a >= b for a, b in zip(table.cuts[:-1], table.cuts[1:], strict=True)):
         raise ModelFileError(refusal(where, "must have rising cuts", "a tie or a fall"))
     if any(abs(p) > _LARGEST_POINTS for p in (*table.points, table.missing_points)):
         raise ModelFileError(refusal(where, "must have points within a million", "more"))
-    if table.direction not in (-1, 0, 1):
+    if not min(every := (*table.points, table.missing_points)) <= table.reference <= max(every):
+        raise ModelFileError(refusal(where, "must refer to its own points", table.reference))
+    if table.direction not in (-1, 0, 1) or (table.direction and table.kind == "category"):
         raise ModelFileError(refusal(where, "must have a direction", table.direction))
     if table.direction and not falls(table.points, table.direction):
         raise ModelFileError(refusal(where, "must follow its direction", "points that do not"))

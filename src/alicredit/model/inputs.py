@@ -1,4 +1,4 @@
-"""Training inputs as numbers: what each column is, its levels, its contract."""
+"""Training inputs as numbers: what each column is, its levels; labels and weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from alicredit.checks import refuse
+from alicredit.model.tables import Claim
 
 Floats = npt.NDArray[np.float64]
 
 _FEWEST_OF_A_LEVEL = 20
+_FEWEST_OF_A_CLASS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +50,8 @@ class Inputs:
 
 
 def read_inputs(X: Any, directions: Mapping[str, int]) -> Inputs:
-    """Read a frame or array; refuse infinities, empty input and columns of no known kind."""
-    frame = _frame(X)
+    """Read a frame; refuse infinities, empty input and columns of no known kind."""
+    frame = as_frame(X)
     names = tuple(map(str, frame.columns))
     if len(set(names)) < len(names) or not names or not len(frame):
         refuse("X", "must have rows, and columns of different names", f"shape {frame.shape}")
@@ -75,14 +79,68 @@ def read_inputs(X: Any, directions: Mapping[str, int]) -> Inputs:
     return Inputs(names, tuple(kinds), levels, np.column_stack(columns), signs)
 
 
-def _frame(X: Any) -> pd.DataFrame:
-    """Take a frame, or name the columns of an array x0, x1 and so on."""
+def as_frame(X: Any) -> pd.DataFrame:
+    """Take a frame, or name the columns of an array of numbers x0, x1 and so on."""
     if isinstance(X, pd.DataFrame):
         return X
-    array = np.asarray(X)
-    if array.ndim != 2 or array.dtype.kind not in "fiub":
-        refuse("X", "must be a frame or a two-dimensional array of numbers", f"{array.shape}")
+    try:
+        array = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
+    except ValueError as error:
+        refuse("X", "must be a frame or a two-dimensional array of numbers", f"({error})")
     return pd.DataFrame(array, columns=[f"x{k}" for k in range(array.shape[1])])
+
+
+def read_labels(y: Any) -> tuple[Floats, npt.NDArray[Any]]:
+    """Read labels as 0 and 1; give them with the two classes, the second meaning default."""
+    if y is None:
+        refuse("DefaultModel", "requires y to be passed, but the target y is None", "None")
+    unknown = int(np.sum(pd.isna(np.asarray(y, dtype=object))))
+    if unknown:
+        do = "train on the rows that split_by_time gives"
+        refuse("y", "must be known for each row", f"{unknown} NaN", do)
+    label = column_or_1d(y, warn=True)
+    if label.dtype.kind == "f" and np.isinf(label).any():
+        refuse("y", "must be 0 or 1", "an infinite value")
+    try:
+        check_classification_targets(label)
+    except ValueError as error:
+        refuse("y", "must hold the two classes of an outcome", f"({error})")
+    classes, code = np.unique(label, return_inverse=True)
+    if len(classes) > 2:
+        kind = type_of_target(label)
+        rule = f"Only binary classification is supported. The type of the target is {kind}"
+        refuse("y", f"must be 0 or 1. {rule}", f"{len(classes)} classes")
+    return code.astype(np.float64), classes
+
+
+def require_both_classes(label: Floats, weight: Floats, *, inputs: int) -> None:
+    """Refuse labels of which one class has too few rows of any weight to learn from."""
+    bad, good = (int(((label == value) & (weight > 0)).sum()) for value in (1.0, 0.0))
+    if min(bad, good) < _FEWEST_OF_A_CLASS:
+        rule = f"must hold at least {_FEWEST_OF_A_CLASS} defaults and {_FEWEST_OF_A_CLASS} others"
+        kinds = (bad > 0) + (good > 0)
+        found = f"{bad} and {good}, {kinds} class{'' if kinds == 1 else 'es'}"
+        refuse("y", rule, f"{found} in n_samples = {len(label)}, n_features = {inputs}")
+
+
+def read_weights(given: Any, rows: int) -> Floats:
+    """Read weights, 1 where none are given."""
+    if given is None:
+        return np.ones(rows)
+    weight = np.asarray(given, dtype=np.float64)
+    if weight.shape != (rows,) or not np.isfinite(weight).all() or (weight < 0).any():
+        refuse("sample_weight", f"must be {rows} finite numbers, none negative", "others")
+    if not weight.any():
+        refuse("sample_weight", "must contain at least one non-zero number", "zeros alone")
+    return weight
+
+
+def read_claim(y: Any) -> Claim:
+    """Read what labels say of their horizon and level."""
+    stated = getattr(y, "attrs", {}) or {}
+    return Claim(
+        stated.get("horizon_days"), str(stated.get("level", "")), stated.get("days_past_due")
+    )
 
 
 def _kind(name: str, column: pd.Series) -> str:
@@ -93,7 +151,7 @@ def _kind(name: str, column: pd.Series) -> str:
         refuse(f"X[{name!r}]", "must hold text as a category", "other values")
     if pd.api.types.is_bool_dtype(column):
         return "flag"
-    if not pd.api.types.is_numeric_dtype(column):
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
         do = "convert it to numbers, booleans or text"
         refuse(f"X[{name!r}]", "must be numbers, booleans or text", column.dtype, do)
     return "numeric"

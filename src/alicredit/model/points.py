@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ class StepFunction:
 def read_trees(booster: Any, inputs: int) -> tuple[list[StepFunction], float]:
     """Read a booster's trees as one step function per input; give what no input has, too."""
     trees = [each["tree_structure"] for each in booster.dump_model()["tree_info"]]
-    constant = sum(float(tree["leaf_value"]) for tree in trees if "leaf_value" in tree)
+    constant = math.fsum(float(tree["leaf_value"]) for tree in trees if "leaf_value" in tree)
     split = [tree for tree in trees if "split_feature" in tree]
     functions = []
     for at in range(inputs):

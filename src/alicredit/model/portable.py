@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,14 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
+from alicredit.model.contract import (
+    check_columns,
+    is_missing,
+    read_column,
+    read_value,
+    take_columns,
+)
+from alicredit.model.tables import Claim, PointTable, card_lines
 from alicredit.score import PointScale
 from alicredit.vocabulary import REASONS, STATUSES
 
@@ -27,115 +33,7 @@ Whole = npt.NDArray[np.int64]
 MOST_MISSING = 0.75
 """A row with a larger share of missing inputs is not scored (assumed)."""
 
-_UNIT_FACTOR = 50.0
-_UNIT_ROWS = 50
-_GONE_ROWS = 20
 _STATUS = ("ok", "bad_type", "bad_value", "too_many_missing")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a probability claims: default of whom, how late, within how long.
-
-    Parameters
-    ----------
-    horizon_days : int or None, default None
-        Length of the window; None where the labels did not say.
-    level : str, default ""
-        ``"borrower"`` or ``"facility"``; empty where the labels did not say.
-    days_past_due : int or None, default None
-        Beyond which a due is a default.
-    """
-
-    horizon_days: int | None = None
-    level: str = ""
-    days_past_due: int | None = None
-
-    def __str__(self) -> str:
-        """Say it in words."""
-        if self.horizon_days is None:
-            return "horizon and level not stated"
-        return (
-            f"{self.horizon_days} days, {self.level}, more than {self.days_past_due} days past due"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PointTable:
-    """One input's contract and its points.
-
-    Parameters
-    ----------
-    name : str
-        Column.
-    kind : str
-        ``"numeric"``, ``"flag"`` or ``"category"``.
-    cuts : tuple of float
-        Increasing; step i holds values up to and including ``cuts[i]``, the last the rest.
-    points : tuple of int
-        One more than ``cuts``; for a category one for each of ``levels`` and one for others.
-    levels : tuple of str
-        Learned levels of a category.
-    missing_points : int
-        Points of a missing value.
-    reference : int
-        Median points of the training population: what reasons are measured against.
-    low, high, median : float
-        Seen in training.
-    missing_share : float
-        Share of missing values in training.
-    direction : int
-        +1 where more is riskier, -1 safer, 0 unconstrained.
-    code, title, title_zh, unit : str
-        Reason code, titles and unit.
-    sources : tuple of str
-        Tables it is made from.
-    rows, defaults : tuple of int
-        Training rows and defaults of each step, the missing last.
-    """
-
-    name: str
-    kind: str
-    cuts: tuple[float, ...]
-    points: tuple[int, ...]
-    levels: tuple[str, ...]
-    missing_points: int
-    reference: int
-    low: float
-    high: float
-    median: float
-    missing_share: float
-    direction: int
-    code: str
-    title: str
-    title_zh: str
-    unit: str
-    sources: tuple[str, ...]
-    rows: tuple[int, ...]
-    defaults: tuple[int, ...]
-
-    def look_up(self, values: Any) -> Whole:
-        """Give the points of a column of checked values."""
-        steps = np.array([*self.points, self.missing_points], dtype=np.int64)
-        if self.kind == "category":
-            position = {level: at for at, level in enumerate(self.levels)}
-            other, missing = len(self.levels), len(self.levels) + 1
-            at = [missing if v is None else position.get(v, other) for v in values]
-            return steps[np.array(at, dtype=np.int64)] if at else np.empty(0, dtype=np.int64)
-        at = np.searchsorted(np.array(self.cuts), values, side="left")
-        return steps[np.where(np.isnan(values), len(self.cuts) + 1, at)]
-
-    def look_up_one(self, value: float | str | None) -> int:
-        """Give the points of one checked value, with the standard library alone."""
-        if self.kind == "category":
-            if value is None:
-                return self.missing_points
-            known = value in self.levels
-            return self.points[self.levels.index(str(value)) if known else len(self.levels)]
-        number = float(value) if value is not None else math.nan
-        if math.isnan(number):
-            return self.missing_points
-        return self.points[bisect.bisect_left(self.cuts, number)]
 
 
 @dataclass(frozen=True)
@@ -207,7 +105,7 @@ class ScoreModel:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
         Gives ``status, pd, pd_lower, pd_upper, score, reasons``, in the order and with the index
-        of ``X``. Raises InputError only where a whole column lacks or is of the wrong type.
+        of ``X``. Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
 
@@ -242,7 +140,7 @@ class ScoreModel:
             if table.name not in values:
                 rule = f"must have {table.name!r}"
                 raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
-            value, word = _checked_one(table, values[table.name])
+            value, word = read_value(table, values[table.name])
             row.append(value)
             status = word if status == "ok" else status
         missing = sum(value is None for value in row)
@@ -291,7 +189,7 @@ class ScoreModel:
         """Lay out the points table: bounds or level, share, default rate, WoE, IV and points."""
         import pandas as pd
 
-        lines = [line for table in self.tables for line in _card_lines(table)]
+        lines = [line for table in self.tables for line in card_lines(table)]
         frame = pd.DataFrame(lines)
         bad, good = frame["defaults"], frame["rows"] - frame["defaults"]
         total = frame.groupby("feature", sort=False)[["rows", "defaults"]].transform("sum")
@@ -313,40 +211,25 @@ class ScoreModel:
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.
 
-        Raises InputError for a missing column, a column that is all missing though training had
-        values, and a median 50 times off the training's: a sign of a wrong unit.
+        Raises InputError for a missing or repeated column, a column wholly of another type, one
+        that is all missing though training had values, and a median 50 times off the training's:
+        a sign of a wrong unit.
         """
-        import pandas as pd
-
-        columns, _ = self._checked(X)
-        gone = [
-            table for table in self.tables
-            if len(columns[table.name]) >= _GONE_ROWS and table.missing_share < 0.99
-            and pd.isna(np.asarray(columns[table.name], dtype=object)).all()
-        ]  # fmt: skip
-        if gone:
-            tables = ", ".join(dict.fromkeys(t for g in gone for t in g.sources)) or "its source"
-            rule = "must have values: training had them"
-            found = f"{len(gone)} such columns, every row missing"
-            do = f"check that the records hold the table(s) {tables}"
-            raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
-        for table in self.tables:
-            if table.kind == "numeric":
-                _check_unit(table, columns[table.name])
+        check_columns(self.tables, take_columns(X, self.feature_names))
 
     def _checked(self, X: Any) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:
         """Bring columns to their kinds; give them with each row's status as a position."""
-        raw = _columns(X, self.feature_names)
+        raw = take_columns(X, self.feature_names)
         size = len(next(iter(raw.values()))) if raw else 0
         status = np.zeros(size, dtype=np.int8)
         missing = np.zeros(size, dtype=np.int64)
         columns: dict[str, Any] = {}
         for table in self.tables:
-            values, wrong, bad = _to_kind(table, raw[table.name])
+            values, wrong, bad = read_column(table, raw[table.name])
             columns[table.name] = values
             status[(status == 0) & wrong] = 1
             status[(status == 0) & bad] = 2
-            missing += _is_missing(values)
+            missing += is_missing(values)
         status[(status == 0) & (missing > MOST_MISSING * len(self.tables))] = 3
         return columns, status
 
@@ -385,123 +268,3 @@ class ScoreModel:
             [codes[c] for c, v in zip(cs, vs, strict=True) if v > 0] if good else []
             for cs, vs, good in zip(order.tolist(), ranked.tolist(), ok.tolist(), strict=True)
         ]
-
-
-def _columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Take the inputs by name from a frame or mapping of columns, by position from an array."""
-    if hasattr(X, "columns"):
-        have = [str(name) for name in X.columns]
-        lacking = [name for name in names if name not in set(have)]
-        if lacking:
-            rule = f"must have the column {lacking[0]!r}"
-            found = f"{len(have)} columns, {len(lacking)} lacking"
-            raise InputError(refusal("X", rule, found, nearest(lacking[0], have)))
-        return {name: X[name] for name in names}
-    array = np.asarray(X)
-    if array.ndim != 2 or array.shape[1] != len(names):
-        rule = f"must be a frame, or an array of {len(names)} columns"
-        raise InputError(refusal("X", rule, f"shape {array.shape}"))
-    return {name: array[:, at] for at, name in enumerate(names)}
-
-
-def _to_kind(table: PointTable, column: Any) -> tuple[Any, Any, Any]:
-    """Bring a column to its kind: values, rows of a wrong type, rows of impossible values."""
-    size = len(column)
-    none = np.zeros(size, dtype=bool)
-    if table.kind == "category":
-        levels = [_level(value) for value in column]
-        wrong = np.array([level is _WRONG for level in levels], dtype=bool)
-        return [None if level is _WRONG else level for level in levels], wrong, none
-    kind = getattr(getattr(column, "dtype", None), "kind", "O")
-    if kind in "fiub":
-        is_flag = kind == "b"
-        array = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
-        if array.dtype != object:
-            values = array.astype(np.float64)
-            wrong = none if is_flag == (table.kind == "flag") or not is_flag else ~none
-            return values, wrong, np.isinf(values)
-    checked = [_checked_one(table, value) for value in column]
-    values = np.array([np.nan if v is None else v for v, _ in checked], dtype=np.float64)
-    wrong = np.array([word == "bad_type" for _, word in checked], dtype=bool)
-    bad = np.array([word == "bad_value" for _, word in checked], dtype=bool)
-    return values, wrong, bad
-
-
-_WRONG = object()
-
-
-def _level(value: Any) -> Any:
-    """Read one value of a category: a text, None where missing, or wrong."""
-    if value is None or value is getattr(value, "_missing", _WRONG):
-        return None
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    return str(value) if isinstance(value, str) else _WRONG
-
-
-def _checked_one(table: PointTable, value: Any) -> tuple[Any, str]:
-    """Read one value: a number or level (None where missing) and its status."""
-    if table.kind == "category":
-        level = _level(value)
-        return (None, "bad_type") if level is _WRONG else (level, "ok")
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return None, "ok"
-    is_flag = isinstance(value, bool | np.bool_)
-    if is_flag and table.kind != "flag":
-        return None, "bad_type"
-    if not isinstance(value, int | float | np.number | np.bool_):
-        return None, "bad_type"
-    number = float(value)
-    if math.isnan(number):
-        return None, "ok"
-    return (None, "bad_value") if math.isinf(number) else (number, "ok")
-
-
-def _is_missing(values: Any) -> npt.NDArray[np.bool_]:
-    """Mark missing values of a checked column."""
-    if isinstance(values, list):
-        return np.array([value is None for value in values], dtype=bool)
-    return np.isnan(values)
-
-
-def _check_unit(table: PointTable, values: Floats) -> None:
-    """Refuse a column whose median is 50 times off that of training."""
-    known = values[np.isfinite(values)]
-    if len(known) < _UNIT_ROWS or table.median <= 0:
-        return
-    here = float(np.median(known))
-    if here <= 0:
-        return
-    times = max(here / table.median, table.median / here)
-    if times >= _UNIT_FACTOR:
-        rule = f"must be in the unit of training ({table.unit or 'as trained'})"
-        found = f"a median of {here:g} against {table.median:g}, {times:.0f} times off"
-        raise InputError(refusal(f"column {table.name!r}", rule, found, "check the unit"))
-
-
-def _card_lines(table: PointTable) -> list[dict[str, Any]]:
-    """Lay out one table's steps."""
-    if table.kind == "category":
-        names = [*table.levels, "(other)", "(missing)"]
-        bounds = [(math.nan, math.nan)] * len(names)
-    else:
-        edges = [-math.inf, *table.cuts, math.inf]
-        bounds = [*itertools.pairwise(edges), (math.nan, math.nan)]
-        names = [""] * len(table.points) + ["(missing)"]
-    points = [*table.points, table.missing_points]
-    return [
-        {
-            "feature": table.name,
-            "lower": low,
-            "upper": high,
-            "category": name,
-            "points": each,
-            "rows": rows,
-            "defaults": defaults,
-        }
-        for (low, high), name, each, rows, defaults in zip(
-            bounds, names, points, table.rows, table.defaults, strict=True
-        )
-    ]

@@ -1,0 +1,168 @@
+"""Values against the contract of their input: the same answer for a column and for one value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.checks import nearest, refusal
+from alicredit.errors import InputError
+from alicredit.model.tables import PointTable
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+UNIT_FACTOR = 50.0
+UNIT_ROWS = 50
+FRAME_ROWS = 20
+"""Fewer rows say nothing about a whole source (assumed)."""
+
+_ABSENT = ("NAType", "NaTType")
+_WRONG = object()
+
+
+def take_columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Take the inputs from a frame, by name; positions are never trusted."""
+    if not hasattr(X, "columns"):
+        rule = "must be a frame: inputs are taken by name, not by position"
+        raise InputError(refusal("X", rule, type(X).__name__, f"name its columns {names[0]!r} ..."))
+    labels: dict[str, list[Any]] = {}
+    for label in X.columns:
+        labels.setdefault(str(label), []).append(label)
+    lacking = [name for name in names if name not in labels]
+    if lacking:
+        rule = f"must have the column {lacking[0]!r}"
+        found = f"{len(labels)} columns, {len(lacking)} lacking"
+        raise InputError(refusal("X", rule, found, nearest(lacking[0], labels)))
+    twice = [name for name in names if len(labels[name]) > 1]
+    if twice:
+        raise InputError(refusal("X", f"must have the column {twice[0]!r} once", "it repeated"))
+    return {name: X[labels[name][0]] for name in names}
+
+
+def read_column(table: PointTable, column: Any) -> tuple[Any, Flags, Flags]:
+    """Bring a column to its kind: values, rows of a wrong type, rows of impossible values."""
+    none = np.zeros(len(column), dtype=bool)
+    if table.kind == "category":
+        levels = [_level(value) for value in column]
+        wrong = np.array([level is _WRONG for level in levels], dtype=bool)
+        return [None if level is _WRONG else level for level in levels], wrong, none
+    array = _plain_numbers(column)
+    if array is not None:
+        values = array.astype(np.float64)
+        is_foreign = array.dtype.kind == "b" and table.kind != "flag"
+        return values, ~none if is_foreign else none, _impossible(table, values)
+    checked = [read_value(table, value) for value in column]
+    values = np.array([np.nan if v is None else v for v, _ in checked], dtype=np.float64)
+    wrong = np.array([word == "bad_type" for _, word in checked], dtype=bool)
+    return values, wrong, np.array([word == "bad_value" for _, word in checked], dtype=bool)
+
+
+def read_value(table: PointTable, value: Any) -> tuple[Any, str]:
+    """Read one value: a number or level (None where missing) and its status."""
+    if table.kind == "category":
+        level = _level(value)
+        return (None, "bad_type") if level is _WRONG else (level, "ok")
+    if value is None or type(value).__name__ in _ABSENT:
+        return None, "ok"
+    if not _is_number(value, is_flag=table.kind == "flag"):
+        return None, "bad_type"
+    try:
+        number = float(value)
+    except OverflowError:
+        return None, "bad_value"
+    if math.isnan(number):
+        return None, "ok"
+    is_possible = number in (0.0, 1.0) if table.kind == "flag" else math.isfinite(number)
+    return (number, "ok") if is_possible else (None, "bad_value")
+
+
+def is_missing(values: Any) -> Flags:
+    """Mark missing values of a column that was read."""
+    if isinstance(values, list):
+        return np.array([value is None for value in values], dtype=bool)
+    return np.isnan(values)
+
+
+def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:
+    """Refuse columns that as a whole are of another type, gone, or in another unit."""
+    read = {table.name: read_column(table, columns[table.name]) for table in tables}
+    for table in tables:
+        _check_type(table, columns[table.name], *read[table.name][:2])
+    gone = [table for table in tables if _is_gone(table, *read[table.name][:2])]
+    if gone:
+        sources = ", ".join(dict.fromkeys(t for g in gone for t in g.sources)) or "its source"
+        rule = "must have values: training had them"
+        found = f"{len(gone)} such columns, every row missing"
+        do = f"check that the records hold the table(s) {sources}"
+        raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
+    for table in tables:
+        if table.kind == "numeric":
+            _check_unit(table, read[table.name][0])
+
+
+def _check_type(table: PointTable, column: Any, values: Any, wrong: Flags) -> None:
+    """Refuse a column none of whose values is of its type; a few wrong rows are a row's matter."""
+    if wrong.sum() >= FRAME_ROWS and (wrong | is_missing(values)).all():
+        kind = {"category": "text", "flag": "true or false", "numeric": "numbers"}[table.kind]
+        found = getattr(column, "dtype", type(column).__name__)
+        raise InputError(refusal(f"column {table.name!r}", f"must hold {kind}", found))
+
+
+def _is_gone(table: PointTable, values: Any, wrong: Flags) -> bool:
+    """Tell whether a column has no value though training had some."""
+    if len(values) < FRAME_ROWS or table.missing_share >= 0.99:
+        return False
+    return bool((is_missing(values) & ~wrong).all())
+
+
+def _plain_numbers(column: Any) -> Any:
+    """Give a column as a plain array where its type is one of numbers or flags, else None."""
+    if getattr(getattr(column, "dtype", None), "kind", "O") not in "fiub":
+        return None
+    array = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
+    return array if array.dtype.kind in "fiub" else None
+
+
+def _impossible(table: PointTable, values: Floats) -> Flags:
+    """Mark infinities, and anything but 0 and 1 in a flag."""
+    if table.kind == "flag":
+        return ~np.isnan(values) & (values != 0) & (values != 1)
+    return np.isinf(values)
+
+
+def _is_number(value: Any, *, is_flag: bool) -> bool:
+    """Tell a real number; a boolean is one for a flag alone, a span of time never is."""
+    if isinstance(value, bool | np.bool_):
+        return is_flag
+    is_real = isinstance(value, int | float | np.integer | np.floating)
+    return is_real and not isinstance(value, np.timedelta64)
+
+
+def _level(value: Any) -> Any:
+    """Read one value of a category: a text, None where missing, or wrong."""
+    if isinstance(value, str):
+        return str(value)
+    if value is None or type(value).__name__ in _ABSENT:
+        return None
+    is_nan = isinstance(value, float | np.floating) and math.isnan(value)
+    return None if is_nan else _WRONG
+
+
+def _check_unit(table: PointTable, values: Floats) -> None:
+    """Refuse a column whose median is 50 times off that of training."""
+    known = values[np.isfinite(values)]
+    if len(known) < UNIT_ROWS or table.median <= 0:
+        return
+    here = float(np.median(known))
+    if here <= 0:
+        return
+    times = max(here / table.median, table.median / here)
+    if times >= UNIT_FACTOR:
+        rule = f"must be in the unit of training ({table.unit or 'as trained'})"
+        found = f"a median of {here:g} against {table.median:g}, {times:.0f} times off"
+        raise InputError(refusal(f"column {table.name!r}", rule, found, "check the unit"))

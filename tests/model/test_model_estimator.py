@@ -1,0 +1,236 @@
+"""A scikit-learn classifier like others: its own checks, pipelines, clones, clear refusals."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from model_stage import DIRECTIONS, Stage, make_cohort, make_merchants
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from alicredit.errors import InputError
+from alicredit.model import DefaultModel
+
+# What cannot hold here, and why; anything else that fails is a fault.
+EXPECTED = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "rows are bagged: a weight of two is not the same draw as a row that stands twice"
+    ),
+}
+
+
+def expected_failures(estimator: DefaultModel) -> dict[str, str]:
+    return EXPECTED
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Skipping check")
+@parametrize_with_checks([DefaultModel()], expected_failed_checks=expected_failures)
+def test_the_checks_of_scikit_learn(estimator, check) -> None:
+    check(estimator)
+
+
+def test_at_most_two_checks_are_known_to_fail() -> None:
+    assert len(EXPECTED) <= 2
+    assert all(len(reason) > 20 for reason in EXPECTED.values())
+
+
+def test_a_clone_is_unfitted_and_fits_the_same(stage: Stage) -> None:
+    copy = clone(stage.model)
+    assert copy.get_params() == stage.model.get_params()
+    with pytest.raises(NotFittedError):
+        copy.predict_proba(stage.X)
+    assert copy.fit(stage.X, stage.y).model_id == stage.model.model_id
+
+
+def test_an_unfitted_model_says_so_everywhere(stage: Stage) -> None:
+    model = DefaultModel()
+    for use in (
+        lambda: model.model_id,
+        lambda: model.save("x"),
+        lambda: model.scorecard(),
+        lambda: model.score_frame(stage.X),
+        lambda: model.explain(stage.X),
+    ):
+        with pytest.raises(NotFittedError):
+            use()
+
+
+def test_cross_validation_and_a_pipeline(stage: Stage) -> None:
+    X, y = stage.X[["debt", "sales", "noise"]], stage.y
+    scores = cross_val_score(DefaultModel(directions=None), X, y, scoring="roc_auc", cv=3)
+    assert scores.min() > 0.65
+    piped = make_pipeline(StandardScaler(), DefaultModel(directions=None)).fit(X, y)
+    assert piped.predict_proba(X).shape == (len(X), 2)
+
+
+def test_arrays_are_named_by_position(stage: Stage) -> None:
+    X = stage.X[["debt", "sales", "noise"]].to_numpy()
+    rng = np.random.default_rng(0)
+    wide = np.column_stack([X, np.zeros(len(X)), rng.normal(size=len(X))])
+    model = DefaultModel(directions={"x0": 1}).fit(wide, stage.y)
+    assert model.n_features_in_ == 5
+    assert "x3" not in model.feature_names
+    proba = model.predict_proba(wide)
+    named = pd.DataFrame(wide, columns=[f"x{k}" for k in range(5)])
+    assert proba.tolist() == model.portable_.predict_proba(named).tolist()
+    with pytest.raises(InputError, match="X has 4 features, but DefaultModel is expecting 5"):
+        model.predict_proba(wide[:, :4])
+
+
+def test_a_model_of_a_frame_does_not_take_an_array(stage: Stage) -> None:
+    X = stage.X[["debt", "sales"]]
+    model = DefaultModel(directions=None).fit(X, stage.y)
+    with pytest.raises(InputError, match="by name"):
+        model.predict_proba(X.to_numpy()[:, ::-1])
+
+
+def test_columns_named_by_numbers(stage: Stage) -> None:
+    X = stage.X[["debt", "sales"]].set_axis([0, 1], axis=1)
+    model = DefaultModel(directions=None).fit(X, stage.y)
+    assert model.feature_names == ("0", "1")
+    assert (model.score_frame(X)["status"] == "ok").all()
+
+
+def test_labels_of_any_two_words() -> None:
+    X, y, _ = make_merchants(1500, seed=31)
+    words = np.where(y == 1, "z_default", "a_good")
+    model = DefaultModel(directions=DIRECTIONS).fit(X, words)
+    assert model.classes_.tolist() == ["a_good", "z_default"]
+    assert set(model.predict(X)) <= {"a_good", "z_default"}
+    plain = DefaultModel(directions=DIRECTIONS).fit(X, y)
+    assert model.predict_proba(X).tolist() == plain.predict_proba(X).tolist()
+
+
+def test_labels_that_are_booleans_or_whole_numbers_change_nothing() -> None:
+    X, y, _ = make_merchants(1500, seed=32)
+    plain = DefaultModel(directions=None).fit(X, y.to_numpy())
+    for kind in (bool, int, np.int8, np.float32):
+        other = DefaultModel(directions=None).fit(X, y.to_numpy().astype(kind))
+        assert other.model_id == plain.model_id
+        assert set(other.predict(X)) <= {0, 1}
+
+
+def test_the_claim_is_that_of_the_labels(stage: Stage) -> None:
+    claim = stage.model.claim
+    assert (claim.level, claim.horizon_days, claim.days_past_due) == ("borrower", 365, 90)
+    assert str(claim) == "365 days, borrower, more than 90 days past due"
+    silent = DefaultModel(directions=None).fit(stage.X[["debt"]], stage.y.to_numpy())
+    assert silent.claim.horizon_days is None
+    assert "not stated" in str(silent.claim)
+
+
+def bad_labels() -> dict[str, tuple[object, str]]:
+    good = make_merchants(100, seed=33)[1].to_numpy(copy=True)
+    good[:10] = 1
+    unknown = good.copy()
+    unknown[3] = np.nan
+    few = np.zeros(100)
+    few[:4] = 1
+    return {
+        "unknown": (unknown, "1 NaN"),
+        "none": (None, "requires y"),
+        "three kinds": (np.arange(100) % 3, "Only binary classification"),
+        "numbers": (np.linspace(0, 1, 100), "continuous"),
+        "one kind": (np.zeros(100), "1 class"),
+        "too few defaults": (few, "at least 5 defaults"),
+        "too short": (good[:50], "one value for each of the 100 rows"),
+    }
+
+
+@pytest.mark.parametrize("case", bad_labels(), ids=str)
+def test_labels_that_cannot_be_learned_from(case: str) -> None:
+    X = make_merchants(100, seed=33)[0]
+    y, message = bad_labels()[case]
+    with pytest.raises(InputError, match=message):
+        DefaultModel(directions=None).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [np.ones(50), np.full(1500, -1.0), np.full(1500, np.nan), np.zeros(1500), np.ones((1500, 2))],
+)
+def test_weights_that_are_none(weight) -> None:
+    X, y, _ = make_merchants(1500, seed=34)
+    with pytest.raises(InputError, match="sample_weight"):
+        DefaultModel(directions=None).fit(X, y, sample_weight=weight)
+
+
+def test_a_weight_on_defaults_raises_every_probability() -> None:
+    X, y, _ = make_merchants(3000, seed=35)
+    plain = DefaultModel(directions=DIRECTIONS).fit(X, y)
+    heavy = DefaultModel(directions=DIRECTIONS).fit(X, y, sample_weight=1 + 4 * y)
+    before, after = plain.predict_proba(X)[:, 1], heavy.predict_proba(X)[:, 1]
+    assert (after > before).all()
+    # Five times the odds of each row, not of their mean.
+    assert after.mean() == pytest.approx((5 * before / (1 + 4 * before)).mean(), rel=0.05)
+    weight = 1 + 4 * y
+    assert np.average(after, weights=weight) == pytest.approx(
+        np.average(y, weights=weight), rel=0.05
+    )
+
+
+def bad_inputs() -> dict[str, tuple[object, str]]:
+    X = make_merchants(100, seed=36)[0]
+    return {
+        "infinity": (X.assign(debt=np.inf), "'debt'.*finite"),
+        "a time": (X.assign(debt=pd.Timestamp("2013-05-01")), "'debt'.*numbers, booleans or text"),
+        "mixed": (X.assign(region=["a", 1] * 50), "'region'"),
+        "categories of numbers": (X.assign(region=pd.Categorical([1, 2] * 50)), "'region'"),
+        "complex": (X.assign(debt=1 + 1j), "'debt'"),
+        "no columns": (X[[]], "columns"),
+        "no rows": (X.iloc[:0], "rows"),
+        "columns alike": (X.set_axis(["a"] * 5, axis=1), "different names"),
+        "one dimension": (np.zeros(100), "two-dimensional"),
+        "text": (np.full((100, 2), "x"), "array of numbers"),
+    }
+
+
+@pytest.mark.parametrize("case", bad_inputs(), ids=str)
+def test_inputs_that_cannot_be_learned_from(case: str) -> None:
+    X, message = bad_inputs()[case]
+    y = np.arange(len(X)) % 2 if hasattr(X, "__len__") and len(X) else np.array([0, 1] * 5)
+    with pytest.raises(InputError, match=message):
+        DefaultModel(directions=None).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("shape", "forest"),
+        ("max_steps", 1),
+        ("max_steps", 2.5),
+        ("directions", "catalog"),
+        ("directions", {"debt": 2}),
+    ],
+)
+def test_parameters_that_mean_nothing_are_refused_at_fit(name, value) -> None:
+    X, y, _ = make_merchants(200, seed=37)
+    with pytest.raises(InputError, match=name):
+        DefaultModel(**{name: value}).fit(X, y)
+
+
+def test_a_cohort_of_another_length_is_refused() -> None:
+    X, y, _ = make_merchants(200, seed=38)
+    with pytest.raises(InputError, match="cohort"):
+        DefaultModel(directions=None).fit(X, y, cohort=make_cohort(100, 20, seed=1))
+
+
+def test_a_fitted_model_can_be_sent_to_another_process(stage: Stage) -> None:
+    copy = pickle.loads(pickle.dumps(stage.model))  # noqa: S301 - our own bytes, for joblib
+    assert copy.model_id == stage.model.model_id
+    assert copy.score_frame(stage.X.iloc[:5]).equals(stage.model.score_frame(stage.X.iloc[:5]))
+
+
+def test_the_inputs_are_left_as_they_were() -> None:
+    X, y, _ = make_merchants(600, seed=39)
+    before = X.copy(deep=True)
+    DefaultModel(directions=None).fit(X, y).score_frame(X)
+    pd.testing.assert_frame_equal(X, before)
