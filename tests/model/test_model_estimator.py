@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from alicredit.errors import InputError
 from alicredit.model import DefaultModel
@@ -26,13 +26,19 @@ EXPECTED = {
 }
 
 
-def expected_failures(estimator: DefaultModel) -> dict[str, str]:
-    return EXPECTED
+def name_of_check(value: object) -> str | None:
+    """Name a case by its check; each has the same estimator."""
+    return getattr(value, "func", value).__name__ if callable(value) else "model"
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Skipping check")
-@parametrize_with_checks([DefaultModel()], expected_failed_checks=expected_failures)
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    # Listed here, because scikit-learn 1.6 hands pytest a generator, which pytest 9 refuses.
+    list(estimator_checks_generator(DefaultModel(), expected_failed_checks=EXPECTED, mark="xfail")),
+    ids=name_of_check,
+)
 def test_the_checks_of_scikit_learn(estimator, check) -> None:
     check(estimator)
 
@@ -133,14 +139,14 @@ def bad_labels() -> dict[str, tuple[object, str]]:
     unknown = good.copy()
     unknown[3] = np.nan
     few = np.zeros(100)
-    few[:4] = 1
+    few[:3] = 1
     return {
         "unknown": (unknown, "1 NaN"),
         "none": (None, "requires y"),
         "three kinds": (np.arange(100) % 3, "Only binary classification"),
         "numbers": (np.linspace(0, 1, 100), "continuous"),
         "one kind": (np.zeros(100), "1 class"),
-        "too few defaults": (few, "at least 5 defaults"),
+        "too few defaults": (few, "at least 4 defaults"),
         "too short": (good[:50], "one value for each of the 100 rows"),
     }
 

@@ -67,8 +67,9 @@ def test_a_level_never_seen_is_the_learned_other(model: ScoreModel) -> None:
     X["region"] = ["moon", "islet"]
     table = next(t for t in model.tables if t.name == "region")
     assert table.levels == ("north", "south", "west")
-    card = model.scorecard().set_index(["feature", "category"])
-    other = card.loc[("region", "(other)"), "points"]
+    card = model.scorecard()
+    lines = card[(card["feature"] == "region") & (card["category"] == "(other)")]
+    (other,) = lines["points"]
     assert table.look_up(["moon", "islet"]).tolist() == [other, other]
     assert (model.score_frame(X)["status"] == "ok").all()
 

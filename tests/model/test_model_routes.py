@@ -64,7 +64,8 @@ def assert_same(frame: pd.DataFrame, one: dict[str, object], at: int) -> None:
 def bits(frame: pd.DataFrame) -> list[tuple[object, ...]]:
     """Give a frame as values that compare exactly, missing ones included."""
     numbers = frame[["pd", "pd_lower", "pd_upper"]].to_numpy().tobytes()
-    rest = zip(frame["status"], frame["score"].astype(object).fillna(-1), frame["reasons"])
+    scores = [None if score is pd.NA else int(score) for score in frame["score"]]
+    rest = zip(frame["status"], scores, frame["reasons"])
     return [(numbers,), *((a, b, tuple(c)) for a, b, c in rest)]
 
 

@@ -270,7 +270,7 @@ def test_scale_of_published_points() -> None:
 BAD_FITS = {
     "NaN labels": (lambda X, y: (X, np.where(np.arange(len(y)) < 1, np.nan, y)), "NaN"),
     "three outcomes": (lambda X, y: (X, np.arange(len(y)) % 3), "0 or 1"),
-    "one outcome": (lambda X, y: (X, np.zeros(len(y))), "5 defaults"),
+    "one outcome": (lambda X, y: (X, np.zeros(len(y))), "4 defaults"),
     "lengths": (lambda X, y: (X, y[:-1]), "one value for each"),
     "infinite": (lambda X, y: (X.assign(a=np.inf), y), "infinite"),
     "dates": (lambda X, y: (X.assign(a=pd.Timestamp("2013-01-01")), y), "numbers, booleans"),

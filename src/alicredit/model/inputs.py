@@ -18,7 +18,7 @@ from alicredit.model.tables import Claim
 Floats = npt.NDArray[np.float64]
 
 _FEWEST_OF_A_LEVEL = 20
-_FEWEST_OF_A_CLASS = 5
+_FEWEST_OF_A_CLASS = 4
 
 
 @dataclass(frozen=True, eq=False)
