@@ -6,11 +6,14 @@ that it can disagree with the SQL under test.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
+import pytest
 
 import alicredit as ac
-from alicredit.features import CATALOGUE
+from alicredit.features import CATALOGUE, engine, reference, sql, streams
 from alicredit.records import TABLES
 from alicredit.records.declaration import Column, Table
 
@@ -256,3 +259,34 @@ def _added(
         if table[key].kind == "id" and key != link:
             new[key] = [f"new{k}" for k in range(len(new))]
     return new
+
+
+LEAKS = ("known late", "a day too late", "the moment itself", "a column before its time")
+
+
+def plant_leak(monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
+    """Let both engines see what they must not, by one of the ways there are."""
+    if leak == "a column before its time":
+        monkeypatch.setattr(sql, "_masked", lambda column: f'f."{column.name}"')
+        shown = streams._shown
+        monkeypatch.setattr(streams, "_shown", lambda stream, _: shown(stream, "true"))
+        return
+    view, query, sort = sql.view_sql, streams._query, engine.sort_questions
+    monkeypatch.setattr(reference, "view_sql", lambda *given: _leaking(view(*given), leak))
+    monkeypatch.setattr(
+        streams, "_query", lambda *given, **more: _leaking(query(*given, **more), leak)
+    )
+    further = {"a day too late": 86_400_000_000, "the moment itself": 1}.get(leak, 0)
+    monkeypatch.setattr(
+        engine, "sort_questions", lambda who, as_of, count: sort(who, as_of + further, count)
+    )
+
+
+def _leaking(text: str, leak: str) -> str:
+    """Take from a query what hides later facts."""
+    moment = r"(CAST\('[^']*' AS TIMESTAMP\)|q\.as_of)"
+    if leak == "known late":
+        text = re.sub(rf" AND f\._known < {moment}", "", text)
+        return text.replace("greatest(f._happened, f._known)", "f._happened")
+    further = "1 DAY" if leak == "a day too late" else "1 MICROSECOND"
+    return re.sub(rf"< {moment}", rf"< \1 + INTERVAL {further}", text)

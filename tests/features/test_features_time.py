@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from feature_stage import plant_leak
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -132,13 +133,7 @@ def test_the_future_that_is_changed_is_a_real_one(platform) -> None:
 
 
 def test_a_view_that_sees_a_day_too_far_is_caught(platform, monkeypatch) -> None:
-    from alicredit.features import build as module
-    from alicredit.features.sql import view_sql
-
-    def leaking(facts: str, table: str, features) -> str:
-        return view_sql(facts, table, features).replace("< q.as_of", "< q.as_of + INTERVAL 1 DAY")
-
-    monkeypatch.setattr(module, "view_sql", leaking)
+    plant_leak(monkeypatch, "a day too late")
     merchants = sorted(platform["merchants"]["merchant_id"])
     before = build(platform, merchants)
     after = build(change_the_future(platform, np.random.default_rng(3), "delete"), merchants)

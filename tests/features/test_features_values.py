@@ -10,7 +10,7 @@ import pytest
 
 import alicredit as ac
 from alicredit.errors import FeatureError
-from alicredit.features import Catalogue, Feature, build_features
+from alicredit.features import Catalogue, Feature, build_features, engine
 
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
 T = {"title": "t", "title_zh": "题"}
@@ -146,15 +146,13 @@ def test_overstatement_is_the_positive_log_gap(records, cohort) -> None:
 
 
 def test_row_order_and_chunks_change_no_bit(records, cohort, monkeypatch) -> None:
-    from alicredit.features import build as module
-
     before = build_features(records, cohort).to_numpy().tobytes()
     rng = np.random.default_rng(1)
     tables = {n: records[n].to_pandas() for n in records.tables}
     mixed = {n: t.iloc[rng.permutation(len(t))] for n, t in tables.items()}
     shuffled = ac.read_records(mixed, data_use=USE)
     assert build_features(shuffled, cohort).to_numpy().tobytes() == before
-    monkeypatch.setattr(module, "_CHUNK", 7)
+    monkeypatch.setattr(engine, "_EVENT_BYTES", 10**9)
     assert build_features(records, cohort, memory="1GB").to_numpy().tobytes() == before
 
 

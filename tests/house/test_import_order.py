@@ -19,7 +19,7 @@ STOREYS = (
     ("loans",),
     ("records",),
     ("cohort",),
-    ("ledger",),
+    ("ledger", "windows"),
     ("features", "labels"),
     ("score",),
     ("model",),
@@ -86,7 +86,17 @@ def test_rooms_import_only_from_below() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-HEAVY = ("lightgbm", "sklearn", "pandas", "pyarrow", "duckdb", "scipy", "matplotlib", "rich")
+HEAVY = (
+    "lightgbm",
+    "sklearn",
+    "pandas",
+    "pyarrow",
+    "duckdb",
+    "scipy",
+    "matplotlib",
+    "numba",
+    "rich",
+)
 
 
 def test_importing_the_library_imports_nothing_heavy() -> None:

@@ -40,7 +40,7 @@ def view_sql(fact_sql: str, table: str, features: Iterable[Feature]) -> str:
     """
     needed = list(features)
     times = sorted({_time_column(feature) for feature in needed})
-    columns = sorted({column for feature in needed for column in _columns(feature)})
+    columns = sorted({column for feature in needed for column in stored_columns(feature)})
     shown = [f"{_masked(TABLES[table][column])} AS {quoted(column)}" for column in columns]
     listed = "".join(f", {each}" for each in shown)
     return (
@@ -61,12 +61,12 @@ def _reach(features: list[Feature], times: list[str]) -> str:
     return f" AND ({' OR '.join(recent)})"
 
 
-def _columns(feature: Feature) -> list[str]:
+def stored_columns(feature: Feature) -> list[str]:
     """Give the stored columns a feature reads, its measures taken apart."""
-    return [name for read in feature.columns for name in _parts(feature, read)]
+    return [name for read in feature.columns for name in parts_of(feature, read)]
 
 
-def _parts(feature: Feature, name: str) -> tuple[str, ...]:
+def parts_of(feature: Feature, name: str) -> tuple[str, ...]:
     """Give the stored columns of a measure, or the column itself."""
     measure = MEASURES.get((feature.table, name))
     return measure.columns if measure else (name,)
@@ -96,7 +96,7 @@ def _is_fed(feature: Feature, name: str, present: Collection[str]) -> bool:
     table = TABLES[feature.table]
     stored = [
         column in present and (table[column].timed_by or column) in present
-        for column in _parts(feature, name)
+        for column in parts_of(feature, name)
     ]
     measure = MEASURES.get((feature.table, name))
     return any(stored) if measure is not None and measure.any_of else all(stored)
@@ -134,10 +134,10 @@ def value_sql(feature: Feature) -> str:
     """Write the aggregate expression of a plain feature, with its support and poison rules."""
     keep = f"FILTER (WHERE {_inside(feature)})"
     value = _plain(feature, keep)
-    count = f"count({_measure(feature)}) {keep}" if feature.measure else f"count(*) {keep}"
+    count = f"count({measure_sql(feature)}) {keep}" if feature.measure else f"count(*) {keep}"
     if not feature.zero_when_empty:
         value = f"CASE WHEN {count} >= {feature.min_support} THEN {value} END"
-    bad = _bad(feature)
+    bad = bad_sql(feature)
     if bad != "false":
         value = (
             f"CASE WHEN coalesce(bool_or({bad}) {keep}, false) THEN {_INFINITY} ELSE {value} END"
@@ -148,15 +148,17 @@ def value_sql(feature: Feature) -> str:
 def _plain(feature: Feature, keep: str) -> str:
     """Write the bare aggregate."""
     time = quoted(_time_column(feature))
-    measure, whole, scale = _measure(feature), _whole(feature), _scale(feature)
+    measure, whole, scale = measure_sql(feature), _whole(feature), units_of(feature)
     known = f"FILTER (WHERE {_inside(feature)} AND {measure} IS NOT NULL)"
     count = f"(count({measure}) {keep})"
     total = f"CAST(coalesce(sum({whole}) {keep}, 0) AS DOUBLE)"
+    coarse = f"CAST(round({whole} / 1e6) AS HUGEINT)"
+    is_wide = f"max(abs({whole})) {keep} * {count} > CAST(1e18 AS HUGEINT)"
     spread = (
-        f"sqrt(greatest(CAST({count} * sum({whole} * {whole}) {keep} - (sum({whole}) {keep})"
-        f" * (sum({whole}) {keep}) AS DOUBLE), 0) / ({count} * ({count} - 1)))"
+        f"CASE WHEN {is_wide} THEN 1e6 * {_spread(coarse, count, keep)}"
+        f" ELSE {_spread(whole, count, keep)} END"
     )
-    hits = f"count(*) FILTER (WHERE {_inside(feature)} AND {_conditions(feature.hit, feature)})"
+    hits = f"count(*) FILTER (WHERE {_inside(feature)} AND {conditions_sql(feature.hit, feature)})"
     since = f"date_diff('microsecond', max({time}) {keep}, any_value(as_of))"
     return {
         "count": f"count(*) {keep}",
@@ -177,6 +179,14 @@ def _plain(feature: Feature, keep: str) -> str:
     }[feature.aggregate]
 
 
+def _spread(whole: str, count: str, keep: str) -> str:
+    """Write the sample standard deviation of exact integers."""
+    total = f"sum({whole}) {keep}"
+    squares = f"sum({whole} * {whole}) {keep}"
+    exact = f"{count} * {squares} - ({total}) * ({total})"
+    return f"sqrt(greatest(CAST({exact} AS DOUBLE), 0) / ({count} * ({count} - 1)))"
+
+
 def _keyed_sql(feature: Feature, view: str, name: str) -> str:
     """Write an aggregate over the keys of a window (buyers, categories)."""
     weight = f"sum({_whole(feature, feature.weight)})" if feature.weight else "count(*)"
@@ -189,10 +199,11 @@ def _keyed_sql(feature: Feature, view: str, name: str) -> str:
         "hhi": f"{squares} / nullif(pow(CAST(sum(w) AS DOUBLE), 2), 0)",
         "entropy": f"CASE WHEN {total} > 0 THEN round(ln({total}) - {logs} / {total}, 12) END",
     }[feature.aggregate]
+    key = measure_sql(feature)
     inner = (
-        f"SELECT row, {_measure(feature)} AS key, count(*) AS n, CAST({weight} AS HUGEINT) AS w, "
-        f"bool_or({_bad(feature)}) AS bad FROM {view} WHERE {_inside(feature)} "
-        f"AND {_measure(feature)} IS NOT NULL GROUP BY row, key"
+        f"SELECT row, {key} AS key, count(*) AS n, CAST({weight} AS HUGEINT) AS w, "
+        f"bool_or({bad_sql(feature)}) AS bad FROM {view} WHERE {_inside(feature)} "
+        f"AND {key} IS NOT NULL GROUP BY row, key"
     )
     guarded = f"CASE WHEN sum(n) >= {feature.min_support} THEN {value} END"
     poisoned = f"CASE WHEN coalesce(bool_or(bad), false) THEN {_INFINITY} ELSE {guarded} END"
@@ -210,9 +221,9 @@ def _periodic_sql(feature: Feature, view: str, name: str) -> str:
     time = quoted(_time_column(feature))
     age = f"date_diff('microsecond', {time}, as_of)"
     week = f"CAST({weeks - 1} - floor(({age} - 1) / {7 * 86_400_000_000}.0) AS INTEGER)"
-    bad = _bad(feature)
+    bad, units = bad_sql(feature), units_of(feature)
     sums = ", ".join(
-        f"CAST(coalesce(sum(q) FILTER (WHERE week = {k}), 0) AS DOUBLE) / {_scale(feature)} AS w{k}"
+        f"CAST(coalesce(sum(q) FILTER (WHERE week = {k}), 0) AS DOUBLE) / {units} AS w{k}"
         for k in range(weeks)
     )
     inner = (
@@ -274,15 +285,15 @@ def _inside(feature: Feature) -> str:
     if feature.window_days is not None:
         conditions.append(f"{time} >= as_of - INTERVAL {feature.window_days} DAY")
     if feature.where:
-        conditions.append(_conditions(feature.where, feature))
+        conditions.append(conditions_sql(feature.where, feature))
     return " AND ".join(conditions)
 
 
-def _conditions(conditions: tuple[Condition, ...], feature: Feature) -> str:
+def conditions_sql(conditions: tuple[Condition, ...], feature: Feature) -> str:
     """Write filter conditions; a missing value meets none but ``missing``."""
     written = []
     for column, operator, value in conditions:
-        name = _expression(feature, column)
+        name = expression_sql(feature, column)
         if operator in ("set", "missing"):
             written.append(f"{name} IS {'NOT ' if operator == 'set' else ''}NULL")
         elif operator == "in":
@@ -300,7 +311,7 @@ def _constant(value: object) -> str:
     return repr(value) if isinstance(value, int | float) else literal(str(value))
 
 
-def _expression(feature: Feature, name: str) -> str:
+def expression_sql(feature: Feature, name: str) -> str:
     """Write a column, or a declared measure over masked columns."""
     measure = MEASURES.get((feature.table, name))
     if measure is None:
@@ -308,15 +319,15 @@ def _expression(feature: Feature, name: str) -> str:
     return measure.sql.format(**{column: quoted(column) for column in measure.columns})
 
 
-def _measure(feature: Feature) -> str:
+def measure_sql(feature: Feature) -> str:
     """Write the measure of a feature; fen are shown in yuan."""
     if not feature.measure:
         return "1"
-    expression = _expression(feature, feature.measure)
-    return f"({expression} / 100.0)" if _kind(feature, feature.measure) == "fen" else expression
+    expression = expression_sql(feature, feature.measure)
+    return f"({expression} / 100.0)" if kind_of(feature, feature.measure) == "fen" else expression
 
 
-def _scale(feature: Feature, name: str = "") -> int:
+def units_of(feature: Feature, name: str = "") -> int:
     """Give how many units of the exact integer make one: fen in a yuan, millionths of a number.
 
     Numbers that cannot pass ten thousand are taken to billionths; fractions of fen do not exist.
@@ -324,7 +335,7 @@ def _scale(feature: Feature, name: str = "") -> int:
     column = name or feature.measure
     if (feature.table, column) in MEASURES:
         return MEASURES[feature.table, column].scale
-    kind = _kind(feature, column)
+    kind = kind_of(feature, column)
     if kind not in ("number", "share"):
         return 100 if kind in ("yuan", "fen") else 1
     high = TABLES[feature.table][column].high
@@ -336,27 +347,27 @@ def _whole(feature: Feature, name: str = "") -> str:
     column = name or feature.measure
     if not column:
         return "1"
-    expression, scale = _expression(feature, column), _scale(feature, name)
-    if scale == 100 and _kind(feature, column) == "fen":
+    expression, scale = expression_sql(feature, column), units_of(feature, name)
+    if scale == 100 and kind_of(feature, column) == "fen":
         return f"CAST({expression} AS HUGEINT)"
     bounded = f"CASE WHEN abs({expression}) <= 1e13 THEN {expression} END"
     return f"CAST(round({bounded} * {scale}) AS HUGEINT)"
 
 
-def _kind(feature: Feature, column: str) -> str:
+def kind_of(feature: Feature, column: str) -> str:
     """Give the kind of a stored column, or nothing for a measure."""
     table = TABLES[feature.table]
     return table[column].kind if column in table else ""
 
 
-def _bad(feature: Feature) -> str:
+def bad_sql(feature: Feature) -> str:
     """Write the condition that any number a fact gives to the feature is impossible."""
     names = [feature.measure, feature.weight, *(column for column, _, _ in feature.hit)]
-    found = [_impossible(feature, name) for name in dict.fromkeys(names) if name]
+    found = [impossible_sql(feature, name) for name in dict.fromkeys(names) if name]
     return " OR ".join(f"coalesce({each}, false)" for each in found if each) or "false"
 
 
-def _impossible(feature: Feature, name: str) -> str:
+def impossible_sql(feature: Feature, name: str) -> str:
     """Write the condition that a number read is infinite or outside its declared bounds."""
     measure = MEASURES.get((feature.table, name))
     conditions = []

@@ -1,0 +1,318 @@
+"""Streams of events: which features share their facts, and the query that gives these as columns.
+
+Features of one table, time, filter and set of timing columns see the same events. A column that
+fills in later gives a fact several versions, each seen between the moments at which two of its
+columns filled in; where all questions have one moment, a single version is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from alicredit.features import sql
+from alicredit.features.declaration import Condition, Feature
+from alicredit.records import TABLES, Records, quoted
+from alicredit.records.sources import arrow_reader
+from alicredit.windows.grouped import FOREVER
+
+Ints = npt.NDArray[np.int64]
+
+_BATCH_ROWS = 1_000_000
+_DAY = 86_400_000_000
+
+NEVER = 2**60
+"""Reach of a window without a beginning, in microseconds: longer than any record's."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Features that see the same events."""
+
+    table: str
+    time: str
+    where: tuple[Condition, ...]
+    timing: tuple[str, ...]
+    features: tuple[Feature, ...]
+
+    @property
+    def is_ahead(self) -> bool:
+        """Tell whether windows reach beyond the question."""
+        return any(reach(feature)[1] for feature in self.features)
+
+
+@dataclass
+class Layout:
+    """Columns that a stream's query gives: expressions, numbered as they are asked for."""
+
+    numbers: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+
+    def number(self, expression: str) -> int:
+        """Number a real column."""
+        return _at(self.numbers, expression)
+
+    def key(self, expression: str) -> int:
+        """Number a column of keys."""
+        return _at(self.keys, expression)
+
+    def flag(self, expression: str) -> int:
+        """Number a column of yes and no."""
+        return _at(self.flags, expression)
+
+
+@dataclass
+class Read:
+    """A stream's events as they were read, in the query's order."""
+
+    merchant: npt.NDArray[np.int32]
+    time: Ints
+    since: Ints | None
+    until: Ints | None
+    numbers: list[npt.NDArray[np.float64]]
+    keys: list[Ints]
+    flags: list[npt.NDArray[np.int8]]
+    place: Ints | None = None
+
+    def __len__(self) -> int:
+        """Count the events."""
+        return len(self.time)
+
+
+def reach(feature: Feature) -> tuple[int, int]:
+    """Give how far a feature's window reaches back and ahead, in microseconds."""
+    if feature.window_days is None:
+        return NEVER, 0
+    return feature.window_days * _DAY, 0
+
+
+def find_streams(features: Iterable[Feature]) -> list[Stream]:
+    """Put features over events together that see the same of them."""
+    found: dict[tuple[str, str, tuple[Condition, ...], tuple[str, ...]], list[Feature]] = {}
+    for feature in features:
+        key = (feature.table, feature.time, feature.where, _timing(feature))
+        found.setdefault(key, []).append(feature)
+    return [
+        Stream(table, time, where, timing, tuple(members))
+        for (table, time, where, timing), members in found.items()
+    ]
+
+
+def _timing(feature: Feature) -> tuple[str, ...]:
+    """Give the columns that say when what a feature reads was filled in, beside its own time."""
+    table = TABLES[feature.table]
+    timed = {table[column].timed_by for column in sql.stored_columns(feature)}
+    return tuple(sorted(timed - {"", feature.time}))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a query must know of the questions: the merchants' table and the span of moments."""
+
+    merchants: str
+    first: Any
+    last: Any
+
+    @property
+    def is_single(self) -> bool:
+        """Tell whether all questions have one moment."""
+        return bool(self.first == self.last)
+
+
+def read_events(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    stream: Stream,
+    layout: Layout,
+    asked: Asked,
+) -> Read:
+    """Read a stream's events that any question may see.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+        Over the records, with the table of merchants (``merchant_id, slot``).
+    records : Records
+        For the SQL of facts.
+    stream : Stream
+        Which facts.
+    layout : Layout
+        Which columns.
+    asked : Asked
+        Who is asked about, and when.
+
+    Returns
+    -------
+    Read
+        Arrays that may be written to; a missing number is NaN.
+    """
+    ordered = any(feature.aggregate in ("first", "last") for feature in stream.features)
+    query = _query(records, stream, layout, asked, with_ties=ordered)
+    table = arrow_reader(con, query, _BATCH_ROWS).read_all()
+    columns = {name: _array(table, name) for name in table.column_names if name != "_tie"}
+    late = "_since" in columns
+    read = Read(
+        columns["_slot"],
+        columns["_time"].view(np.int64),
+        columns["_since"].view(np.int64) if late else None,
+        _until(columns) if "_until" in columns else None,
+        [columns[f"n{k}"] for k in range(len(layout.numbers))],
+        [columns[f"k{k}"] for k in range(len(layout.keys))],
+        [columns[f"f{k}"] for k in range(len(layout.flags))],
+    )
+    return _placed_by_key(read, table["_tie"]) if ordered else read
+
+
+def _placed_by_key(read: Read, ties: pa.ChunkedArray) -> Read:
+    """Lay events by merchant, time and key, and number their places; equal where all three are."""
+    merchant, time = read.merchant, read.time
+    by = np.lexsort((time, merchant))
+    same = (np.diff(merchant[by]) == 0) & (np.diff(time[by]) == 0)
+    tied = np.zeros(len(by), bool)
+    tied[1:] |= same
+    tied[:-1] |= same
+    rank = np.zeros(len(by), np.int64)
+    rows = by[tied]
+    if len(rows):
+        keys = ties.take(pa.array(rows)).to_numpy(zero_copy_only=False)
+        rank[rows] = np.unique(keys.astype(str), return_inverse=True)[1]
+        by = np.lexsort((rank, time, merchant))
+    step = np.zeros(len(by), np.int64)
+    for column in (merchant, time, rank):
+        step[1:] |= np.diff(column[by]) != 0
+    return Read(
+        merchant[by],
+        time[by],
+        None if read.since is None else read.since[by],
+        None if read.until is None else read.until[by],
+        [column[by] for column in read.numbers],
+        [column[by] for column in read.keys],
+        [column[by] for column in read.flags],
+        np.cumsum(step),
+    )
+
+
+def _array(table: pa.Table, name: str) -> npt.NDArray[Any]:
+    """Take a column as one array of our own."""
+    column = table[name]
+    if column.num_chunks == 0:
+        return np.empty(0, column.type.to_pandas_dtype())
+    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate(parts)
+
+
+def _until(columns: dict[str, npt.NDArray[Any]]) -> Ints:
+    """Give the moment up to which each version is seen; for ever where nothing supersedes it."""
+    until = columns["_until"]
+    return np.where(np.isnat(until), FOREVER, until.view(np.int64))
+
+
+def _query(
+    records: Records, stream: Stream, layout: Layout, asked: Asked, *, with_ties: bool
+) -> str:
+    """Write the query of a stream's events, all versions."""
+    if asked.is_single:
+        versions = [_single(records, stream, asked)]
+    else:
+        versions = [_version(records, stream, asked, at) for at in range(len(stream.timing) + 1)]
+    columns = ["_slot", "_time"]
+    if not asked.is_single and _may_be_late(records, stream):
+        columns += ["_since"] + ["_until"] * bool(stream.timing)
+    columns += [f"CAST({each} AS DOUBLE) AS n{k}" for k, each in enumerate(layout.numbers)]
+    columns += [f"{each} AS k{k}" for k, each in enumerate(layout.keys)]
+    columns += [f"CAST({each} AS TINYINT) AS f{k}" for k, each in enumerate(layout.flags)]
+    if with_ties:
+        columns.append("_key AS _tie")
+    where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
+    listed = ", ".join(columns)
+    return " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
+
+
+def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
+    """Write a table's facts beside their merchant's slot and their time; and that time."""
+    last = f"CAST('{asked.last}' AS TIMESTAMP)"
+    time = f"CAST(f.{quoted(stream.time)} AS TIMESTAMP)" if stream.time else "f._happened"
+    back = max(reach(feature)[0] for feature in stream.features)
+    ahead = max(reach(feature)[1] for feature in stream.features)
+    bounds = [f"f._happened < {last}", f"{time} < {last} + INTERVAL {ahead} MICROSECOND"]
+    if back < NEVER:
+        bounds.append(f"{time} >= CAST('{asked.first}' AS TIMESTAMP) - INTERVAL {back} MICROSECOND")
+    if _may_be_late(records, stream):
+        bounds.append(f"f._known < {last}")
+    facts = records.fact_sql(stream.table)
+    source = (
+        f"FROM ({facts}) f JOIN {asked.merchants} s ON f._merchant_id = s.merchant_id "
+        f"WHERE {' AND '.join(bounds)}"
+    )
+    return source, time
+
+
+def _shown(stream: Stream, is_seen: str) -> str:
+    """Write the columns that features read, each absent unless what times it was seen by then."""
+    table = TABLES[stream.table]
+    names = sorted({c for feature in stream.features for c in sql.stored_columns(feature)})
+    shown = []
+    for name in names:
+        timed_by = table[name].timed_by
+        column = f"f.{quoted(name)}"
+        if timed_by and timed_by != stream.time:
+            at = f"CAST(f.{quoted(timed_by)} AS TIMESTAMP)"
+            column = f"CASE WHEN {is_seen.format(at=at)} THEN {column} END"
+        shown.append(f", {column} AS {quoted(name)}")
+    return "".join(shown)
+
+
+def _single(records: Records, stream: Stream, asked: Asked) -> str:
+    """Write the facts as all questions of one moment see them."""
+    source, time = _placed(records, stream, asked)
+    last = f"CAST('{asked.last}' AS TIMESTAMP)"
+    shown = _shown(stream, "{at} < " + last)
+    return f"SELECT s.slot AS _slot, {time} AS _time, f._key AS _key{shown} {source}"
+
+
+def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
+    """Write one version of each fact: what is seen of it from one moment until the next.
+
+    Version 0 is seen from when the fact is known, version k from when its k-th timing column filled
+    in, if that is later; each until the next of these moments.
+    """
+    source, time = _placed(records, stream, asked)
+    known = "greatest(f._happened, f._known)"
+    timing = [f"CAST(f.{quoted(column)} AS TIMESTAMP)" for column in stream.timing]
+    since = timing[at - 1] if at else known
+    bounds = []
+    if at:
+        bounds += [f"{since} > {known}", f"{since} < CAST('{asked.last}' AS TIMESTAMP)"]
+        bounds += [f"{other} IS DISTINCT FROM {since}" for other in timing[: at - 1]]
+    later = [f"CASE WHEN {each} > {since} THEN {each} END" for each in timing]
+    until = f"least({', '.join(later)})" if len(later) > 1 else (later or ["NULL"])[0]
+    if later:
+        seen_in = since if stream.is_ahead else f"greatest({since}, {time})"
+        bounds.append(f"({until} IS NULL OR {until} > {seen_in})")
+    more = "".join(f" AND {each}" for each in bounds)
+    shown = _shown(stream, "{at} <= " + since)
+    return (
+        f"SELECT s.slot AS _slot, {time} AS _time, {since} AS _since, {until} AS _until, "
+        f"f._key AS _key{shown} {source}{more}"
+    )
+
+
+def _may_be_late(records: Records, stream: Stream) -> bool:
+    """Tell whether a fact can become known, or change, after its time."""
+    table = TABLES[stream.table]
+    known = {table.known, "known_at"} & set(records.columns(stream.table))
+    return bool(known or table.parent or stream.time or stream.timing)
+
+
+def _at(columns: list[str], expression: str) -> int:
+    """Give an expression's place in a list, at its end if it is new."""
+    if expression not in columns:
+        columns.append(expression)
+    return columns.index(expression)

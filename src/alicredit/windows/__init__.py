@@ -1,0 +1,1 @@
+"""Sliding windows over sorted events, compiled: the arithmetic behind features, knowing no data."""

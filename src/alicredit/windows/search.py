@@ -1,0 +1,74 @@
+"""Small steps that the kernels share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alicredit.windows.compiled import inlined
+
+
+@inlined
+def first_from(times: Any, moment: int, lo: int, hi: int) -> int:
+    """Find the first of ``times[lo:hi]`` that is not before a moment, quick if it is near lo."""
+    step = 1
+    end = lo
+    while end < hi and times[end] < moment:
+        lo = end + 1
+        end += step
+        step *= 2
+    end = min(end, hi)
+    while lo < end:
+        middle = (lo + end) // 2
+        if times[middle] < moment:
+            lo = middle + 1
+        else:
+            end = middle
+    return lo
+
+
+@inlined
+def times_128(a: int, b: int) -> tuple[int, int]:
+    """Multiply two signed 64-bit numbers exactly: high and low 64 bits, two's complement."""
+    mask = 0xFFFFFFFF
+    a0, a1 = a & mask, a >> 32
+    b0, b1 = b & mask, b >> 32
+    low = a0 * b0  # wraps as an unsigned number would
+    carry = (low >> 32) & mask
+    middle = a1 * b0 + carry
+    part = (middle & mask) + a0 * b1
+    high = a1 * b1 + (middle >> 32) + (part >> 32)
+    return high, (part << 32) | (low & mask)
+
+
+@inlined
+def plus_128(high: int, low: int, more_high: int, more_low: int) -> tuple[int, int]:
+    """Add two signed 128-bit numbers."""
+    total = low + more_low
+    # the carry of an unsigned addition, by signs alone
+    carry = ((low & more_low) | ((low | more_low) & ~total)) >> 63
+    return high + more_high + (carry & 1), total
+
+
+@inlined
+def minus_128(high: int, low: int, less_high: int, less_low: int) -> tuple[int, int]:
+    """Subtract two signed 128-bit numbers."""
+    total = low - less_low
+    borrow = ((~low & less_low) | (~(low ^ less_low) & total)) >> 63
+    return high - less_high - (borrow & 1), total
+
+
+@inlined
+def real_128(high: int, low: int) -> float:
+    """Give a signed 128-bit number as the nearest real, to the last bit or the one before."""
+    if high < 0:
+        high, low = minus_128(0, 0, high, low)
+        return -(high * 18446744073709551616.0 + _unsigned(low))
+    return high * 18446744073709551616.0 + _unsigned(low)
+
+
+@inlined
+def _unsigned(low: int) -> float:
+    """Read 64 bits as an unsigned number."""
+    if low >= 0:
+        return float(low)
+    return float((low >> 1) & 0x7FFFFFFFFFFFFFFF | (low & 1)) * 2.0

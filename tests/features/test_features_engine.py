@@ -1,0 +1,158 @@
+"""The fast engine against the generated SQL: the same declaration, two ways to compute it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from feature_stage import START, bits, cohort_of, make_moments, make_tables, records_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_features_oracle import EXACT, WIDE
+
+import alicredit as ac
+from alicredit.errors import FeatureError
+from alicredit.features import Catalogue, Feature, engine, local
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
+SETTINGS = settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+T = {"title": "t", "title_zh": "题"}
+
+
+def assert_equal(records: ac.Records, cohort: ac.Cohort, catalogue: Catalogue) -> pd.DataFrame:
+    """Hold the engine to SQL: counts, sums and picked values exactly, the rest to 1e-9."""
+    fast = ac.build_features(records, cohort, catalogue=catalogue)
+    slow = ac.build_features(records, cohort, catalogue=catalogue, engine="sql")
+    for feature in catalogue:
+        here, there = fast[feature.name].to_numpy(), slow[feature.name].to_numpy()
+        if feature.aggregate in EXACT:
+            np.testing.assert_array_equal(here, there, err_msg=feature.name)
+        else:
+            finite = np.abs(there[np.isfinite(there)])
+            scale = max(1.0, float(finite.max())) if len(finite) else 1.0
+            np.testing.assert_allclose(
+                here, there, rtol=1e-9, atol=1e-9 * scale, err_msg=feature.name
+            )
+    return fast
+
+
+def many(seed: int, merchants: pd.Index, each: int) -> ac.Cohort:
+    rng = np.random.default_rng(seed)
+    who = np.repeat(merchants.to_numpy(), each)
+    seconds = rng.integers(40 * 86_400, 430 * 86_400, len(who))
+    as_of = START + pd.to_timedelta(seconds, "s")
+    return ac.Cohort.from_frame(pd.DataFrame({"merchant_id": who, "as_of": as_of}))
+
+
+@given(seed=st.integers(0, 2**31))
+@SETTINGS
+def test_each_merchant_as_of_its_moment(seed: int) -> None:
+    assert_equal(records_of(make_tables(seed)), cohort_of(make_moments(seed)), WIDE)
+
+
+@given(seed=st.integers(0, 2**31), each=st.sampled_from([2, 5, 6, 25]))
+@SETTINGS
+def test_many_moments_of_each_merchant(seed: int, each: int) -> None:
+    tables = make_tables(seed)
+    assert_equal(records_of(tables), many(seed, make_moments(seed).index, each), WIDE)
+
+
+@given(seed=st.integers(0, 2**31))
+@SETTINGS
+def test_all_merchants_as_of_one_moment(seed: int) -> None:
+    records = records_of(make_tables(seed))
+    as_of = START + pd.Timedelta(seed % 400 + 100, "D") + pd.Timedelta(seed % 86_400, "s")
+    assert_equal(records, ac.Cohort.at(records, as_of), WIDE)
+
+
+@pytest.mark.slow
+def test_the_sample_at_every_loan_and_for_every_merchant() -> None:
+    records = ac.read_records(SAMPLE)
+    loans = ac.Cohort.of_loans(records)
+    built = assert_equal(records, loans[::7], ac.CATALOGUE)
+    assert len(built) > 500
+    assert_equal(records, ac.Cohort.at(records, "2013-05-01"), ac.CATALOGUE)
+
+
+def test_one_moment_and_several_give_the_same_bits() -> None:
+    tables, moments = make_tables(21), make_moments(21)
+    records = records_of(tables)
+    for merchant, as_of in list(moments.items())[:3]:
+        alone = cohort_of(pd.Series({merchant: as_of}))
+        frame = pd.DataFrame(
+            {"merchant_id": merchant, "as_of": [as_of, as_of - pd.Timedelta(77, "D")]}
+        )
+        both = ac.Cohort.from_frame(frame)
+        first = ac.build_features(records, both, catalogue=WIDE).iloc[[0]]
+        assert bits(first) == bits(ac.build_features(records, alone, catalogue=WIDE))
+
+
+def test_merchants_in_parts_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = records_of(make_tables(22))
+    cohort = many(22, make_moments(22).index, 7)
+    whole = ac.build_features(records, cohort, catalogue=WIDE)
+    asked = []
+    answer = engine._answer
+    monkeypatch.setattr(
+        engine, "_answer", lambda *given: (asked.append(len(given[3].merchants)), answer(*given))
+    )
+    parts = ac.build_features(records, cohort, catalogue=WIDE, memory="10KB")
+    assert min(asked) == 1 < len(asked)
+    assert bits(parts) == bits(whole)
+
+
+def test_values_beyond_64_bits_are_summed_by_the_reference() -> None:
+    day = pd.to_datetime(["2013-04-01"] * 40)
+    orders = pd.DataFrame(
+        {
+            "declaration_no": [f"o{k}" for k in range(40)], "merchant_id": "m", "direction": "E",
+            "declared_at": day, "fob_usd": 9e11, "qty": 1.0, "weight_kg": 3.0,
+        }
+    )  # fmt: skip
+    merchants = pd.DataFrame(
+        {"merchant_id": ["m", "n"], "platform": "taobao", "registered_at": day[:2]}
+    )
+    records = ac.read_records({"merchants": merchants, "customs": orders})
+    catalogue = Catalogue(
+        tuple(
+            Feature(table="customs", aggregate=each, measure="fob_usd", window_days=90, **T)
+            for each in ("sum", "mean", "std")
+        )
+    )
+    built = assert_equal(records, ac.Cohort.at(records, "2013-05-01"), catalogue)
+    assert built["customs_fob_usd_sum_90d"].tolist() == [40 * 9e11, 0.0]
+
+
+def test_a_sum_that_fits_is_not_left_to_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "build_by_sql", lambda *given: pytest.fail("left to SQL"))
+    ac.build_features(records_of(make_tables(23)), cohort_of(make_moments(23)), catalogue=WIDE)
+
+
+def test_every_aggregate_over_events_has_a_kernel() -> None:
+    tables = (local._ADDED, local._KEYED, local._ENDS, local._PERIODIC, local._QUANTILES)
+    known = [name for table in tables for name in table]
+    assert len(known) == len(set(known))
+    assert {f.aggregate for f in WIDE if f.table} <= set(known)
+
+
+def test_a_merchant_nobody_knows_has_nothing() -> None:
+    records = records_of(make_tables(24))
+    frame = pd.DataFrame({"merchant_id": ["nobody", "m1"], "as_of": pd.Timestamp("2012-11-01")})
+    built = ac.build_features(records, ac.Cohort.from_frame(frame), catalogue=WIDE)
+    for feature in WIDE:
+        if feature.table:
+            value = built[feature.name].iloc[0]
+            assert value == 0 if feature.zero_when_empty else np.isnan(value), feature.name
+    assert not built.iloc[1].isna().all()
+
+
+@pytest.mark.parametrize("memory", ["much", "2 bytes", "-1GB", 7, ""])
+def test_a_memory_that_is_no_size_is_refused(memory: object) -> None:
+    with pytest.raises(FeatureError, match="memory must be a size"):
+        ac.build_features(
+            records_of(make_tables(1)), cohort_of(make_moments(1)), memory=memory,
+        )  # fmt: skip

@@ -1,0 +1,295 @@
+"""Every kernel against a plain loop over the events that a question sees."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alicredit.windows import exact, keyed, ordered, periods, sums
+from alicredit.windows.grouped import FOREVER, group_events, sort_questions
+
+DAY = 86_400_000_000
+MERCHANTS = 5
+SETTINGS = settings(max_examples=40, deadline=None)
+
+
+class Stage:
+    """Random events and questions; times are few, so that ties and edges are many."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        n, q = int(rng.integers(0, 120)), int(rng.integers(1, 60))
+        unit = int(rng.choice([DAY, DAY // 2, 3]))
+        self.merchant = rng.integers(0, MERCHANTS, n).astype(np.int32)
+        self.time = rng.integers(-20, 60, n) * unit
+        lag = rng.integers(0, 20, n) * unit * (rng.random(n) < rng.choice([0, 0.2, 1]))
+        self.since = self.time + lag
+        ends = self.since + rng.integers(1, 30, n) * unit
+        self.until = np.where(rng.random(n) < rng.choice([0.5, 1]), FOREVER, ends)
+        self.who = rng.integers(0, MERCHANTS, q)
+        self.as_of = rng.integers(-10, 80, q) * unit
+        spans = np.sort(rng.choice(np.arange(1, 60), 3, replace=False))
+        self.windows = np.array([[w * unit, 0] for w in spans] + [[2**60, 0]])
+        self.value = np.where(
+            rng.random(n) < 0.2, np.nan, rng.integers(-9, 9, n) * 10.0 ** rng.integers(0, 6)
+        )
+        self.whole = rng.integers(-(10**9), 10**9, n)
+        self.key = np.where(rng.random(n) < 0.1, keyed.NO_KEY, rng.integers(0, 6, n))
+        self.weight = rng.integers(0, 9, n)
+        self.unit = unit
+        self.questions = sort_questions(self.who, self.as_of, MERCHANTS)
+        self.prompt, self.late = group_events(
+            self.merchant, self.time, MERCHANTS, since=self.since, until=self.until
+        )
+        self.out = np.full((16, q), -1.0)
+
+    @property
+    def asked(self) -> tuple:
+        return self.questions.as_of, self.questions.row, self.questions.start
+
+    @property
+    def hidden(self) -> tuple:
+        return self.late.time, self.late.start, self.late.since, self.late.until
+
+    @property
+    def reach(self) -> tuple:
+        return self.windows[:, 0].copy(), self.windows[:, 1].copy()
+
+    def seen(self, row: int, window: int) -> np.ndarray:
+        """Find the events in a window, by time and then as they came."""
+        now = self.as_of[row]
+        inside = (
+            (self.merchant == self.who[row])
+            & (self.time < now)
+            & (self.time >= now - self.windows[window, 0])
+            & (self.since < now)
+            & (now <= self.until)
+        )
+        at = np.flatnonzero(inside)
+        return at[np.argsort(self.time[at], kind="stable")]
+
+    def check(self, out: int, window: int, truth) -> None:
+        """Hold a row of answers to a plain function of the events seen."""
+        wanted = [float(truth(self.seen(row, window), row)) for row in range(len(self.who))]
+        np.testing.assert_allclose(self.out[out], wanted, rtol=1e-9, atol=1e-9)
+
+
+@given(seed=st.integers(0, 2**31))
+@SETTINGS
+def test_what_adds_up(seed: int) -> None:
+    stage = Stage(seed)
+    known = (stage.whole % 3 > 0).astype(np.int64)
+    whole = stage.whole * known
+    window = seed % 4
+    ops = [
+        (sums.COUNT, window, -1, -1, -1, 1, 0), (sums.SUM, window, 0, -1, -1, 1, 1),
+        (sums.MEAN, window, 0, 1, -1, 3, 2), (sums.STD, window, 0, 1, 0, 2, 3),
+        (sums.SHARE, window, 1, -1, -1, 2, 4), (sums.ACTIVE_DAYS, window, -1, -1, -1, 1, 5),
+        (sums.DAYS_SINCE, window, -1, -1, -1, 1, 6),
+        (sums.DAYS_SINCE_FIRST, window, -1, -1, -1, 1, 7),
+    ]  # fmt: skip
+    ints = np.vstack([whole, known]).reshape(2, -1)
+    sums.add_up(
+        *stage.asked, stage.prompt.time, stage.prompt.start,
+        np.ascontiguousarray(ints[:, stage.prompt.order]), *stage.hidden,
+        np.ascontiguousarray(ints[:, stage.late.order]), *stage.reach, np.array(ops),
+        np.full(len(ops), 100.0), np.array([0]), stage.out,
+    )  # fmt: skip
+
+    def measured(at: np.ndarray) -> np.ndarray:
+        return stage.whole[at][known[at] == 1] / 100.0
+
+    def enough(at: np.ndarray, least: int, value: float) -> float:
+        return value if len(measured(at)) >= least else math.nan
+
+    stage.check(0, window, lambda at, _: len(at))
+    stage.check(1, window, lambda at, _: measured(at).sum())
+    stage.check(
+        2, window, lambda at, _: enough(at, 3, measured(at).sum() / max(len(measured(at)), 1))
+    )
+    stage.check(
+        3, window, lambda at, _: np.std(measured(at), ddof=1) if len(measured(at)) > 1 else math.nan
+    )
+    stage.check(4, window, lambda at, _: known[at].mean() if len(at) >= 2 else math.nan)
+    stage.check(5, window, lambda at, _: len(np.unique(stage.time[at] // DAY)))
+    since = [(6, np.max), (7, np.min)]
+    for out, end in since:
+        stage.check(
+            out, window,
+            lambda at, row, end=end: (stage.as_of[row] - end(stage.time[at])) / DAY
+            if len(at) else math.nan,
+        )  # fmt: skip
+
+
+@given(seed=st.integers(0, 2**31), weighted=st.booleans())
+@SETTINGS
+def test_keys(seed: int, weighted: bool) -> None:
+    stage = Stage(seed)
+    codes = range(6)
+    windows = [seed % 4, (seed // 4) % 4]
+    ops = sorted((w, code, 2, 6 * k + code) for k, w in enumerate(windows) for code in codes)
+    keyed.count_keys(
+        *stage.asked, stage.prompt.time, stage.prompt.start, stage.prompt.take(stage.key),
+        stage.prompt.take(stage.weight), *stage.hidden[:4], stage.late.take(stage.key),
+        stage.late.take(stage.weight), *stage.reach,
+        np.array([(code, w, support, out) for w, code, support, out in ops]), weighted, stage.out,
+    )  # fmt: skip
+
+    def table(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = at[stage.key[at] != keyed.NO_KEY]
+        keys, place = np.unique(stage.key[at], return_inverse=True)
+        counts = np.bincount(place, minlength=len(keys))
+        weights = np.bincount(place, weights=stage.weight[at], minlength=len(keys))
+        return counts, weights if weighted else counts
+
+    def of(code: int, at: np.ndarray) -> float:
+        counts, weights = table(at)
+        if code == keyed.DISTINCT:
+            return len(counts)
+        total = weights.sum()
+        if counts.sum() < 2:
+            return math.nan
+        if code == keyed.REPEAT_SHARE:
+            return (counts > 1).mean()
+        if total == 0:
+            return math.nan
+        p = np.sort(weights)[::-1] / total
+        if code == keyed.TOP_SHARE:
+            return p[0]
+        if code == keyed.TOP5_SHARE:
+            return p[:5].sum()
+        return (p**2).sum() if code == keyed.HHI else -(p[p > 0] * np.log(p[p > 0])).sum()
+
+    for k, window in enumerate(windows):
+        for code in codes:
+            stage.check(6 * k + code, window, lambda at, _, code=code: of(code, at))
+
+
+@given(seed=st.integers(0, 2**31))
+@SETTINGS
+def test_ends_and_quantiles(seed: int) -> None:
+    stage = Stage(seed)
+    place = np.empty(len(stage.time), np.int64)
+    place[np.argsort(stage.time, kind="stable")] = np.arange(len(stage.time))
+    window = seed % 4
+    ops = [(code, window, 2, code) for code in range(4)]
+    values = stage.prompt.take(stage.value), stage.late.take(stage.value)
+    ordered.take_ends(
+        *stage.asked, stage.prompt.time, stage.prompt.start, values[0], stage.prompt.take(place),
+        *stage.hidden, values[1], stage.late.take(place), *stage.reach, np.array(ops), stage.out,
+    )  # fmt: skip
+    shares = [0.0, 0.1, 0.5, 0.9, 1.0]
+    ordered.take_quantiles(
+        *stage.asked, stage.prompt.time, stage.prompt.start, values[0], *stage.hidden, values[1],
+        *stage.reach, np.array([(window, 2, 4 + k) for k in range(len(shares))]),
+        np.array(shares), stage.out,
+    )  # fmt: skip
+    picks = [np.min, np.max, lambda x: x[0], lambda x: x[-1]]
+    picks += [lambda x, p=p: np.quantile(x, p) for p in shares]
+    for out, pick in enumerate(picks):
+
+        def truth(at: np.ndarray, _: int, pick=pick) -> float:
+            known = stage.value[at][~np.isnan(stage.value[at])]
+            return pick(known) if len(known) >= 2 else math.nan
+
+        stage.check(out, window, truth)
+
+
+@given(seed=st.integers(0, 2**31), count=st.integers(2, 12))
+@SETTINGS
+def test_periods(seed: int, count: int) -> None:
+    stage = Stage(seed)
+    length = 3 * stage.unit
+    ints = stage.whole.reshape(1, -1)
+    ops = [(code, 0, length, count, 2, code) for code in range(4)]
+    periods.compare_periods(
+        *stage.asked, stage.prompt.time, stage.prompt.start,
+        np.ascontiguousarray(ints[:, stage.prompt.order]), *stage.hidden,
+        np.ascontiguousarray(ints[:, stage.late.order]), np.array(ops), np.full(4, 100.0),
+        stage.out,
+    )  # fmt: skip
+    stage.windows = np.array([[length * count, 0]])
+
+    def of(code: int, at: np.ndarray, row: int) -> float:
+        if len(at) < 2:
+            return math.nan
+        edges = stage.as_of[row] - length * np.arange(count, -1, -1)
+        where = np.searchsorted(edges, stage.time[at], side="right") - 1
+        total = np.bincount(where, weights=stage.whole[at], minlength=count) / 100.0
+        if code == periods.EMPTY_SHARE:
+            return (total == 0).mean()
+        if code == periods.SLOPE:
+            return np.polyfit(np.arange(count), np.sign(total) * np.log1p(np.abs(total)), 1)[0]
+        if total.sum() <= 0:
+            return math.nan
+        if code == periods.CV:
+            return total.std(ddof=1) / total.mean()
+        off = np.minimum(total - total.mean(), 0)
+        return np.sqrt((off**2).mean()) / total.mean()
+
+    for code in range(4):
+        stage.check(code, 0, lambda at, row, code=code: of(code, at, row))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), max_size=60))
+@SETTINGS
+def test_grouping_is_a_stable_sort(rows: list[tuple[int, int]]) -> None:
+    merchant = np.array([m for m, _ in rows], np.int32)
+    time = np.array([t for _, t in rows], np.int64)
+    prompt, late = group_events(merchant, time, 4)
+    np.testing.assert_array_equal(prompt.order, np.lexsort((time, merchant)))
+    np.testing.assert_array_equal(np.diff(prompt.start), np.bincount(merchant, minlength=4))
+    assert len(late.order) == 0
+
+
+@pytest.mark.parametrize("size", [3000])
+def test_a_log_out_of_order_is_sorted_too(size: int) -> None:
+    time = np.arange(size, 0, -1) // 3
+    prompt, _ = group_events(np.zeros(size, np.int32), time, 1)
+    np.testing.assert_array_equal(prompt.order, np.argsort(time, kind="stable"))
+
+
+WHOLE = st.floats(-1e13, 1e13, allow_nan=False)
+
+
+@given(st.lists(st.one_of(WHOLE, st.just(math.nan), st.just(math.inf)), max_size=20))
+@SETTINGS
+def test_whole_numbers_are_rounded_half_away_from_zero(values: list[float]) -> None:
+    found, largest = exact.to_whole(np.array(values, float), 100)
+    for value, whole in zip(values, found, strict=True):
+        if not abs(value) <= 1e13:
+            assert whole == 0
+        else:
+            scaled = value * 100
+            assert whole == int(math.copysign(math.floor(abs(scaled) + 0.5), scaled)) or (
+                abs(scaled) > 2**52 or abs(scaled) == 0.49999999999999994
+            )
+    assert largest == max((abs(int(each)) for each in found), default=0)
+
+
+def test_a_number_too_wide_for_sums_says_so() -> None:
+    _, largest = exact.to_whole(np.array([1e13]), 10**9)
+    assert largest == 2**62
+
+
+@given(st.lists(st.integers(-(2**61), 2**61), min_size=2, max_size=9))
+@SETTINGS
+def test_spreads_of_the_largest_values_are_exact(values: list[int]) -> None:
+    shift = np.array(values) // (2 * len(values))
+    questions = sort_questions(np.zeros(1, np.int64), np.array([10]), 1)
+    n = len(values)
+    prompt, late = group_events(np.zeros(n, np.int32), np.arange(n) % 10, 1)
+    out = np.empty((1, 1))
+    sums.add_up(
+        questions.as_of, questions.row, questions.start, prompt.time, prompt.start,
+        shift.reshape(1, -1), late.time, late.start, late.since, late.until,
+        np.empty((1, 0), np.int64), np.array([2**60]), np.array([0]),
+        np.array([(sums.STD, 0, 0, -1, 0, 2, 0)]), np.array([1.0]), np.array([0]), out,
+    )  # fmt: skip
+    exactly = [int(each) for each in shift]
+    spread = n * sum(x * x for x in exactly) - sum(exactly) ** 2
+    assert out[0, 0] == pytest.approx(math.sqrt(spread / (n * (n - 1))), rel=1e-12)
