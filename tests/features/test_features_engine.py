@@ -156,3 +156,41 @@ def test_a_memory_that_is_no_size_is_refused(memory: object) -> None:
         ac.build_features(
             records_of(make_tables(1)), cohort_of(make_moments(1)), memory=memory,
         )  # fmt: skip
+
+
+def test_numbers_as_identifiers_give_the_same_bits_as_their_texts() -> None:
+    tables, moments = make_tables(25), make_moments(25)
+    codes = {name: {} for name in ("merchant_id", "order_id", "buyer_id", "loan_id")}
+    numbered, named = {}, {}
+    for name, frame in tables.items():
+        numbered[name], named[name] = frame.copy(), frame.copy()
+        for column in set(codes) & set(frame.columns):
+            known = codes[column]
+            numbers = [known.setdefault(each, 10**6 + len(known)) for each in frame[column]]
+            numbered[name][column] = np.array(numbers, np.int64)
+            named[name][column] = [str(each) for each in numbers]
+    who = pd.Index([str(codes["merchant_id"][each]) for each in moments.index])
+    cohort = many(25, who, 3)
+    ids = records_of(numbered).number_ids
+    assert {("orders", "buyer_id"), ("merchants", "merchant_id"), ("refunds", "order_id")} <= ids
+    assert records_of(named).number_ids == frozenset()
+    fast = ac.build_features(records_of(numbered), cohort, catalogue=WIDE)
+    assert bits(fast) == bits(ac.build_features(records_of(named), cohort, catalogue=WIDE))
+    assert fast.notna().any(axis=None)
+
+
+def test_one_text_among_them_makes_all_identifiers_of_a_kind_texts() -> None:
+    day = pd.to_datetime(["2013-04-01"])
+    merchants = pd.DataFrame({"merchant_id": [7], "platform": "taobao", "registered_at": day})
+    orders = pd.DataFrame(
+        {"order_id": [1], "merchant_id": ["7"], "buyer_id": [3], "amount": 5.0, "created_at": day}
+    )
+    records = ac.read_records({"merchants": merchants, "orders": orders})
+    assert records.number_ids == {("orders", "order_id"), ("orders", "buyer_id")}
+    frame = pd.DataFrame({"merchant_id": ["7", "07", "x"], "as_of": pd.Timestamp("2013-05-01")})
+    count = Catalogue((Feature(table="orders", aggregate="count", **T),))
+    built = ac.build_features(records, ac.Cohort.from_frame(frame), catalogue=count)
+    assert built["orders_count"].tolist() == [1.0, 0.0, 0.0]
+    numbers = ac.read_records({"merchants": merchants, "orders": orders.assign(merchant_id=7)})
+    built = ac.build_features(numbers, ac.Cohort.from_frame(frame), catalogue=count)
+    assert built["orders_count"].tolist() == [1.0, 0.0, 0.0]

@@ -112,8 +112,8 @@ def test_the_number_of_threads_changes_no_bit(
     tables, moments, bytes_before = stage
     connect = ac.Records.connect
 
-    def with_threads(records: ac.Records) -> duckdb.DuckDBPyConnection:
-        con = connect(records)
+    def with_threads(records: ac.Records, *given, **more) -> duckdb.DuckDBPyConnection:
+        con = connect(records, *given, **more)
         con.execute(f"SET threads = {threads}")
         return con
 

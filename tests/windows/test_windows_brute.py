@@ -42,10 +42,17 @@ class Stage:
         self.weight = rng.integers(0, 9, n)
         self.unit = unit
         self.questions = sort_questions(self.who, self.as_of, MERCHANTS)
+        place = np.arange(n)
         self.prompt, self.late = group_events(
-            self.merchant, self.time, MERCHANTS, since=self.since, until=self.until
-        )
+            self.merchant, np.vstack((self.time, place)), MERCHANTS, since=self.since,
+            until=self.until,
+        )  # fmt: skip
         self.out = np.full((16, q), -1.0)
+
+    def sides(self, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lay a column in the order of prompt and of late events."""
+        picked = [column[..., side.columns[1]] for side in (self.prompt, self.late)]
+        return np.ascontiguousarray(picked[0]), np.ascontiguousarray(picked[1])
 
     @property
     def asked(self) -> tuple:
@@ -86,17 +93,16 @@ def test_what_adds_up(seed: int) -> None:
     whole = stage.whole * known
     window = seed % 4
     ops = [
-        (sums.COUNT, window, -1, -1, -1, 1, 0), (sums.SUM, window, 0, -1, -1, 1, 1),
+        (sums.COUNT, window, -1, 4, -1, 1, 0), (sums.SUM, window, 0, 4, -1, 1, 1),
         (sums.MEAN, window, 0, 1, -1, 3, 2), (sums.STD, window, 0, 1, 0, 2, 3),
-        (sums.SHARE, window, 1, -1, -1, 2, 4), (sums.ACTIVE_DAYS, window, -1, -1, -1, 1, 5),
-        (sums.DAYS_SINCE, window, -1, -1, -1, 1, 6),
-        (sums.DAYS_SINCE_FIRST, window, -1, -1, -1, 1, 7),
+        (sums.SHARE, window, 1, 4, -1, 2, 4), (sums.ACTIVE_DAYS, window, -1, 4, -1, 1, 5),
+        (sums.DAYS_SINCE, window, -1, 4, -1, 1, 6),
+        (sums.DAYS_SINCE_FIRST, window, -1, 4, -1, 1, 7),
     ]  # fmt: skip
-    ints = np.vstack([whole, known]).reshape(2, -1)
+    own, other = stage.sides(np.vstack([whole, known]))
     sums.add_up(
-        *stage.asked, stage.prompt.time, stage.prompt.start,
-        np.ascontiguousarray(ints[:, stage.prompt.order]), *stage.hidden,
-        np.ascontiguousarray(ints[:, stage.late.order]), *stage.reach, np.array(ops),
+        *stage.asked, stage.prompt.time, stage.prompt.start, own, *stage.hidden, other,
+        *stage.reach, np.array(ops),
         np.full(len(ops), 100.0), np.array([0]), stage.out,
     )  # fmt: skip
 
@@ -132,11 +138,13 @@ def test_keys(seed: int, weighted: bool) -> None:
     codes = range(6)
     windows = [seed % 4, (seed // 4) % 4]
     ops = sorted((w, code, 2, 6 * k + code) for k, w in enumerate(windows) for code in codes)
+    none = np.empty(0, np.int64)
+    keys, weights = stage.sides(stage.key), stage.sides(stage.weight)
     keyed.count_keys(
-        *stage.asked, stage.prompt.time, stage.prompt.start, stage.prompt.take(stage.key),
-        stage.prompt.take(stage.weight), *stage.hidden[:4], stage.late.take(stage.key),
-        stage.late.take(stage.weight), *stage.reach,
-        np.array([(code, w, support, out) for w, code, support, out in ops]), weighted, stage.out,
+        *stage.asked, stage.prompt.time, stage.prompt.start, keys[0],
+        weights[0] if weighted else none, *stage.hidden, keys[1],
+        weights[1] if weighted else none, *stage.reach,
+        np.array([(code, w, support, out) for w, code, support, out in ops]), stage.out,
     )  # fmt: skip
 
     def table(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,10 +185,10 @@ def test_ends_and_quantiles(seed: int) -> None:
     place[np.argsort(stage.time, kind="stable")] = np.arange(len(stage.time))
     window = seed % 4
     ops = [(code, window, 2, code) for code in range(4)]
-    values = stage.prompt.take(stage.value), stage.late.take(stage.value)
+    values, places = stage.sides(stage.value), stage.sides(place)
     ordered.take_ends(
-        *stage.asked, stage.prompt.time, stage.prompt.start, values[0], stage.prompt.take(place),
-        *stage.hidden, values[1], stage.late.take(place), *stage.reach, np.array(ops), stage.out,
+        *stage.asked, stage.prompt.time, stage.prompt.start, values[0], places[0],
+        *stage.hidden, values[1], places[1], *stage.reach, np.array(ops), stage.out,
     )  # fmt: skip
     shares = [0.0, 0.1, 0.5, 0.9, 1.0]
     ordered.take_quantiles(
@@ -204,12 +212,11 @@ def test_ends_and_quantiles(seed: int) -> None:
 def test_periods(seed: int, count: int) -> None:
     stage = Stage(seed)
     length = 3 * stage.unit
-    ints = stage.whole.reshape(1, -1)
+    own, other = stage.sides(stage.whole.reshape(1, -1))
     ops = [(code, 0, length, count, 2, code) for code in range(4)]
     periods.compare_periods(
-        *stage.asked, stage.prompt.time, stage.prompt.start,
-        np.ascontiguousarray(ints[:, stage.prompt.order]), *stage.hidden,
-        np.ascontiguousarray(ints[:, stage.late.order]), np.array(ops), np.full(4, 100.0),
+        *stage.asked, stage.prompt.time, stage.prompt.start, own, *stage.hidden, other,
+        np.array(ops), np.full(4, 100.0),
         stage.out,
     )  # fmt: skip
     stage.windows = np.array([[length * count, 0]])
@@ -240,17 +247,18 @@ def test_periods(seed: int, count: int) -> None:
 def test_grouping_is_a_stable_sort(rows: list[tuple[int, int]]) -> None:
     merchant = np.array([m for m, _ in rows], np.int32)
     time = np.array([t for _, t in rows], np.int64)
-    prompt, late = group_events(merchant, time, 4)
-    np.testing.assert_array_equal(prompt.order, np.lexsort((time, merchant)))
+    prompt, late = group_events(merchant, np.vstack((time, np.arange(len(time)))), 4)
+    np.testing.assert_array_equal(prompt.columns[1], np.lexsort((time, merchant)))
+    np.testing.assert_array_equal(prompt.time, time[np.lexsort((time, merchant))])
     np.testing.assert_array_equal(np.diff(prompt.start), np.bincount(merchant, minlength=4))
-    assert len(late.order) == 0
+    assert len(late) == 0
 
 
 @pytest.mark.parametrize("size", [3000])
 def test_a_log_out_of_order_is_sorted_too(size: int) -> None:
     time = np.arange(size, 0, -1) // 3
-    prompt, _ = group_events(np.zeros(size, np.int32), time, 1)
-    np.testing.assert_array_equal(prompt.order, np.argsort(time, kind="stable"))
+    prompt, _ = group_events(np.zeros(size, np.int32), np.vstack((time, np.arange(size))), 1)
+    np.testing.assert_array_equal(prompt.columns[1], np.argsort(time, kind="stable"))
 
 
 WHOLE = st.floats(-1e13, 1e13, allow_nan=False)
@@ -259,7 +267,8 @@ WHOLE = st.floats(-1e13, 1e13, allow_nan=False)
 @given(st.lists(st.one_of(WHOLE, st.just(math.nan), st.just(math.inf)), max_size=20))
 @SETTINGS
 def test_whole_numbers_are_rounded_half_away_from_zero(values: list[float]) -> None:
-    found, largest = exact.to_whole(np.array(values, float), 100)
+    found = np.empty(len(values), np.int64)
+    largest = exact.to_whole(np.array(values, float), 100, found)
     for value, whole in zip(values, found, strict=True):
         if not abs(value) <= 1e13:
             assert whole == 0
@@ -272,8 +281,7 @@ def test_whole_numbers_are_rounded_half_away_from_zero(values: list[float]) -> N
 
 
 def test_a_number_too_wide_for_sums_says_so() -> None:
-    _, largest = exact.to_whole(np.array([1e13]), 10**9)
-    assert largest == 2**62
+    assert exact.to_whole(np.array([1e13]), 10**9, np.empty(1, np.int64)) == 2**62
 
 
 @given(st.lists(st.integers(-(2**61), 2**61), min_size=2, max_size=9))
@@ -282,13 +290,14 @@ def test_spreads_of_the_largest_values_are_exact(values: list[int]) -> None:
     shift = np.array(values) // (2 * len(values))
     questions = sort_questions(np.zeros(1, np.int64), np.array([10]), 1)
     n = len(values)
-    prompt, late = group_events(np.zeros(n, np.int32), np.arange(n) % 10, 1)
+    columns = np.vstack((np.arange(n) % 10, shift))
+    prompt, late = group_events(np.zeros(n, np.int32), columns, 1)
     out = np.empty((1, 1))
     sums.add_up(
         questions.as_of, questions.row, questions.start, prompt.time, prompt.start,
-        shift.reshape(1, -1), late.time, late.start, late.since, late.until,
+        prompt.columns[1:].copy(), late.time, late.start, late.since, late.until,
         np.empty((1, 0), np.int64), np.array([2**60]), np.array([0]),
-        np.array([(sums.STD, 0, 0, -1, 0, 2, 0)]), np.array([1.0]), np.array([0]), out,
+        np.array([(sums.STD, 0, 0, 3, 0, 2, 0)]), np.array([1.0]), np.array([0]), out,
     )  # fmt: skip
     exactly = [int(each) for each in shift]
     spread = n * sum(x * x for x in exactly) - sum(exactly) ** 2

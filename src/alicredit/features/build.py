@@ -23,6 +23,8 @@ from alicredit.records.sources import literal
 
 log = logging.getLogger(__name__)
 
+Reals = npt.NDArray[np.float64]
+
 ENGINES = ("local", "sql")
 """Where features are computed: by compiled windows, or by the SQL that these are held to."""
 
@@ -88,17 +90,23 @@ def build_features(
     """
     require_one_of("engine", engine, ENGINES, error=FeatureError)
     _require_catalogue(catalogue)
-    columns = {feature.name: np.full(len(cohort), np.nan) for feature in catalogue if feature.table}
-    fed = [feature for feature in catalogue if feature.table and _is_fed(records, feature)]
-    if len(fed) < len(columns):
-        log.info("the records lack what %d features read: they are NaN", len(columns) - len(fed))
+    base = [feature for feature in catalogue if feature.table]
+    fed = [feature for feature in base if _is_fed(records, feature)]
+    places = {name: at for at, name in enumerate(catalogue.names)}
+    values = np.empty((len(catalogue), len(cohort)))
+    for feature in base:
+        if feature not in fed:
+            values[places[feature.name]] = np.nan
+    if len(fed) < len(base):
+        log.info("the records lack what %d features read: they are NaN", len(base) - len(fed))
     try:
-        columns |= _over_events(records, cohort, fed, engine, memory)
-        frame = _with_derived(catalogue, columns, len(cohort))
+        _over_events(records, cohort, fed, places, values, engine, memory)
+        _add_derived(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+    frame = pd.DataFrame(values.T, columns=list(catalogue.names), copy=False)
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
@@ -106,20 +114,28 @@ def build_features(
 
 
 def _over_events(
-    records: Records, cohort: Cohort, features: list[Feature], engine: str, memory: str | None
-) -> dict[str, npt.NDArray[np.float64]]:
+    records: Records,
+    cohort: Cohort,
+    features: list[Feature],
+    places: dict[str, int],
+    values: Reals,
+    engine: str,
+    memory: str | None,
+) -> None:
     """Build the features over events on an engine."""
     if not features:
-        return {}
+        return
     if engine == "local":
         from alicredit.features.engine import build_locally
 
-        return build_locally(records, cohort, features, memory=memory)
+        build_locally(records, cohort, features, places, values, memory=memory)
+        return
     con = records.connect()
     try:
         if memory is not None:
             _limit_memory(con, memory)
-        return build_by_sql(con, records, cohort, features)
+        for name, column in build_by_sql(con, records, cohort, features).items():
+            values[places[name]] = column
     finally:
         con.close()
 
@@ -153,24 +169,24 @@ def _has_parent(records: Records, table: str) -> bool:
     return not parent or parent.split(".")[0] in records
 
 
-def _with_derived(
-    catalogue: Catalogue, columns: dict[str, npt.NDArray[np.float64]], rows: int
-) -> pd.DataFrame:
-    """Add the features of other features, in the catalogue's order of columns."""
+def _add_derived(catalogue: Catalogue, places: dict[str, int], values: Reals) -> None:
+    """Fill in the features of other features, in the catalogue's order."""
     derived = [feature for feature in catalogue if feature.of]
-    if derived and rows:
-        con = duckdb.connect()
-        try:
-            base = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
-            con.register("base", pa.table({"_row": pa.array(np.arange(rows)), **base}))
-            query = "SELECT * FROM base"
-            for feature in derived:
-                query = f"SELECT *, {derived_sql(feature)} AS {quoted(feature.name)} FROM ({query})"
-            listed = ", ".join(quoted(feature.name) for feature in derived)
-            found = con.execute(f"SELECT {listed} FROM ({query}) ORDER BY _row").fetchnumpy()
-        finally:
-            con.close()
-        for name, values in found.items():
-            columns[name] = np.ma.filled(np.ma.masked_array(values), np.nan) + 0.0
-    order = {name: columns.get(name, np.empty(0)) for name in catalogue.names}
-    return pd.DataFrame(order, dtype=np.float64)
+    if not derived or not values.shape[1]:
+        return
+    read = {part for f in derived for part in (*f.of, *([f.support] if f.support else []))}
+    base = [name for name in catalogue.names if name in read and not catalogue[name].of]
+    con = duckdb.connect()
+    try:
+        columns = {name: pa.array(values[places[name]], from_pandas=True) for name in base}
+        row = pa.array(np.arange(values.shape[1]))
+        con.register("base", pa.table({"_row": row, **columns}))
+        query = "SELECT * FROM base"
+        for feature in derived:
+            query = f"SELECT *, {derived_sql(feature)} AS {quoted(feature.name)} FROM ({query})"
+        listed = ", ".join(quoted(feature.name) for feature in derived)
+        found = con.execute(f"SELECT {listed} FROM ({query}) ORDER BY _row").fetchnumpy()
+    finally:
+        con.close()
+    for name, column in found.items():
+        values[places[name]] = np.ma.filled(np.ma.masked_array(column), np.nan) + 0.0

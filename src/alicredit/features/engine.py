@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -20,7 +20,7 @@ from alicredit.features.declaration import Feature
 from alicredit.features.local import TooWideError, build_stream
 from alicredit.features.reference import build_by_sql
 from alicredit.features.streams import Asked, Stream, find_streams
-from alicredit.records import Records, quoted
+from alicredit.records import TABLES, Records, quoted
 from alicredit.windows.compiled import announced
 from alicredit.windows.grouped import Questions, sort_questions
 
@@ -47,8 +47,14 @@ class _Part:
 
 
 def build_locally(
-    records: Records, cohort: Cohort, features: list[Feature], *, memory: str | None = None
-) -> dict[str, Reals]:
+    records: Records,
+    cohort: Cohort,
+    features: list[Feature],
+    places: Mapping[str, int],
+    out: Reals,
+    *,
+    memory: str | None = None,
+) -> None:
     """Build features over events by compiled windows.
 
     Parameters
@@ -59,13 +65,12 @@ def build_locally(
         The questions.
     features : list of Feature
         Whose tables and columns are all there.
+    places : mapping of str to int
+        Feature -> its row of ``out``.
+    out : float64 array, features by questions
+        Filled in.
     memory : str or None, default None
         How much the work may take beside its answer, such as ``"2GB"``; None: 4 GB.
-
-    Returns
-    -------
-    dict of str to float64 array
-        A column of the cohort's length by feature.
 
     Raises
     ------
@@ -73,23 +78,36 @@ def build_locally(
         For a memory that is no size.
     """
     budget = read_size(MEMORY if memory is None else memory)
-    columns: dict[str, Reals] = {}
-    streams = find_streams(features)
-    con = records.connect()
-    try:
-        con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
-        codes, merchants = pd.factorize(cohort.frame["merchant_id"].to_numpy(object))
-        as_of = cohort.frame["as_of"].to_numpy().astype("datetime64[us]")
-        with announced():
-            for stream in streams:
-                out = np.empty((len(stream.features), len(cohort)))
-                parts = _parts(_events(con, stream), len(stream.features), budget)
-                for part in _split(codes, np.asarray(merchants, object), as_of, parts):
-                    _answer(con, records, stream, part, out, cohort)
-                columns |= {f.name: out[at] for at, f in enumerate(stream.features)}
-    finally:
-        con.close()
-    return columns
+    frame = cohort.frame
+    codes, found = pd.factorize(frame["merchant_id"].to_numpy(object))
+    merchants = np.asarray(found, object)
+    as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
+    with announced():
+        for stream in find_streams(features):
+            con = records.connect(_tables(stream), numbers=_shown(stream, records.number_ids))
+            try:
+                con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
+                parts = _parts(_events(con, stream), stream, budget)
+                for part in _split(codes, merchants, as_of, parts):
+                    _answer(con, records, stream, part, places, out, cohort)
+            finally:
+                con.close()
+
+
+def _tables(stream: Stream) -> list[str]:
+    """Name the tables that a stream's facts come from."""
+    parent = TABLES[stream.table].parent
+    return [stream.table, *([parent.split(".")[0]] if parent else [])]
+
+
+def _shown(stream: Stream, numbers: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Choose the identifiers to be shown as numbers: those that no condition compares with text."""
+    compared = {
+        (stream.table, column)
+        for feature in stream.features
+        for column, _, _ in (*feature.where, *feature.hit)
+    }
+    return numbers - compared
 
 
 def read_size(memory: object) -> int:
@@ -114,27 +132,40 @@ def _answer(
     records: Records,
     stream: Stream,
     part: _Part,
+    places: Mapping[str, int],
     out: Reals,
     cohort: Cohort,
 ) -> None:
     """Answer a stream's features for some merchants."""
-    slots = pa.table(
-        {
-            "merchant_id": pa.array(part.merchants.tolist(), pa.string()),
-            "slot": pa.array(np.arange(len(part.merchants), dtype=np.int32)),
-        }
-    )
-    con.register("slot_rows", slots)
+    numbers = _shown(stream, records.number_ids)
+    as_numbers = ("merchants", "merchant_id") in numbers
+    con.register("slot_rows", _slots(part.merchants, as_numbers=as_numbers))
     con.execute("CREATE OR REPLACE TEMP TABLE _slots AS SELECT * FROM slot_rows")
-    asked = Asked("_slots", part.first, part.last)
+    asked = Asked("_slots", part.first, part.last, numbers)
     try:
-        build_stream(con, records, stream, part.questions, asked, out)
+        build_stream(con, records, stream, part.questions, asked, places, out)
     except TooWideError:
         log.info("values of table %s pass what 64 bits can sum: by SQL", stream.table)
         rows = np.sort(part.questions.row)
-        found = build_by_sql(con, records, cohort[rows], list(stream.features))
-        for at, feature in enumerate(stream.features):
-            out[at, rows] = found[feature.name]
+        plain = records.connect()
+        try:
+            found = build_by_sql(plain, records, cohort[rows], list(stream.features))
+        finally:
+            plain.close()
+        for name, values in found.items():
+            out[places[name], rows] = values
+
+
+def _slots(merchants: npt.NDArray[np.object_], *, as_numbers: bool) -> pa.Table:
+    """Number the merchants; where identifiers are numbers, one that is none is nobody's."""
+    slot = np.arange(len(merchants), dtype=np.int32)
+    if not as_numbers:
+        return pa.table({"merchant_id": pa.array(merchants, pa.string()), "slot": slot})
+    numbers = [int(each) if each.lstrip("-").isdecimal() else None for each in merchants]
+    same = [str(n) == each and abs(n or 0) < 2**63 for n, each in zip(numbers, merchants)]
+    kept = np.array(same, bool)
+    ids = pa.array([n for n, keep in zip(numbers, same) if keep], pa.int64())
+    return pa.table({"merchant_id": ids, "slot": slot[kept]})
 
 
 def _events(con: duckdb.DuckDBPyConnection, stream: Stream) -> int:
@@ -143,10 +174,10 @@ def _events(con: duckdb.DuckDBPyConnection, stream: Stream) -> int:
     return int(row[0])
 
 
-def _parts(events: int, features: int, budget: int) -> int:
+def _parts(events: int, stream: Stream, budget: int) -> int:
     """Give in how many parts the merchants are taken, so that their events fit the memory."""
-    columns = min(features, 8)
-    need = events * (_EVENT_BYTES + _COLUMN_BYTES * columns)
+    columns = len({name for f in stream.features for name in (*f.columns, f.aggregate)})
+    need = events * (_EVENT_BYTES + _COLUMN_BYTES * min(columns, 12))
     return max(1, -(-need // max(budget, 1)))
 
 

@@ -6,8 +6,9 @@ independent, so that any part of them gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from alicredit.features import sql
 from alicredit.features.declaration import Feature
 from alicredit.features.measures import MEASURES
-from alicredit.features.streams import Asked, Layout, Read, Stream, reach, read_events
+from alicredit.features.streams import Asked, Layout, Stream, reach, read_events
 from alicredit.records import TABLES, Records
 from alicredit.windows import exact, keyed, ordered, periods, sums
 from alicredit.windows.grouped import Events, Ints, Questions, group_events
@@ -61,6 +62,11 @@ class _Want:
     key: int = -1
     hit: int = -1
 
+    @property
+    def aggregate(self) -> str:
+        """Name the aggregate."""
+        return self.feature.aggregate
+
 
 def build_stream(
     con: duckdb.DuckDBPyConnection,
@@ -68,6 +74,7 @@ def build_stream(
     stream: Stream,
     questions: Questions,
     asked: Asked,
+    places: Mapping[str, int],
     out: Reals,
 ) -> None:
     """Answer the features of one stream.
@@ -84,6 +91,8 @@ def build_stream(
         Sorted by merchant and time.
     asked : Asked
         The table of merchants and the span of moments.
+    places : mapping of str to int
+        Feature -> its row of ``out``.
     out : float64 array, features by rows
         Filled in at the questions' rows.
 
@@ -95,26 +104,31 @@ def build_stream(
     layout = Layout()
     windows = sorted({reach(feature) for feature in stream.features})
     wants = [
-        _wanted(feature, at, windows.index(reach(feature)), layout)
-        for at, feature in enumerate(stream.features)
+        _wanted(feature, places[feature.name], windows.index(reach(feature)), layout, asked)
+        for feature in stream.features
     ]
+    layout.is_placed = any(want.aggregate in ("first", "last") for want in wants)
     bad = _Bad(layout, stream)
     read = read_events(con, records, stream, layout, asked)
-    columns = _Columns(read, len(questions.start) - 1, is_ahead=stream.is_ahead)
+    sides = group_events(
+        read.merchant, read.columns, len(questions.start) - 1, since=read.since, until=read.until,
+        is_ahead=stream.is_ahead,
+    )  # fmt: skip
+    columns = _Columns(sides, layout)
     job = _Job(questions, columns, np.array(windows, np.int64), out)
-    job.add_up([want for want in wants if want.feature.aggregate in _ADDED])
-    job.compare_periods([want for want in wants if want.feature.aggregate in _PERIODIC])
-    job.count_keys([want for want in wants if want.feature.aggregate in _KEYED])
-    job.take_ends([want for want in wants if want.feature.aggregate in _ENDS])
-    job.take_quantiles([want for want in wants if want.feature.aggregate in _QUANTILES])
+    job.add_up([want for want in wants if want.aggregate in _ADDED])
+    job.compare_periods([want for want in wants if want.aggregate in _PERIODIC])
+    job.count_keys([want for want in wants if want.aggregate in _KEYED])
+    job.take_ends([want for want in wants if want.aggregate in _ENDS])
+    job.take_quantiles([want for want in wants if want.aggregate in _QUANTILES])
     job.poison([(want, bad.of(want, columns)) for want in wants])
 
 
-def _wanted(feature: Feature, out: int, window: int, layout: Layout) -> _Want:
+def _wanted(feature: Feature, out: int, window: int, layout: Layout, asked: Asked) -> _Want:
     """Ask for the columns that a feature reads."""
     number = weight = key = hit = -1
     if feature.aggregate in _KEYED:
-        key = layout.key(_key_sql(feature))
+        key = layout.key(_key_sql(feature, asked))
     elif feature.measure:
         number = layout.number(sql.expression_sql(feature, feature.measure))
     if feature.weight:
@@ -124,52 +138,66 @@ def _wanted(feature: Feature, out: int, window: int, layout: Layout) -> _Want:
     return _Want(feature, out, window, number, weight, key, hit)
 
 
-def _key_sql(feature: Feature) -> str:
-    """Write a key as 64 bits: a hash of its text; a missing one has a mark of its own."""
+def _key_sql(feature: Feature, asked: Asked) -> str:
+    """Write a key as 64 bits: a number as it is, a text by its hash; a missing one by a mark."""
     name = sql.expression_sql(feature, feature.measure)
-    hashed = f"CAST(hash(CAST({name} AS VARCHAR)) >> 1 AS BIGINT)"
-    return f"coalesce(CASE WHEN {name} IS NOT NULL THEN {hashed} END, {keyed.NO_KEY + 1} - 1)"
+    value = name
+    if (feature.table, feature.measure) not in asked.numbers:
+        hashed = f"CAST(hash(CAST({name} AS VARCHAR)) >> 1 AS BIGINT)"
+        value = f"CASE WHEN {name} IS NOT NULL THEN {hashed} END"
+    return f"coalesce({value}, {keyed.NO_KEY + 1} - 1)"
 
 
 class _Columns:
-    """A stream's columns in the order of its events, prompt and late, made when first asked for."""
+    """A stream's columns, of prompt and of late events, derived when first asked for."""
 
-    def __init__(self, read: Read, merchants: int, *, is_ahead: bool) -> None:
-        self.read = read
-        self.prompt, self.late = group_events(
-            read.merchant, read.time, merchants, since=read.since, until=read.until,
-            is_ahead=is_ahead,
-        )  # fmt: skip
-        sizes = np.diff(self.prompt.start) + np.diff(self.late.start)
+    def __init__(self, sides: tuple[Events, Events], layout: Layout) -> None:
+        self.sides = sides
+        self._layout = layout
+        sizes = np.diff(sides[0].start) + np.diff(sides[1].start)
         self._most = int(sizes.max()) if len(sizes) else 0
-        self._kept: dict[object, npt.NDArray[np.generic]] = {}
+        self._whole: dict[tuple[int, int], list[Ints]] = {}
 
-    def whole(self, number: int, units: int) -> Ints:
-        """Give a number as exact integers, as read."""
-        key = ("whole", number, units)
-        if key not in self._kept:
-            column, largest = exact.to_whole(self.read.numbers[number], units)
-            if largest * max(self._most, 1) > _LIMIT:
-                raise TooWideError
-            self._kept[key] = column
-        return self._kept[key]  # type: ignore[return-value]
+    def number(self, number: int) -> list[Reals]:
+        """Give a number as read."""
+        return [side.columns[1 + number].view(np.float64) for side in self.sides]
 
-    def known(self, number: int) -> Ints | None:
+    def key(self, key: int) -> list[Ints]:
+        """Give keys."""
+        at = 1 + len(self._layout.numbers) + key
+        return [side.columns[at] for side in self.sides]
+
+    def flag(self, flag: int) -> list[Ints]:
+        """Give 1 where a flag is set."""
+        at = self._layout.flag_row
+        return [(side.columns[at] >> flag) & 1 for side in self.sides]
+
+    def place(self) -> list[Ints]:
+        """Give each event's place by time and key; without keys its time will do."""
+        at = -1 if self._layout.is_placed else 0
+        return [side.columns[at] for side in self.sides]
+
+    def whole(self, number: int, units: int) -> list[Ints]:
+        """Give a number as exact integers."""
+        if (number, units) not in self._whole:
+            found = [np.empty(len(side), np.int64) for side in self.sides]
+            for values, into in zip(self.number(number), found, strict=True):
+                if exact.to_whole(values, units, into) * max(self._most, 1) > _LIMIT:
+                    raise TooWideError
+            self._whole[number, units] = found
+        return self._whole[number, units]
+
+    def known(self, number: int) -> list[Ints] | None:
         """Give 1 where a number is known, or nothing where all are."""
-        missing = np.isnan(self.read.numbers[number])
-        return (~missing).astype(np.int64) if missing.any() else None
+        missing = [np.isnan(values) for values in self.number(number)]
+        if not any(each.any() for each in missing):
+            return None
+        return [(~each).astype(np.int64) for each in missing]
 
-    def shown(self, number: int, divisor: int) -> Reals:
+    def shown(self, number: int, divisor: int) -> list[Reals]:
         """Give a number in the unit in which it is shown."""
-        column = self.read.numbers[number]
-        return column / 100.0 if divisor == 100 else column
-
-    def place(self) -> tuple[Ints, Ints]:
-        """Give each event's place among its merchant's, by time and key; equal where both are."""
-        place = self.read.place
-        if place is None:
-            return self.prompt.order, self.late.order
-        return self.prompt.take(place), self.late.take(place)
+        values = self.number(number)
+        return [each / 100.0 for each in values] if divisor == 100 else values
 
 
 class _Bad:
@@ -192,30 +220,29 @@ class _Bad:
                 else:
                     self._flags[name] = layout.flag(f"coalesce({condition}, false)")
 
-    def of(self, want: _Want, columns: _Columns) -> npt.NDArray[np.bool_] | None:
-        """Mark the events at which a feature meets an impossible value; nothing where none does."""
-        found = None
-        for name in _numbers_read(want.feature):
-            marks = self._marks(name, columns.read)
-            if marks is not None:
-                found = marks if found is None else found | marks
-        if found is not None and want.key >= 0 and want.feature.aggregate != "distinct":
-            found = found & (columns.read.keys[want.key] != keyed.NO_KEY)
+    def of(self, want: _Want, columns: _Columns) -> list[Ints] | None:
+        """Give 1 where a feature meets an impossible value, or nothing where none does."""
+        names = _numbers_read(want.feature)
+        marks = [each for name in names if (each := self._marks(name, columns)) is not None]
+        if not marks:
+            return None
+        found = [np.bitwise_or.reduce(each) for each in zip(*marks, strict=True)]
+        if want.key >= 0 and want.aggregate != "distinct":
+            keys = columns.key(want.key)
+            found = [each & (key != keyed.NO_KEY) for each, key in zip(found, keys, strict=True)]
         return found
 
-    def _marks(self, name: str, read: Read) -> npt.NDArray[np.bool_] | None:
+    def _marks(self, name: str, columns: _Columns) -> list[Ints] | None:
         """Mark the impossible values of one column or measure."""
         if name in self._bounds:
             at, low, high = self._bounds[name]
-            values = read.numbers[at]
-            if not len(values) or (
-                np.fmin.reduce(values) >= low and np.fmax.reduce(values) <= high
-            ):
+            values = columns.number(at)
+            if all(exact.is_within(each, low, high) for each in values):
                 return None
-            return (values < low) | (values > high)
+            return [((each < low) | (each > high)).astype(np.int64) for each in values]
         if name in self._flags:
-            flags = read.flags[self._flags[name]]
-            return flags.astype(bool) if flags.any() else None
+            flags = columns.flag(self._flags[name])
+            return flags if any(each.any() for each in flags) else None
         return None
 
 
@@ -223,6 +250,28 @@ def _numbers_read(feature: Feature) -> list[str]:
     """Name the columns and measures whose impossible values a feature must not swallow."""
     names = [feature.measure, feature.weight, *(column for column, _, _ in feature.hit)]
     return [name for name in dict.fromkeys(names) if name]
+
+
+class _Stack:
+    """Integer columns for the kernels, each once."""
+
+    def __init__(self) -> None:
+        self.columns: list[list[Ints]] = []
+        self._places: dict[tuple[object, ...], int] = {}
+
+    def add(self, key: tuple[object, ...], column: list[Ints]) -> int:
+        """Give a column's place, at the end if it is new."""
+        if key not in self._places:
+            self._places[key] = len(self.columns)
+            self.columns.append(column)
+        return self._places[key]
+
+    def laid(self, side: int, events: int) -> Ints:
+        """Lay the columns of prompt (0) or late (1) events one above the other."""
+        laid = np.empty((len(self.columns), events), np.int64)
+        for at, column in enumerate(self.columns):
+            laid[at] = column[side]
+        return laid
 
 
 @dataclass(frozen=True)
@@ -234,20 +283,17 @@ class _Job:
     windows: Ints
     out: Reals
 
-    def _asked(self) -> tuple[Ints, Ints, Ints]:
-        return self.questions.as_of, self.questions.row, self.questions.start
-
-    def _late(self) -> tuple[Ints, Ints, Ints, Ints]:
-        late = self.columns.late
-        return late.time, late.start, late.since, late.until
-
-    def _reach(self) -> tuple[Ints, Ints]:
-        return self.windows[:, 0].copy(), self.windows[:, 1].copy()
-
-    def _stack(self, columns: list[npt.NDArray[np.generic]]) -> tuple[Ints, Ints]:
-        """Lay integer columns one above the other, in the order of prompt and late events."""
-        prompt, late = self.columns.prompt, self.columns.late
-        return _laid(columns, prompt), _laid(columns, late)
+    def _call(
+        self, kernel: Any, columns: tuple[Any, Any], *rest: Any, windows: bool = True
+    ) -> None:
+        """Call a kernel with the questions and the two sides' columns."""
+        asked, (prompt, late) = self.questions, self.columns.sides
+        reach = (self.windows[:, 0].copy(), self.windows[:, 1].copy()) if windows else ()
+        own, hidden = (each if isinstance(each, tuple) else (each,) for each in columns)
+        kernel(
+            asked.as_of, asked.row, asked.start, prompt.time, prompt.start, *own, late.time,
+            late.start, late.since, late.until, *hidden, *reach, *rest,
+        )  # fmt: skip
 
     def add_up(self, wants: list[_Want]) -> None:
         """Answer counts, sums, means, spreads, shares, days and ages."""
@@ -257,34 +303,32 @@ class _Job:
         squares: list[int] = []
         ops, scale = [], []
         for want in sorted(wants, key=lambda each: each.window):
-            feature = want.feature
-            value = known = square = -1
-            units = 1
-            if want.number >= 0:
-                units = sql.units_of(feature)
-                whole = self.columns.whole(want.number, _factor(feature, feature.measure))
-                value = stack.add(("w", want.number, units), whole)
-                if feature.aggregate != "sum":
-                    known = self._known(stack, want.number)
-            if want.hit >= 0:
-                value = stack.add(("h", want.hit), self.columns.read.flags[want.hit])
-            if feature.aggregate == "std":
-                if value not in squares:
-                    squares.append(value)
-                square = squares.index(value)
-            code = _ADDED[feature.aggregate]
-            ops.append((code, want.window, value, known, square, feature.min_support, want.out))
+            value, known, square, units = self._added(want, stack, squares)
+            code, support = _ADDED[want.aggregate], want.feature.min_support
+            ops.append((code, want.window, value, known, square, support, want.out))
             scale.append(float(units))
         self._run_sums(stack, ops, scale, squares, self.out)
 
-    def _known(self, stack: _Stack, number: int) -> int:
-        """Ask for the count of known values, where some are missing."""
-        if ("k", number) not in stack.places:
-            known = self.columns.known(number)
-            if known is None:
-                return -1
-            stack.add(("k", number), known)
-        return stack.places["k", number]
+    def _added(self, want: _Want, stack: _Stack, squares: list[int]) -> tuple[int, int, int, int]:
+        """Give the places of an operation's columns, and what divides its integers."""
+        value, known, square, units = -1, -1, -1, 1
+        if want.number >= 0:
+            units = sql.units_of(want.feature)
+            value = stack.add(("whole", want.number, units), self._measured(want))
+            missing = self.columns.known(want.number) if want.aggregate != "sum" else None
+            if missing is not None:
+                known = stack.add(("known", want.number), missing)
+        if want.hit >= 0:
+            value = stack.add(("hit", want.hit), self.columns.flag(want.hit))
+        if want.aggregate == "std":
+            if value not in squares:
+                squares.append(value)
+            square = squares.index(value)
+        return value, known, square, units
+
+    def _measured(self, want: _Want) -> list[Ints]:
+        """Give the measure of a feature as exact integers."""
+        return self.columns.whole(want.number, _factor(want.feature, want.feature.measure))
 
     def _run_sums(
         self,
@@ -294,14 +338,13 @@ class _Job:
         squares: list[int],
         out: Reals,
     ) -> None:
-        """Run the kernel of sums."""
-        prompt_ints, late_ints = self._stack(stack.columns)
-        prompt = self.columns.prompt
-        sums.add_up(
-            *self._asked(), prompt.time, prompt.start, prompt_ints, *self._late(), late_ints,
-            *self._reach(), np.array(ops, np.int64), np.array(scale), np.array(squares, np.int64),
-            out,
-        )  # fmt: skip
+        """Run the kernel of sums; its last column counts all events."""
+        table = np.array(ops, np.int64)
+        table[table[:, 3] < 0, 3] = len(stack.columns) + 2 * len(squares)
+        prompt, late = (stack.laid(at, len(side)) for at, side in enumerate(self.columns.sides))
+        self._call(
+            sums.add_up, (prompt, late), table, np.array(scale), np.array(squares, np.int64), out
+        )
 
     def compare_periods(self, wants: list[_Want]) -> None:
         """Answer slopes, variations, empty shares and downsides."""
@@ -310,130 +353,84 @@ class _Job:
         stack = _Stack()
         rows = []
         for want in wants:
-            feature = want.feature
-            whole = self.columns.whole(want.number, _factor(feature, feature.measure))
-            units = sql.units_of(feature)
-            value = stack.add(("w", want.number, units), whole)
+            units = sql.units_of(want.feature)
+            value = stack.add(("whole", want.number, units), self._measured(want))
             count = int(self.windows[want.window, 0]) // _WEEK
-            code = _PERIODIC[feature.aggregate]
-            op = (code, value, _WEEK, count, feature.min_support, want.out)
-            rows.append((value, _WEEK, count, float(units), op))
+            code, support = _PERIODIC[want.aggregate], want.feature.min_support
+            rows.append((value, _WEEK, count, (code, support, want.out), float(units)))
         rows.sort()
-        prompt_ints, late_ints = self._stack(stack.columns)
-        prompt = self.columns.prompt
-        periods.compare_periods(
-            *self._asked(), prompt.time, prompt.start, prompt_ints, *self._late(), late_ints,
-            np.array([row[4] for row in rows], np.int64), np.array([row[3] for row in rows]),
-            self.out,
+        ops = [(code, value, each, count, n, out) for value, each, count, (code, n, out), _ in rows]
+        prompt, late = (stack.laid(at, len(side)) for at, side in enumerate(self.columns.sides))
+        self._call(
+            periods.compare_periods, (prompt, late), np.array(ops, np.int64),
+            np.array([row[-1] for row in rows]), self.out, windows=False,
         )  # fmt: skip
 
     def count_keys(self, wants: list[_Want]) -> None:
         """Answer aggregates over keys, one pass for each pair of key and weight."""
-        weights = {(w.key, w.weight) for w in wants if w.weight >= 0}
+        weights = sorted({(want.key, want.weight) for want in wants if want.weight >= 0})
         groups: dict[tuple[int, int], list[_Want]] = {}
         for want in wants:
             weight = want.weight
-            if want.feature.aggregate in ("distinct", "repeat_share"):
-                weight = next((w for k, w in sorted(weights) if k == want.key), weight)
+            if want.aggregate in ("distinct", "repeat_share"):
+                weight = next((w for key, w in weights if key == want.key), weight)
             groups.setdefault((want.key, weight), []).append(want)
         for (key, weight), members in groups.items():
             self._count_keys(key, weight, members)
 
     def _count_keys(self, key: int, weight: int, wants: list[_Want]) -> None:
         """Run the kernel of keys."""
-        keys = self.columns.read.keys[key]
-        none = np.empty(0, np.int64)
-        prompt, late = self.columns.prompt, self.columns.late
-        weigh = weight >= 0
-        own = late_own = none
-        if weigh:
+        weigh = [np.empty(0, np.int64)] * 2
+        if weight >= 0:
             first = next(want.feature for want in wants if want.weight == weight)
-            whole = self.columns.whole(weight, _factor(first, first.weight))
-            own, late_own = prompt.take(whole), late.take(whole)
-        ops = sorted(
-            (w.window, _KEYED[w.feature.aggregate], w.feature.min_support, w.out) for w in wants
-        )
-        keyed.count_keys(
-            *self._asked(), prompt.time, prompt.start, prompt.take(keys), own, late.time,
-            late.start, late.since, late.until, late.take(keys), late_own, *self._reach(),
-            np.array([(code, w, support, out) for w, code, support, out in ops], np.int64), weigh,
-            self.out,
-        )  # fmt: skip
+            weigh = self.columns.whole(weight, _factor(first, first.weight))
+        columns = zip(self.columns.key(key), weigh, strict=True)
+        prompt, late = columns
+        self._call(keyed.count_keys, (prompt, late), _ops(wants, _KEYED), self.out)
 
     def take_ends(self, wants: list[_Want]) -> None:
         """Answer least, largest, first and last, one pass for each column."""
-        if not wants:
-            return
-        place, late_place = self.columns.place()
         for column, members in _by_column(wants):
-            values = self.columns.shown(*column)
-            ops = sorted(
-                (w.window, _ENDS[w.feature.aggregate], w.feature.min_support, w.out)
-                for w in members
-            )
-            prompt, late = self.columns.prompt, self.columns.late
-            ordered.take_ends(
-                *self._asked(), prompt.time, prompt.start, prompt.take(values), place, late.time,
-                late.start, late.since, late.until, late.take(values), late_place,
-                *self._reach(),
-                np.array([(code, w, support, out) for w, code, support, out in ops], np.int64),
-                self.out,
-            )  # fmt: skip
+            prompt, late = zip(self.columns.shown(*column), self.columns.place(), strict=True)
+            self._call(ordered.take_ends, (prompt, late), _ops(members, _ENDS), self.out)
 
     def take_quantiles(self, wants: list[_Want]) -> None:
         """Answer quantiles, one pass for each column."""
         for column, members in _by_column(wants):
-            values = self.columns.shown(*column)
-            ops = sorted(
-                (w.window, w.feature.min_support, w.out, _QUANTILES[w.feature.aggregate])
-                for w in members
-            )
-            prompt, late = self.columns.prompt, self.columns.late
-            ordered.take_quantiles(
-                *self._asked(), prompt.time, prompt.start, prompt.take(values), late.time,
-                late.start, late.since, late.until, late.take(values), *self._reach(),
-                np.array([op[:3] for op in ops], np.int64), np.array([op[3] for op in ops]),
-                self.out,
+            by_window = sorted(members, key=lambda want: want.window)
+            ops = [(want.window, want.feature.min_support, want.out) for want in by_window]
+            shares = [_QUANTILES[want.aggregate] for want in by_window]
+            prompt, late = self.columns.shown(*column)
+            self._call(
+                ordered.take_quantiles, (prompt, late), np.array(ops, np.int64),
+                np.array(shares), self.out,
             )  # fmt: skip
 
-    def poison(self, marked: list[tuple[_Want, npt.NDArray[np.bool_] | None]]) -> None:
+    def poison(self, marked: list[tuple[_Want, list[Ints] | None]]) -> None:
         """Make a feature infinite where its window holds an impossible value."""
         stack = _Stack()
-        ops = []
-        hurt = [(want, marks) for want, marks in marked if marks is not None]
-        for at, (want, marks) in enumerate(hurt):
-            value = stack.add(("b", at), marks)
-            ops.append((sums.SUM, want.window, value, -1, -1, 1, at))
+        hurt = sorted(
+            ((want, marks) for want, marks in marked if marks is not None),
+            key=lambda each: each[0].window,
+        )
+        ops = [
+            (sums.SUM, want.window, stack.add(("bad", at), marks), -1, -1, 1, at)
+            for at, (want, marks) in enumerate(hurt)
+        ]
         if not ops:
             return
         found = np.zeros((len(ops), self.out.shape[1]))
-        ops.sort(key=lambda op: op[1])
         self._run_sums(stack, ops, [1.0] * len(ops), [], found)
         for at, (want, _) in enumerate(hurt):
             self.out[want.out][found[at] > 0] = np.inf
 
 
-class _Stack:
-    """Integer columns for the kernels, each once."""
-
-    def __init__(self) -> None:
-        self.columns: list[npt.NDArray[np.generic]] = []
-        self.places: dict[tuple[object, ...], int] = {}
-
-    def add(self, key: tuple[object, ...], column: npt.NDArray[np.generic]) -> int:
-        """Give a column's place, at the end if it is new."""
-        if key not in self.places:
-            self.places[key] = len(self.columns)
-            self.columns.append(column)
-        return self.places[key]
-
-
-def _laid(columns: list[npt.NDArray[np.generic]], events: Events) -> Ints:
-    """Lay columns in the order of events."""
-    laid = np.empty((len(columns), len(events.order)), np.int64)
-    for at, column in enumerate(columns):
-        laid[at] = np.take(column, events.order)
-    return laid
+def _ops(wants: list[_Want], codes: Mapping[str, int]) -> Ints:
+    """Write operations of code, window, support and place, by window."""
+    rows = [
+        (want.window, codes[want.aggregate], want.feature.min_support, want.out) for want in wants
+    ]
+    return np.array([(code, w, n, out) for w, code, n, out in sorted(rows)], np.int64)
 
 
 def _factor(feature: Feature, name: str) -> int:

@@ -54,6 +54,7 @@ class Layout:
     numbers: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+    is_placed: bool = False
 
     def number(self, expression: str) -> int:
         """Number a real column."""
@@ -67,23 +68,39 @@ class Layout:
         """Number a column of yes and no."""
         return _at(self.flags, expression)
 
+    @property
+    def names(self) -> list[str]:
+        """Name the query's columns of numbers and keys, in the order of their rows."""
+        numbers = [f"n{k}" for k in range(len(self.numbers))]
+        return numbers + [f"k{k}" for k in range(len(self.keys))]
 
-@dataclass
+    @property
+    def flag_row(self) -> int:
+        """Give the row of the flags."""
+        return 1 + len(self.numbers) + len(self.keys)
+
+    @property
+    def width(self) -> int:
+        """Count the rows: time, numbers, keys, flags in one, place."""
+        return self.flag_row + bool(self.flags) + self.is_placed
+
+
+@dataclass(frozen=True)
 class Read:
-    """A stream's events as they were read, in the query's order."""
+    """A stream's events as they were read, in the query's order.
+
+    Rows of ``columns``: the time; then numbers (the bits of reals), keys, flags (a bit each, in one
+    column where there are any), and, where first and last are asked for, the event's place.
+    """
 
     merchant: npt.NDArray[np.int32]
-    time: Ints
     since: Ints | None
     until: Ints | None
-    numbers: list[npt.NDArray[np.float64]]
-    keys: list[Ints]
-    flags: list[npt.NDArray[np.int8]]
-    place: Ints | None = None
+    columns: Ints
 
     def __len__(self) -> int:
         """Count the events."""
-        return len(self.time)
+        return len(self.merchant)
 
 
 def reach(feature: Feature) -> tuple[int, int]:
@@ -114,11 +131,15 @@ def _timing(feature: Feature) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a query must know of the questions: the merchants' table and the span of moments."""
+    """What a query must know of the questions: their merchants' table, the span of their moments.
+
+    ``numbers`` are the identifiers that the connection shows as numbers.
+    """
 
     merchants: str
     first: Any
     last: Any
+    numbers: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def is_single(self) -> bool:
@@ -151,28 +172,45 @@ def read_events(
     Returns
     -------
     Read
-        Arrays that may be written to; a missing number is NaN.
+        Arrays of our own; a missing number is NaN.
     """
-    ordered = any(feature.aggregate in ("first", "last") for feature in stream.features)
-    query = _query(records, stream, layout, asked, with_ties=ordered)
+    query = _query(records, stream, layout, asked)
     table = arrow_reader(con, query, _BATCH_ROWS).read_all()
-    columns = {name: _array(table, name) for name in table.column_names if name != "_tie"}
-    late = "_since" in columns
-    read = Read(
-        columns["_slot"],
-        columns["_time"].view(np.int64),
-        columns["_since"].view(np.int64) if late else None,
-        _until(columns) if "_until" in columns else None,
-        [columns[f"n{k}"] for k in range(len(layout.numbers))],
-        [columns[f"k{k}"] for k in range(len(layout.keys))],
-        [columns[f"f{k}"] for k in range(len(layout.flags))],
-    )
-    return _placed_by_key(read, table["_tie"]) if ordered else read
+    columns = np.empty((layout.width, len(table)), np.int64)
+    _fill(table, "_time", columns[0])
+    for at, name in enumerate(layout.names):
+        _fill(table, name, columns[1 + at])
+    for at in range(len(layout.flags)):
+        bits = np.empty(len(table), np.int64)
+        _fill(table, f"f{at}", bits)
+        columns[layout.flag_row] = bits if not at else columns[layout.flag_row] | bits << at
+    merchant = np.empty(len(table), np.int32)
+    _fill(table, "_slot", merchant)
+    since = until = None
+    if "_since" in table.column_names:
+        since = np.empty(len(table), np.int64)
+        _fill(table, "_since", since)
+    if "_until" in table.column_names:
+        until = np.empty(len(table), np.int64)
+        _fill(table, "_until", until)
+    read = Read(merchant, since, until, columns)
+    return _placed_by_key(read, table["_tie"]) if layout.is_placed else read
+
+
+def _fill(table: pa.Table, name: str, into: npt.NDArray[Any]) -> None:
+    """Lay a column, chunk by chunk, into an array; reals as their bits, a missing one as NaN."""
+    at = 0
+    for chunk in table[name].chunks:
+        values = chunk.to_numpy(zero_copy_only=False)
+        if values.dtype.kind in "fM":
+            values = values.view(np.int64)
+        into[at : at + len(values)] = values
+        at += len(values)
 
 
 def _placed_by_key(read: Read, ties: pa.ChunkedArray) -> Read:
     """Lay events by merchant, time and key, and number their places; equal where all three are."""
-    merchant, time = read.merchant, read.time
+    merchant, time = read.merchant, read.columns[0]
     by = np.lexsort((time, merchant))
     same = (np.diff(merchant[by]) == 0) & (np.diff(time[by]) == 0)
     tied = np.zeros(len(by), bool)
@@ -187,36 +225,13 @@ def _placed_by_key(read: Read, ties: pa.ChunkedArray) -> Read:
     step = np.zeros(len(by), np.int64)
     for column in (merchant, time, rank):
         step[1:] |= np.diff(column[by]) != 0
-    return Read(
-        merchant[by],
-        time[by],
-        None if read.since is None else read.since[by],
-        None if read.until is None else read.until[by],
-        [column[by] for column in read.numbers],
-        [column[by] for column in read.keys],
-        [column[by] for column in read.flags],
-        np.cumsum(step),
-    )
+    columns = read.columns[:, by]
+    columns[-1] = np.cumsum(step)
+    since, until = (None if each is None else each[by] for each in (read.since, read.until))
+    return Read(merchant[by], since, until, columns)
 
 
-def _array(table: pa.Table, name: str) -> npt.NDArray[Any]:
-    """Take a column as one array of our own."""
-    column = table[name]
-    if column.num_chunks == 0:
-        return np.empty(0, column.type.to_pandas_dtype())
-    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts)
-
-
-def _until(columns: dict[str, npt.NDArray[Any]]) -> Ints:
-    """Give the moment up to which each version is seen; for ever where nothing supersedes it."""
-    until = columns["_until"]
-    return np.where(np.isnat(until), FOREVER, until.view(np.int64))
-
-
-def _query(
-    records: Records, stream: Stream, layout: Layout, asked: Asked, *, with_ties: bool
-) -> str:
+def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> str:
     """Write the query of a stream's events, all versions."""
     if asked.is_single:
         versions = [_single(records, stream, asked)]
@@ -224,11 +239,13 @@ def _query(
         versions = [_version(records, stream, asked, at) for at in range(len(stream.timing) + 1)]
     columns = ["_slot", "_time"]
     if not asked.is_single and _may_be_late(records, stream):
-        columns += ["_since"] + ["_until"] * bool(stream.timing)
+        columns.append("_since")
+        if stream.timing:
+            columns.append(f"coalesce(epoch_us(_until), {FOREVER}) AS _until")
     columns += [f"CAST({each} AS DOUBLE) AS n{k}" for k, each in enumerate(layout.numbers)]
     columns += [f"{each} AS k{k}" for k, each in enumerate(layout.keys)]
     columns += [f"CAST({each} AS TINYINT) AS f{k}" for k, each in enumerate(layout.flags)]
-    if with_ties:
+    if layout.is_placed:
         columns.append("_key AS _tie")
     where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
@@ -241,9 +258,9 @@ def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
     time = f"CAST(f.{quoted(stream.time)} AS TIMESTAMP)" if stream.time else "f._happened"
     back = max(reach(feature)[0] for feature in stream.features)
     ahead = max(reach(feature)[1] for feature in stream.features)
-    bounds = [f"f._happened < {last}", f"{time} < {last} + INTERVAL {ahead} MICROSECOND"]
+    bounds = [f"f._happened < {last}", f"{time} < {last} + to_microseconds({ahead})"]
     if back < NEVER:
-        bounds.append(f"{time} >= CAST('{asked.first}' AS TIMESTAMP) - INTERVAL {back} MICROSECOND")
+        bounds.append(f"{time} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})")
     if _may_be_late(records, stream):
         bounds.append(f"f._known < {last}")
     facts = records.fact_sql(stream.table)

@@ -63,9 +63,9 @@ def fact_sql(columns: Mapping[str, Collection[str]], name: str) -> str:
     known = _known_sql(table, present, happened)
     key = _key_sql(table, present)
     if not table.parent:
-        merchant = "NULL" if table.merchantless else 't."merchant_id"'
+        merchant = "CAST(NULL AS VARCHAR)" if table.merchantless else 't."merchant_id"'
         return (
-            f"SELECT {listed}, CAST({merchant} AS VARCHAR) AS _merchant_id, "
+            f"SELECT {listed}, {merchant} AS _merchant_id, "
             f"{happened} AS _happened, {known} AS _known, {key} AS _key FROM {quoted(name)} t"
         )
     parent, link = table.parent.split(".")

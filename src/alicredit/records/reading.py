@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from alicredit.records.sources import (
     canonical_sql,
     damaged,
     find_source,
+    holds_numbers,
     unreadable_sql,
 )
 
@@ -149,13 +150,41 @@ class Records:
         finally:
             con.close()
 
-    def connect(self, tables: list[str] | None = None) -> duckdb.DuckDBPyConnection:
+    @property
+    def number_ids(self) -> frozenset[tuple[str, str]]:
+        """Give the (table, column) of identifiers that are whole numbers wherever they stand.
+
+        An identifier and those that refer to it are numbers together or not at all, so that they
+        can be joined as such.
+        """
+        groups: dict[str, list[tuple[str, str]]] = {}
+        texts = set()
+        for name, source in self.sources.items():
+            for column in TABLES[name].columns if name in TABLES else ():
+                if column.kind != "id" or column.name not in source.types:
+                    continue
+                root = column.refers_to or f"{name}.{column.name}"
+                groups.setdefault(root, []).append((name, column.name))
+                if not holds_numbers(source, column.name):
+                    texts.add(root)
+        return frozenset(
+            each for root, members in groups.items() if root not in texts for each in members
+        )
+
+    def connect(
+        self,
+        tables: list[str] | None = None,
+        *,
+        numbers: Collection[tuple[str, str]] = frozenset(),
+    ) -> duckdb.DuckDBPyConnection:
         """Open a DuckDB connection that has one view of canonical types per table.
 
         Parameters
         ----------
         tables : list of str or None, default None
             Which tables; all when None.
+        numbers : collection of (str, str), default empty
+            Identifiers, from ``number_ids``, to be shown as numbers instead of text.
 
         Returns
         -------
@@ -167,6 +196,11 @@ class Records:
             source = self._source(name)
             source.attach(con)
             projection = self._projection(source)
+            projection |= {
+                column: f"CAST({quoted(column)} AS BIGINT)"
+                for table, column in numbers
+                if table == name
+            }
             listed = ", ".join(f"{sql} AS {quoted(col)}" for col, sql in projection.items())
             con.execute(f"CREATE VIEW {quoted(name)} AS SELECT {listed} FROM {source.sql}")
         return con

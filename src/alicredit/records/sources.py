@@ -19,6 +19,7 @@ from alicredit.records.facts import quoted
 
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _WHOLE = (*_SIGNED, "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+_NARROW = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _REAL = ("FLOAT", "DOUBLE")
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _AWARE = "TIMESTAMP WITH TIME ZONE"
@@ -173,6 +174,11 @@ def _repeated_headings(con: duckdb.DuckDBPyConnection, source: Source) -> list[s
     else:
         names = [str(name) for name in pq.read_schema(source.paths[0]).names]
     return sorted({name for name in names if names.count(name) > 1})
+
+
+def holds_numbers(source: Source, column: str) -> bool:
+    """Tell whether a column's values are whole numbers of at most 64 bits, as they stand."""
+    return not source.is_csv and source.types[column] in _NARROW
 
 
 def arrow_reader(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.RecordBatchReader:

@@ -12,17 +12,17 @@ _REACH = 1e13
 
 
 @compiled
-def to_whole(values: Any, units: int) -> Any:
-    """Give round(value * units), half away from zero, and the largest of them.
+def to_whole(values: Any, units: int, whole: Any) -> Any:
+    """Fill in round(value * units), half away from zero, and give the largest of them.
 
     A missing value, or one beyond 1e13, gives 0; where an integer would pass 2**61 the largest is
     given as 2**62, and the integers are not to be used.
     """
-    whole = np.zeros(len(values), np.int64)
     largest = np.int64(0)
     limit = 2.0**61
     for i in range(len(values)):
         x = values[i]
+        whole[i] = 0
         if not abs(x) <= _REACH:
             continue
         scaled = x * units
@@ -37,4 +37,13 @@ def to_whole(values: Any, units: int) -> Any:
             part -= 1.0
         whole[i] = np.int64(part)
         largest = max(largest, np.int64(abs(part)))
-    return whole, largest
+    return largest
+
+
+@compiled
+def is_within(values: Any, low: float, high: float) -> bool:
+    """Tell whether no value lies below or above; a missing one does neither."""
+    outside = 0
+    for i in range(len(values)):
+        outside += values[i] < low or values[i] > high
+    return outside == 0

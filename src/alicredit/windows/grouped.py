@@ -56,21 +56,21 @@ class Events:
         Place in time, microseconds.
     start : int64 array
         One more than merchants: where each merchant's events begin.
-    order : int64 array
-        The positions in the columns as they were read.
     since, until : int64 array
         Moments between which a late event is seen; empty for prompt ones.
+    columns : int64 array, columns by events
+        What the events carry.
     """
 
     time: Ints
     start: Ints
-    order: Ints
     since: Ints
     until: Ints
+    columns: Ints
 
-    def take(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Lay a column, as it was read, in the order of the events."""
-        return np.take(column, self.order)
+    def __len__(self) -> int:
+        """Count the events."""
+        return len(self.time)
 
 
 def sort_questions(merchant: Ints, as_of: Ints, merchants: int) -> Questions:
@@ -83,7 +83,7 @@ def sort_questions(merchant: Ints, as_of: Ints, merchants: int) -> Questions:
 
 def group_events(
     merchant: npt.NDArray[np.int32],
-    time: Ints,
+    columns: Ints,
     merchants: int,
     *,
     since: Ints | None = None,
@@ -96,8 +96,8 @@ def group_events(
     ----------
     merchant : int32 array
         Whose each event is, 0 to ``merchants`` - 1.
-    time : int64 array
-        Where it stands in time.
+    columns : int64 array, columns by events
+        The first is the time; the array is used up: its rows come back sorted.
     merchants : int
         How many there are.
     since, until : int64 array or None
@@ -111,72 +111,81 @@ def group_events(
         Prompt and late.
     """
     none = np.empty(0, np.int64)
+    time = columns[0]
     since = time if since is None else since
     late = np.ones(len(time), bool) if is_ahead else since > time
     if until is not None:
         late |= until < FOREVER
     if not late.any():
-        order, start = _order(merchant, time, merchants)
-        prompt = Events(np.take(time, order), start, order, none, none)
-        return prompt, Events(none, np.zeros(merchants + 1, np.int64), none, none, none)
-    parts = []
-    for mask in (~late, late):
-        at = np.flatnonzero(mask)
-        order, start = _order(np.take(merchant, at), np.take(time, at), merchants)
-        parts.append((np.take(at, order), start))
-    (first, first_start), (second, second_start) = parts
-    until = np.full(len(time), FOREVER) if until is None else until
+        start = _group(merchant, columns, merchants)
+        nothing = np.empty((len(columns), 0), np.int64)
+        no_start = np.zeros(merchants + 1, np.int64)
+        return (
+            Events(columns[0], start, none, none, columns),
+            Events(none, no_start, none, none, nothing),
+        )
+    prompt = np.ascontiguousarray(columns[:, ~late])
+    start = _group(merchant[~late], prompt, merchants)
+    ends = np.full(len(time), FOREVER) if until is None else until
+    hidden = np.vstack((columns[:, late], since[late], ends[late]))
+    late_start = _group(merchant[late], hidden, merchants)
     return (
-        Events(np.take(time, first), first_start, first, none, none),
-        Events(
-            np.take(time, second),
-            second_start,
-            second,
-            np.take(since, second),
-            np.take(until, second),
-        ),
+        Events(prompt[0], start, none, none, prompt),
+        Events(hidden[0], late_start, hidden[-2], hidden[-1], hidden[:-2]),
     )
 
 
 @compiled
-def _order(merchant: Any, time: Any, merchants: int) -> Any:
-    """Order events by merchant and time, ties in the order they came: counting, then insertion.
+def _group(merchant: Any, columns: Any, merchants: int) -> Any:
+    """Group the columns in place by merchant, each merchant's by time, ties as they came.
 
-    Logs come nearly sorted, so that an insertion seldom moves far; a merchant whose events do not
-    is sorted by merging instead.
+    Events are first laid out row by row, so that each moves once; the pieces of one merchant then
+    go back into columns. Logs come nearly sorted, so that an insertion seldom moves far; a
+    merchant whose events do not is sorted by merging.
     """
-    n = len(merchant)
+    width, n = columns.shape
     start = np.zeros(merchants + 1, np.int64)
     for i in range(n):
         start[merchant[i] + 1] += 1
+    most = 0
     for m in range(merchants):
+        most = max(most, start[m + 1])
         start[m + 1] += start[m]
     at = start[:-1].copy()
-    order = np.empty(n, np.int64)
-    times = np.empty(n, np.int64)
+    rows = np.empty((n, width), np.int64)
     for i in range(n):
         m = merchant[i]
-        order[at[m]] = i
-        times[at[m]] = time[i]
-        at[m] += 1
+        to = at[m]
+        at[m] = to + 1
+        for j in range(width):
+            rows[to, j] = columns[j, i]
+    order = np.empty(most, np.int64)
     for m in range(merchants):
         lo, hi = start[m], start[m + 1]
-        budget = 16 * (hi - lo)
         is_sorted = True
         for i in range(lo + 1, hi):
-            t, o = times[i], order[i]
-            j = i
-            while j > lo and times[j - 1] > t:
-                times[j], order[j] = times[j - 1], order[j - 1]
-                j -= 1
-            times[j], order[j] = t, o
-            budget -= i - j
-            if budget < 0:
+            if rows[i, 0] < rows[i - 1, 0]:
                 is_sorted = False
                 break
-        if not is_sorted:
-            own = np.sort(order[lo:hi])  # as they came, so that the stable sort keeps ties so
-            by = np.argsort(time[own], kind="mergesort")
-            for k in range(hi - lo):
-                order[lo + k] = own[by[k]]
-    return order, start
+        if is_sorted:
+            for j in range(width):
+                for i in range(lo, hi):
+                    columns[j, i] = rows[i, j]
+            continue
+        budget = 16 * (hi - lo)
+        for i in range(hi - lo):
+            t = rows[lo + i, 0]
+            j = i
+            while j > 0 and rows[lo + order[j - 1], 0] > t:
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = i
+            budget -= i - j
+            if budget < 0:
+                break
+        if budget < 0:
+            order[: hi - lo] = np.argsort(rows[lo:hi, 0].copy(), kind="mergesort")
+        for j in range(width):
+            for i in range(hi - lo):
+                columns[j, lo + i] = rows[lo + order[i], j]
+    return start

@@ -2,8 +2,8 @@
 
 A small table per merchant counts the events and the weight of each key. Where a merchant is asked
 about a few times, each question fills the table anew, from its own moment backwards, and reads it
-at the start of each window; where often, the table follows a window as it slides. Integers only, so
-that both give the same.
+at the start of each window; where often, the table follows each window as it slides. Integers only,
+so that both give the same.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ OP_COLUMNS = ("code", "window", "support", "out")
 NO_KEY = -(2**63)
 """Marks an event without a key, which no aggregate over keys counts."""
 
-_N, _W, _KEYS, _REPEATED, _BEST, _DIRTY, _HIGH, _LOW = range(8)
+_LEAST = -(2**62)
+_EVENTS, _WEIGHT, _KEYS, _REPEATED, _BEST, _DIRTY, _HIGH, _LOW = range(8)
 # what is kept beside the table: events, weight, keys held, keys held twice or more, the largest
 # weight, whether it must be sought again, the sum of squared weights in 128 bits
-
-_FEW = 5
 
 
 @compiled
@@ -49,27 +48,29 @@ def count_keys(
     back: Any,
     ahead: Any,
     ops: Any,
-    is_weighted: Any,
     out: Any,
 ) -> None:
     """Answer every operation of every question over one column of keys and weights.
 
-    ``back`` rises; ``ops`` are sorted by window; without weights each event weighs 1.
+    ``back`` rises; ``ops`` are sorted by window; without weights (none given) each event weighs 1.
     """
     most = 0
     for m in range(len(q_start) - 1):
         if q_start[m + 1] > q_start[m]:
             size = start[m + 1] - start[m] + late_start[m + 1] - late_start[m]
             most = max(most, size)
-    table = np.zeros((most, 2), np.int64)
-    slot = np.empty(most, np.int64)
+    weighted = len(weight) + len(late_weight) > 0
     sizes = 4
     while sizes < 2 * most:
         sizes *= 2
     seen = np.empty(sizes, np.int64)
     whose = np.full(sizes, -1, np.int64)
-    state = np.zeros(8, np.int64)
+    table = np.zeros((most, 2), np.int64)
+    slot = np.empty(most, np.int64)
+    weigh = np.ones(most, np.int64)
+    late = np.empty(most, np.int64)
     scratch = np.empty(most, np.int64)
+    state = np.zeros(8, np.int64)
     need_squares = (ops[:, 0] == HHI).any()
     for m in range(len(q_start) - 1):
         q0, q1 = q_start[m], q_start[m + 1]
@@ -77,25 +78,91 @@ def count_keys(
             continue
         s, e = start[m], start[m + 1]
         l0, l1 = late_start[m], late_start[m + 1]
+        n = e - s + l1 - l0
         keys = _slots(key, s, e, late_key, l0, l1, seen, whose, slot)
-        if q1 - q0 <= _FEW:
-            _each_anew(
-                as_of, row, q0, q1, time, s, e, weight, late_time, l0, l1, since, until,
-                late_weight, back, ahead, ops, is_weighted, out, table, slot, keys, state,
-                scratch, need_squares,
-            )  # fmt: skip
-        else:
-            _sliding(
-                as_of, row, q0, q1, time, s, e, weight, late_time, l0, l1, since, until,
-                late_weight, back, ahead, ops, is_weighted, out, table, slot, keys, state,
-                scratch, need_squares,
-            )  # fmt: skip
+        if weighted:
+            weigh[: e - s] = weight[s:e]
+            weigh[e - s : n] = late_weight[l0:l1]
+        squares = 0
+        if need_squares:
+            total = 0.0
+            for i in range(n):
+                total += abs(weigh[i])
+            squares = 1 if total < 3.0e9 else 2
+        anew, slide = 0, 0
+        w = -1
+        for k in range(len(ops)):
+            if ops[k, 1] != w:
+                w = ops[k, 1]
+                end = first_from(time, as_of[q1 - 1], s, e)
+                held = end - first_from(time, as_of[q1 - 1] - back[w], s, end)
+                anew = held
+                slide += 2 * min(e - s, held * (q1 - q0)) + keys
+        is_anew = anew * (q1 - q0) < slide
+        at = 0
+        lo = hi = s
+        while at < len(ops):
+            w = ops[at, 1]
+            end = at
+            while end < len(ops) and ops[end, 1] == w:
+                end += 1
+            if is_anew:
+                end = len(ops)
+            _clear(table, state, keys)
+            lo = hi = s
+            for q in range(q0, q1):
+                now = as_of[q]
+                if is_anew:
+                    hi = first_from(time, now, hi, e)
+                    lo = hi
+                    if q > q0:
+                        _clear(table, state, keys)
+                a = at
+                while a < end:
+                    w = ops[a, 1]
+                    b = a
+                    while b < end and ops[b, 1] == w:
+                        b += 1
+                    begin = now - back[w]
+                    if is_anew:
+                        down = lo
+                        while down > s and time[down - 1] >= begin:
+                            down -= 1
+                        _put_all(table, state, slot, weigh, down - s, lo - s, squares)
+                        lo = down
+                    else:
+                        up = first_from(time, begin, lo, hi)
+                        _drop_all(table, state, slot, weigh, lo - s, up - s, squares)
+                        lo = up
+                        if lo == hi:
+                            lo = hi = first_from(time, begin, hi, e)
+                        up = first_from(time, now, hi, e)
+                        _put_all(table, state, slot, weigh, hi - s, up - s, squares)
+                        hi = up
+                    count = 0
+                    if l1 > l0:
+                        la = first_from(late_time, begin, l0, l1)
+                        lb = first_from(late_time, now + ahead[w], la, l1)
+                        for i in range(la, lb):
+                            if since[i] < now <= until[i]:
+                                late[count] = e - s + i - l0
+                                count += 1
+                        for i in range(count):
+                            _put_all(table, state, slot, weigh, late[i], late[i] + 1, squares)
+                    for k in range(a, b):
+                        out[ops[k, 3], row[q]] = _value(
+                            ops[k, 0], ops[k, 2], squares, table, keys, state, scratch
+                        )
+                    for i in range(count):
+                        _drop_all(table, state, slot, weigh, late[i], late[i] + 1, squares)
+                    a = b
+            at = end
 
 
 @inlined
 def _slots(
-    key: Any, s: int, e: int, late_key: Any, l0: int, l1: int, seen: Any, whose: Any, slot: Any,
-) -> int:  # fmt: skip
+    key: Any, s: int, e: int, late_key: Any, l0: int, l1: int, seen: Any, whose: Any, slot: Any
+) -> int:
     """Number a merchant's keys 0, 1, ... by a table of keys seen; prompt events, then late ones."""
     n = e - s + l1 - l0
     mask = 3
@@ -108,7 +175,7 @@ def _slots(
         if k == NO_KEY:
             slot[i] = -1
             continue
-        at = ((k * -7046029254386353131) >> 29) & mask
+        at = ((k * -7046029254386353131) >> 32) & mask
         while whose[at] >= 0 and seen[at] != k:
             at = (at + 1) & mask
         if whose[at] < 0:
@@ -124,161 +191,97 @@ def _clear(table: Any, state: Any, keys: int) -> None:
     """Empty the table."""
     table[:keys] = 0
     state[:] = 0
-    state[_BEST] = -(2**62)
+    state[_BEST] = _LEAST
 
 
 @inlined
-def _put(table: Any, state: Any, k: int, w: int, squares: bool) -> None:
-    """Add an event of a key."""
-    if k < 0:
-        return
-    n, old = table[k, 0], table[k, 1]
-    table[k, 0], table[k, 1] = n + 1, old + w
-    state[_N] += 1
-    state[_W] += w
-    if n == 0:
-        state[_KEYS] += 1
-    elif n == 1:
-        state[_REPEATED] += 1
-    if old + w >= state[_BEST]:
-        state[_BEST], state[_DIRTY] = old + w, 0
-    elif n and old >= state[_BEST]:
-        state[_DIRTY] = 1
-    if squares:
-        high, low = times_128(w, 2 * old + w)
-        state[_HIGH], state[_LOW] = plus_128(state[_HIGH], state[_LOW], high, low)
+def _put_all(
+    table: Any, state: Any, slot: Any, weigh: Any, begin: int, end: int, squares: int
+) -> None:
+    """Add events to the table; squares: 0 none, 1 within 64 bits, 2 within 128."""
+    events, weight, keys, repeated = state[0], state[1], state[2], state[3]
+    best, dirty, high, low = state[4], state[5], state[6], state[7]
+    for i in range(begin, end):
+        k = slot[i]
+        if k < 0:
+            continue
+        w = weigh[i]
+        n, old = table[k, 0], table[k, 1]
+        new = old + w
+        table[k, 0], table[k, 1] = n + 1, new
+        events += 1
+        weight += w
+        keys += n == 0
+        repeated += n == 1
+        if new >= best:
+            best, dirty = new, 0
+        elif n > 0 and old >= best:
+            dirty = 1
+        if squares == 1:
+            low += w * (old + new)
+        elif squares == 2:
+            h, x = times_128(w, old + new)
+            high, low = plus_128(high, low, h, x)
+    state[0], state[1], state[2], state[3] = events, weight, keys, repeated
+    state[4], state[5], state[6], state[7] = best, dirty, high, low
 
 
 @inlined
-def _drop(table: Any, state: Any, k: int, w: int, squares: bool) -> None:
-    """Take an event of a key away."""
-    if k < 0:
-        return
-    n, old = table[k, 0], table[k, 1]
-    table[k, 0], table[k, 1] = n - 1, old - w
-    state[_N] -= 1
-    state[_W] -= w
-    if n == 1:
-        state[_KEYS] -= 1
-    elif n == 2:
-        state[_REPEATED] -= 1
-    if n > 1 and old - w >= state[_BEST]:
-        state[_BEST], state[_DIRTY] = old - w, 0
-    elif old >= state[_BEST]:
-        state[_DIRTY] = 1
-    if squares:
-        high, low = times_128(w, 2 * old - w)
-        state[_HIGH], state[_LOW] = minus_128(state[_HIGH], state[_LOW], high, low)
+def _drop_all(
+    table: Any, state: Any, slot: Any, weigh: Any, begin: int, end: int, squares: int
+) -> None:
+    """Take events away from the table."""
+    events, weight, keys, repeated = state[0], state[1], state[2], state[3]
+    best, dirty, high, low = state[4], state[5], state[6], state[7]
+    for i in range(begin, end):
+        k = slot[i]
+        if k < 0:
+            continue
+        w = weigh[i]
+        n, old = table[k, 0], table[k, 1]
+        new = old - w
+        table[k, 0], table[k, 1] = n - 1, new
+        events -= 1
+        weight -= w
+        keys -= n == 1
+        repeated -= n == 2
+        if n > 1 and new >= best:
+            best, dirty = new, 0
+        elif old >= best:
+            dirty = 1
+        if squares == 1:
+            low -= w * (old + new)
+        elif squares == 2:
+            h, x = times_128(w, old + new)
+            high, low = minus_128(high, low, h, x)
+    state[0], state[1], state[2], state[3] = events, weight, keys, repeated
+    state[4], state[5], state[6], state[7] = best, dirty, high, low
 
 
 @inlined
-def _each_anew(
-    as_of: Any, row: Any, q0: int, q1: int, time: Any, s: int, e: int, weight: Any,
-    late_time: Any, l0: int, l1: int, since: Any, until: Any, late_weight: Any, back: Any,
-    ahead: Any, ops: Any, weighted: bool, out: Any, table: Any, slot: Any, keys: int, state: Any,
-    scratch: Any, squares: bool,
-) -> None:  # fmt: skip
-    """Fill the table for each question from its moment backwards, reading it at each window."""
-    hi = s
-    for q in range(q0, q1):
-        now = as_of[q]
-        hi = first_from(time, now, hi, e)
-        _clear(table, state, keys)
-        i = hi
-        at = 0
-        while at < len(ops):
-            w = ops[at, 1]
-            end = at
-            while end < len(ops) and ops[end, 1] == w:
-                end += 1
-            begin = now - back[w]
-            while i > s and time[i - 1] >= begin:
-                i -= 1
-                _put(table, state, slot[i - s], weight[i] if weighted else 1, squares)
-            _read(
-                row[q], now, begin, now + ahead[w], e - s, late_time, l0, l1, since, until,
-                late_weight, ops, at, end, weighted, out, table, slot, keys, state, scratch,
-                squares,
-            )  # fmt: skip
-            at = end
-
-
-@inlined
-def _sliding(
-    as_of: Any, row: Any, q0: int, q1: int, time: Any, s: int, e: int, weight: Any,
-    late_time: Any, l0: int, l1: int, since: Any, until: Any, late_weight: Any, back: Any,
-    ahead: Any, ops: Any, weighted: bool, out: Any, table: Any, slot: Any, keys: int, state: Any,
-    scratch: Any, squares: bool,
-) -> None:  # fmt: skip
-    """Let the table follow each window through all questions of a merchant."""
-    at = 0
-    while at < len(ops):
-        w = ops[at, 1]
-        end = at
-        while end < len(ops) and ops[end, 1] == w:
-            end += 1
-        _clear(table, state, keys)
-        lo = hi = s
-        for q in range(q0, q1):
-            now = as_of[q]
-            begin = now - back[w]
-            while hi < e and time[hi] < now:
-                _put(table, state, slot[hi - s], weight[hi] if weighted else 1, squares)
-                hi += 1
-            while lo < hi and time[lo] < begin:
-                _drop(table, state, slot[lo - s], weight[lo] if weighted else 1, squares)
-                lo += 1
-            _read(
-                row[q], now, begin, now + ahead[w], e - s, late_time, l0, l1, since, until,
-                late_weight, ops, at, end, weighted, out, table, slot, keys, state, scratch,
-                squares,
-            )  # fmt: skip
-        at = end
-
-
-@inlined
-def _read(
-    row: int, now: int, begin: int, finish: int, prompt: int, late_time: Any, l0: int, l1: int,
-    since: Any, until: Any, late_weight: Any, ops: Any, at: int, end: int, weighted: bool,
-    out: Any, table: Any, slot: Any, keys: int, state: Any, scratch: Any, squares: bool,
-) -> None:  # fmt: skip
-    """Read the table for one window, with the late events it sees put in for the while."""
-    la = lb = l0
-    if l1 > l0:
-        la = first_from(late_time, begin, l0, l1)
-        lb = first_from(late_time, finish, la, l1)
-    for i in range(la, lb):
-        if since[i] < now <= until[i]:
-            weight = late_weight[i] if weighted else 1
-            _put(table, state, slot[prompt + i - l0], weight, squares)
-    for k in range(at, end):
-        out[ops[k, 3], row] = _value(ops[k, 0], ops[k, 2], table, keys, state, scratch)
-    for i in range(la, lb):
-        if since[i] < now <= until[i]:
-            weight = late_weight[i] if weighted else 1
-            _drop(table, state, slot[prompt + i - l0], weight, squares)
-
-
-@inlined
-def _value(code: int, support: int, table: Any, keys: int, state: Any, scratch: Any) -> float:
+def _value(
+    code: int, support: int, squares: int, table: Any, keys: int, state: Any, scratch: Any
+) -> float:
     """Give one aggregate from the table."""
     if code == DISTINCT:
         return float(state[_KEYS])
-    if state[_N] < support or state[_N] == 0:
+    if state[_EVENTS] < support or state[_EVENTS] == 0:
         return np.nan
     if code == REPEAT_SHARE:
         return state[_REPEATED] / float(state[_KEYS])
     if code == ENTROPY:
         return _entropy(table, keys, scratch)
-    total = float(state[_W])
+    total = float(state[_WEIGHT])
     if total == 0:
         return np.nan
     if code == HHI:
+        if squares == 1:
+            return float(state[_LOW]) / (total * total)
         return real_128(state[_HIGH], state[_LOW]) / (total * total)
     if code == TOP5_SHARE:
         return _largest(table, keys, 5, scratch) / total
     if state[_DIRTY]:
-        best = -(2**62)
+        best = _LEAST
         for k in range(keys):
             if table[k, 0] and table[k, 1] > best:
                 best = table[k, 1]

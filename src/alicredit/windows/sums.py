@@ -57,8 +57,10 @@ def add_up(
     total = np.zeros((most + 1, width), np.int64)
     late = np.zeros(width, np.int64)
     held = np.zeros(width, np.int64)
-    windows = len(back)
-    lo = np.zeros(windows, np.int64)
+    lo = np.zeros(len(back), np.int64)
+    code, window, support = ops[:, 0].copy(), ops[:, 1].copy(), ops[:, 5].copy()
+    value, known, place = ops[:, 2].copy(), ops[:, 3].copy(), ops[:, 6].copy()
+    square = width_ints + 2 * ops[:, 4]
     for m in range(len(q_start) - 1):
         q0, q1 = q_start[m], q_start[m + 1]
         if q0 == q1:
@@ -70,51 +72,66 @@ def add_up(
         hi = s
         for q in range(q0, q1):
             now = as_of[q]
+            at = row[q]
             hi = first_from(time, now, hi, e)
-            w = -1
-            la, lb = l0, l0
-            n = 0
-            first, last = now, now
-            for k in range(len(ops)):
-                if ops[k, 1] != w:
-                    w = ops[k, 1]
-                    lo[w] = first_from(time, now - back[w], lo[w], hi)
-                    a, b = lo[w] - s, hi - s
-                    for j in range(width - 1):
-                        held[j] = total[b, j] - total[a, j]
-                    for j in range(len(squares)):
-                        c = width_ints + 2 * j
-                        held[c], held[c + 1] = minus_128(
-                            total[b, c], total[b, c + 1], total[a, c], total[a, c + 1]
-                        )
-                    n = b - a
-                    days = total[b, width - 1] - total[a + 1, width - 1] + 1 if n else 0
-                    first, last = now, now
-                    if n:
-                        first, last = time[lo[w]], time[hi - 1]
-                    if l1 > l0:
-                        la = first_from(late_time, now - back[w], l0, l1)
-                        lb = first_from(late_time, now + ahead[w], la, l1)
-                        more = _late_sums(late, la, lb, since, until, now, late_ints, squares)
-                        if more:
-                            for j in range(width_ints):
-                                held[j] += late[j]
-                            for j in range(len(squares)):
-                                c = width_ints + 2 * j
-                                held[c], held[c + 1] = plus_128(
-                                    held[c], held[c + 1], late[c], late[c + 1]
-                                )
-                            days += _late_days(
-                                late_time, la, lb, since, until, now, time, lo[w], hi
+            k = 0
+            while k < len(code):
+                w = window[k]
+                lo[w] = first_from(time, now - back[w], lo[w], hi)
+                a, b = lo[w] - s, hi - s
+                n = b - a
+                for j in range(width_ints):
+                    held[j] = total[b, j] - total[a, j]
+                for c in range(width_ints, width - 1, 2):
+                    held[c], held[c + 1] = minus_128(
+                        total[b, c], total[b, c + 1], total[a, c], total[a, c + 1]
+                    )
+                days = 0
+                first, last = now, now
+                if n:
+                    days = total[b, width - 1] - total[a + 1, width - 1] + 1
+                    first, last = time[lo[w]], time[hi - 1]
+                if l1 > l0:
+                    la = first_from(late_time, now - back[w], l0, l1)
+                    lb = first_from(late_time, now + ahead[w], la, l1)
+                    more = _late_sums(late, la, lb, since, until, now, late_ints, squares)
+                    if more:
+                        for j in range(width_ints):
+                            held[j] += late[j]
+                        for c in range(width_ints, width - 1, 2):
+                            held[c], held[c + 1] = plus_128(
+                                held[c], held[c + 1], late[c], late[c + 1]
                             )
-                            x, y = _late_ends(late_time, la, lb, since, until, now)
-                            first = min(first, x) if n else x
-                            last = max(last, y) if n else y
-                            n += more
-                    held[width - 1] = days
-                out[ops[k, 6], row[q]] = _value(
-                    ops[k], scale[k], n, held, width_ints, now, first, last
-                )
+                        days += _late_days(late_time, la, lb, since, until, now, time, lo[w], hi)
+                        x, y = _late_ends(late_time, la, lb, since, until, now)
+                        first = min(first, x) if n else x
+                        last = max(last, y) if n else y
+                        n += more
+                held[width - 1] = n
+                while k < len(code) and window[k] == w:
+                    its = held[known[k]]  # the last column, all events, where -1
+                    which = code[k]
+                    x = np.nan
+                    if which == COUNT:
+                        x = float(its)
+                    elif which == SUM:
+                        x = held[value[k]] / scale[k]
+                    elif which == ACTIVE_DAYS:
+                        x = float(days)
+                    elif its > 0 and its >= support[k]:
+                        if which == MEAN:
+                            x = held[value[k]] / scale[k] / its
+                        elif which == SHARE:
+                            x = held[value[k]] / float(its)
+                        elif which == DAYS_SINCE:
+                            x = (now - last) / float(DAY)
+                        elif which == DAYS_SINCE_FIRST:
+                            x = (now - first) / float(DAY)
+                        elif its > 1:
+                            c = square[k]
+                            x = _spread(held[value[k]], held[c], held[c + 1], its) / scale[k]
+                    out[place[k], at] = x
+                    k += 1
 
 
 @inlined
@@ -206,36 +223,13 @@ def _late_ends(late_time: Any, la: int, lb: int, since: Any, until: Any, now: in
 
 
 @inlined
-def _value(
-    op: Any, scale: float, n: int, held: Any, width_ints: int, now: int, first: int, last: int
-) -> float:
-    """Give one aggregate from what a window holds."""
-    code = op[0]
-    known = held[op[3]] if op[3] >= 0 else n
-    if code == COUNT:
-        return float(known)
-    if code == SUM:
-        return held[op[2]] / scale
-    if code == ACTIVE_DAYS:
-        return float(held[len(held) - 1])
-    if known < op[5] or known == 0:
-        return np.nan
-    if code == MEAN:
-        return held[op[2]] / scale / known
-    if code == SHARE:
-        return held[op[2]] / float(known)
-    if code == DAYS_SINCE:
-        return (now - last) / float(DAY)
-    if code == DAYS_SINCE_FIRST:
-        return (now - first) / float(DAY)
-    if known < 2:
-        return np.nan
-    c = width_ints + 2 * op[4]
-    high, low = _times_count(held[c], held[c + 1], known)
-    x_high, x_low = times_128(held[op[2]], held[op[2]])
+def _spread(total: int, high: int, low: int, count: int) -> float:
+    """Give the sample standard deviation of integers from their sum and sum of squares."""
+    high, low = _times_count(high, low, count)
+    x_high, x_low = times_128(total, total)
     high, low = minus_128(high, low, x_high, x_low)
-    spread = max(real_128(high, low), 0.0)
-    return np.sqrt(spread / (float(known) * (float(known) - 1.0))) / scale
+    squares = max(real_128(high, low), 0.0)
+    return np.sqrt(squares / (float(count) * (float(count) - 1.0)))
 
 
 @inlined
