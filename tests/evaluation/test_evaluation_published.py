@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
+from sklearn.linear_model import LogisticRegression
 
 import alicredit as ac
 from alicredit import evaluation as ev
@@ -145,8 +146,65 @@ def test_the_calibration_line_finds_a_spread_that_is_too_wide() -> None:
     eta = rng.normal(-2, 1, 60_000)
     y = rng.random(60_000) < 1 / (1 + np.exp(-eta))
     intercept, slope = ev.calibration_line(y, 1 / (1 + np.exp(-(2 * eta + 1))))
-    assert slope == pytest.approx(0.5, abs=0.03)
-    assert intercept == pytest.approx(-0.5, abs=0.05)
+    assert slope.value == pytest.approx(0.5, abs=0.03)
+    assert intercept.value == pytest.approx(-0.5, abs=0.05)
+    assert slope.high < 1
+
+
+def test_the_calibration_line_is_the_maximum_of_the_likelihood() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(-1, 1, 800)
+    y = (rng.random(800) < 1 / (1 + np.exp(-0.7 * x))).astype(float)
+    outside = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(x[:, None], y)
+    found = ev.calibration_line(y, 1 / (1 + np.exp(-x)))
+    assert found[0].value == pytest.approx(outside.intercept_[0], abs=1e-5)
+    assert found[1].value == pytest.approx(outside.coef_[0, 0], abs=1e-5)
+
+
+def test_errors_of_the_calibration_line_are_those_of_redrawn_merchants() -> None:
+    rng = np.random.default_rng(6)
+    who = np.repeat(np.arange(200), 5)
+    x = rng.normal(-1, 1, 200)[who] + rng.normal(0, 0.3, 1000)
+    y = (rng.random(200)[who] < 1 / (1 + np.exp(-x))).astype(float)
+    p = 1 / (1 + np.exp(-x))
+    slope = ev.calibration_line(y, p, cluster=who)[1]
+    drawn = []
+    for _ in range(300):
+        rows = (5 * rng.integers(0, 200, 200)[:, None] + np.arange(5)).ravel()
+        drawn.append(ev.calibration_line(y[rows], p[rows])[1].value)
+    assert slope.se == pytest.approx(np.std(drawn), rel=0.2)
+    assert slope.se > 1.5 * ev.calibration_line(y, p)[1].se
+
+
+def test_a_line_that_nothing_determines_has_no_error() -> None:
+    intercept, slope = ev.calibration_line([1, 0, 1, 0], [0.3, 0.3, 0.3, 0.3])
+    assert np.isnan(intercept.se)
+    assert np.isnan(slope.se)
+
+
+OUTCOMES = st.lists(st.booleans(), min_size=2, max_size=40).map(lambda y: np.array(y, dtype=float))
+
+
+@given(OUTCOMES, st.integers(1, 5))
+def test_copies_count_once_among_effective_rows(y, copies: int) -> None:
+    who = np.repeat(np.arange(len(y)), copies)
+    assert ev.effective_rows(y[who], who) == pytest.approx(len(y))
+
+
+@given(OUTCOMES, st.data())
+def test_effective_rows_lie_between_one_and_the_rows(y, data) -> None:
+    who = data.draw(st.lists(st.integers(0, 4), min_size=len(y), max_size=len(y)))
+    assert 1 <= ev.effective_rows(y, who) <= len(y)
+
+
+@given(st.integers(1, 60), st.data())
+def test_fewer_effective_rows_never_narrow_an_interval(n: int, data) -> None:
+    d = data.draw(st.integers(0, n))
+    few = data.draw(st.floats(1, n))
+    low, high = ev.jeffreys_interval(n, d)
+    wide_low, wide_high = ev.jeffreys_interval(n, d, effective=few)
+    assert wide_high - wide_low >= high - low - 1e-9
+    assert ev.jeffreys_interval(n, d, effective=n) == (low, high)
 
 
 @pytest.mark.parametrize("bad", [([], []), ([1, 0], [0.5]), ([1, 0], [0.5, np.nan])])
@@ -180,6 +238,34 @@ def test_a_validation_gives_frames_that_add_up(fitted) -> None:
     assert bins["mean_pd"].is_monotonic_increasing
     assert report.tables["stability"]["rows"].tolist() == [2000]
     assert "AUC" in repr(report)
+
+
+def test_copies_of_rows_of_a_merchant_leave_every_interval_as_it_was(fitted) -> None:
+    model, X, y = fitted
+    frame = pd.DataFrame({"merchant_id": np.arange(2000), "as_of": "2013-01-01"})
+    once = ac.validate_model(model, X, y, cohort=ac.Cohort.from_frame(frame))
+    thrice = np.repeat(np.arange(2000), 3)
+    more, labels = X.iloc[thrice], y.iloc[thrice]
+    again = ac.validate_model(model, more, labels, cohort=ac.Cohort.from_frame(frame.iloc[thrice]))
+    shared = ["merchants", "mean_pd", "rate", "low", "high", "jeffreys_p"]
+    pd.testing.assert_frame_equal(
+        once.tables["reliability"][shared], again.tables["reliability"][shared]
+    )
+    ends = [
+        r.tables["summary"].set_index("metric")[["value", "low", "high"]] for r in (once, again)
+    ]
+    same = ends[0].index.drop(["rows", "Spiegelhalter z"])
+    np.testing.assert_allclose(ends[0].loc[same], ends[1].loc[same], rtol=2e-3, atol=1e-3)
+    assert ends[1].loc["rows", "value"] == 3 * ends[0].loc["rows", "value"]
+
+
+def test_with_a_row_a_merchant_the_intervals_are_the_plain_ones(fitted) -> None:
+    model, X, y = fitted
+    for bin_ in ac.validate_model(model, X, y).tables["reliability"].itertuples():
+        law = stats.beta(bin_.defaults + 0.5, bin_.rows - bin_.defaults + 0.5)
+        assert bin_.merchants == bin_.rows
+        assert bin_.high == pytest.approx(law.ppf(0.95))
+        assert bin_.jeffreys_p == pytest.approx(law.cdf(bin_.mean_pd))
 
 
 def test_refused_rows_are_counted_not_hidden(fitted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,10 +116,12 @@ def log_loss(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     return float(-(label * np.log(inside) + (1 - label) * np.log1p(-inside)).mean())
 
 
-def jeffreys_test(n: int, defaults: int, pd: float) -> float:
+def jeffreys_test(n: int, defaults: int, pd: float, *, effective: float | None = None) -> float:
     """Give the p-value of the hypothesis that a probability is high enough (Jeffreys, ECB 2019).
 
     Small values say that the stated probability is too low: F_Beta(d + 1/2, n - d + 1/2)(pd).
+    ``effective`` is the number of independent rows that tell as much, from
+    :func:`effective_rows`; None takes all ``n``.
 
     Examples
     --------
@@ -128,27 +131,38 @@ def jeffreys_test(n: int, defaults: int, pd: float) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: defaults must be a whole number of at least 0 and at most 10; ...
     """
-    require_whole("n", n, 1)
-    require_whole("defaults", defaults, 0, high=n)
     require_between("pd", pd, 0, 1)
-    return float(stats.beta.cdf(pd, defaults + 0.5, n - defaults + 0.5))
+    return float(_rate_law(n, defaults, effective).cdf(pd))
 
 
-def jeffreys_interval(n: int, defaults: int, *, level: float = 0.9) -> tuple[float, float]:
-    """Give the Jeffreys interval of a default rate.
+def jeffreys_interval(
+    n: int, defaults: int, *, level: float = 0.9, effective: float | None = None
+) -> tuple[float, float]:
+    """Give the Jeffreys interval of a default rate; ``effective`` as in :func:`jeffreys_test`.
 
     Examples
     --------
     >>> low, high = jeffreys_interval(1000, 7)
     >>> low < 0.007 < high
     True
+    >>> jeffreys_interval(1000, 7, level=95)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: level must be a number from 0 to 1; found 95.
     """
-    require_whole("n", n, 1)
-    require_whole("defaults", defaults, 0, high=n)
-    tail = (1 - level) / 2
-    law = stats.beta(defaults + 0.5, n - defaults + 0.5)
+    require_between("level", level, 0, 1)
+    law, tail = _rate_law(n, defaults, effective), (1 - level) / 2
     low = 0.0 if defaults == 0 else float(law.ppf(tail))
     return low, 1.0 if defaults == n else float(law.ppf(1 - tail))
+
+
+def _rate_law(n: int, defaults: int, effective: float | None) -> Any:
+    """Give the posterior of a rate under Jeffreys' prior, at the number of rows that counts."""
+    require_whole("n", n, 1)
+    require_whole("defaults", defaults, 0, high=n)
+    rows = float(n) if effective is None else effective
+    require_between("effective", rows, 0, n)
+    bad = rows * defaults / n
+    return stats.beta(bad + 0.5, rows - bad + 0.5)
 
 
 def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> Floats:
@@ -246,31 +260,78 @@ def shift_prior(pd: npt.ArrayLike, trained: float, true: float) -> Floats:
     return moved
 
 
-def calibration_line(y: npt.ArrayLike, pd: npt.ArrayLike) -> tuple[float, float]:
-    """Give intercept and slope of outcomes on log-odds; 0 and 1 where probabilities are right.
+def calibration_line(
+    y: npt.ArrayLike, pd: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None
+) -> tuple[Estimate, Estimate]:
+    """Estimate intercept and slope of outcomes on log-odds; 0 and 1 where probabilities are right.
+
+    Standard errors hold though rows of a ``cluster`` share a fate: the scores of its rows are
+    summed before their variance is taken (the sandwich of Liang and Zeger 1986).
+
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes.
+    pd : array
+        Probabilities, 0 to 1.
+    cluster : array or None, default None
+        What rows share a fate; None takes each row for itself.
+
+    Returns
+    -------
+    tuple of Estimate
+        Intercept and slope; a standard error is NaN where the line is not determined.
+
+    Raises
+    ------
+    InputError
+        If lengths differ or a value lacks.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> p = rng.uniform(0.05, 0.5, 50_000)
     >>> intercept, slope = calibration_line(rng.random(50_000) < p, p)
-    >>> abs(intercept) < 0.1 and abs(slope - 1) < 0.05
+    >>> slope.low < 1 < slope.high
     True
+    >>> calibration_line([1, 0], [0.5])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
     label, p = _pair(y, pd)
-    x = logit(np.clip(p, 1e-12, 1 - 1e-12))
+    x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
     found = np.array([0.0, 1.0])
     for _ in range(50):
-        fit = expit(found[0] + found[1] * x)
-        curve = fit * (1 - fit)
-        cross = (curve * x).sum()
-        information = np.array([[curve.sum(), cross], [cross, (curve * x * x).sum()]])
-        gradient = np.array([(label - fit).sum(), ((label - fit) * x).sum()])
-        step = np.linalg.lstsq(information, gradient, rcond=None)[0]
+        fit = expit(x @ found)
+        step = np.linalg.lstsq(_information(x, fit), x.T @ (label - fit), rcond=None)[0]
         found = found + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
             break
-    return float(found[0]), float(found[1])
+    errors = _sandwich(x, label, expit(x @ found), cluster)
+    intercept, slope = (Estimate(float(v), float(e)) for v, e in zip(found, errors, strict=True))
+    return intercept, slope
+
+
+def _information(x: Floats, fit: Floats) -> Floats:
+    """Give the information of a logistic line at its fit."""
+    weighted: Floats = x * (fit * (1 - fit))[:, None]
+    return weighted.T @ x
+
+
+def _sandwich(x: Floats, label: Floats, fit: Floats, cluster: npt.ArrayLike | None) -> Floats:
+    """Give standard errors of a logistic line whose rows share fates within clusters."""
+    information = _information(x, fit)
+    if np.linalg.cond(information) > 1e12:
+        return np.full(x.shape[1], np.nan)
+    _, group = np.unique(
+        np.arange(len(label)) if cluster is None else np.asarray(cluster), return_inverse=True
+    )
+    scores = x * (label - fit)[:, None]
+    sums = np.column_stack([np.bincount(group.ravel(), weights=each) for each in scores.T])
+    n = len(sums)
+    bread = np.linalg.inv(information)
+    variance = bread @ (sums.T @ sums * n / max(n - 1, 1)) @ bread
+    return np.sqrt(np.diag(variance))
 
 
 def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
@@ -286,6 +347,52 @@ def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
     sums = np.bincount(group.ravel(), weights=v - v.mean())
     n = len(sums)
     return Estimate(float(v.mean()), float(np.sqrt((sums**2).sum() * n / max(n - 1, 1)) / len(v)))
+
+
+def effective_rows(y: npt.ArrayLike, cluster: npt.ArrayLike) -> float:
+    """Give how many independent rows tell as much of a rate as rows that share fates do.
+
+    The variance of a rate over independent rows, y (1 - y) / n, is set against that over clusters
+    (Kish's design effect). Never more than the rows; where every outcome is the same, so that no
+    variance shows, the number of clusters.
+
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes.
+    cluster : array
+        What rows share a fate.
+
+    Returns
+    -------
+    float
+        From 1 to the number of rows.
+
+    Raises
+    ------
+    InputError
+        If lengths differ or a value lacks.
+
+    Examples
+    --------
+    >>> effective_rows([1, 0, 1, 0], ["a", "b", "c", "d"])
+    4.0
+    >>> effective_rows([0, 0, 0, 0], ["a", "a", "b", "b"])
+    2.0
+    >>> effective_rows([1, 0], ["a"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
+    """
+    label, _ = _pair(y, y)
+    who = np.asarray(cluster).ravel()
+    if len(who) != len(label):
+        refuse("cluster", f"must have one value for each of the {len(label)} rows", len(who))
+    clusters = len(np.unique(who))
+    variance = clustered_mean(label, who).se ** 2 * (clusters - 1) / clusters
+    if variance == 0:
+        return float(clusters)
+    rate = label.mean()
+    return float(np.clip(rate * (1 - rate) / variance, 1, len(label)))
 
 
 def _share_below(reference: Floats, values: Floats) -> Floats:

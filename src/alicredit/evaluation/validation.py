@@ -18,6 +18,7 @@ from alicredit.evaluation.metrics import (
     brier,
     calibration_line,
     clustered_mean,
+    effective_rows,
     jeffreys_interval,
     jeffreys_test,
     log_loss,
@@ -110,7 +111,7 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
     months = None if cohort is None else cohort.frame["as_of"].dt.to_period("M").astype(str)
     tables: dict[str, pd.DataFrame] = {
         "summary": _summary(outcome, p, who[ok], int((~ok).sum())),
-        "reliability": _reliability(outcome, p),
+        "reliability": _reliability(outcome, p, who[ok]),
         "stability": _stability(outcome, p, months[ok] if months is not None else None),
         "points": portable.scorecard(),
         "reasons": _reasons(scored["reasons"][ok]),
@@ -148,31 +149,40 @@ def _summary(y: Floats, p: Floats, who: Any, refused: int) -> pd.DataFrame:
     rows.append(
         ("rate less claim", gap.value, gap.low, gap.high, "0 lies inside when the level holds")
     )
-    intercept, slope = calibration_line(y, p)
-    rows.append(("calibration intercept", intercept, np.nan, np.nan, "0 when right"))
-    rows.append(("calibration slope", slope, np.nan, np.nan, "1 when right; below 1: too spread"))
+    line = zip(("intercept", "slope"), calibration_line(y, p, cluster=who), strict=True)
+    notes = {"intercept": "0 when right", "slope": "1 when right; below 1: too spread"}
+    rows += [(f"calibration {k}", e.value, e.low, e.high, notes[k]) for k, e in line]
     rows.append(("Brier score", brier(y, p), np.nan, np.nan, "lower is better"))
     constant = float(y.mean() * (1 - y.mean()))
     rows.append(("Brier of the plain rate", constant, np.nan, np.nan, "to compare with"))
     rows.append(("log loss", log_loss(y, p), np.nan, np.nan, "lower is better"))
-    rows.append(("Spiegelhalter z", spiegelhalter(y, p), np.nan, np.nan, "beyond +-1.96: off"))
+    z, beyond = spiegelhalter(y, p), "beyond +-1.96: off, if rows were independent"
+    rows.append(("Spiegelhalter z", z, np.nan, np.nan, beyond))
     rows.append(("rows", float(len(y)), np.nan, np.nan, "scored"))
+    merchants = float(len(np.unique(who)))
+    rows.append(("merchants", merchants, np.nan, np.nan, "each is one witness in the intervals"))
     rows.append(("rows refused", float(refused), np.nan, np.nan, "outside the model's contract"))
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "note"])
 
 
-def _reliability(y: Floats, p: Floats) -> pd.DataFrame:
-    """Compare claim and outcome by tenths of the probability; equal claims stay together."""
+def _reliability(y: Floats, p: Floats, who: Any) -> pd.DataFrame:
+    """Compare claim and outcome by tenths of the probability; equal claims stay together.
+
+    Intervals (90 %, Jeffreys) and p-values count as many rows as would tell as much if each were a
+    merchant of its own.
+    """
     edges = np.unique(np.quantile(p, np.linspace(0, 1, _BINS + 1)[1:-1]))
     at = np.searchsorted(edges, p, side="left")
     rows: list[tuple[float, ...]] = []
     for k in np.unique(at):
         mine = at == k
         n, bad, mean = int(mine.sum()), int(y[mine].sum()), float(p[mine].mean())
-        low, high = jeffreys_interval(n, bad)
-        test = jeffreys_test(n, bad, mean)
-        rows.append((len(rows) + 1, n, bad, mean, bad / n, low, high, test))
-    names = ["bin", "rows", "defaults", "mean_pd", "rate", "low", "high", "jeffreys_p"]
+        counted = effective_rows(y[mine], who[mine])
+        low, high = jeffreys_interval(n, bad, effective=counted)
+        test = jeffreys_test(n, bad, mean, effective=counted)
+        merchants = len(np.unique(who[mine]))
+        rows.append((len(rows) + 1, n, merchants, bad, mean, bad / n, low, high, test))
+    names = ["bin", "rows", "merchants", "defaults", "mean_pd", "rate", "low", "high", "jeffreys_p"]
     return pd.DataFrame(rows, columns=names)
 
 
