@@ -23,7 +23,7 @@ from rich.table import Table
 
 import alicredit as ac
 from alicredit.report import write_portfolio_page
-from alicredit.vocabulary import REASONS
+from alicredit.vocabulary import reason_word
 
 _OUT = Console(soft_wrap=True, highlight=False)
 _TABLES = Console(highlight=False, width=max(Console().width, 100))
@@ -294,8 +294,8 @@ def _reasons(decisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "code": counts.index,
-            "reason": [REASONS[code].text for code in counts.index],
-            "理由": [REASONS[code].text_zh for code in counts.index],
+            "reason": [reason_word(code).text for code in counts.index],
+            "理由": [reason_word(code).text_zh for code in counts.index],
             "rows": counts.to_numpy(),
         }
     )

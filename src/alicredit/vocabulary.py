@@ -143,13 +143,75 @@ REASONS: Mapping[str, Word] = MappingProxyType(
 """Reason codes; rule refusals come before score reasons in a decision."""
 
 
+OTHER = "SC_OTHER"
+"""The family of inputs that no other family holds; such an input has a code of its own."""
+
+
+def input_code(family: str, name: str) -> str:
+    """Give the reason code of a model's input: its family's, or one that names it.
+
+    Parameters
+    ----------
+    family : str
+        A key of ``REASONS``.
+    name : str
+        The input's column.
+
+    Returns
+    -------
+    str
+        The family; for ``SC_OTHER`` the family and the column.
+
+    Examples
+    --------
+    >>> input_code("SC_RATING", "ratings_dsr_mean_180d")
+    'SC_RATING'
+    >>> input_code("SC_OTHER", "years_in_trade")
+    'SC_OTHER:years_in_trade'
+    """
+    return f"{OTHER}:{name}" if family == OTHER else family
+
+
+def reason_word(code: str) -> Word:
+    """Give the word of a reason code; one that names an input says so in both texts.
+
+    Parameters
+    ----------
+    code : str
+        A key of ``REASONS``, or ``SC_OTHER:`` and a column.
+
+    Returns
+    -------
+    Word
+        Code, texts and kind.
+
+    Raises
+    ------
+    InputError
+        If the code is unknown.
+
+    Examples
+    --------
+    >>> reason_word("SC_OTHER:years_in_trade").text
+    'another input of the score: years_in_trade'
+    >>> reason_word("SC_RATING:years_in_trade")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: code must be one of ... found 'SC_RATING:years_in_trade'. ...
+    """
+    family, _, name = code.partition(":") if isinstance(code, str) else ("", "", "")
+    if family == OTHER and name:
+        word = REASONS[OTHER]
+        return Word(code, f"{word.text}: {name}", f"{word.text_zh}：{name}", word.kind)
+    return REASONS[require_one_of("code", code, REASONS)]
+
+
 def reason_text(code: str, *, language: str = "en") -> str:
     """Give the text of a reason code in a language.
 
     Parameters
     ----------
     code : str
-        A key of ``REASONS``.
+        A key of ``REASONS``, or ``SC_OTHER:`` and a column.
     language : {"en", "zh"}, default "en"
         English or Chinese.
 
@@ -173,6 +235,6 @@ def reason_text(code: str, *, language: str = "en") -> str:
     Traceback (most recent call last):
     alicredit.errors.InputError: code must be one of ... found 'BLACK_LIST'. ...
     """
-    word = REASONS[require_one_of("code", code, REASONS)]
+    word = reason_word(code)
     chosen = require_one_of("language", language, ("en", "zh"))
     return word.text if chosen == "en" else word.text_zh

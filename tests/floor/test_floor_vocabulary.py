@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alicredit.errors import InputError
-from alicredit.vocabulary import DECISIONS, REASONS, STATUSES, reason_text
+from alicredit.vocabulary import (
+    DECISIONS,
+    REASONS,
+    STATUSES,
+    input_code,
+    reason_text,
+    reason_word,
+)
 
 ALL = [*STATUSES.values(), *DECISIONS.values(), *REASONS.values()]
 
@@ -41,6 +50,28 @@ def test_unknown_codes_and_languages_are_refused() -> None:
         reason_text("SC_RATINGS")
     with pytest.raises(InputError, match="language"):
         reason_text("SC_RATING", language="fr")
+
+
+@given(st.text(min_size=1))
+def test_a_reason_of_an_unheld_input_names_it_in_both_languages(name: str) -> None:
+    code = input_code("SC_OTHER", name)
+    for language in ("en", "zh"):
+        assert reason_text(code, language=language).endswith(name)
+    assert reason_word(code).code == code
+    assert reason_word(code).kind == "score"
+
+
+@given(st.sampled_from(sorted(set(REASONS) - {"SC_OTHER"})), st.text())
+def test_only_the_unheld_family_takes_a_name(family: str, name: str) -> None:
+    assert input_code(family, name) == family
+    with pytest.raises(InputError):
+        reason_text(f"{family}:{name}")
+
+
+@pytest.mark.parametrize("code", ["SC_OTHER:", "", ":", "sc_other:a", None, 3, float("nan")])
+def test_what_is_no_code_is_refused(code) -> None:
+    with pytest.raises(InputError, match="code"):
+        reason_text(code)
 
 
 def test_vocabularies_cannot_be_changed() -> None:

@@ -80,6 +80,15 @@ def test_what_is_approved_is_scored_eligible_and_within_bounds(walk: Walk) -> No
     assert (declined["reasons"].map(len) > 0).all()
 
 
+def test_every_refusal_for_its_probability_names_what_the_score_lost(walk: Walk) -> None:
+    is_risky = walk.decisions["reasons"].map(lambda codes: "PD_ABOVE_CUT" in codes)
+    named = walk.decisions["reasons"][is_risky].map(
+        lambda codes: sum(code.startswith("SC_") for code in codes)
+    )
+    assert is_risky.any()
+    assert named.between(1, 4).all()
+
+
 def test_a_better_score_never_has_a_higher_probability(walk: Walk) -> None:
     scored = walk.decisions[walk.decisions["status"] == "ok"]
     by_score = scored.groupby("score")["pd"].agg(["min", "max"])

@@ -36,11 +36,12 @@ def points_of(model: ScoreModel, row: dict[str, object]) -> dict[str, int]:
     return {t.name: t.look_up_one(clean[t.name]) for t in model.tables}
 
 
-def lost_by_code(model: ScoreModel, row: dict[str, object]) -> dict[str, int]:
+def lost_by_code(model: ScoreModel, row: dict[str, object], against: str) -> dict[str, int]:
     points = points_of(model, row)
     lost: dict[str, int] = {}
     for table in model.tables:
-        lost[table.code] = lost.get(table.code, 0) + table.reference - points[table.name]
+        goal = table.reference if against == "median" else max(table.points)
+        lost[table.code] = lost.get(table.code, 0) + goal - points[table.name]
     return lost
 
 
@@ -49,11 +50,43 @@ def test_the_parts_add_up_to_the_distance_from_the_reference(coded: ScoreModel) 
     reference = coded.base + sum(table.reference for table in coded.tables)
     explained = coded.explain(X, top=99)
     scores = coded.predict_score(X)
+    behind = 0
     for at, row in enumerate(rows_of(X)):
-        lost = lost_by_code(coded, row)
+        lost = lost_by_code(coded, row, "median")
         assert sum(lost.values()) == reference - scores[at]
-        named = explained[explained["row"] == at].set_index("code")["points_lost"].to_dict()
+        mine = explained[(explained["row"] == at) & (explained["against"] == "median")]
+        named = mine.set_index("code")["points_lost"].to_dict()
         assert named == {code: points for code, points in lost.items() if points > 0}
+        behind += bool(named)
+    assert 0 < behind < 200
+
+
+def test_a_row_at_or_above_the_median_is_held_against_the_best(coded: ScoreModel) -> None:
+    X, _, _ = make_merchants(400, seed=26)
+    best = coded.base + sum(max(table.points) for table in coded.tables)
+    explained = coded.explain(X, top=99)
+    scores = coded.predict_score(X)
+    above = 0
+    for at, row in enumerate(rows_of(X)):
+        if any(points > 0 for points in lost_by_code(coded, row, "median").values()):
+            continue
+        above += 1
+        lost = lost_by_code(coded, row, "best")
+        mine = explained[explained["row"] == at]
+        assert set(mine["against"]) <= {"best"}
+        named = mine.set_index("code")["points_lost"].to_dict()
+        assert named == {code: points for code, points in lost.items() if points > 0}
+        if min(lost.values()) >= 0:
+            assert sum(named.values()) == best - scores[at]
+    assert above > 0
+
+
+def test_only_the_best_score_has_no_reason(coded: ScoreModel) -> None:
+    X, _, _ = make_merchants(500, seed=27)
+    scored = coded.score_frame(X)
+    best = coded.base + sum(max(table.points) for table in coded.tables)
+    has_none = scored["reasons"].map(len) == 0
+    assert (scored["score"][has_none] >= best).all()
 
 
 def test_reasons_are_ranked_and_only_those_that_hurt(coded: ScoreModel) -> None:
@@ -98,6 +131,21 @@ def test_the_reference_row_has_no_reasons(coded: ScoreModel) -> None:
     X, _, _ = make_merchants(10, seed=24)
     assert flat.explain(X).empty
     assert flat.score_one(rows_of(X)[0] | {"noise": 0.0}, reasons=4)["reasons"] == []
+
+
+def test_inputs_that_no_family_holds_are_reasons_of_their_own(model: ScoreModel) -> None:
+    X, _, _ = make_merchants(200, seed=28)
+    explained = model.explain(X, top=99)
+    assert (explained["code"] == "SC_OTHER:" + explained["feature"]).all()
+    for text in ("text", "text_zh"):
+        pairs = zip(explained["feature"], explained[text], strict=True)
+        assert all(name in said for name, said in pairs)
+    for at, row in enumerate(rows_of(X)):
+        points = points_of(model, row)
+        mine = explained[explained["row"] == at]
+        for line in mine[mine["against"] == "median"].itertuples():
+            table = next(t for t in model.tables if t.name == line.feature)
+            assert line.points_lost == table.reference - points[line.feature]
 
 
 def test_references_are_the_median_points_of_training(stage: Stage, model: ScoreModel) -> None:

@@ -93,6 +93,16 @@ def test_a_portfolio_page_counts_and_names_no_merchant(tmp_path) -> None:
     assert not re.search(r"https?://", page.text)
 
 
+def test_a_reason_that_names_an_input_is_shown_with_its_name_escaped(tmp_path) -> None:
+    frame = decisions()
+    frame.at[3, "reasons"] = ["PD_ABOVE_CUT", f"SC_OTHER:{HOSTILE}"]
+    write_portfolio_page(frame, tmp_path / "p.html")
+    page = read(tmp_path / "p.html")
+    assert f"another input of the score: {HOSTILE}" in page.text
+    assert f"其他评分因素：{HOSTILE}" in page.text
+    assert "script" not in page.tags
+
+
 def test_a_page_fetches_nothing(tmp_path) -> None:
     write_portfolio_page(decisions(), tmp_path / "p.html")
     raw = (tmp_path / "p.html").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from alicredit.model.contract import (
 )
 from alicredit.model.tables import Claim, PointTable, card_lines
 from alicredit.score import PointScale
-from alicredit.vocabulary import REASONS, STATUSES
+from alicredit.vocabulary import STATUSES, reason_word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,26 +164,28 @@ class ScoreModel:
     def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
         """Give the exact parts of each score that hurt most, against the training median.
 
-        One line per row and reason: ``row, rank, feature, code, value, points_lost, text,
-        text_zh``; features of one code stand together under the one that costs most.
+        One line per row and reason: ``row, rank, feature, code, value, points_lost, against, text,
+        text_zh``; features of one code stand together under the one that costs most. A row that
+        loses nothing against the median is held against the best points each input can have:
+        ``against`` says which, ``"median"`` or ``"best"``.
         """
         import pandas as pd
 
         columns, status = self._checked(X)
         self._refuse_bad_rows(status)
         _, parts = self._scores(columns, len(status))
+        codes = np.array([table.reason for table in self.tables], dtype=object)
         lines = []
-        for row, points in enumerate(parts):
-            for rank, code in enumerate(self._reasons_of(points.tolist())[:top], start=1):
-                lost = [t.reference - int(p) if t.code == code else 0
-                        for t, p in zip(self.tables, points, strict=True)]  # fmt: skip
-                worst = int(np.argmax(lost))
-                table, word = self.tables[worst], REASONS[code]
+        for row, points in enumerate(parts.tolist()):
+            lost, against = self._lost(points)
+            for rank, code in enumerate(_ranked(codes, lost)[:top], start=1):
+                mine = np.where(codes == code, lost, 0)
+                table, word = self.tables[int(np.argmax(mine))], reason_word(code)
                 value = columns[table.name][row]
-                line = (row, rank, table.name, code, value, sum(lost), word.text, word.text_zh)
-                lines.append(line)
-        names = ["row", "rank", "feature", "code", "value", "points_lost", "text", "text_zh"]
-        return pd.DataFrame(lines, columns=names)
+                line = (row, rank, table.name, code, value, int(mine.sum()), against)
+                lines.append((*line, word.text, word.text_zh))
+        names = ["row", "rank", "feature", "code", "value", "points_lost", "against", "text"]
+        return pd.DataFrame(lines, columns=[*names, "text_zh"])
 
     def scorecard(self) -> pd.DataFrame:
         """Lay out the points table: bounds or level, share, default rate, WoE, IV and points."""
@@ -249,22 +251,40 @@ class ScoreModel:
             found = f"{len(bad)} others, the first at position {bad[0]}: {word}"
             raise InputError(refusal("X", rule, found, "use score_frame, which marks them"))
 
-    def _reasons_of(self, points: Iterable[int]) -> list[str]:
-        """Rank the codes by the points they cost against the reference; only those that do."""
-        lost: dict[str, int] = {}
-        for table, each in zip(self.tables, points, strict=True):
-            lost[table.code] = lost.get(table.code, 0) + table.reference - each
-        return [c for c, v in sorted(lost.items(), key=lambda item: (-item[1], item[0])) if v > 0]
+    def _lost(self, points: Sequence[int]) -> tuple[list[int], str]:
+        """Give what each input costs against the median, or where no code does against the best."""
+        pairs = list(zip(self.tables, points, strict=True))
+        lost = [table.reference - each for table, each in pairs]
+        if _ranked([table.reason for table in self.tables], lost):
+            return lost, "median"
+        return [table.best - each for table, each in pairs], "best"
+
+    def _reasons_of(self, points: Sequence[int]) -> list[str]:
+        """Rank the codes by the points they cost; only those that do."""
+        return _ranked([table.reason for table in self.tables], self._lost(points)[0])
 
     def _reason_codes(self, parts: Whole, ok: npt.NDArray[np.bool_], top: int) -> list[list[str]]:
         """Rank the codes of all rows at once; as ``_reasons_of`` does for one."""
-        codes = sorted({table.code for table in self.tables})
-        member = np.array([[table.code == c for c in codes] for table in self.tables], np.int64)
-        reference = np.array([table.reference for table in self.tables], dtype=np.int64)
-        lost = (reference - parts) @ member if len(parts) else np.empty((0, len(codes)), np.int64)
+        codes = sorted({table.reason for table in self.tables})
+        member = np.array([[table.reason == c for c in codes] for table in self.tables], np.int64)
+        reference, best = (
+            np.array(each, dtype=np.int64)
+            for each in zip(*((table.reference, table.best) for table in self.tables), strict=True)
+        )
+        lost = (reference - parts) @ member
+        is_behind = (lost > 0).any(axis=1)
+        lost[~is_behind] = (best - parts[~is_behind]) @ member
         order = np.argsort(-lost, axis=1, kind="stable")[:, :top]
         ranked = np.take_along_axis(lost, order, axis=1)
         return [
             [codes[c] for c, v in zip(cs, vs, strict=True) if v > 0] if good else []
             for cs, vs, good in zip(order.tolist(), ranked.tolist(), ok.tolist(), strict=True)
         ]
+
+
+def _ranked(codes: Iterable[str], lost: Iterable[int]) -> list[str]:
+    """Sum what inputs cost by code; give the codes that cost anything, dearest first."""
+    total: dict[str, int] = {}
+    for code, points in zip(codes, lost, strict=True):
+        total[code] = total.get(code, 0) + points
+    return [c for c, v in sorted(total.items(), key=lambda item: (-item[1], item[0])) if v > 0]

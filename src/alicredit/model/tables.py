@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.vocabulary import input_code
+
 Whole = npt.NDArray[np.int64]
 
 
@@ -94,6 +96,16 @@ class PointTable:
     sources: tuple[str, ...]
     rows: tuple[int, ...]
     defaults: tuple[int, ...]
+
+    @property
+    def reason(self) -> str:
+        """Give the code under which this input is a reason: one that names it, or its family's."""
+        return input_code(self.code, self.name)
+
+    @property
+    def best(self) -> int:
+        """Give the most points a known value can have."""
+        return max(self.points)
 
     def look_up(self, values: Any) -> Whole:
         """Give the points of a column of checked values."""

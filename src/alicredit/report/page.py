@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import pandas as pd
 
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError, InputError
-from alicredit.vocabulary import DECISIONS, REASONS, STATUSES
+from alicredit.vocabulary import DECISIONS, STATUSES, reason_word
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -298,13 +298,13 @@ _STATUS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-def _with_texts(frame: pd.DataFrame, words: Mapping[str, Any] = REASONS) -> pd.DataFrame:
+def _with_texts(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what codes mean, in both languages."""
-    column = "code" if "code" in frame else "status"
-    return frame.assign(
-        text=[words[c].text if c in words else "" for c in frame[column]],
-        text_zh=[words[c].text_zh if c in words else "" for c in frame[column]],
-    )
+    if "code" in frame:
+        words = [reason_word(code) for code in frame["code"]]
+    else:
+        words = [STATUSES[status] for status in frame["status"]]
+    return frame.assign(text=[w.text for w in words], text_zh=[w.text_zh for w in words])
 
 
 def _points(card: pd.DataFrame) -> pd.DataFrame:
@@ -358,7 +358,7 @@ def _by_grade(approved: pd.DataFrame) -> pd.DataFrame:
 def _by_status(decisions: pd.DataFrame) -> pd.DataFrame:
     """Count rows by status."""
     counts = decisions["status"].value_counts().rename_axis("status").rename("rows").reset_index()
-    return _with_texts(counts, STATUSES)
+    return _with_texts(counts)
 
 
 def _reliability_chart(table: pd.DataFrame) -> str:
