@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import alicredit as ac
-from alicredit.cli import DONE, FOUND, REFUSED, main
+from alicredit.cli import DONE, FOUND, REFUSED, command, main
+from alicredit.cli import show as shown
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +53,42 @@ def test_train_saves_a_model_that_scores(folder, model, tmp_path, capsys) -> Non
     code = main(["score", str(folder), "--model", str(model), "--as-of", "2013-05-01",
                  "--out", str(tmp_path), "--html", str(tmp_path / "p.html"), "--json"])  # fmt: skip
     assert code == DONE
-    summary = json.loads(capsys.readouterr().out)
-    assert {line["product"] for line in summary} == {"ali_credit", "taobao_credit", "taobao_order"}
+    summary = {line["product_id"]: line for line in json.loads(capsys.readouterr().out)}
+    assert list(summary) == ["ali_credit", "taobao_credit", "taobao_order"]
     decisions = pd.read_parquet(tmp_path / "decisions.parquet")
-    mine = decisions[decisions["product_id"] == summary[0]["product"]]["decision"]
-    for word, count in (("approved", "approve"), ("declined", "decline"), ("referred", "refer")):
-        assert summary[0][word] == (mine == count).sum()
-    assert (tmp_path / "p.html").stat().st_size > 2000
+    for product, mine in decisions.groupby("product_id"):
+        line, counts = summary[product], mine["decision"].value_counts()
+        assert line["approved"] == counts.get("approve", 0)
+        assert line["referred"] == counts.get("refer", 0)
+        refused = line["by_rule"] + line["by_probability"] + line["by_limit"]
+        assert refused == counts.get("decline", 0)
+    assert "default rate is set to 20 % a year" in (tmp_path / "p.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_bar_changes_no_byte_of_the_decisions(folder, model, tmp_path, monkeypatch) -> None:
+    arguments = ["score", str(folder), "--model", str(model), "--as-of", "2013-05-01", "--out"]
+    assert main([*arguments, str(tmp_path / "plain")]) == DONE
+    screen = io.StringIO()
+    monkeypatch.setattr(shown, "_ERR", Console(file=screen, force_terminal=True, width=80))
+    monkeypatch.setattr(command, "_CHUNK_ROWS", 100)
+    assert main([*arguments, str(tmp_path / "bar")]) == DONE
+    assert "deciding" in screen.getvalue()
+    merchants = len(ac.Cohort.at(ac.read_records(folder), "2013-05-01"))
+    assert f"{merchants}/{merchants}" in screen.getvalue()
+    plain, drawn = (tmp_path / name / "decisions.parquet" for name in ("plain", "bar"))
+    assert plain.read_bytes() == drawn.read_bytes()
+
+
+def test_the_truth_is_written_where_asked_and_not_among_the_records(tmp_path, capsys) -> None:
+    sizes = ["--merchants", "60", "--seed", "4", "--months", "18", "--orders-per-month", "2"]
+    place, beside = str(tmp_path / "p"), str(tmp_path / "t.parquet")
+    assert main(["simulate", place, *sizes, "--truth", beside]) == DONE
+    truth = pd.read_parquet(tmp_path / "t.parquet")
+    records = ac.read_records(tmp_path / "p")
+    assert sorted(truth["loan_id"]) == sorted(records["loans"]["loan_id"].to_pylist())
+    assert f"{truth['true_pd'].mean():.2%}" in capsys.readouterr().out
+    assert not any("pd" in column for name in records.tables for column in records.columns(name))
 
 
 def test_validate_prints_the_summary(folder, model, tmp_path, capsys) -> None:
@@ -68,11 +100,24 @@ def test_validate_prints_the_summary(folder, model, tmp_path, capsys) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cut", "says"),
+    [("2010-01-01", "last loan trained on"), ("soon", "date or time"), ("2014-06-30", "none from")],
+)
+def test_a_model_is_not_judged_by_what_it_saw_or_by_nothing(
+    folder, model, capsys, cut, says
+) -> None:
+    assert main(["validate", str(folder), "--model", str(model), "--cut", cut]) == REFUSED
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["check", "nowhere"], "must be a folder"),
         (["score", "nowhere", "--as-of", "2013-05-01"], "must be a folder"),
         (["simulate", "x", "--merchants", "1", "--seed", "1"], "n_merchants"),
+        (["simulate", "x", "--merchants", "60", "--seed", "1", "--start", "soon"], "start"),
+        (["demo", "--out", __file__], "--out must be a folder"),
     ],
 )
 def test_refusals_are_one_clear_line_without_a_traceback(arguments, says, capsys) -> None:

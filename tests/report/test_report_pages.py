@@ -8,11 +8,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import alicredit as ac
 from alicredit.decision import COLUMNS
 from alicredit.errors import AlicreditError, InputError
-from alicredit.report import write_portfolio_page
+from alicredit.report import by_product, by_reason, notes_of, write_portfolio_page
+from alicredit.report.chart import nice_step, reliability_chart
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -103,6 +106,15 @@ def test_a_reason_that_names_an_input_is_shown_with_its_name_escaped(tmp_path) -
     assert "script" not in page.tags
 
 
+@pytest.mark.parametrize("decision", ["approve", "decline", "refer"])
+def test_a_portfolio_all_of_one_decision_has_a_page(tmp_path, decision: str) -> None:
+    reasons = [["LIM_SALES"]] * 6 if decision == "approve" else [["BLACKLIST"]] * 6
+    write_portfolio_page(
+        decisions().assign(decision=decision, reasons=reasons), tmp_path / "p.html"
+    )
+    assert "Why not approved" in read(tmp_path / "p.html").text
+
+
 def test_a_page_fetches_nothing(tmp_path) -> None:
     write_portfolio_page(decisions(), tmp_path / "p.html")
     raw = (tmp_path / "p.html").read_text(encoding="utf-8")
@@ -125,6 +137,100 @@ def test_a_validation_page_shows_the_summary(tmp_path) -> None:
     assert "a<b>" in page.text
     assert "b" not in page.tags[page.tags.index("table") :] or "svg" in page.tags
     assert page.tags.count("circle") == len(report.tables["reliability"])
+
+
+def test_each_row_of_a_portfolio_is_counted_once_under_what_became_of_it() -> None:
+    line = by_product(decisions()).iloc[0]
+    assert line["approved"] == 2
+    assert line["referred"] == 1
+    assert line["by_rule"] == 3
+    assert line["limit"] == 2468
+    assert line["mean_pd"] == pytest.approx(0.01)
+
+
+CODES = st.lists(
+    st.sampled_from(["ELIG_REGION", "BLACKLIST", "PD_ABOVE_CUT", "SC_RATING", "ELIG_LIMIT_MIN"]),
+    min_size=1,
+    unique=True,
+)
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["p", "q"]), st.sampled_from(["approve", "decline", "refer"]), CODES),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(ROWS)
+def test_the_fates_of_a_product_sum_to_its_merchants(rows) -> None:
+    frame = pd.DataFrame(rows, columns=["product_id", "decision", "reasons"]).assign(
+        merchant_id="m", limit=1.0, pd=0.1, expected_loss=1.0, expected_profit=1.0
+    )
+    found = by_product(frame).set_index("product_id")
+    parts = found[["approved", "referred", "by_rule", "by_probability", "by_limit"]]
+    assert (parts.sum(axis=1) == found["merchants"]).all()
+    assert found["merchants"].sum() == len(frame)
+    for name, count in (("approved", "approve"), ("referred", "refer")):
+        assert found[name].sum() == (frame["decision"] == count).sum()
+    is_ruled = frame["reasons"].map(lambda codes: bool({"ELIG_REGION", "BLACKLIST"} & set(codes)))
+    assert found["by_rule"].sum() == ((frame["decision"] == "decline") & is_ruled).sum()
+
+
+@given(ROWS)
+def test_reasons_are_counted_as_pandas_counts_them(rows) -> None:
+    frame = pd.DataFrame(rows, columns=["product_id", "decision", "reasons"])
+    for approved in (True, False):
+        mine = frame[(frame["decision"] == "approve") == approved]
+        found = by_reason(frame, approved=approved, top=99)
+        assert found["rows"].sum() == mine["reasons"].map(len).sum()
+        for line in found.itertuples():
+            of_product = mine[mine["product_id"] == line.product_id]
+            has = of_product["reasons"].map(lambda codes, code=line.code: code in codes)
+            assert line.rows == has.sum()
+            assert line.share == pytest.approx(has.mean())
+
+
+@given(st.floats(1e-5, 1.0))
+def test_ticks_of_a_chart_are_round_and_few(top: float) -> None:
+    step = nice_step(top)
+    first_digit = float(f"{step:e}".split("e")[0])
+    assert first_digit in (1.0, 2.0, 5.0)
+    assert 1.9 <= top / step <= 5.000001
+
+
+def test_every_number_of_the_chart_lies_within_its_frame(tmp_path) -> None:
+    table = pd.DataFrame(
+        {"mean_pd": [0.01, 0.4], "rate": [0.0, 0.53], "low": [0.0, 0.4], "high": [0.05, 0.66]}
+    )
+    drawn = reliability_chart(table)
+    assert "nan" not in drawn
+    xs = [float(x) for x in re.findall(r' (?:x\d?|cx)="([\d.-]+)"', drawn)]
+    ys = [float(y) for y in re.findall(r' (?:y\d?|cy)="([\d.-]+)"', drawn)]
+    assert min(xs) >= 0
+    assert max(xs) <= 620
+    assert min(ys) >= 0
+    assert max(ys) <= 360
+    labels = re.findall(r">([\d.]+)%<", drawn)
+    assert labels[0] == "0"
+    assert len(set(labels)) == len(labels) / 2
+
+
+def test_what_is_said_of_made_up_records_is_said_of_no_others() -> None:
+    records, _ = ac.simulate_platform(60, seed=1, months=12, orders_per_month=2)
+    said = notes_of(records.notes)
+    assert "made up" in said
+    assert "0.8 %" in said
+    assert notes_of({"note": "a bank's own"}) == ""
+
+
+def test_a_page_that_cannot_be_written_is_refused(tmp_path) -> None:
+    with pytest.raises(AlicreditError, match="written"):
+        write_portfolio_page(decisions(), tmp_path / "nowhere" / "p.html")
+
+
+def test_chinese_texts_say_that_they_are_chinese(tmp_path) -> None:
+    write_portfolio_page(decisions(), tmp_path / "p.html")
+    raw = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert '<span class="zh" lang="zh-Hans">所在地区尚未开放该产品</span>' in raw
 
 
 def test_pages_without_rows_or_without_the_extra_are_refused(tmp_path, monkeypatch) -> None:

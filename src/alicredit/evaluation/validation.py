@@ -38,7 +38,8 @@ class ValidationReport:
     ----------
     tables : mapping of str to pandas.DataFrame
         ``summary`` (metric, value, low, high, note), ``reliability`` (by tenth of the probability),
-        ``stability`` (by month), ``points`` (the scorecard), ``reasons`` (how often each).
+        ``stability`` (by month), ``points`` (the scorecard with titles and units), ``reasons`` (how
+        often each).
     facts : mapping
         The model's id, claim and facts of training.
     """
@@ -113,7 +114,7 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
         "summary": _summary(outcome, p, who[ok], int((~ok).sum())),
         "reliability": _reliability(outcome, p, who[ok]),
         "stability": _stability(outcome, p, months[ok] if months is not None else None),
-        "points": portable.scorecard(),
+        "points": _points(portable),
         "reasons": _reasons(scored["reasons"][ok]),
     }
     facts = {
@@ -203,6 +204,16 @@ def _stability(y: Floats, p: Floats, months: pd.Series | None) -> pd.DataFrame:
         n, bad = int(mine.sum()), int(y[mine].sum())
         rows.append((month, n, bad, float(p[mine].mean()), bad / n, psi(first, share)))
     return pd.DataFrame(rows, columns=names)
+
+
+def _points(model: Any) -> pd.DataFrame:
+    """Lay out the scorecard with what each input is called, and its unit."""
+    card = model.scorecard()
+    named = {table.name: (table.title, table.unit) for table in model.tables}
+    return card.assign(
+        title=[named[name][0] for name in card["feature"]],
+        unit=[named[name][1] for name in card["feature"]],
+    )
 
 
 def _reasons(lists: pd.Series) -> pd.DataFrame:

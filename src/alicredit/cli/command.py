@@ -1,0 +1,267 @@
+"""The verbs of the command ``alicredit``: each is a thin call of a public function."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+import alicredit as ac
+from alicredit.checks import refusal, refuse
+from alicredit.cli.parser import AS_OF, CUT, DONE, FOUND, INTERRUPTED, POLICY, REFUSED, make_parser
+from alicredit.cli.show import (
+    bar,
+    refused,
+    say,
+    show,
+    show_decisions,
+    show_model,
+    show_reasons,
+    show_validation,
+    step,
+    warn,
+)
+from alicredit.cohort import as_moment
+from alicredit.report import by_product, notes_of, write_portfolio_page
+
+_CHUNK_ROWS = 2_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and give the exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default None
+        What stands after the command's name; None takes the process's own.
+
+    Returns
+    -------
+    int
+        0 done, 1 errors in data, 2 refused, 130 interrupted.
+
+    Examples
+    --------
+    >>> main(["check", "nowhere"])
+    2
+    """
+    options = make_parser(_VERBS).parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
+    try:
+        code: int = options.run(options)
+        return code
+    except ac.AlicreditError as error:
+        refused(error)
+        return REFUSED
+    except KeyboardInterrupt:
+        warn("interrupted")
+        return INTERRUPTED
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    """Write a simulated platform's records and, where asked, each loan's true probability."""
+    with step("simulating"):
+        records, truth = ac.simulate_platform(
+            options.merchants,
+            seed=options.seed,
+            start=options.start,
+            months=options.months,
+            orders_per_month=options.orders_per_month,
+            default_rate=options.default_rate,
+        )
+    with step("writing"):
+        ac.write_records(records, options.out)
+        if options.truth:
+            _write_parquet(truth, "--truth", Path(options.truth))
+    counts = [records[name].num_rows for name in records.tables]
+    frame = pd.DataFrame({"table": records.tables, "rows": counts})
+    show(frame, f"Written to {options.out}", options)
+    mean = f"; mean true probability of default within a year {truth['true_pd'].mean():.2%}"
+    say(f"{len(truth):,} loans{mean if len(truth) else ''}.", options)
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    """List findings; errors give exit code 1."""
+    with step("reading"):
+        records = ac.read_records(options.data)
+    with step("looking for problems"):
+        problems = ac.find_problems(records)
+    errors = int((problems["severity"] == "error").sum())
+    if len(problems) or options.json:
+        show(problems, f"Findings in {options.data}", options)
+    rest = ": merchants with an error are not scored" if errors else ""
+    say(f"{len(problems)} findings, {errors} of them errors{rest}.", options)
+    return FOUND if errors else DONE
+
+
+def _labelled(records: ac.Records) -> tuple[ac.Cohort, pd.DataFrame, pd.Series]:
+    """Ask about every past loan: features as known then, and what happened after."""
+    cohort = ac.Cohort.of_loans(records)
+    with step(f"labelling {len(cohort):,} loans"):
+        labels = ac.label_defaults(records, cohort)
+    known = labels.notna().to_numpy()
+    if not known.any():
+        refuse("records", "must hold loans whose outcome is known", f"none of {len(cohort)}")
+    cohort, attrs = cohort[known], labels.attrs
+    labels = labels[known].reset_index(drop=True)
+    labels.attrs = attrs
+    with step(f"building {len(ac.CATALOGUE)} features of {len(cohort):,} loans"):
+        features = ac.build_features(records, cohort)
+    if features is None:
+        refuse("features", "must come back as a frame", "none", error=ac.FeatureError)
+    return cohort, features, labels
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Train on past loans; with a cut, on those before it, and validate on those after."""
+    records = ac.read_records(options.data)
+    cohort, X, y = _labelled(records)
+    if options.cut:
+        train, test = cohort.split_by_time(options.cut, labels=y)
+    else:
+        train, test = np.ones(len(y), dtype=bool), np.zeros(len(y), dtype=bool)
+    with step(f"training on {int(train.sum()):,} loans"):
+        model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
+    model.save(options.model)
+    show_model(model, f"Model written to {options.model}", options)
+    if options.cut and not options.json:
+        report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])
+        show_validation(report, f"Out of time, on loans from {options.cut} on", options)
+    return DONE
+
+
+def _validate(options: argparse.Namespace) -> int:
+    """Hold a saved model against loans from a date on, all later than those it was trained on."""
+    records, model = ac.read_records(options.data), ac.load_model(options.model)
+    cut, last = as_moment("--cut", options.cut), model.training.get("last_as_of")
+    if last is None:
+        warn("The model does not say when its training loans end: these may be among them.")
+    elif cut <= pd.Timestamp(str(last)):
+        do = "name a later date: what a model was trained on does not judge it"
+        refuse("--cut", f"must lie after the last loan trained on ({last})", options.cut, do)
+    cohort, X, y = _labelled(records)
+    later = (cohort.frame["as_of"] >= cut).to_numpy()
+    if not later.any():
+        refuse("--cut", "must leave loans whose outcome is known", f"none from {options.cut} on")
+    report = ac.validate_model(model, X[later], y[later], cohort=cohort[later])
+    show_validation(report, f"Loans from {options.cut} on", options)
+    if options.html:
+        report.to_html(options.html)
+        say(f"page: {options.html}", options)
+    return DONE
+
+
+def _score(options: argparse.Namespace) -> int:
+    """Decide every merchant as of a date."""
+    records, model = ac.read_records(options.data), ac.load_model(options.model)
+    with bar("deciding") as progress:
+        decisions = ac.score_portfolio(
+            records, model, as_of=options.as_of, policy=options.policy,
+            chunk_rows=_CHUNK_ROWS if progress else None, progress=progress,
+        )  # fmt: skip
+    if options.out:
+        path = _folder("--out", options.out) / "decisions.parquet"
+        _write_parquet(decisions, "--out", path)
+        say(f"decisions: {path}", options)
+    if options.html:
+        write_portfolio_page(decisions, options.html, note=notes_of(records.notes))
+        say(f"page: {options.html}", options)
+    title = f"Decisions as of {options.as_of} under {options.policy}"
+    show_decisions(decisions, options.policy, title, options)
+    return DONE
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """Walk the whole way: records, findings, features, labels, model, validation, decisions."""
+    out = _folder("--out", options.out)
+    records = _demo_records(options)
+    problems = ac.find_problems(records)
+    first, last = records.span
+    note = notes_of(records.notes)
+    say(f"Records of {first:%Y-%m-%d} to {last:%Y-%m-%d}: {len(records.tables)} tables, "
+         f"{len(problems)} findings. {note}".rstrip(), options)  # fmt: skip
+    cohort, X, y = _labelled(records)
+    train, test = cohort.split_by_time(CUT, labels=y)
+    say(
+        f"Loans whose outcome is known: {len(y):,}. Trained on {_counted(cohort, train)} whose "
+        f"year was over by {CUT}; validated on {_counted(cohort, test)} made after it.",
+        options,
+    )
+    with step("training"):
+        model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
+    model.save(out / "model.alicredit")
+    report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])
+    report.to_html(out / "validation.html")
+    with step("deciding the portfolio"):
+        decisions = ac.score_portfolio(records, model, as_of=AS_OF, policy=POLICY)
+    _write_parquet(decisions, "--out", out / "decisions.parquet")
+    write_portfolio_page(decisions, out / "index.html", note=note)
+    if options.json:
+        summary = by_product(decisions).to_dict("records")
+        facts = {"summary": summary, "page": str(out / "index.html"), "model_id": model.model_id}
+        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+        return DONE
+    show_validation(report, "Does the model's claim hold, out of time?", options, top=6)
+    title = f"What would be lent as of {AS_OF} under {POLICY}"
+    show_decisions(decisions, POLICY, title, options)
+    show_reasons(decisions, options)
+    say(f"Written: {out / 'decisions.parquet'}, {out / 'model.alicredit'}, "
+         f"{out / 'validation.html'}", options)  # fmt: skip
+    say(f"Open this page: {out / 'index.html'}", options)
+    return DONE
+
+
+def _counted(cohort: ac.Cohort, rows: npt.NDArray[np.bool_]) -> str:
+    """Say how many loans, of how many merchants."""
+    merchants = cohort.frame["merchant_id"][rows].nunique()
+    return f"{int(rows.sum()):,} loans of {merchants:,} merchants"
+
+
+def _folder(option: str, path: str) -> Path:
+    """Make a folder to write into; refuse what cannot be one."""
+    place = Path(path)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        rule, found = "must be a folder that can be written", f"{path} ({error.strerror})"
+        raise ac.InputError(refusal(option, rule, found)) from error
+    return place
+
+
+def _write_parquet(frame: pd.DataFrame, option: str, path: Path) -> None:
+    """Write a frame; refuse a place that cannot be written."""
+    try:
+        frame.to_parquet(path, index=False)
+    except OSError as error:
+        rule = "must be a place that can be written"
+        raise ac.InputError(refusal(option, rule, f"{path} ({error})")) from error
+
+
+def _demo_records(options: argparse.Namespace) -> ac.Records:
+    """Read the sample, or simulate one where none is given."""
+    if options.data:
+        with step(f"reading {options.data}"):
+            return ac.read_records(options.data)
+    with step("simulating a platform"):
+        records, _ = ac.simulate_platform(
+            options.merchants, seed=options.seed, orders_per_month=4, default_rate=0.12
+        )
+    return records
+
+
+_VERBS = {
+    "demo": _demo,
+    "simulate": _simulate,
+    "check": _check,
+    "train": _train,
+    "validate": _validate,
+    "score": _score,
+}

@@ -1,0 +1,111 @@
+"""What may be typed: verbs, options, defaults, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+
+import alicredit as ac
+
+DONE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+
+CUT, AS_OF, POLICY = "2012-11-01", "2013-05-01", "ali-2013"
+"""The demo's dates, and the policy where none is named."""
+
+_MODEL = "model.alicredit"
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def make_parser(verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
+    """Declare the verbs and their options.
+
+    Parameters
+    ----------
+    verbs : mapping of str to callable
+        What runs each verb.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its result carries ``run``.
+    """
+    parser = argparse.ArgumentParser(
+        prog="alicredit",
+        description="From a platform's records to loan decisions.",
+        epilog="Exit codes: 0 done, 1 the data have errors, 2 refused, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"alicredit {ac.__version__}")
+    parser.add_argument("--verbose", action="store_true", help="log what is done to stderr")
+    under = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (text, declare) in _VERBS.items():
+        one = under.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        one.add_argument("--json", action="store_true", help="print JSON for machines")
+        one.set_defaults(run=verbs[name])
+        declare(one)
+    return parser
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    """Declare where the records are."""
+    parser.add_argument("data", help="folder of records (Parquet or CSV)")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", help="folder of records; without it a platform is simulated")
+    parser.add_argument("--out", default="demo", help="folder to write into")
+    parser.add_argument("--merchants", type=int, default=800, help="merchants to simulate")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the simulation")
+
+
+def _simulate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", help="folder to write into")
+    parser.add_argument("--seed", type=int, required=True, help="same seed, same records")
+    parser.add_argument("--merchants", type=int, default=1000, help="merchants on the platform")
+    parser.add_argument("--start", default="2009-07-01", help="first day of the records")
+    parser.add_argument("--months", type=int, default=60, help="length of the records")
+    parser.add_argument(
+        "--orders-per-month", type=float, default=10, help="mean orders a merchant and month"
+    )
+    parser.add_argument(
+        "--default-rate", type=float, default=0.008, help="share of borrowers a year"
+    )
+    parser.add_argument("--truth", help="Parquet file for each loan's true probability of default")
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--model", default=_MODEL, help="file to write")
+    parser.add_argument("--cut", help="train before this date, validate after it")
+
+
+def _validate(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--model", default=_MODEL, help="file to read")
+    parser.add_argument("--cut", required=True, help="loans from this date on")
+    parser.add_argument("--html", help="page to write")
+
+
+def _score(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--model", default=_MODEL, help="file to read")
+    parser.add_argument("--as-of", required=True, help="the day decided for; nothing later is read")
+    parser.add_argument("--policy", default=POLICY, help="built-in name, or a .toml file")
+    parser.add_argument("--out", help="folder for decisions.parquet")
+    parser.add_argument("--html", help="page to write")
+
+
+_VERBS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "demo": ("walk the whole way on a sample and write a page", _demo),
+    "simulate": ("write the records of a simulated platform", _simulate),
+    "check": ("list what is wrong with records", _data),
+    "train": ("train a model on past loans and save it", _train),
+    "validate": ("hold a saved model against later loans", _validate),
+    "score": ("decide every merchant as of a date", _score),
+}
