@@ -246,6 +246,12 @@ def test_what_is_written_off_can_still_be_recovered() -> None:
     assert account.owed.total == account.balance_fen == account.returned_fen == 0
 
 
+def test_what_is_written_off_twice_is_written_off_once() -> None:
+    events = [Event(day(130), "written_off"), Event(day(131), "written_off")]
+    account = settle(loan(ORDER, 500_000), events, until=day(300))
+    assert charged(account, "written_off") == -(500_000 + 7500 + 37_500)
+
+
 PAYMENTS = st.dictionaries(st.integers(0, 60), st.integers(0, 120_000), max_size=6)
 
 
@@ -385,8 +391,8 @@ def test_paying_off_leaves_nothing_and_one_fen_less_leaves_something(life, more)
 def test_principal_is_repaid_exactly_by_dues_paid_on_their_day(contract) -> None:
     events: list[Event] = []
     for due in contract.dues:
-        rows = settle(contract, events, until=due).dues
-        events.append(Event(due, "auto_debit", rows[-1].total))
+        fallen = [d.total for d in settle(contract, events, until=due).dues if d.day == due]
+        events += [Event(due, "auto_debit", fen) for fen in fallen]
     account = settle(contract, events, until=contract.dues[-1])
     assert sum(d.principal for d in account.dues) == contract.principal_fen
     assert account.balance_fen == account.owed.total == account.returned_fen == 0

@@ -1,5 +1,6 @@
 """Arithmetic true of any loan: money, days, interest, schedules, annual rates."""
 
+from alicredit.loans.account import Due, Posting
 from alicredit.loans.annual import (
     CONVENTIONS,
     annual_cost,
@@ -41,7 +42,7 @@ from alicredit.loans.rates import (
     per_year,
 )
 from alicredit.loans.schedule import Instalment, schedule
-from alicredit.loans.settle import Due, Posting, Settlement, payoff, settle
+from alicredit.loans.settle import Settlement, payoff, settle
 
 __all__ = [
     "CONVENTIONS",
