@@ -145,6 +145,42 @@ def test_lateness_at_a_moment_uses_only_what_was_known() -> None:
     assert late_at(unknown, "2012-12-21 00:00") == 0
 
 
+def instalment(due_at: str, known_at: str | None) -> pd.DataFrame:
+    """A schedule that puts off the loan's end, and when it came to be known."""
+    frame = pd.DataFrame(
+        {"loan_id": ["l"], "due_at": [pd.Timestamp(due_at)], "principal": [500_000]}
+    ).assign(interest=7_500)
+    return frame if known_at is None else frame.assign(known_at=pd.Timestamp(known_at))
+
+
+def test_an_instalment_that_became_known_later_moves_no_earlier_answer() -> None:
+    late_schedule = tables() | {"instalments": instalment("2013-01-10", "2012-12-20 08:00")}
+    for at in ("2012-12-11 23:00", "2012-12-15 12:00", "2012-12-20 08:00"):
+        assert late_at(late_schedule, at) == late_at(tables(), at)
+    assert late_at(late_schedule, "2012-12-20 08:01") == 0
+    assert late_at(late_schedule, "2013-01-11 00:00") == 1
+    known = tables() | {"instalments": instalment("2013-01-10", None)}
+    assert late_at(known, "2012-12-15 12:00") == 0
+
+
+def test_postings_known_before_a_moment_owe_by_what_was_known_of_the_schedule() -> None:
+    late_schedule = tables() | {"instalments": instalment("2013-01-10", "2012-12-20 08:00")}
+    postings = read_postings(read_records(late_schedule))
+    assert postings.dues["day"].tolist() == [pd.Timestamp("2013-01-10")]
+    before = postings.known_before(pd.Timestamp("2012-12-20 08:00"))
+    plain = read_postings(read_records(tables()))
+    pd.testing.assert_frame_equal(before.dues, plain.dues)
+    after = postings.known_before(pd.Timestamp("2012-12-20 08:01"))
+    pd.testing.assert_frame_equal(after.dues, postings.dues)
+
+
+def test_lateness_at_a_moment_is_that_of_the_spells_in_amounts_near_the_material_one() -> None:
+    for principal in (4900.0, 4899.99, 4975.0, 4980.0, 4990.0):
+        paid = tables(repayment("2012-12-11 10:00", principal).assign(amount=principal))
+        spells = find_spells(read_postings(read_records(paid))).frame
+        assert late_at(paid, "2012-12-21 12:00") == (10 if len(spells) else 0)
+
+
 def test_an_early_repayment_owes_no_interest_of_days_it_did_not_run() -> None:
     early = read_postings(read_records(tables(repayment("2012-11-17 10:00"))))
     assert find_spells(early).frame.empty

@@ -15,7 +15,7 @@ import pandas as pd
 
 from alicredit.checks import refusal, require_between, require_columns, require_whole
 from alicredit.errors import RecordError
-from alicredit.ledger.postings import Postings
+from alicredit.ledger.postings import OWED_FEN, PRINCIPAL_FEN, Postings
 from alicredit.records import Records
 
 Days = npt.NDArray[np.datetime64]
@@ -152,7 +152,8 @@ def _day_reached(
 _AT = """
 WITH question AS (SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked),
 loan AS (
-  SELECT q.row, q.as_of, l.loan_id, TRY_CAST(round(l.principal * 100) AS BIGINT) AS principal_fen
+  SELECT q.row, q.as_of, l.loan_id, l.due_at, {principal} AS principal_fen,
+         coalesce({owed}, {principal}) AS owed_fen
   FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
    AND l._happened < q.as_of AND l._known < q.as_of),
 paid AS (
@@ -160,11 +161,18 @@ paid AS (
          sum(TRY_CAST(round(coalesce(p.principal, 0) * 100) AS BIGINT)) AS principal_fen
   FROM loan l JOIN ({repayments}) p ON p.loan_id = l.loan_id
    AND p._happened < l.as_of AND p._known < l.as_of GROUP BY ALL),
-due AS (
-  SELECT l.row, l.loan_id, l.as_of, l.principal_fen, CAST(d.due_at AS DATE) AS day,
-         sum(d.fen) OVER (PARTITION BY l.row, l.loan_id ORDER BY CAST(d.due_at AS DATE)) AS fen
-  FROM loan l JOIN ({dues}) d ON d.loan_id = l.loan_id
+listed AS (
+  SELECT l.row, l.loan_id, CAST(d.due_at AS DATE) AS day, d.fen
+  FROM loan l JOIN ({instalments}) d ON d.loan_id = l.loan_id
    AND d._happened < l.as_of AND d._known < l.as_of),
+owed AS (
+  FROM listed UNION ALL
+  SELECT row, loan_id, CAST(due_at AS DATE), owed_fen
+  FROM loan ANTI JOIN listed USING (row, loan_id)),
+due AS (
+  SELECT o.row, o.loan_id, l.as_of, l.principal_fen, o.day,
+         sum(o.fen) OVER (PARTITION BY o.row, o.loan_id ORDER BY o.day) AS fen
+  FROM owed o JOIN loan l USING (row, loan_id)),
 late AS (
   SELECT d.row, date_diff('day', min(d.day), CAST(any_value(d.as_of) AS DATE)) AS days
   FROM due d LEFT JOIN paid p ON p.row = d.row AND p.loan_id = d.loan_id
@@ -177,9 +185,9 @@ _NO_PAYMENT = (
     "SELECT NULL::VARCHAR AS loan_id, 0.0 AS amount, 0.0 AS principal, "
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
-_AT_MATURITY = (
-    "SELECT loan_id, due_at, TRY_CAST(round(principal * 100) AS BIGINT) AS fen, _happened, _known "
-    "FROM ({loans}) {unless}"
+_NO_INSTALMENT = (
+    "SELECT NULL::VARCHAR AS loan_id, NULL::TIMESTAMP AS due_at, 0 AS fen, "
+    "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _BY_INSTALMENT = (
     "SELECT loan_id, due_at, principal + interest + coalesce(fee, 0) AS fen, _happened, _known "
@@ -232,17 +240,15 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
     asked = frame[["merchant_id", "as_of"]].assign(as_of=frame["as_of"].astype("datetime64[us]"))
     facts = {name: records.fact_sql(name) for name in ("loans", "instalments", "repayments")
              if name in records}  # fmt: skip
-    unless = ""
+    parts = {"repayments": _NO_PAYMENT, "instalments": _NO_INSTALMENT} | facts
+    parts |= {"principal": PRINCIPAL_FEN.format(cast="TRY_CAST")}
+    parts |= {"owed": OWED_FEN.format(cast="TRY_CAST")}
     if "instalments" in facts:
-        unless = "WHERE loan_id NOT IN (SELECT loan_id FROM instalments)"
-    dues = _AT_MATURITY.format(loans=facts["loans"], unless=unless)
-    if "instalments" in facts:
-        dues += " UNION ALL " + _BY_INSTALMENT.format(**facts)
+        parts["instalments"] = _BY_INSTALMENT.format(**facts)
     con = records.connect()
     try:
         con.register("asked", asked.assign(merchant_id=asked["merchant_id"].astype(object)))
-        paid = facts.get("repayments", _NO_PAYMENT)
-        rows = con.execute(_AT.format(loans=facts["loans"], repayments=paid, dues=dues)).df()
+        rows = con.execute(_AT.format(**parts)).df()
     except duckdb.Error as error:
         rule = "must hold amounts of money that can be counted"
         raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error

@@ -19,8 +19,9 @@ class Postings:
     Parameters
     ----------
     loans : pandas.DataFrame
-        ``loan_id, merchant_id, product_id, principal_fen, disbursed_at, due_at, known_at``, sorted
-        by loan.
+        ``loan_id, merchant_id, product_id, principal_fen, owed_fen, disbursed_at, due_at,
+        known_at``, sorted by loan; ``owed_fen`` falls due at ``due_at`` where no instalment of the
+        loan is known.
     dues : pandas.DataFrame
         ``loan_id, day, fen, known_at``: what falls due at the end of a day.
     payments : pandas.DataFrame
@@ -36,34 +37,38 @@ class Postings:
     events: pd.DataFrame
 
     def known_before(self, moment: pd.Timestamp) -> Postings:
-        """Keep what had happened and was known before a moment; a schedule is known in advance."""
+        """Keep what had happened and was known before a moment; a schedule is known in advance.
+
+        A loan none of whose instalments was known yet owes all at its due date.
+        """
+        loans = self.loans[self.loans["known_at"] < moment]
+        dues = self.dues[self.dues["known_at"] < moment]
         return Postings(
-            self.loans[self.loans["known_at"] < moment],
-            self.dues[self.dues["known_at"] < moment],
+            loans,
+            _joined([dues, _owed_at_end(loans, dues["loan_id"])]).sort_values(
+                _DUE_ORDER, ignore_index=True
+            ),
             self.payments[self.payments["known_at"] < moment],
             self.events[self.events["known_at"] < moment],
         )
 
 
+_DUE_ORDER = ["loan_id", "day", "known_at"]
+PRINCIPAL_FEN = "{cast}(round(l.principal * 100) AS BIGINT)"
+OWED_FEN = f"""{PRINCIPAL_FEN} + {{cast}}(round(l.principal * 100 * l.rate
+         * date_diff('day', l._happened, l.due_at)
+         / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) AS BIGINT)"""
 _LOANS = """
 SELECT loan_id, _merchant_id AS merchant_id, product_id,
-       CAST(round(principal * 100) AS BIGINT) AS principal_fen,
+       {principal} AS principal_fen, {owed} AS owed_fen,
        _happened AS disbursed_at, due_at, greatest(_happened, _known) AS known_at
-FROM ({loans}) ORDER BY loan_id
-"""
+FROM ({{loans}}) l ORDER BY loan_id
+""".format(principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"))
 _DUES = """
 SELECT loan_id, CAST(due_at AS DATE) AS day,
        CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
        greatest(_happened, _known) AS known_at
 FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
-"""
-_FALLBACK = """
-SELECT l.loan_id, CAST(l.due_at AS DATE) AS day,
-       CAST(round(l.principal * 100) AS BIGINT) + CAST(round(l.principal * 100 * l.rate
-         * date_diff('day', l._happened, l.due_at)
-         / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) AS BIGINT) AS fen,
-       greatest(l._happened, l._known) AS known_at
-FROM ({loans}) l {unless} ORDER BY l.loan_id
 """
 _PAYMENTS = """
 SELECT loan_id, CAST(_happened AS DATE) AS day,
@@ -122,14 +127,9 @@ def read_postings(records: Records) -> Postings:
         raise RecordError(refusal("table 'loans'", "must be among the records", records.tables))
     con = records.connect()
     facts = {name: records.fact_sql(name) for name in _USED if name in records}
-    unless = ""
-    if "instalments" in records:
-        unless = "WHERE l.loan_id NOT IN (SELECT loan_id FROM instalments)"
     try:
         loans = _frame(con, _LOANS.format(**facts))
-        dues = [_frame(con, _FALLBACK.format(loans=facts["loans"], unless=unless))]
-        if "instalments" in records:
-            dues.append(_frame(con, _DUES.format(**facts)))
+        listed = _part(con, facts, "instalments", _DUES)
         payments = _part(con, facts, "repayments", _PAYMENTS)
         events = [
             _part(con, facts, "account_events", _EVENTS),
@@ -140,10 +140,10 @@ def read_postings(records: Records) -> Postings:
         raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
     finally:
         con.close()
-    order = ["loan_id", "day", "known_at"]
+    dues = _joined([_owed_at_end(loans, listed["loan_id"]), listed])
     return Postings(
         loans,
-        _joined(dues).sort_values(order, ignore_index=True),
+        dues.sort_values(_DUE_ORDER, ignore_index=True),
         payments,
         _joined(events).sort_values(["merchant_id", "day", "kind"], ignore_index=True),
     )
@@ -151,6 +151,7 @@ def read_postings(records: Records) -> Postings:
 
 _USED = ("loans", "instalments", "repayments", "account_events", "restructures")
 _EMPTY = {
+    "instalments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64"},
     "repayments": {
         "loan_id": "object",
         "day": "datetime64[us]",
@@ -159,6 +160,16 @@ _EMPTY = {
     },
     "account_events": {"merchant_id": "object", "day": "datetime64[us]", "kind": "object"},
 }
+
+
+def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
+    """Give what loans without a listed instalment owe at their due date."""
+    mine = loans[~loans["loan_id"].isin(listed)]
+    day = mine["due_at"].dt.normalize().astype("datetime64[us]")
+    return pd.DataFrame(
+        {"loan_id": mine["loan_id"], "day": day, "fen": mine["owed_fen"],
+         "known_at": mine["known_at"]}
+    )  # fmt: skip
 
 
 def _part(

@@ -1,53 +1,14 @@
-"""Interest, penalty and refund of one contract, exact to the fen."""
+"""Interest of one contract on an unchanged or a changing balance, exact to the fen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
 
 from alicredit.checks import refuse, require_one_of, require_whole
-from alicredit.loans.money import Amount, decimal_of, round_half_up
-
-
-def days_between(start: date, end: date, *, convention: str = "actual") -> int:
-    """Count the days of interest from one date to another.
-
-    A day accrues on its closing balance: the day of disbursement counts, the day of repayment
-    does not.
-
-    Parameters
-    ----------
-    start, end : date
-        Disbursement and repayment.
-    convention : {"actual", "30/360"}, default "actual"
-        Calendar days, or months of 30 days (bond basis, US NASD without end-of-February rule).
-
-    Returns
-    -------
-    int
-        Number of days.
-
-    Raises
-    ------
-    InputError
-        If ``end`` lies before ``start``.
-
-    Examples
-    --------
-    >>> days_between(date(2012, 11, 11), date(2012, 11, 17))
-    6
-    >>> days_between(date(2012, 11, 17), date(2012, 11, 11))
-    Traceback (most recent call last):
-    alicredit.errors.InputError: end must not lie before start; found 2012-11-11.
-    """
-    require_one_of("convention", convention, ("actual", "30/360"))
-    if end < start:
-        refuse("end", "must not lie before start", end)
-    if convention == "actual":
-        return (end - start).days
-    first = min(start.day, 30)
-    last = 30 if end.day == 31 and first == 30 else end.day
-    return 360 * (end.year - start.year) + 30 * (end.month - start.month) + last - first
+from alicredit.loans.money import Amount, round_half_up
+from alicredit.loans.rates import STUBS, Rate, exact_share, interest_share, months_charged
 
 
 def accrue(principal_fen: int, rate_per_day: Amount, days: int) -> int:
@@ -82,7 +43,7 @@ def accrue(principal_fen: int, rate_per_day: Amount, days: int) -> int:
     """
     require_whole("principal_fen", principal_fen, 0)
     require_whole("days", days, 0)
-    return round_half_up(principal_fen * _rate("rate_per_day", rate_per_day) * days)
+    return round_half_up(principal_fen * exact_share("rate_per_day", rate_per_day) * days)
 
 
 def accrue_by_month(
@@ -94,6 +55,8 @@ def accrue_by_month(
     stub: str = "pro_rata_30",
 ) -> int:
     """Accrue interest by month of 30 days with a minimum and a rule for the rest.
+
+    :func:`accrue_between` counts calendar months between two dates.
 
     Parameters
     ----------
@@ -129,102 +92,122 @@ def accrue_by_month(
     require_whole("principal_fen", principal_fen, 0)
     require_whole("days", days, 0)
     require_whole("min_months", min_months, 0)
-    require_one_of("stub", stub, ("pro_rata_30", "full_month"))
+    require_one_of("stub", stub, STUBS)
     months = Fraction(days, 30) if stub == "pro_rata_30" else Fraction(-(-days // 30))
     charged = max(months, Fraction(min_months))
-    return round_half_up(principal_fen * _rate("rate_per_month", rate_per_month) * charged)
+    return round_half_up(principal_fen * exact_share("rate_per_month", rate_per_month) * charged)
 
 
-def penalty(
-    overdue_fen: int,
-    rate_per_day: Amount,
-    days: int,
+def accrue_between(
+    principal_fen: int,
+    rate: Rate,
+    start: date,
+    end: date,
     *,
-    multiplier: Amount = "1.5",
-    mode: str = "replace",
+    day_count: str = "act/365",
+    min_months: int = 0,
+    stub: str = "pro_rata_30",
 ) -> int:
-    """Charge penalty interest on an overdue amount: overdue x rate x multiplier x days.
+    """Accrue interest on an unchanged balance from one date to another.
+
+    A rate a day or a year counts days (:func:`interest_share`); a rate a month counts calendar
+    months, at least ``min_months``, and the rest by ``stub``.
 
     Parameters
     ----------
-    overdue_fen : int
-        Overdue principal (or principal and interest, as the contract says) in fen.
+    principal_fen : int
+        Balance in fen.
+    rate : Rate
+        Contract rate.
+    start, end : date
+        Disbursement and repayment.
+    day_count : {"act/365", "act/360", "30/360"}, default "act/365"
+        How days are counted; without effect on a rate a month.
+    min_months : int, default 0
+        Months charged at least; only for a rate a month.
+    stub : {"pro_rata_30", "full_month"}, default "pro_rata_30"
+        How days beyond whole months count; only for a rate a month.
+
+    Returns
+    -------
+    int
+        Interest in fen, rounded half-up once.
+
+    Raises
+    ------
+    InputError
+        If ``end`` lies before ``start``, or a rule is unknown or is for another unit of rate.
+
+    Examples
+    --------
+    >>> from alicredit.loans import per_day, per_month
+    >>> accrue_between(500_000, per_day("0.0005"), date(2012, 11, 11), date(2012, 11, 17))
+    1500
+    >>> accrue_between(10_000_000, per_month("0.015"), date(2013, 4, 1), date(2013, 5, 16))
+    225000
+    >>> accrue_between(500_000, per_day("0.0005"), date(2012, 11, 11), date(2012, 11, 17),
+    ...                min_months=1)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: min_months must be 0 where the rate is a day; found 1.
+    """
+    require_whole("principal_fen", principal_fen, 0)
+    require_whole("min_months", min_months, 0)
+    if rate.unit == "month":
+        months = months_charged(start, end, min_months=min_months, stub=stub)
+        return round_half_up(principal_fen * rate.value * months)
+    if min_months:
+        refuse("min_months", f"must be 0 where the rate is a {rate.unit}", min_months)
+    require_one_of("stub", stub, STUBS)
+    return round_half_up(principal_fen * interest_share(rate, start, end, day_count=day_count))
+
+
+def accrue_on_balances(
+    changes: Iterable[tuple[date, int]], rate_per_day: Amount, *, until: date
+) -> int:
+    """Accrue interest by day on the balance at the end of each day.
+
+    Parameters
+    ----------
+    changes : iterable of (date, int)
+        Changes of the balance in fen, positive for money lent; those of one day add up before the
+        day accrues.
     rate_per_day : int, str, float or Decimal
         Contract rate a day.
-    days : int
-        Days overdue, from the due date to the day before payment.
-    multiplier : int, str, float or Decimal, default 1.5
-        Times the contract rate (2013 bank-research report: 1.5).
-    mode : {"replace", "add"}, default "replace"
-        Whether the penalty stands for the normal interest or is charged beside it.
+    until : date
+        First day that does not accrue.
 
     Returns
     -------
     int
-        What is charged for the overdue days in fen.
+        Interest in fen, rounded half-up once over all days.
 
     Raises
     ------
     InputError
-        For an unknown mode or negative numbers.
+        If the balance would be negative at the end of a day, or a change lies after ``until``.
 
     Examples
     --------
-    >>> penalty(500_000, "0.0005", 10), penalty(500_000, "0.0005", 10, mode="add")
-    (3750, 6250)
-    >>> penalty(500_000, "0.0005", 10, mode="both")
+    >>> lent = [(date(2012, 11, 1), 1_000_000)]
+    >>> back = [(date(2012, 11, d), -f) for d, f in ((3, 300_000), (6, 400_000), (10, 300_000))]
+    >>> accrue_on_balances(lent + back, "0.0005", until=date(2012, 11, 10))
+    2650
+    >>> accrue_on_balances(back, "0.0005", until=date(2012, 11, 10))
     Traceback (most recent call last):
-    alicredit.errors.InputError: mode must be one of 2 known words; found 'both'. ...
+    alicredit.errors.InputError: changes must leave no negative balance; found -300000 fen at ...
     """
-    require_one_of("mode", mode, ("replace", "add"))
-    require_whole("overdue_fen", overdue_fen, 0)
-    require_whole("days", days, 0)
-    times = _rate("multiplier", multiplier) + (1 if mode == "add" else 0)
-    return round_half_up(overdue_fen * _rate("rate_per_day", rate_per_day) * times * days)
-
-
-def interest_refund(
-    interest_fen: int, days_held: int, *, is_first_loan: bool, refund_days: int = 3
-) -> int:
-    """Refund the interest of a first loan that is given back within a few days.
-
-    Parameters
-    ----------
-    interest_fen : int
-        Interest charged, in fen.
-    days_held : int
-        Days from disbursement to repayment.
-    is_first_loan : bool
-        Whether it is the borrower's first.
-    refund_days : int, default 3
-        Up to which day, inclusive.
-
-    Returns
-    -------
-    int
-        Interest given back in fen: all or nothing.
-
-    Raises
-    ------
-    InputError
-        For negative numbers.
-
-    Examples
-    --------
-    >>> [interest_refund(15_000, days, is_first_loan=True) for days in (3, 4)]
-    [15000, 0]
-    >>> interest_refund(15_000, -1, is_first_loan=True)
-    Traceback (most recent call last):
-    alicredit.errors.InputError: days_held must be a whole number of at least 0; found -1.
-    """
-    require_whole("interest_fen", interest_fen, 0)
-    require_whole("days_held", days_held, 0)
-    return interest_fen if is_first_loan and days_held <= refund_days else 0
-
-
-def _rate(argument: str, value: Amount) -> Fraction:
-    """Read a rate or multiplier exactly; refuse a negative one."""
-    number = decimal_of(argument, value)
-    if number < 0:
-        refuse(argument, "must not be negative", number)
-    return Fraction(number)
+    rate = exact_share("rate_per_day", rate_per_day)
+    by_day: dict[date, int] = {}
+    for day, fen in changes:
+        require_whole("changes", fen, -(10**15))
+        by_day[day] = by_day.get(day, 0) + int(fen)
+    balance, fen_days = 0, 0
+    days = sorted(by_day)
+    for day, following in zip(days, [*days[1:], max([until, *days])]):
+        balance += by_day[day]
+        if balance < 0:
+            refuse("changes", "must leave no negative balance", f"{balance} fen at {day}")
+        fen_days += balance * (following - day).days
+    if days and days[-1] > until:
+        refuse("changes", "must not lie after until", days[-1])
+    return round_half_up(rate * fen_days)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from alicredit.checks import require_one_of, require_whole
-from alicredit.loans.interest import _rate
 from alicredit.loans.money import Amount, round_half_up
+from alicredit.loans.rates import exact_share
 
 METHODS = ("bullet", "annuity", "equal_principal")
 
@@ -67,8 +67,8 @@ def schedule(
     require_whole("principal_fen", principal_fen, 0)
     require_whole("periods", periods, 1)
     require_one_of("method", method, METHODS)
-    rate = _rate("rate_per_period", rate_per_period)
-    level = _level_payment(principal_fen, rate, periods) if method == "annuity" else 0
+    rate = exact_share("rate_per_period", rate_per_period)
+    level = level_payment(principal_fen, rate, periods) if method == "annuity" else 0
     each = round_half_up(Fraction(principal_fen, periods))
     balance, rows = principal_fen, []
     for period in range(1, periods + 1):
@@ -80,8 +80,14 @@ def schedule(
     return tuple(rows)
 
 
-def _level_payment(principal_fen: int, rate: Fraction, periods: int) -> int:
-    """Give the rounded annuity payment; without interest an equal share."""
+def level_payment(principal_fen: int, rate: Fraction, periods: int) -> int:
+    """Give the rounded annuity payment; without interest an equal share.
+
+    Examples
+    --------
+    >>> level_payment(10_000_000, Fraction(3, 200), 12)
+    916800
+    """
     if rate == 0:
         return round_half_up(Fraction(principal_fen, periods))
     growth = (1 + rate) ** periods

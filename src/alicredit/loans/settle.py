@@ -1,0 +1,140 @@
+"""One contract from disbursement to its end: every posting, exact to the fen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from alicredit.checks import refuse
+from alicredit.loans.account import Account, Due, Posting
+from alicredit.loans.contract import Contract, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A loan's account up to a day.
+
+    Parameters
+    ----------
+    postings : tuple of Posting
+        In order of time.
+    dues : tuple of Due
+        What fell due, without what was repaid before.
+    owed : Due
+        What is due and unpaid at the day's end; its penalty is what was posted.
+    undue_fen : int
+        Principal that is not yet due.
+    returned_fen : int
+        What was paid in and not taken: more than the claim, or than a slice.
+    """
+
+    postings: tuple[Posting, ...]
+    dues: tuple[Due, ...]
+    owed: Due
+    undue_fen: int
+    returned_fen: int
+
+    @property
+    def balance_fen(self) -> int:
+        """Give the principal outstanding, due or not."""
+        return self.undue_fen + self.owed.principal
+
+
+def settle(contract: Contract, events: Iterable[Event] = (), *, until: date) -> Settlement:
+    """Keep a loan's account from disbursement to the end of a day.
+
+    Parameters
+    ----------
+    contract : Contract
+        The loan.
+    events : iterable of Event
+        What happened, in order; events of one day in the order given.
+    until : date
+        Last day; later dues are left out, later events are refused.
+
+    Returns
+    -------
+    Settlement
+        Postings, dues and what is owed. Over all postings but recoveries, each part sums to what
+        is owed and undue of it, and what came in is the sum of payments, recoveries and what was
+        returned: every fen is principal, interest, fee or penalty.
+
+    Raises
+    ------
+    InputError
+        If an event lies before disbursement, out of order or after ``until``, or names an unknown
+        slice.
+
+    Examples
+    --------
+    >>> from alicredit.loans import per_day
+    >>> from alicredit.loans.contract import Contract, Event, Terms
+    >>> loan = Contract(terms=Terms(rate=per_day("0.0005"), days=30), principal_fen=500_000,
+    ...                 start=date(2012, 11, 11))
+    >>> late = Event(date(2012, 12, 21), "payment", 511_250)
+    >>> account = settle(loan, [late], until=date(2012, 12, 21))
+    >>> [(p.kind, p.total) for p in account.postings]
+    [('disbursement', 500000), ('interest', 7500), ('penalty', 3750), ('payment', -511250)]
+    >>> settle(loan, [Event(date(2012, 11, 1), "payment", 1)], until=date(2012, 12, 21))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: events must not lie before disbursement; found 2012-11-01.
+    """
+    account = Account(contract)
+    last = contract.start
+    if until < last:
+        refuse("until", "must not lie before disbursement", until)
+    for event in events:
+        if event.day < contract.start:
+            refuse("events", "must not lie before disbursement", event.day)
+        if event.day < last or event.day > until:
+            refuse("events", "must be in order of time and not after until", event.day)
+        last = event.day
+        account.advance(event.day)
+        account.apply(event)
+    account.advance(until)
+    owed = Due(until, *(account.owed[part] for part in ("principal", "interest", "fee", "penalty")))
+    return Settlement(
+        tuple(account.postings), tuple(account.dues), owed, account.undue, account.returned
+    )
+
+
+def payoff(contract: Contract, events: Iterable[Event] = (), *, on: date) -> int:
+    """Give the amount that closes a loan on a day, after what happened before.
+
+    Parameters
+    ----------
+    contract : Contract
+        The loan.
+    events : iterable of Event
+        What happened up to the day.
+    on : date
+        When it is to be closed.
+
+    Returns
+    -------
+    int
+        Amount in fen: principal, interest, fees and penalty, less a refund.
+
+    Raises
+    ------
+    InputError
+        As :func:`settle`.
+
+    Examples
+    --------
+    >>> from alicredit.loans import per_day
+    >>> from alicredit.loans.contract import Contract, Terms
+    >>> loan = Contract(terms=Terms(rate=per_day("0.0005"), days=30), principal_fen=500_000,
+    ...                 start=date(2012, 11, 11))
+    >>> payoff(loan, on=date(2012, 11, 17)), payoff(loan, on=date(2012, 12, 21))
+    (501500, 511250)
+    >>> payoff(loan, on=date(2012, 11, 10))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: events must not lie before disbursement; found 2012-11-10.
+    """
+    more = 10**15
+    closing = Event(on, "payment", more)
+    before = tuple(events)
+    taken = settle(contract, (*before, closing), until=on).returned_fen
+    return more - (taken - settle(contract, before, until=max(on, contract.start)).returned_fen)
