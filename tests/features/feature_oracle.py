@@ -70,12 +70,22 @@ def met(facts: pd.DataFrame, conditions: tuple[tuple[str, str, object], ...]) ->
 def inside(feature: Feature, facts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Keep the facts of the window that meet the filter, oldest first."""
     facts = facts.assign(_time=facts[feature.time or "_happened"])
-    facts = facts[facts["_time"] < as_of]
-    if feature.window_days is not None:
-        facts = facts[facts["_time"] >= as_of - pd.Timedelta(feature.window_days, "D")]
+    start, end = span(feature, as_of)
+    facts = facts[(facts["_time"] >= start) & (facts["_time"] < end)]
     facts = facts[met(facts, feature.where)]
     key = list(TABLES[feature.table].key)
     return facts.sort_values(["_time", *key], key=lambda s: s if s.name == "_time" else s.map(str))
+
+
+def span(feature: Feature, as_of: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Give the first moment of the window and the first one after it."""
+    if feature.ahead_days is not None:
+        return as_of, as_of + pd.Timedelta(days=feature.ahead_days)
+    if feature.window_days is not None:
+        return as_of - pd.Timedelta(days=feature.window_days), as_of
+    if feature.window_hours is not None:
+        return as_of - pd.Timedelta(hours=feature.window_hours), as_of
+    return pd.Timestamp.min, as_of
 
 
 def keys(feature: Feature, facts: pd.DataFrame) -> pd.DataFrame:
@@ -111,6 +121,7 @@ def over_keys(aggregate: str, table: pd.DataFrame) -> float:
     return {
         "repeat_share": lambda: (table["n"] > 1).mean(),
         "top_share": share.max,
+        "top5_share": lambda: share.nlargest(5).sum(min_count=1),
         "hhi": lambda: (share**2).sum(min_count=1),
         "entropy": lambda: -(share[share > 0] * np.log(share[share > 0])).sum(min_count=1),
     }[aggregate]()
@@ -132,7 +143,7 @@ def event_value(feature: Feature, facts: pd.DataFrame, as_of: pd.Timestamp) -> f
         return math.nan
     if kind in ("slope", "cv", "empty_share", "downside"):
         return over_weeks(kind, weeks(feature, facts, as_of))
-    if kind in ("repeat_share", "top_share", "hhi", "entropy"):
+    if kind in ("repeat_share", "top_share", "top5_share", "hhi", "entropy"):
         return over_keys(kind, keys(feature, facts))
     return {
         "mean": values.mean,
@@ -146,27 +157,41 @@ def event_value(feature: Feature, facts: pd.DataFrame, as_of: pd.Timestamp) -> f
         "p90": lambda: values.quantile(0.9),
         "share": lambda: met(facts, feature.hit).mean(),
         "days_since": lambda: (as_of - values.max()).total_seconds() / 86_400,
+        "days_since_first": lambda: (as_of - values.min()).total_seconds() / 86_400,
     }[kind]()
 
 
 def derived_value(feature: Feature, row: dict[str, float]) -> float:
     """Work out a feature of other features."""
     parts = [row[name] for name in feature.of]
-    a, b = parts[0] * feature.factor, parts[1] if len(parts) > 1 else math.nan
+    a, b = parts[0] * feature.factor, parts[1] if len(parts) > 1 else 0.0
     if feature.support and not row[feature.support] >= feature.min_support:
         return math.nan
     if feature.aggregate == "coalesce":
         return b if math.isnan(a) else a
     if feature.aggregate == "log1p":
         return math.log1p(max(a, 0)) if not math.isnan(a) else a
-    if math.isnan(a) or math.isnan(b):
+    if feature.aggregate == "larger":
+        return float(np.fmax(a, b))
+    if any(math.isnan(part) for part in parts):
         return math.nan
-    if feature.aggregate in ("gap", "overstatement"):
-        log = math.log((a + 1) / (b + 1))
-        return abs(log) if feature.aggregate == "gap" else max(log, 0)
-    if feature.aggregate == "ratio":
-        return a / b if b else math.nan
-    return a - b if feature.aggregate == "difference" else a / max(b, 1)
+    return float(of_known(feature, a, b, parts))
+
+
+def of_known(feature: Feature, a: float, b: float, parts: list[float]) -> float:
+    """Work out a feature of other features that are all known."""
+    log = math.log((a + 1) / (b + 1)) if a > -1 and b > -1 else math.nan
+    prior_weight = feature.factor
+    return {
+        "gap": lambda: abs(log),
+        "log_ratio": lambda: log,
+        "overstatement": lambda: 0.0 if a <= b else log,
+        "ratio": lambda: a / b if b else math.nan,
+        "difference": lambda: a - b,
+        "utilisation": lambda: a / max(b, 1),
+        "normalised": lambda: max((a - 1 / b) / (1 - 1 / b), 0) if b > 1 else math.nan,
+        "shrunk": lambda: (parts[0] + prior_weight * parts[-1]) / (b + prior_weight),
+    }[feature.aggregate]()
 
 
 def expected(catalogue: Catalogue, tables: Tables, moments: pd.Series) -> pd.DataFrame:

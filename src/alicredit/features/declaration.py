@@ -4,66 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from alicredit.checks import nearest, refusal, require_one_of, require_whole
+from alicredit.checks import nearest, refusal
 from alicredit.errors import FeatureError
-from alicredit.features.measures import MEASURES
-from alicredit.records import TABLES
-from alicredit.vocabulary import REASONS
-
-Condition = tuple[str, str, Any]
-
-OPERATORS = ("==", "!=", "in", "<", "<=", ">", ">=", "set", "missing")
-"""What a filter may ask of a column; ``set`` and ``missing`` take None."""
-
-OVER_EVENTS: Mapping[str, bool] = MappingProxyType(
-    {
-        "count": False,
-        "sum": True,
-        "mean": True,
-        "std": True,
-        "min": True,
-        "max": True,
-        "first": True,
-        "last": True,
-        "median": True,
-        "p10": True,
-        "p90": True,
-        "share": False,
-        "distinct": True,
-        "repeat_share": True,
-        "top_share": True,
-        "hhi": True,
-        "entropy": True,
-        "active_days": False,
-        "days_since": False,
-        "slope": True,
-        "cv": True,
-        "empty_share": True,
-        "downside": True,
-    }
+from alicredit.features.aggregates import (
+    OPERATORS,
+    OVER_EVENTS,
+    OVER_FEATURES,
+    PERIODIC,
+    ZERO_WHEN_EMPTY,
+    Condition,
 )
-"""Aggregate over the events of a window -> whether it needs a measure."""
+from alicredit.features.rules import check_feature
 
-OVER_FEATURES = ("ratio", "difference", "gap", "overstatement", "log1p", "coalesce", "utilisation")
-"""Aggregates of other features: a / b, a - b, |ln((a+1)/(b+1))|, its positive part, ln(1+a),
-the first that is known, a / max(b, 1)."""
+__all__ = ["OPERATORS", "OVER_EVENTS", "OVER_FEATURES", "Catalogue", "Condition", "Feature"]
 
-_COUNTS_KEYS = ("distinct", "repeat_share", "top_share", "hhi", "entropy")
-_NUMERIC = ("number", "yuan", "share", "count", "fen")
-_PERIODIC = ("slope", "cv", "empty_share", "downside")
-_UNSUPPORTED_IS_ZERO = ("count", "sum", "distinct", "active_days")
-_FORBIDDEN = {
-    "marital": "marital status is a prohibited basis of credit decisions",
-    "psych_items": "psychometric answers are no feature of this catalogue",
-}
-_FORBIDDEN_COLUMNS = ("region", "city", "buyer_region", "address", "legal_rep_name")
+_DAY_US = 86_400_000_000
+_TEXTS = ("title", "title_zh", "unit", "direction", "expected", "code", "evidence", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +42,11 @@ class Feature:
         Column or declared measure that is aggregated.
     window_days : int or None, default None
         Facts in ``[as_of - window_days, as_of)``; None: all before as_of.
+    window_hours : int or None, default None
+        The same in hours, instead of days.
+    ahead_days : int or None, default None
+        Facts, known before as_of, whose ``time`` lies in ``[as_of, as_of + ahead_days)``: what is
+        known in advance, such as dues; instead of a window before as_of.
     where : tuple of (str, str, object), default ()
         Conditions that a fact must meet: column, operator, value.
     hit : tuple of (str, str, object), default ()
@@ -87,17 +54,22 @@ class Feature:
     time : str, default ""
         Column whose time places the fact in the window; empty: when it happened.
     weight : str, default ""
-        For ``top_share``, ``hhi`` and ``entropy``: amounts that weigh a key; empty: counts.
+        For shares, concentration and entropy of keys: amounts that weigh a key; empty: counts.
     of : tuple of str, default ()
         Names of the features that an aggregate of features takes.
     factor : float, default 1.0
-        Multiplies the first of ``of`` (to compare windows of unlike lengths).
+        Multiplies the first of ``of`` (to compare windows of unlike lengths); the weight of the
+        prior mean for ``shrunk``.
     support : str, default ""
         Name of a count that must reach ``min_support``; empty: the facts of the window.
     min_support : int, default 1
         Fewer facts give NaN; counts and sums are 0 instead.
     label : str, default ""
         Word that tells filters apart in the name; the whole name for features of features.
+    counts_for : str, default ""
+        Name of the feature whose facts a count counts; the count is named after it, with ``_n``.
+    restricted : bool, default False
+        Whether the caller states a lawful basis for reading a restricted table of answers.
     title, title_zh : str
         What a person reads.
     unit : str, default ""
@@ -110,6 +82,8 @@ class Feature:
         Reason code.
     evidence : str, default "J"
         A: studies of default; B: lenders' practice or adjacent studies; J: judgement.
+    note : str, default ""
+        Why it stays where data speak against its sign or leave it open.
 
     Examples
     --------
@@ -125,6 +99,8 @@ class Feature:
     aggregate: str
     measure: str = ""
     window_days: int | None = None
+    window_hours: int | None = None
+    ahead_days: int | None = None
     where: tuple[Condition, ...] = ()
     hit: tuple[Condition, ...] = ()
     time: str = ""
@@ -134,6 +110,8 @@ class Feature:
     support: str = ""
     min_support: int = 1
     label: str = ""
+    counts_for: str = ""
+    restricted: bool = False
     title: str
     title_zh: str
     unit: str = ""
@@ -141,68 +119,46 @@ class Feature:
     expected: int | None = None
     code: str = "SC_OTHER"
     evidence: str = "J"
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a declaration without a lawful, computable meaning."""
-        require_whole("min_support", self.min_support, 1, error=FeatureError)
-        if self.direction not in (-1, 0, 1):
-            raise FeatureError(refusal("direction", "must be -1, 0 or +1", self.direction))
-        require_one_of("code", self.code, REASONS, error=FeatureError)
-        require_one_of("evidence", self.evidence, ("A", "B", "J"), error=FeatureError)
-        if not (self.title and self.title_zh):
-            raise FeatureError(refusal("title and title_zh", "must both be given", "none"))
-        if self.of:
-            self._check_of_features()
-        else:
-            self._check_over_events()
+        check_feature(self)
 
     @property
     def name(self) -> str:
         """Give the column name that follows from the declaration."""
         if self.of:
             return self.label
+        if self.counts_for:
+            return f"{self.counts_for}_n"
         window = "" if self.window_days is None else f"{self.window_days}d"
+        window += "" if self.window_hours is None else f"{self.window_hours}h"
+        window += "" if self.ahead_days is None else f"next_{self.ahead_days}d"
         parts = (self.table, self.label, self.measure, self.aggregate, window)
         return "_".join(part for part in parts if part)
 
     @property
     def zero_when_empty(self) -> bool:
         """Tell whether no facts give 0 instead of NaN."""
-        return self.aggregate in _UNSUPPORTED_IS_ZERO and not self.of
+        return self.aggregate in ZERO_WHEN_EMPTY and not self.of
 
-    def _check_of_features(self) -> None:
-        """Refuse an aggregate of features that lacks its name or parts."""
-        require_one_of("aggregate", self.aggregate, OVER_FEATURES, error=FeatureError)
-        if not self.label:
-            raise FeatureError(refusal("label", "must name a feature of other features", "none"))
-        needed = 1 if self.aggregate == "log1p" else 2
-        if len(self.of) != needed:
-            rule = f"must name {needed} for {self.aggregate}"
-            raise FeatureError(refusal("of", rule, self.of))
+    @property
+    def window(self) -> tuple[int | None, int]:
+        """Give the window's start and end in microseconds from as_of; None: from the beginning.
 
-    def _check_over_events(self) -> None:
-        """Refuse an aggregate of events over what no feature may or can read."""
-        if self.table in _FORBIDDEN:
-            rule = f"must be lawful: {_FORBIDDEN[self.table]}"
-            raise FeatureError(refusal("table", rule, repr(self.table)))
-        require_one_of("table", self.table, TABLES, error=FeatureError)
-        require_one_of("aggregate", self.aggregate, OVER_EVENTS, error=FeatureError)
-        if self.window_days is not None:
-            require_whole("window_days", self.window_days, 1, error=FeatureError)
-        if OVER_EVENTS[self.aggregate] != bool(self.measure):
-            need = "must" if OVER_EVENTS[self.aggregate] else "must not"
-            rule = f"{need} be given for {self.aggregate}"
-            raise FeatureError(refusal("measure", rule, repr(self.measure)))
-        if self.aggregate in _PERIODIC and (self.window_days or 0) % 7:
-            rule = f"must be whole weeks for {self.aggregate}"
-            raise FeatureError(refusal("window_days", rule, self.window_days))
-        for condition in (*self.where, *self.hit):
-            _check_condition(condition)
-        for column in self.columns:
-            self._check_column(column)
-        self._check_kinds()
-        if (self.aggregate == "share") != bool(self.hit):
-            raise FeatureError(refusal("hit", "must be given for share and nothing else", self.hit))
+        A fact lies inside if its time is at least as_of + start and before as_of + end.
+        """
+        if self.ahead_days is not None:
+            return 0, self.ahead_days * _DAY_US
+        if self.window_hours is not None:
+            return -self.window_hours * _DAY_US // 24, 0
+        return (None if self.window_days is None else -self.window_days * _DAY_US), 0
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Give the names of the features it takes, its support among them."""
+        return tuple(dict.fromkeys(part for part in (*self.of, self.support) if part))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -211,55 +167,36 @@ class Feature:
         read += [column for column, _, _ in (*self.where, *self.hit)]
         return tuple(dict.fromkeys(each for each in read if each))
 
-    def _check_column(self, column: str) -> None:
-        """Refuse a column that is unknown, untimed or closed to features."""
-        table = TABLES[self.table]
-        if (self.table, column) in MEASURES:
-            return
-        if column not in table:
-            known = [*table.names, *(m for t, m in MEASURES if t == self.table)]
-            rule = f"must be a column or measure of {self.table}"
-            raise FeatureError(refusal("column", rule, repr(column), nearest(column, known)))
-        if column in _FORBIDDEN_COLUMNS:
-            rule = "must not stand for a place or a protected trait"
-            raise FeatureError(refusal("column", rule, repr(column)))
-        if table[column].mutable:
-            rule = "must not change without a time of change"
-            do = "derive the state from the timed columns"
-            raise FeatureError(refusal("column", rule, repr(column), do))
-
-    def _check_kinds(self) -> None:
-        """Refuse a sum of words, a weight that is none and a time that is none."""
-        if TABLES[self.table].merchantless:
-            rule = "must hold facts of merchants"
-            raise FeatureError(refusal("table", rule, repr(self.table)))
-        if self.time and TABLES[self.table][self.time].kind not in ("time", "date"):
-            raise FeatureError(refusal("time", "must be a column of times", repr(self.time)))
-        added = "" if self.aggregate in _COUNTS_KEYS else self.measure
-        for name in filter(None, (added, self.weight)):
-            is_measure = (self.table, name) in MEASURES
-            if not is_measure and TABLES[self.table][name].kind not in _NUMERIC:
-                rule = f"must be a number for {self.aggregate}"
-                raise FeatureError(refusal("measure", rule, repr(name)))
-
     def definition(self) -> dict[str, Any]:
         """Give what the value depends on, without its texts."""
-        texts = ("title", "title_zh", "unit", "direction", "expected", "code", "evidence")
-        return {key: value for key, value in asdict(self).items() if key not in texts}
+        return {key: value for key, value in asdict(self).items() if key not in _TEXTS}
 
+    def count(self) -> Feature:
+        """Declare the count of the facts that support it: those whose measure is known.
 
-def _check_condition(condition: Condition) -> None:
-    """Refuse a filter that is no column, operator and fitting value."""
-    if not isinstance(condition, tuple) or len(condition) != 3:
-        raise FeatureError(refusal("where", "must be (column, operator, value)", repr(condition)))
-    _, operator, value = condition
-    require_one_of("operator", operator, OPERATORS, error=FeatureError)
-    if (operator == "in") != isinstance(value, tuple):
-        rule = "must be a tuple for 'in' and for nothing else"
-        raise FeatureError(refusal("value of a filter", rule, repr(value)))
-    if (operator in ("set", "missing")) != (value is None):
-        rule = "must be None for 'set' and 'missing', and for nothing else"
-        raise FeatureError(refusal("value of a filter", rule, repr(value)))
+        Examples
+        --------
+        >>> median = Feature(table="orders", aggregate="median", measure="amount", min_support=5,
+        ...                  window_days=90, title="median order", title_zh="订单金额中位数")
+        >>> median.count().name
+        'orders_amount_median_90d_n'
+        """
+        known = self.measure and self.aggregate not in PERIODIC
+        return Feature(
+            table=self.table,
+            aggregate="count",
+            window_days=self.window_days,
+            window_hours=self.window_hours,
+            ahead_days=self.ahead_days,
+            where=(*self.where, *([(self.measure, "set", None)] if known else [])),
+            time=self.time,
+            counts_for=self.name,
+            restricted=self.restricted,
+            title=f"{self.title}: facts counted",
+            title_zh=f"{self.title_zh}：样本数",
+            unit="facts",
+            code=self.code,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,8 +230,7 @@ class Catalogue(Sequence[Feature]):
                 rule = "must have different names"
                 found = f"{feature.name!r} twice"
                 raise FeatureError(refusal("features", rule, found, "give one a label"))
-            parts = [*feature.of, *([feature.support] if feature.support else [])]
-            for part in parts:
+            for part in feature.parts:
                 if part not in seen:
                     rule = f"must stand before {feature.name!r}, which takes it"
                     raise FeatureError(refusal(f"feature {part!r}", rule, nearest(part, seen)))
@@ -344,9 +280,8 @@ class Catalogue(Sequence[Feature]):
     def sources(self, name: str) -> tuple[str, ...]:
         """Give the tables that a feature needs, through its parts too."""
         feature = self[name]
-        parts = [*feature.of, *([feature.support] if feature.support else [])]
         found = [feature.table] if feature.table else []
-        for part in parts:
+        for part in feature.parts:
             found += self.sources(part)
         return tuple(dict.fromkeys(found))
 
@@ -357,8 +292,18 @@ class Catalogue(Sequence[Feature]):
         while stack:
             feature = self[stack.pop()]
             wanted.add(feature.name)
-            stack += [*feature.of, *([feature.support] if feature.support else [])]
+            stack += feature.parts
         return Catalogue(tuple(f for f in self.features if f.name in wanted))
+
+    def with_counts(self) -> Catalogue:
+        """Add, after each feature that needs more than one fact, how many it has: ``name_n``."""
+        named, kept = set(self.names), list[Feature]()
+        for feature in self.features:
+            kept.append(feature)
+            counted = self._support_of(feature)
+            if counted and counted not in named and not feature.of:
+                kept.append(feature.count())
+        return Catalogue(tuple(kept))
 
     @property
     def digest(self) -> str:
@@ -367,7 +312,7 @@ class Catalogue(Sequence[Feature]):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def describe(self) -> pd.DataFrame:
-        """List the features as a frame: name, titles, unit, direction, evidence, code, tables."""
+        """List the features as a frame: name, titles, unit, signs, evidence, code, support."""
         return pd.DataFrame(
             {
                 "name": self.names,
@@ -382,5 +327,13 @@ class Catalogue(Sequence[Feature]):
                 "code": [f.code for f in self.features],
                 "tables": [", ".join(self.sources(name)) for name in self.names],
                 "min_support": [f.min_support for f in self.features],
+                "support": [self._support_of(feature) for feature in self.features],
+                "note": [f.note for f in self.features],
             }
         )
+
+    def _support_of(self, feature: Feature) -> str:
+        """Name the column that counts what a feature rests on, where it needs more than one."""
+        if feature.support or feature.min_support == 1 or feature.zero_when_empty:
+            return feature.support
+        return f"{feature.name}_n"

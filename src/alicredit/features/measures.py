@@ -23,6 +23,10 @@ class Measure:
         Whether one of the columns is enough for the data to have it.
     scale : int, default 1000000
         How many units of the exact integer that is summed make one; 100 for yuan.
+    optional : tuple of str, default ()
+        Columns without which it can still be made.
+    is_key : bool, default False
+        Whether it is a word that keys are made of, and no number.
     """
 
     columns: tuple[str, ...]
@@ -30,6 +34,8 @@ class Measure:
     unit: str
     any_of: bool = False
     scale: int = 1_000_000
+    optional: tuple[str, ...] = ()
+    is_key: bool = False
 
 
 def _hours(start: str, end: str) -> Measure:

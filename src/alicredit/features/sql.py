@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
-from alicredit.features.declaration import Condition, Feature
+from alicredit.features.aggregates import KEYED, PERIODIC, Condition
+from alicredit.features.declaration import Feature
 from alicredit.features.measures import MEASURES
 from alicredit.records import TABLES, Column, quoted
 from alicredit.records.sources import literal
 
 _INFINITY = "CAST('inf' AS DOUBLE)"
-_KEYED = ("repeat_share", "top_share", "hhi", "entropy")
-_PERIODIC = ("slope", "cv", "empty_share", "downside")
+_DAY_US = 86_400_000_000
 
 
 def view_sql(fact_sql: str, table: str, features: Iterable[Feature]) -> str:
@@ -39,26 +39,36 @@ def view_sql(fact_sql: str, table: str, features: Iterable[Feature]) -> str:
         A SELECT over ``question`` (``row, merchant_id, as_of``) and the facts.
     """
     needed = list(features)
-    times = sorted({_time_column(feature) for feature in needed})
     columns = sorted({column for feature in needed for column in stored_columns(feature)})
     shown = [f"{_masked(TABLES[table][column])} AS {quoted(column)}" for column in columns]
     listed = "".join(f", {each}" for each in shown)
     return (
         f"SELECT q.row, q.as_of, f._happened AS _happened, f._key AS _key{listed} "
         f"FROM question q JOIN ({fact_sql}) f ON f._merchant_id = q.merchant_id "
-        f"WHERE f._happened < q.as_of AND f._known < q.as_of{_reach(needed, times)}"
+        f"WHERE f._happened < q.as_of AND f._known < q.as_of{_reach(needed)}"
     )
 
 
-def _reach(features: list[Feature], times: list[str]) -> str:
-    """Leave out facts that lie before every window, by any of the times that place them."""
-    if any(feature.window_days is None for feature in features):
-        return ""
-    longest = max(feature.window_days or 0 for feature in features)
-    recent = [
-        f"f.{quoted(time)} >= q.as_of - INTERVAL {longest} DAY" for time in times
-    ]  # fmt: skip
+def _reach(features: list[Feature]) -> str:
+    """Leave out facts that lie before every window, by each of the times that place them."""
+    starts: dict[str, int] = {}
+    for feature in features:
+        start, time = feature.window[0], _time_column(feature)
+        if start is None:
+            return ""
+        starts[time] = min(start, starts.get(time, start))
+    recent = [f"f.{quoted(time)} >= {_moved('q.as_of', starts[time])}" for time in sorted(starts)]
     return f" AND ({' OR '.join(recent)})"
+
+
+def _moved(moment: str, microseconds: int) -> str:
+    """Write a moment moved by whole hours or days; a day is 24 hours."""
+    if not microseconds:
+        return moment
+    sign = "-" if microseconds < 0 else "+"
+    days, rest = divmod(abs(microseconds), _DAY_US)
+    length = f"{days} DAY" if not rest else f"{abs(microseconds) * 24 // _DAY_US} HOUR"
+    return f"{moment} {sign} INTERVAL {length}"
 
 
 def stored_columns(feature: Feature) -> list[str]:
@@ -94,11 +104,12 @@ def is_fed(feature: Feature, present: Collection[str]) -> bool:
 def _is_fed(feature: Feature, name: str, present: Collection[str]) -> bool:
     """Tell whether a column or measure is there, with what times it."""
     table = TABLES[feature.table]
+    measure = MEASURES.get((feature.table, name))
     stored = [
         column in present and (table[column].timed_by or column) in present
         for column in parts_of(feature, name)
+        if measure is None or column not in measure.optional
     ]
-    measure = MEASURES.get((feature.table, name))
     return any(stored) if measure is not None and measure.any_of else all(stored)
 
 
@@ -118,16 +129,16 @@ def _masked(column: Column) -> str:
 def aggregate_sql(feature: Feature, view: str) -> str:
     """Write the query of one feature over its table's view: ``row`` and the value."""
     name = quoted(feature.name)
-    if feature.aggregate in _KEYED:
+    if feature.aggregate in KEYED:
         return _keyed_sql(feature, view, name)
-    if feature.aggregate in _PERIODIC:
+    if feature.aggregate in PERIODIC:
         return _periodic_sql(feature, view, name)
     return f"SELECT row, {value_sql(feature)} AS {name} FROM {view} GROUP BY row"
 
 
 def is_plain(feature: Feature) -> bool:
     """Tell whether a feature is one aggregate over the view, so that many share one pass."""
-    return feature.aggregate not in _KEYED and feature.aggregate not in _PERIODIC
+    return feature.aggregate not in KEYED and feature.aggregate not in PERIODIC
 
 
 def value_sql(feature: Feature) -> str:
@@ -159,7 +170,7 @@ def _plain(feature: Feature, keep: str) -> str:
         f" ELSE {_spread(whole, count, keep)} END"
     )
     hits = f"count(*) FILTER (WHERE {_inside(feature)} AND {conditions_sql(feature.hit, feature)})"
-    since = f"date_diff('microsecond', max({time}) {keep}, any_value(as_of))"
+    since = f"date_diff('microsecond', {{}}({time}) {keep}, any_value(as_of)) / 86400000000.0"
     return {
         "count": f"count(*) {keep}",
         "sum": f"{total} / {scale}",
@@ -175,7 +186,8 @@ def _plain(feature: Feature, keep: str) -> str:
         "share": f"({hits}) / CAST(count(*) {keep} AS DOUBLE)" if feature.hit else "NULL",
         "distinct": f"count(DISTINCT {measure}) {keep}",
         "active_days": f"count(DISTINCT CAST({time} AS DATE)) {keep}",
-        "days_since": f"{since} / 86400000000.0",
+        "days_since": since.format("max"),
+        "days_since_first": since.format("min"),
     }[feature.aggregate]
 
 
@@ -191,11 +203,13 @@ def _keyed_sql(feature: Feature, view: str, name: str) -> str:
     """Write an aggregate over the keys of a window (buyers, categories)."""
     weight = f"sum({_whole(feature, feature.weight)})" if feature.weight else "count(*)"
     total = "CAST(sum(w) FILTER (WHERE w > 0) AS DOUBLE)"
+    largest = "CAST(list_sum(list_reverse_sort(list(w))[1:5]) AS DOUBLE)"
     squares = "list_sum(list_sort(list(pow(CAST(w AS DOUBLE), 2))))"
     logs = f"list_sum(list_sort(list({_log_weight()}) FILTER (WHERE w > 0)))"
     value = {
         "repeat_share": "count(*) FILTER (WHERE n > 1) / CAST(count(*) AS DOUBLE)",
         "top_share": "CAST(max(w) AS DOUBLE) / nullif(CAST(sum(w) AS DOUBLE), 0)",
+        "top5_share": f"{largest} / nullif(CAST(sum(w) AS DOUBLE), 0)",
         "hhi": f"{squares} / nullif(pow(CAST(sum(w) AS DOUBLE), 2), 0)",
         "entropy": f"CASE WHEN {total} > 0 THEN round(ln({total}) - {logs} / {total}, 12) END",
     }[feature.aggregate]
@@ -260,17 +274,24 @@ def _over_weeks(feature: Feature, weeks: int) -> str:
 def derived_sql(feature: Feature) -> str:
     """Write the expression of a feature of other features; an infinite part stays infinite."""
     parts = [quoted(part) for part in feature.of]
-    first = parts[0] if math.isclose(feature.factor, 1) else f"({feature.factor!r} * {parts[0]})"
+    plain = feature.aggregate == "shrunk" or math.isclose(feature.factor, 1)
+    first = parts[0] if plain else f"({feature.factor!r} * {parts[0]})"
     second = parts[1] if len(parts) > 1 else "0"
+    prior = f"{feature.factor!r} * {parts[-1]}"
     log = f"CASE WHEN {first} > -1 AND {second} > -1 THEN ln(({first} + 1) / ({second} + 1)) END"
     value = {
         "ratio": f"CASE WHEN {second} <> 0 THEN {first} / {second} END",
         "difference": f"{first} - {second}",
         "gap": f"abs({log})",
+        "log_ratio": log,
         "overstatement": f"CASE WHEN {first} <= {second} THEN 0 ELSE {log} END",
         "log1p": f"CASE WHEN {first} < 0 THEN 0 ELSE ln(1 + {first}) END",
         "coalesce": f"coalesce({first}, {second})",
+        "larger": f"greatest({first}, {second})",
         "utilisation": f"{first} / CASE WHEN {second} < 1 THEN 1 ELSE {second} END",
+        "normalised": f"CASE WHEN {second} > 1 THEN greatest(({first} - 1 / {second})"
+        f" / (1 - 1 / {second}), 0) END",
+        "shrunk": f"({first} + {prior}) / ({second} + {feature.factor!r})",
     }[feature.aggregate]
     if feature.support:
         value = f"CASE WHEN {quoted(feature.support)} >= {feature.min_support} THEN {value} END"
@@ -281,9 +302,10 @@ def derived_sql(feature: Feature) -> str:
 def _inside(feature: Feature) -> str:
     """Write the condition that a fact lies in the window and meets the filters."""
     time = quoted(_time_column(feature))
-    conditions = [f"{time} < as_of"]
-    if feature.window_days is not None:
-        conditions.append(f"{time} >= as_of - INTERVAL {feature.window_days} DAY")
+    start, end = feature.window
+    conditions = [f"{time} < {_moved('as_of', end)}"]
+    if start is not None:
+        conditions.append(f"{time} >= {_moved('as_of', start)}")
     if feature.where:
         conditions.append(conditions_sql(feature.where, feature))
     return " AND ".join(conditions)

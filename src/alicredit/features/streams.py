@@ -25,7 +25,6 @@ from alicredit.windows.grouped import FOREVER
 Ints = npt.NDArray[np.int64]
 
 _BATCH_ROWS = 1_000_000
-_DAY = 86_400_000_000
 
 NEVER = 2**60
 """Reach of a window without a beginning, in microseconds: longer than any record's."""
@@ -105,9 +104,8 @@ class Read:
 
 def reach(feature: Feature) -> tuple[int, int]:
     """Give how far a feature's window reaches back and ahead, in microseconds."""
-    if feature.window_days is None:
-        return NEVER, 0
-    return feature.window_days * _DAY, 0
+    start, end = feature.window
+    return (NEVER if start is None else -start), end
 
 
 def find_streams(features: Iterable[Feature]) -> list[Stream]:
@@ -233,12 +231,13 @@ def _placed_by_key(read: Read, ties: pa.ChunkedArray) -> Read:
 
 def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> str:
     """Write the query of a stream's events, all versions."""
-    if asked.is_single:
+    is_single = asked.is_single and not stream.is_ahead  # what lies ahead is seen before its time
+    if is_single:
         versions = [_single(records, stream, asked)]
     else:
         versions = [_version(records, stream, asked, at) for at in range(len(stream.timing) + 1)]
     columns = ["_slot", "_time"]
-    if not asked.is_single and _may_be_late(records, stream):
+    if not is_single and _may_be_late(records, stream):
         columns.append("_since")
         if stream.timing:
             columns.append(f"coalesce(epoch_us(_until), {FOREVER}) AS _until")
