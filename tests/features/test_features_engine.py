@@ -187,10 +187,30 @@ def test_one_text_among_them_makes_all_identifiers_of_a_kind_texts() -> None:
     )
     records = ac.read_records({"merchants": merchants, "orders": orders})
     assert records.number_ids == {("orders", "order_id"), ("orders", "buyer_id")}
-    frame = pd.DataFrame({"merchant_id": ["7", "07", "x"], "as_of": pd.Timestamp("2013-05-01")})
+    frame = pd.DataFrame(
+        {
+            "merchant_id": ["7", "07", "x", "--7", "７", "9" * 40],
+            "as_of": pd.Timestamp("2013-05-01"),
+        }
+    )
     count = Catalogue((Feature(table="orders", aggregate="count", **T),))
     built = ac.build_features(records, ac.Cohort.from_frame(frame), catalogue=count)
-    assert built["orders_count"].tolist() == [1.0, 0.0, 0.0]
+    assert built["orders_count"].tolist() == [1.0, *[0.0] * 5]
     numbers = ac.read_records({"merchants": merchants, "orders": orders.assign(merchant_id=7)})
+    assert ("orders", "merchant_id") in numbers.number_ids
     built = ac.build_features(numbers, ac.Cohort.from_frame(frame), catalogue=count)
-    assert built["orders_count"].tolist() == [1.0, 0.0, 0.0]
+    assert built["orders_count"].tolist() == [1.0, *[0.0] * 5]
+
+
+@pytest.mark.parametrize("number", [0, -5, 2**63 - 1, -(2**63), 10**18])
+def test_any_number_of_64_bits_may_name_a_merchant(number: int) -> None:
+    day = pd.to_datetime(["2013-04-01"])
+    merchants = pd.DataFrame({"merchant_id": [number], "platform": "taobao", "registered_at": day})
+    orders = pd.DataFrame(
+        {"order_id": [1], "merchant_id": [number], "buyer_id": [number], "amount": 5.0,
+         "created_at": day}
+    )  # fmt: skip
+    records = ac.read_records({"merchants": merchants, "orders": orders})
+    count = Catalogue((Feature(table="orders", aggregate="count", **T),))
+    built = ac.build_features(records, ac.Cohort.at(records, "2013-05-01"), catalogue=count)
+    assert built["orders_count"].tolist() == [1.0]

@@ -32,6 +32,7 @@ MEMORY = "4GB"
 """Memory that the work may take beside its answer where the caller names none (assumed)."""
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _EVENT_BYTES = 24
 _COLUMN_BYTES = 40
 
@@ -161,11 +162,14 @@ def _slots(merchants: npt.NDArray[np.object_], *, as_numbers: bool) -> pa.Table:
     slot = np.arange(len(merchants), dtype=np.int32)
     if not as_numbers:
         return pa.table({"merchant_id": pa.array(merchants, pa.string()), "slot": slot})
-    numbers = [int(each) if each.lstrip("-").isdecimal() else None for each in merchants]
-    same = [str(n) == each and abs(n or 0) < 2**63 for n, each in zip(numbers, merchants)]
-    kept = np.array(same, bool)
-    ids = pa.array([n for n, keep in zip(numbers, same) if keep], pa.int64())
+    kept = np.array([_is_number(each) for each in merchants], bool)
+    ids = pa.array([int(each) for each in merchants[kept]], pa.int64())
     return pa.table({"merchant_id": ids, "slot": slot[kept]})
+
+
+def _is_number(name: str) -> bool:
+    """Tell whether a text is how a whole number of 64 bits is written."""
+    return _WHOLE.fullmatch(name) is not None and -(2**63) <= int(name) < 2**63
 
 
 def _events(con: duckdb.DuckDBPyConnection, stream: Stream) -> int:

@@ -157,6 +157,8 @@ class _Columns:
         sizes = np.diff(sides[0].start) + np.diff(sides[1].start)
         self._most = int(sizes.max()) if len(sizes) else 0
         self._whole: dict[tuple[int, int], list[Ints]] = {}
+        self._known: dict[int, list[Ints] | None] = {}
+        self._flags: dict[int, list[Ints]] = {}
 
     def number(self, number: int) -> list[Reals]:
         """Give a number as read."""
@@ -169,8 +171,10 @@ class _Columns:
 
     def flag(self, flag: int) -> list[Ints]:
         """Give 1 where a flag is set."""
-        at = self._layout.flag_row
-        return [(side.columns[at] >> flag) & 1 for side in self.sides]
+        if flag not in self._flags:
+            at = self._layout.flag_row
+            self._flags[flag] = [(side.columns[at] >> flag) & 1 for side in self.sides]
+        return self._flags[flag]
 
     def place(self) -> list[Ints]:
         """Give each event's place by time and key; without keys its time will do."""
@@ -189,10 +193,12 @@ class _Columns:
 
     def known(self, number: int) -> list[Ints] | None:
         """Give 1 where a number is known, or nothing where all are."""
-        missing = [np.isnan(values) for values in self.number(number)]
-        if not any(each.any() for each in missing):
-            return None
-        return [(~each).astype(np.int64) for each in missing]
+        if number not in self._known:
+            missing = [np.isnan(values) for values in self.number(number)]
+            some = any(each.any() for each in missing)
+            known = [(~each).astype(np.int64) for each in missing] if some else None
+            self._known[number] = known
+        return self._known[number]
 
     def shown(self, number: int, divisor: int) -> list[Reals]:
         """Give a number in the unit in which it is shown."""
@@ -206,6 +212,7 @@ class _Bad:
     def __init__(self, layout: Layout, stream: Stream) -> None:
         self._bounds: dict[str, tuple[int, float, float]] = {}
         self._flags: dict[str, int] = {}
+        self._marked: dict[str, list[Ints] | None] = {}
         for feature in stream.features:
             for name in _numbers_read(feature):
                 condition = sql.impossible_sql(feature, name)
@@ -223,7 +230,10 @@ class _Bad:
     def of(self, want: _Want, columns: _Columns) -> list[Ints] | None:
         """Give 1 where a feature meets an impossible value, or nothing where none does."""
         names = _numbers_read(want.feature)
-        marks = [each for name in names if (each := self._marks(name, columns)) is not None]
+        for name in names:
+            if name not in self._marked:
+                self._marked[name] = self._marks(name, columns)
+        marks = [each for name in names if (each := self._marked[name]) is not None]
         if not marks:
             return None
         found = [np.bitwise_or.reduce(each) for each in zip(*marks, strict=True)]
