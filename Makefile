@@ -48,5 +48,8 @@ notebooks: setup
 sample: setup
 	$(BIN)/python data/sample/make_sample.py
 
+benchmarks: setup
+	$(BIN)/python benchmarks/window_features.py build/benchmarks
+
 clean:
 	rm -rf $(VENV) .venv-lowest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

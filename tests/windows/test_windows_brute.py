@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicredit.windows import exact, keyed, ordered, periods, sums
-from alicredit.windows.grouped import FOREVER, group_events, sort_questions
+from alicredit.windows.grouped import FOREVER, Reach, group_events, sort_questions
 
 DAY = 86_400_000_000
 MERCHANTS = 5
+ALL = 2  # the row after two columns counts all events
 SETTINGS = settings(max_examples=40, deadline=None)
 
 
@@ -43,28 +44,20 @@ class Stage:
         self.unit = unit
         self.questions = sort_questions(self.who, self.as_of, MERCHANTS)
         place = np.arange(n)
-        self.prompt, self.late = group_events(
+        self.sides = group_events(
             self.merchant, np.vstack((self.time, place)), MERCHANTS, since=self.since,
             until=self.until,
         )  # fmt: skip
         self.out = np.full((16, q), -1.0)
 
-    def sides(self, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def laid(self, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lay a column in the order of prompt and of late events."""
-        picked = [column[..., side.columns[1]] for side in (self.prompt, self.late)]
+        picked = [column[..., side.columns[1]] for side in self.sides]
         return np.ascontiguousarray(picked[0]), np.ascontiguousarray(picked[1])
 
     @property
-    def asked(self) -> tuple:
-        return self.questions.as_of, self.questions.row, self.questions.start
-
-    @property
-    def hidden(self) -> tuple:
-        return self.late.time, self.late.start, self.late.since, self.late.until
-
-    @property
-    def reach(self) -> tuple:
-        return self.windows[:, 0].copy(), self.windows[:, 1].copy()
+    def reach(self) -> Reach:
+        return Reach(self.windows[:, 0].copy(), self.windows[:, 1].copy())
 
     def seen(self, row: int, window: int) -> np.ndarray:
         """Find the events in a window, by time and then as they came."""
@@ -93,17 +86,16 @@ def test_what_adds_up(seed: int) -> None:
     whole = stage.whole * known
     window = seed % 4
     ops = [
-        (sums.COUNT, window, -1, 4, -1, 1, 0), (sums.SUM, window, 0, 4, -1, 1, 1),
+        (sums.COUNT, window, -1, ALL, -1, 1, 0), (sums.SUM, window, 0, ALL, -1, 1, 1),
         (sums.MEAN, window, 0, 1, -1, 3, 2), (sums.STD, window, 0, 1, 0, 2, 3),
-        (sums.SHARE, window, 1, 4, -1, 2, 4), (sums.ACTIVE_DAYS, window, -1, 4, -1, 1, 5),
-        (sums.DAYS_SINCE, window, -1, 4, -1, 1, 6),
-        (sums.DAYS_SINCE_FIRST, window, -1, 4, -1, 1, 7),
+        (sums.SHARE, window, 1, ALL, -1, 2, 4), (sums.ACTIVE_DAYS, window, -1, ALL, -1, 1, 5),
+        (sums.DAYS_SINCE, window, -1, ALL, -1, 1, 6),
+        (sums.DAYS_SINCE_FIRST, window, -1, ALL, -1, 1, 7),
     ]  # fmt: skip
-    own, other = stage.sides(np.vstack([whole, known]))
+    parts = np.array(ops).T.copy()
     sums.add_up(
-        *stage.asked, stage.prompt.time, stage.prompt.start, own, *stage.hidden, other,
-        *stage.reach, np.array(ops),
-        np.full(len(ops), 100.0), np.array([0]), stage.out,
+        stage.questions, stage.sides, stage.laid(np.vstack([whole, known])), stage.reach,
+        sums.SumOps(*parts, np.full(len(ops), 100.0), np.array([0])), stage.out,
     )  # fmt: skip
 
     def measured(at: np.ndarray) -> np.ndarray:
@@ -139,12 +131,11 @@ def test_keys(seed: int, weighted: bool) -> None:
     windows = [seed % 4, (seed // 4) % 4]
     ops = sorted((w, code, 2, 6 * k + code) for k, w in enumerate(windows) for code in codes)
     none = np.empty(0, np.int64)
-    keys, weights = stage.sides(stage.key), stage.sides(stage.weight)
+    window, code, support, out = np.array(ops).T.copy()
     keyed.count_keys(
-        *stage.asked, stage.prompt.time, stage.prompt.start, keys[0],
-        weights[0] if weighted else none, *stage.hidden, keys[1],
-        weights[1] if weighted else none, *stage.reach,
-        np.array([(code, w, support, out) for w, code, support, out in ops]), stage.out,
+        stage.questions, stage.sides, stage.laid(stage.key),
+        stage.laid(stage.weight) if weighted else (none, none), stage.reach,
+        keyed.KeyOps(code, window, support, out), stage.out,
     )  # fmt: skip
 
     def table(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,27 +172,35 @@ def test_keys(seed: int, weighted: bool) -> None:
 @SETTINGS
 def test_ends_and_quantiles(seed: int) -> None:
     stage = Stage(seed)
-    place = np.empty(len(stage.time), np.int64)
-    place[np.argsort(stage.time, kind="stable")] = np.arange(len(stage.time))
     window = seed % 4
-    ops = [(code, window, 2, code) for code in range(4)]
-    values, places = stage.sides(stage.value), stage.sides(place)
+    place = np.unique(stage.time, return_inverse=True)[1]  # equal times are repeats of a key
+    ops = np.array([(code, window, 2, code) for code in range(4)]).T.copy()
+    values = stage.laid(stage.value)
     ordered.take_ends(
-        *stage.asked, stage.prompt.time, stage.prompt.start, values[0], places[0],
-        *stage.hidden, values[1], places[1], *stage.reach, np.array(ops), stage.out,
+        stage.questions, stage.sides, values, stage.laid(place), stage.reach,
+        ordered.EndOps(*ops), stage.out,
     )  # fmt: skip
     shares = [0.0, 0.1, 0.5, 0.9, 1.0]
+    ops = np.array([(window, 2, 4 + k) for k in range(len(shares))]).T.copy()
     ordered.take_quantiles(
-        *stage.asked, stage.prompt.time, stage.prompt.start, values[0], *stage.hidden, values[1],
-        *stage.reach, np.array([(window, 2, 4 + k) for k in range(len(shares))]),
-        np.array(shares), stage.out,
+        stage.questions, stage.sides, values, stage.reach,
+        ordered.QuantileOps(*ops, np.array(shares)), stage.out,
     )  # fmt: skip
-    picks = [np.min, np.max, lambda x: x[0], lambda x: x[-1]]
-    picks += [lambda x, p=p: np.quantile(x, p) for p in shares]
+
+    def at_end(at: np.ndarray, end) -> np.ndarray:
+        return stage.value[at][stage.time[at] == end(stage.time[at])]
+
+    picks = [
+        lambda at: stage.value[at].min(),
+        lambda at: stage.value[at].max(),
+        lambda at: at_end(at, np.min).min(),
+        lambda at: at_end(at, np.max).max(),
+    ]
+    picks += [lambda at, p=p: np.quantile(stage.value[at], p) for p in shares]
     for out, pick in enumerate(picks):
 
         def truth(at: np.ndarray, _: int, pick=pick) -> float:
-            known = stage.value[at][~np.isnan(stage.value[at])]
+            known = at[~np.isnan(stage.value[at])]
             return pick(known) if len(known) >= 2 else math.nan
 
         stage.check(out, window, truth)
@@ -212,12 +211,10 @@ def test_ends_and_quantiles(seed: int) -> None:
 def test_periods(seed: int, count: int) -> None:
     stage = Stage(seed)
     length = 3 * stage.unit
-    own, other = stage.sides(stage.whole.reshape(1, -1))
-    ops = [(code, 0, length, count, 2, code) for code in range(4)]
+    ops = np.array([(code, 0, length, count, 2, code) for code in range(4)]).T.copy()
     periods.compare_periods(
-        *stage.asked, stage.prompt.time, stage.prompt.start, own, *stage.hidden, other,
-        np.array(ops), np.full(4, 100.0),
-        stage.out,
+        stage.questions, stage.sides, stage.laid(stage.whole.reshape(1, -1)),
+        periods.PeriodOps(*ops, np.full(4, 100.0)), stage.out,
     )  # fmt: skip
     stage.windows = np.array([[length * count, 0]])
 
@@ -251,7 +248,7 @@ def test_grouping_is_a_stable_sort(rows: list[tuple[int, int]]) -> None:
     np.testing.assert_array_equal(prompt.columns[1], np.lexsort((time, merchant)))
     np.testing.assert_array_equal(prompt.time, time[np.lexsort((time, merchant))])
     np.testing.assert_array_equal(np.diff(prompt.start), np.bincount(merchant, minlength=4))
-    assert len(late) == 0
+    assert len(late.time) == 0
 
 
 @pytest.mark.parametrize("size", [3000])
@@ -291,13 +288,13 @@ def test_spreads_of_the_largest_values_are_exact(values: list[int]) -> None:
     questions = sort_questions(np.zeros(1, np.int64), np.array([10]), 1)
     n = len(values)
     columns = np.vstack((np.arange(n) % 10, shift))
-    prompt, late = group_events(np.zeros(n, np.int32), columns, 1)
+    sides = group_events(np.zeros(n, np.int32), columns, 1)
     out = np.empty((1, 1))
+    ops = np.array([(sums.STD, 0, 0, 1, 0, 2, 0)]).T.copy()
     sums.add_up(
-        questions.as_of, questions.row, questions.start, prompt.time, prompt.start,
-        prompt.columns[1:].copy(), late.time, late.start, late.since, late.until,
-        np.empty((1, 0), np.int64), np.array([2**60]), np.array([0]),
-        np.array([(sums.STD, 0, 0, 3, 0, 2, 0)]), np.array([1.0]), np.array([0]), out,
+        questions, sides, (sides.prompt.columns[1:].copy(), np.empty((1, 0), np.int64)),
+        Reach(np.array([2**60]), np.array([0])),
+        sums.SumOps(*ops, np.array([1.0]), np.array([0])), out,
     )  # fmt: skip
     exactly = [int(each) for each in shift]
     spread = n * sum(x * x for x in exactly) - sum(exactly) ** 2

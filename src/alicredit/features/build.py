@@ -92,13 +92,13 @@ def build_features(
     _require_catalogue(catalogue)
     base = [feature for feature in catalogue if feature.table]
     fed = [feature for feature in base if _is_fed(records, feature)]
+    starved = {feature.name for feature in base} - {feature.name for feature in fed}
     places = {name: at for at, name in enumerate(catalogue.names)}
     values = np.empty((len(catalogue), len(cohort)))
-    for feature in base:
-        if feature not in fed:
-            values[places[feature.name]] = np.nan
-    if len(fed) < len(base):
-        log.info("the records lack what %d features read: they are NaN", len(base) - len(fed))
+    for name in starved:
+        values[places[name]] = np.nan
+    if starved:
+        log.info("the records lack what %d features read: they are NaN", len(starved))
     try:
         _over_events(records, cohort, fed, places, values, engine, memory)
         _add_derived(catalogue, places, values)

@@ -22,11 +22,9 @@ from alicredit.features.reference import build_by_sql
 from alicredit.features.streams import Asked, Stream, find_streams
 from alicredit.records import TABLES, Records, quoted
 from alicredit.windows.compiled import announced
-from alicredit.windows.grouped import Questions, sort_questions
+from alicredit.windows.grouped import Questions, Reals, sort_questions
 
 log = logging.getLogger(__name__)
-
-Reals = npt.NDArray[np.float64]
 
 MEMORY = "4GB"
 """Memory that the work may take beside its answer where the caller names none (assumed)."""
@@ -83,14 +81,20 @@ def build_locally(
     codes, found = pd.factorize(frame["merchant_id"].to_numpy(object))
     merchants = np.asarray(found, object)
     as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
+    ids = records.number_ids
     with announced():
         for stream in find_streams(features):
-            con = records.connect(_tables(stream), numbers=_shown(stream, records.number_ids))
+            numbers = _shown(stream, ids)
+            con = records.connect(_tables(stream), numbers=numbers)
             try:
                 con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
                 parts = _parts(_events(con, stream), stream, budget)
                 for part in _split(codes, merchants, as_of, parts):
-                    _answer(con, records, stream, part, places, out, cohort)
+                    try:
+                        _answer(con, records, stream, part, numbers, places, out)
+                    except TooWideError:
+                        log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
+                        _answer_by_sql(records, cohort, stream, part, places, out)
             finally:
                 con.close()
 
@@ -133,28 +137,35 @@ def _answer(
     records: Records,
     stream: Stream,
     part: _Part,
+    numbers: frozenset[tuple[str, str]],
     places: Mapping[str, int],
     out: Reals,
-    cohort: Cohort,
 ) -> None:
     """Answer a stream's features for some merchants."""
-    numbers = _shown(stream, records.number_ids)
     as_numbers = ("merchants", "merchant_id") in numbers
     con.register("slot_rows", _slots(part.merchants, as_numbers=as_numbers))
     con.execute("CREATE OR REPLACE TEMP TABLE _slots AS SELECT * FROM slot_rows")
     asked = Asked("_slots", part.first, part.last, numbers)
+    build_stream(con, records, stream, part.questions, asked, places, out)
+
+
+def _answer_by_sql(
+    records: Records,
+    cohort: Cohort,
+    stream: Stream,
+    part: _Part,
+    places: Mapping[str, int],
+    out: Reals,
+) -> None:
+    """Answer them by the reference, whose sums have 128 bits."""
+    rows = np.sort(part.questions.row)
+    con = records.connect()
     try:
-        build_stream(con, records, stream, part.questions, asked, places, out)
-    except TooWideError:
-        log.info("values of table %s pass what 64 bits can sum: by SQL", stream.table)
-        rows = np.sort(part.questions.row)
-        plain = records.connect()
-        try:
-            found = build_by_sql(plain, records, cohort[rows], list(stream.features))
-        finally:
-            plain.close()
-        for name, values in found.items():
-            out[places[name], rows] = values
+        found = build_by_sql(con, records, cohort[rows], list(stream.features))
+    finally:
+        con.close()
+    for name, values in found.items():
+        out[places[name], rows] = values
 
 
 def _slots(merchants: npt.NDArray[np.object_], *, as_numbers: bool) -> pa.Table:

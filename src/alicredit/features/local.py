@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
 from alicredit.features import sql
 from alicredit.features.declaration import Feature
@@ -20,9 +18,10 @@ from alicredit.features.measures import MEASURES
 from alicredit.features.streams import Asked, Layout, Stream, reach, read_events
 from alicredit.records import TABLES, Records
 from alicredit.windows import exact, keyed, ordered, periods, sums
-from alicredit.windows.grouped import Events, Ints, Questions, group_events
+from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Sides, group_events
 
-Reals = npt.NDArray[np.float64]
+Pair = tuple[Ints, Ints]
+"""A column of prompt and of late events."""
 
 _LIMIT = 2**61
 _ADDED = {
@@ -43,6 +42,7 @@ _PERIODIC = {
     "downside": periods.DOWNSIDE,
 }  # fmt: skip
 _QUANTILES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+_QUANTILE_CODES = {name: code for code, name in enumerate(_QUANTILES)}
 _WEEK = 7 * 86_400_000_000
 
 
@@ -115,7 +115,8 @@ def build_stream(
         is_ahead=stream.is_ahead,
     )  # fmt: skip
     columns = _Columns(sides, layout)
-    job = _Job(questions, columns, np.array(windows, np.int64), out)
+    back, ahead = np.array(windows, np.int64).T.copy()
+    job = _Job(questions, columns, Reach(back, ahead), out)
     job.add_up([want for want in wants if want.aggregate in _ADDED])
     job.compare_periods([want for want in wants if want.aggregate in _PERIODIC])
     job.count_keys([want for want in wants if want.aggregate in _KEYED])
@@ -151,59 +152,63 @@ def _key_sql(feature: Feature, asked: Asked) -> str:
 class _Columns:
     """A stream's columns, of prompt and of late events, derived when first asked for."""
 
-    def __init__(self, sides: tuple[Events, Events], layout: Layout) -> None:
+    def __init__(self, sides: Sides, layout: Layout) -> None:
         self.sides = sides
         self._layout = layout
-        sizes = np.diff(sides[0].start) + np.diff(sides[1].start)
+        sizes = np.diff(sides.prompt.start) + np.diff(sides.late.start)
         self._most = int(sizes.max()) if len(sizes) else 0
-        self._whole: dict[tuple[int, int], list[Ints]] = {}
-        self._known: dict[int, list[Ints] | None] = {}
-        self._flags: dict[int, list[Ints]] = {}
+        self._whole: dict[tuple[int, int], Pair] = {}
+        self._known: dict[int, Pair | None] = {}
+        self._flags: dict[int, Pair] = {}
 
-    def number(self, number: int) -> list[Reals]:
+    def number(self, number: int) -> tuple[Reals, Reals]:
         """Give a number as read."""
-        return [side.columns[1 + number].view(np.float64) for side in self.sides]
+        prompt, late = self._row(1 + number)
+        return prompt.view(np.float64), late.view(np.float64)
 
-    def key(self, key: int) -> list[Ints]:
+    def key(self, key: int) -> Pair:
         """Give keys."""
-        at = 1 + len(self._layout.numbers) + key
-        return [side.columns[at] for side in self.sides]
+        return self._row(1 + len(self._layout.numbers) + key)
 
-    def flag(self, flag: int) -> list[Ints]:
+    def flag(self, flag: int) -> Pair:
         """Give 1 where a flag is set."""
         if flag not in self._flags:
-            at = self._layout.flag_row
-            self._flags[flag] = [(side.columns[at] >> flag) & 1 for side in self.sides]
+            prompt, late = self._row(self._layout.flag_row)
+            self._flags[flag] = ((prompt >> flag) & 1, (late >> flag) & 1)
         return self._flags[flag]
 
-    def place(self) -> list[Ints]:
+    def place(self) -> Pair:
         """Give each event's place by time and key; without keys its time will do."""
-        at = -1 if self._layout.is_placed else 0
-        return [side.columns[at] for side in self.sides]
+        return self._row(-1 if self._layout.is_placed else 0)
 
-    def whole(self, number: int, units: int) -> list[Ints]:
+    def _row(self, at: int) -> Pair:
+        """Give a column of prompt and of late events."""
+        return self.sides.prompt.columns[at], self.sides.late.columns[at]
+
+    def whole(self, number: int, units: int) -> Pair:
         """Give a number as exact integers."""
         if (number, units) not in self._whole:
-            found = [np.empty(len(side), np.int64) for side in self.sides]
-            for values, into in zip(self.number(number), found, strict=True):
-                if exact.to_whole(values, units, into) * max(self._most, 1) > _LIMIT:
+            values = self.number(number)
+            found = (np.empty(len(values[0]), np.int64), np.empty(len(values[1]), np.int64))
+            for real, into in zip(values, found, strict=True):
+                if exact.to_whole(real, units, into) * max(self._most, 1) > _LIMIT:
                     raise TooWideError
             self._whole[number, units] = found
         return self._whole[number, units]
 
-    def known(self, number: int) -> list[Ints] | None:
+    def known(self, number: int) -> Pair | None:
         """Give 1 where a number is known, or nothing where all are."""
         if number not in self._known:
-            missing = [np.isnan(values) for values in self.number(number)]
-            some = any(each.any() for each in missing)
-            known = [(~each).astype(np.int64) for each in missing] if some else None
+            prompt, late = (np.isnan(values) for values in self.number(number))
+            some = prompt.any() or late.any()
+            known = ((~prompt).astype(np.int64), (~late).astype(np.int64)) if some else None
             self._known[number] = known
         return self._known[number]
 
-    def shown(self, number: int, divisor: int) -> list[Reals]:
+    def shown(self, number: int, divisor: int) -> tuple[Reals, Reals]:
         """Give a number in the unit in which it is shown."""
-        values = self.number(number)
-        return [each / 100.0 for each in values] if divisor == 100 else values
+        prompt, late = self.number(number)
+        return (prompt / divisor, late / divisor) if divisor > 1 else (prompt, late)
 
 
 class _Bad:
@@ -212,7 +217,7 @@ class _Bad:
     def __init__(self, layout: Layout, stream: Stream) -> None:
         self._bounds: dict[str, tuple[int, float, float]] = {}
         self._flags: dict[str, int] = {}
-        self._marked: dict[str, list[Ints] | None] = {}
+        self._marked: dict[str, Pair | None] = {}
         for feature in stream.features:
             for name in _numbers_read(feature):
                 condition = sql.impossible_sql(feature, name)
@@ -220,14 +225,12 @@ class _Bad:
                     continue
                 expression = sql.expression_sql(feature, name)
                 if (feature.table, name) not in MEASURES and expression in layout.numbers:
-                    column = TABLES[feature.table][name]
-                    low = -1e300 if column.low is None else column.low
-                    high = 1e300 if column.high is None else column.high
-                    self._bounds[name] = (layout.number(expression), low, high)
+                    bounds = sql.bounds_of(TABLES[feature.table][name])
+                    self._bounds[name] = (layout.number(expression), *bounds)
                 else:
                     self._flags[name] = layout.flag(f"coalesce({condition}, false)")
 
-    def of(self, want: _Want, columns: _Columns) -> list[Ints] | None:
+    def of(self, want: _Want, columns: _Columns) -> Pair | None:
         """Give 1 where a feature meets an impossible value, or nothing where none does."""
         names = _numbers_read(want.feature)
         for name in names:
@@ -236,24 +239,29 @@ class _Bad:
         marks = [each for name in names if (each := self._marked[name]) is not None]
         if not marks:
             return None
-        found = [np.bitwise_or.reduce(each) for each in zip(*marks, strict=True)]
+        prompt, late = (np.bitwise_or.reduce(each) for each in zip(*marks, strict=True))
         if want.key >= 0 and want.aggregate != "distinct":
             keys = columns.key(want.key)
-            found = [each & (key != keyed.NO_KEY) for each, key in zip(found, keys, strict=True)]
-        return found
+            return prompt & (keys[0] != keyed.NO_KEY), late & (keys[1] != keyed.NO_KEY)
+        return prompt, late
 
-    def _marks(self, name: str, columns: _Columns) -> list[Ints] | None:
+    def _marks(self, name: str, columns: _Columns) -> Pair | None:
         """Mark the impossible values of one column or measure."""
         if name in self._bounds:
             at, low, high = self._bounds[name]
-            values = columns.number(at)
-            if all(exact.is_within(each, low, high) for each in values):
+            prompt, late = columns.number(at)
+            if exact.is_within(prompt, low, high) and exact.is_within(late, low, high):
                 return None
-            return [((each < low) | (each > high)).astype(np.int64) for each in values]
+            return _outside(prompt, low, high), _outside(late, low, high)
         if name in self._flags:
             flags = columns.flag(self._flags[name])
-            return flags if any(each.any() for each in flags) else None
+            return flags if flags[0].any() or flags[1].any() else None
         return None
+
+
+def _outside(values: Reals, low: float, high: float) -> Ints:
+    """Give 1 where a value lies out of bounds."""
+    return ((values < low) | (values > high)).astype(np.int64)
 
 
 def _numbers_read(feature: Feature) -> list[str]:
@@ -266,22 +274,23 @@ class _Stack:
     """Integer columns for the kernels, each once."""
 
     def __init__(self) -> None:
-        self.columns: list[list[Ints]] = []
+        self.columns: list[Pair] = []
         self._places: dict[tuple[object, ...], int] = {}
 
-    def add(self, key: tuple[object, ...], column: list[Ints]) -> int:
+    def add(self, key: tuple[object, ...], column: Pair) -> int:
         """Give a column's place, at the end if it is new."""
         if key not in self._places:
             self._places[key] = len(self.columns)
             self.columns.append(column)
         return self._places[key]
 
-    def laid(self, side: int, events: int) -> Ints:
-        """Lay the columns of prompt (0) or late (1) events one above the other."""
-        laid = np.empty((len(self.columns), events), np.int64)
+    def laid(self, sides: Sides) -> Pair:
+        """Lay the columns one above the other."""
+        laid = tuple(np.empty((len(self.columns), len(side.time)), np.int64) for side in sides)
         for at, column in enumerate(self.columns):
-            laid[at] = column[side]
-        return laid
+            for into, values in zip(laid, column, strict=True):
+                into[at] = values
+        return laid[0], laid[1]
 
 
 @dataclass(frozen=True)
@@ -290,20 +299,8 @@ class _Job:
 
     questions: Questions
     columns: _Columns
-    windows: Ints
+    reach: Reach
     out: Reals
-
-    def _call(
-        self, kernel: Any, columns: tuple[Any, Any], *rest: Any, windows: bool = True
-    ) -> None:
-        """Call a kernel with the questions and the two sides' columns."""
-        asked, (prompt, late) = self.questions, self.columns.sides
-        reach = (self.windows[:, 0].copy(), self.windows[:, 1].copy()) if windows else ()
-        own, hidden = (each if isinstance(each, tuple) else (each,) for each in columns)
-        kernel(
-            asked.as_of, asked.row, asked.start, prompt.time, prompt.start, *own, late.time,
-            late.start, late.since, late.until, *hidden, *reach, *rest,
-        )  # fmt: skip
 
     def add_up(self, wants: list[_Want]) -> None:
         """Answer counts, sums, means, spreads, shares, days and ages."""
@@ -311,16 +308,16 @@ class _Job:
             return
         stack = _Stack()
         squares: list[int] = []
-        ops, scale = [], []
-        for want in sorted(wants, key=lambda each: each.window):
-            value, known, square, units = self._added(want, stack, squares)
-            code, support = _ADDED[want.aggregate], want.feature.min_support
-            ops.append((code, want.window, value, known, square, support, want.out))
-            scale.append(float(units))
-        self._run_sums(stack, ops, scale, squares, self.out)
+        rows = [
+            (_ADDED[want.aggregate], want.window, *self._added(want, stack, squares))
+            for want in sorted(wants, key=lambda each: each.window)
+        ]
+        self._run_sums(stack, rows, squares, self.out)
 
-    def _added(self, want: _Want, stack: _Stack, squares: list[int]) -> tuple[int, int, int, int]:
-        """Give the places of an operation's columns, and what divides its integers."""
+    def _added(
+        self, want: _Want, stack: _Stack, squares: list[int]
+    ) -> tuple[int, int, int, int, int, int]:
+        """Give the rest of an operation: its columns, support, answer and scale."""
         value, known, square, units = -1, -1, -1, 1
         if want.number >= 0:
             units = sql.units_of(want.feature)
@@ -334,27 +331,24 @@ class _Job:
             if value not in squares:
                 squares.append(value)
             square = squares.index(value)
-        return value, known, square, units
+        return value, known, square, want.feature.min_support, want.out, units
 
-    def _measured(self, want: _Want) -> list[Ints]:
+    def _measured(self, want: _Want) -> Pair:
         """Give the measure of a feature as exact integers."""
         return self.columns.whole(want.number, _factor(want.feature, want.feature.measure))
 
     def _run_sums(
-        self,
-        stack: _Stack,
-        ops: Sequence[tuple[int, ...]],
-        scale: list[float],
-        squares: list[int],
-        out: Reals,
+        self, stack: _Stack, rows: Sequence[tuple[int, ...]], squares: list[int], out: Reals
     ) -> None:
-        """Run the kernel of sums; its last column counts all events."""
-        table = np.array(ops, np.int64)
-        table[table[:, 3] < 0, 3] = len(stack.columns) + 2 * len(squares)
-        prompt, late = (stack.laid(at, len(side)) for at, side in enumerate(self.columns.sides))
-        self._call(
-            sums.add_up, (prompt, late), table, np.array(scale), np.array(squares, np.int64), out
-        )
+        """Run the kernel of sums; the row after its columns counts all events."""
+        code, window, value, known, square, support, place, units = _entries(rows)
+        known[known < 0] = len(stack.columns)
+        ops = sums.SumOps(
+            code, window, value, known, square, support, place, units.astype(np.float64),
+            np.array(squares, np.int64),
+        )  # fmt: skip
+        values = stack.laid(self.columns.sides)
+        sums.add_up(self.questions, self.columns.sides, values, self.reach, ops, out)
 
     def compare_periods(self, wants: list[_Want]) -> None:
         """Answer slopes, variations, empty shares and downsides."""
@@ -365,16 +359,15 @@ class _Job:
         for want in wants:
             units = sql.units_of(want.feature)
             value = stack.add(("whole", want.number, units), self._measured(want))
-            count = int(self.windows[want.window, 0]) // _WEEK
+            weeks = int(self.reach.back[want.window]) // _WEEK
             code, support = _PERIODIC[want.aggregate], want.feature.min_support
-            rows.append((value, _WEEK, count, (code, support, want.out), float(units)))
-        rows.sort()
-        ops = [(code, value, each, count, n, out) for value, each, count, (code, n, out), _ in rows]
-        prompt, late = (stack.laid(at, len(side)) for at, side in enumerate(self.columns.sides))
-        self._call(
-            periods.compare_periods, (prompt, late), np.array(ops, np.int64),
-            np.array([row[-1] for row in rows]), self.out, windows=False,
-        )  # fmt: skip
+            rows.append((value, _WEEK, weeks, code, support, want.out, units))
+        value_of, length, count, codes, least, place, scale = _entries(sorted(rows))
+        ops = periods.PeriodOps(
+            codes, value_of, length, count, least, place, scale.astype(np.float64)
+        )
+        values = stack.laid(self.columns.sides)
+        periods.compare_periods(self.questions, self.columns.sides, values, ops, self.out)
 
     def count_keys(self, wants: list[_Want]) -> None:
         """Answer aggregates over keys, one pass for each pair of key and weight."""
@@ -390,57 +383,63 @@ class _Job:
 
     def _count_keys(self, key: int, weight: int, wants: list[_Want]) -> None:
         """Run the kernel of keys."""
-        weigh = [np.empty(0, np.int64)] * 2
+        weigh = (np.empty(0, np.int64), np.empty(0, np.int64))
         if weight >= 0:
             first = next(want.feature for want in wants if want.weight == weight)
             weigh = self.columns.whole(weight, _factor(first, first.weight))
-        columns = zip(self.columns.key(key), weigh, strict=True)
-        prompt, late = columns
-        self._call(keyed.count_keys, (prompt, late), _ops(wants, _KEYED), self.out)
+        ops = keyed.KeyOps(*_by_window(wants, _KEYED))
+        keys, sides = self.columns.key(key), self.columns.sides
+        keyed.count_keys(self.questions, sides, keys, weigh, self.reach, ops, self.out)
 
     def take_ends(self, wants: list[_Want]) -> None:
         """Answer least, largest, first and last, one pass for each column."""
         for column, members in _by_column(wants):
-            prompt, late = zip(self.columns.shown(*column), self.columns.place(), strict=True)
-            self._call(ordered.take_ends, (prompt, late), _ops(members, _ENDS), self.out)
+            values, places = self.columns.shown(*column), self.columns.place()
+            ops = ordered.EndOps(*_by_window(members, _ENDS))
+            ordered.take_ends(
+                self.questions, self.columns.sides, values, places, self.reach, ops, self.out
+            )
 
     def take_quantiles(self, wants: list[_Want]) -> None:
         """Answer quantiles, one pass for each column."""
         for column, members in _by_column(wants):
-            by_window = sorted(members, key=lambda want: want.window)
-            ops = [(want.window, want.feature.min_support, want.out) for want in by_window]
-            shares = [_QUANTILES[want.aggregate] for want in by_window]
-            prompt, late = self.columns.shown(*column)
-            self._call(
-                ordered.take_quantiles, (prompt, late), np.array(ops, np.int64),
-                np.array(shares), self.out,
-            )  # fmt: skip
+            number, window, support, place = _by_window(members, _QUANTILE_CODES)
+            share = np.array(list(_QUANTILES.values()))[number]
+            ops = ordered.QuantileOps(window, support, place, share)
+            values, sides = self.columns.shown(*column), self.columns.sides
+            ordered.take_quantiles(self.questions, sides, values, self.reach, ops, self.out)
 
-    def poison(self, marked: list[tuple[_Want, list[Ints] | None]]) -> None:
+    def poison(self, marked: list[tuple[_Want, Pair | None]]) -> None:
         """Make a feature infinite where its window holds an impossible value."""
         stack = _Stack()
         hurt = sorted(
             ((want, marks) for want, marks in marked if marks is not None),
             key=lambda each: each[0].window,
         )
-        ops = [
-            (sums.SUM, want.window, stack.add(("bad", at), marks), -1, -1, 1, at)
+        rows = [
+            (sums.SUM, want.window, stack.add(("bad", at), marks), -1, -1, 1, at, 1)
             for at, (want, marks) in enumerate(hurt)
         ]
-        if not ops:
+        if not rows:
             return
-        found = np.zeros((len(ops), self.out.shape[1]))
-        self._run_sums(stack, ops, [1.0] * len(ops), [], found)
+        found = np.zeros((len(rows), self.out.shape[1]))
+        self._run_sums(stack, rows, [], found)
         for at, (want, _) in enumerate(hurt):
             self.out[want.out][found[at] > 0] = np.inf
 
 
-def _ops(wants: list[_Want], codes: Mapping[str, int]) -> Ints:
-    """Write operations of code, window, support and place, by window."""
+def _entries(rows: Sequence[tuple[int, ...]]) -> list[Ints]:
+    """Turn operations, a row each, into an array for each of their parts."""
+    return [np.array(part, np.int64) for part in zip(*rows, strict=True)]
+
+
+def _by_window(wants: list[_Want], codes: Mapping[str, int]) -> list[Ints]:
+    """Give the code, window, support and place of operations, by window."""
     rows = [
         (want.window, codes[want.aggregate], want.feature.min_support, want.out) for want in wants
     ]
-    return np.array([(code, w, n, out) for w, code, n, out in sorted(rows)], np.int64)
+    window, code, support, place = _entries(sorted(rows))
+    return [code, window, support, place]
 
 
 def _factor(feature: Feature, name: str) -> int:

@@ -397,7 +397,12 @@ def impossible_sql(feature: Feature, name: str) -> str:
         declared = TABLES[feature.table][column]
         if declared.kind not in ("number", "yuan", "share", "count", "fen"):
             continue
-        low = -1e300 if declared.low is None else declared.low
-        high = 1e300 if declared.high is None else declared.high
+        low, high = bounds_of(declared)
         conditions.append(f"{quoted(column)} NOT BETWEEN {low!r} AND {high!r}")
     return "(" + " OR ".join(conditions) + ")" if conditions else ""
+
+
+def bounds_of(column: Column) -> tuple[float, float]:
+    """Give the least and the largest possible value of a numeric column; no infinity is one."""
+    low = -1e300 if column.low is None else column.low
+    return low, 1e300 if column.high is None else column.high

@@ -8,13 +8,12 @@ column filled in, are *late* and kept apart, because they are few and need a loo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.windows.compiled import compiled
+from alicredit.windows.compiled import compiled, inlined
 
 Ints = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -23,8 +22,7 @@ FOREVER = np.int64(2**62)
 """End of an event that nothing supersedes, in microseconds."""
 
 
-@dataclass(frozen=True)
-class Questions:
+class Questions(NamedTuple):
     """Moments at which merchants are asked about, sorted by merchant and time.
 
     Parameters
@@ -41,13 +39,8 @@ class Questions:
     row: Ints
     start: Ints
 
-    def __len__(self) -> int:
-        """Count the questions."""
-        return len(self.as_of)
 
-
-@dataclass(frozen=True)
-class Events:
+class Events(NamedTuple):
     """Prompt or late events of all merchants, grouped by merchant, sorted by time.
 
     Parameters
@@ -68,9 +61,19 @@ class Events:
     until: Ints
     columns: Ints
 
-    def __len__(self) -> int:
-        """Count the events."""
-        return len(self.time)
+
+class Sides(NamedTuple):
+    """The prompt and the late events of the same merchants."""
+
+    prompt: Events
+    late: Events
+
+
+class Reach(NamedTuple):
+    """How far each window reaches back from its question and ahead of it, in microseconds."""
+
+    back: Ints
+    ahead: Ints
 
 
 def sort_questions(merchant: Ints, as_of: Ints, merchants: int) -> Questions:
@@ -89,7 +92,7 @@ def group_events(
     since: Ints | None = None,
     until: Ints | None = None,
     is_ahead: bool = False,
-) -> tuple[Events, Events]:
+) -> Sides:
     """Group events by merchant and sort each merchant's by time; prompt ones and late ones.
 
     Parameters
@@ -107,7 +110,7 @@ def group_events(
 
     Returns
     -------
-    tuple of Events
+    Sides
         Prompt and late.
     """
     none = np.empty(0, np.int64)
@@ -120,7 +123,7 @@ def group_events(
         start = _group(merchant, columns, merchants)
         nothing = np.empty((len(columns), 0), np.int64)
         no_start = np.zeros(merchants + 1, np.int64)
-        return (
+        return Sides(
             Events(columns[0], start, none, none, columns),
             Events(none, no_start, none, none, nothing),
         )
@@ -129,7 +132,7 @@ def group_events(
     ends = np.full(len(time), FOREVER) if until is None else until
     hidden = np.vstack((columns[:, late], since[late], ends[late]))
     late_start = _group(merchant[late], hidden, merchants)
-    return (
+    return Sides(
         Events(prompt[0], start, none, none, prompt),
         Events(hidden[0], late_start, hidden[-2], hidden[-1], hidden[:-2]),
     )
@@ -162,30 +165,39 @@ def _group(merchant: Any, columns: Any, merchants: int) -> Any:
     order = np.empty(most, np.int64)
     for m in range(merchants):
         lo, hi = start[m], start[m + 1]
-        is_sorted = True
-        for i in range(lo + 1, hi):
-            if rows[i, 0] < rows[i - 1, 0]:
-                is_sorted = False
-                break
-        if is_sorted:
+        if _is_sorted(rows, lo, hi):
             for j in range(width):
                 for i in range(lo, hi):
                     columns[j, i] = rows[i, j]
-            continue
-        budget = 16 * (hi - lo)
-        for i in range(hi - lo):
-            t = rows[lo + i, 0]
-            j = i
-            while j > 0 and rows[lo + order[j - 1], 0] > t:
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = i
-            budget -= i - j
-            if budget < 0:
-                break
+        else:
+            _find_order(rows, lo, hi, order)
+            for j in range(width):
+                for i in range(hi - lo):
+                    columns[j, lo + i] = rows[lo + order[i], j]
+    return start
+
+
+@inlined
+def _is_sorted(rows: Any, lo: int, hi: int) -> bool:
+    """Tell whether rows stand in the order of time."""
+    i = lo + 1
+    while i < hi and rows[i, 0] >= rows[i - 1, 0]:
+        i += 1
+    return i >= hi
+
+
+@inlined
+def _find_order(rows: Any, lo: int, hi: int, order: Any) -> None:
+    """Find the order of time by insertion, or by merging where rows stand far from their place."""
+    budget = 16 * (hi - lo)
+    for i in range(hi - lo):
+        t = rows[lo + i, 0]
+        j = i
+        while j > 0 and rows[lo + order[j - 1], 0] > t:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = i
+        budget -= i - j
         if budget < 0:
             order[: hi - lo] = np.argsort(rows[lo:hi, 0].copy(), kind="mergesort")
-        for j in range(width):
-            for i in range(hi - lo):
-                columns[j, lo + i] = rows[lo + order[i], j]
-    return start
+            return

@@ -8,18 +8,24 @@ so that both give the same.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from alicredit.windows.compiled import compiled, inlined
-from alicredit.windows.search import first_from, minus_128, plus_128, real_128, times_128
+from alicredit.windows.grouped import Ints
+from alicredit.windows.search import (
+    first_from,
+    is_seen,
+    late_range,
+    longest,
+    plus_128,
+    real_128,
+    times_128,
+)
 
 DISTINCT, REPEAT_SHARE, TOP_SHARE, TOP5_SHARE, HHI, ENTROPY = range(6)
 """What an operation gives."""
-
-OP_COLUMNS = ("code", "window", "support", "out")
-"""Columns of ``ops``."""
 
 NO_KEY = -(2**63)
 """Marks an event without a key, which no aggregate over keys counts."""
@@ -30,190 +36,229 @@ _EVENTS, _WEIGHT, _KEYS, _REPEATED, _BEST, _DIRTY, _HIGH, _LOW = range(8)
 # weight, whether it must be sought again, the sum of squared weights in 128 bits
 
 
+class KeyOps(NamedTuple):
+    """Operations, sorted by window; ``out`` is the row of the answer."""
+
+    code: Ints
+    window: Ints
+    support: Ints
+    out: Ints
+
+
+class _Table(NamedTuple):
+    """A merchant's events by number of their key, what a window holds of each key, and in all.
+
+    Squares are summed within 64 bits (1), within 128 (2) or not at all (0).
+    """
+
+    slot: Ints
+    weigh: Ints
+    cells: Ints
+    state: Ints
+    scratch: Ints
+    seen: Ints
+    whose: Ints
+
+
 @compiled
 def count_keys(
-    as_of: Any,
-    row: Any,
-    q_start: Any,
-    time: Any,
-    start: Any,
-    key: Any,
-    weight: Any,
-    late_time: Any,
-    late_start: Any,
-    since: Any,
-    until: Any,
-    late_key: Any,
-    late_weight: Any,
-    back: Any,
-    ahead: Any,
-    ops: Any,
-    out: Any,
+    asked: Any, sides: Any, keys: Any, weights: Any, reach: Any, ops: Any, out: Any
 ) -> None:
     """Answer every operation of every question over one column of keys and weights.
 
-    ``back`` rises; ``ops`` are sorted by window; without weights (none given) each event weighs 1.
+    ``keys`` and ``weights`` are of prompt and of late events; without weights (none given) each
+    event weighs 1. ``reach.back`` rises.
     """
-    most = 0
-    for m in range(len(q_start) - 1):
-        if q_start[m + 1] > q_start[m]:
-            size = start[m + 1] - start[m] + late_start[m + 1] - late_start[m]
-            most = max(most, size)
-    weighted = len(weight) + len(late_weight) > 0
-    sizes = 4
-    while sizes < 2 * most:
-        sizes *= 2
-    seen = np.empty(sizes, np.int64)
-    whose = np.full(sizes, -1, np.int64)
-    table = np.zeros((most, 2), np.int64)
-    slot = np.empty(most, np.int64)
-    weigh = np.ones(most, np.int64)
-    late = np.empty(most, np.int64)
-    scratch = np.empty(most, np.int64)
-    state = np.zeros(8, np.int64)
-    need_squares = (ops[:, 0] == HHI).any()
-    for m in range(len(q_start) - 1):
-        q0, q1 = q_start[m], q_start[m + 1]
-        if q0 == q1:
+    most = longest(asked, sides)
+    table = _Table(
+        np.empty(most, np.int64),
+        np.ones(most, np.int64),
+        np.zeros((most, 2), np.int64),
+        np.zeros(8, np.int64),
+        np.empty(most, np.int64),
+        np.empty(_size(most), np.int64),
+        np.empty(_size(most), np.int64),
+    )
+    need_squares = (ops.code == HHI).any()
+    for m in range(len(asked.start) - 1):
+        if asked.start[m] == asked.start[m + 1]:
             continue
-        s, e = start[m], start[m + 1]
-        l0, l1 = late_start[m], late_start[m + 1]
-        n = e - s + l1 - l0
-        keys = _slots(key, s, e, late_key, l0, l1, seen, whose, slot)
-        if weighted:
-            weigh[: e - s] = weight[s:e]
-            weigh[e - s : n] = late_weight[l0:l1]
-        squares = 0
-        if need_squares:
-            total = 0.0
-            for i in range(n):
-                total += abs(weigh[i])
-            squares = 1 if total < 3.0e9 else 2
-        anew, slide = 0, 0
-        w = -1
-        for k in range(len(ops)):
-            if ops[k, 1] != w:
-                w = ops[k, 1]
-                end = first_from(time, as_of[q1 - 1], s, e)
-                held = end - first_from(time, as_of[q1 - 1] - back[w], s, end)
-                anew = held
-                slide += 2 * min(e - s, held * (q1 - q0)) + keys
-        is_anew = anew * (q1 - q0) < slide
-        at = 0
-        lo = hi = s
-        while at < len(ops):
-            w = ops[at, 1]
-            end = at
-            while end < len(ops) and ops[end, 1] == w:
-                end += 1
-            if is_anew:
-                end = len(ops)
-            _clear(table, state, keys)
-            lo = hi = s
-            for q in range(q0, q1):
-                now = as_of[q]
-                if is_anew:
-                    hi = first_from(time, now, hi, e)
-                    lo = hi
-                    if q > q0:
-                        _clear(table, state, keys)
-                a = at
-                while a < end:
-                    w = ops[a, 1]
-                    b = a
-                    while b < end and ops[b, 1] == w:
-                        b += 1
-                    begin = now - back[w]
-                    if is_anew:
-                        down = lo
-                        while down > s and time[down - 1] >= begin:
-                            down -= 1
-                        _put_all(table, state, slot, weigh, down - s, lo - s, squares)
-                        lo = down
-                    else:
-                        up = first_from(time, begin, lo, hi)
-                        _drop_all(table, state, slot, weigh, lo - s, up - s, squares)
-                        lo = up
-                        if lo == hi:
-                            lo = hi = first_from(time, begin, hi, e)
-                        up = first_from(time, now, hi, e)
-                        _put_all(table, state, slot, weigh, hi - s, up - s, squares)
-                        hi = up
-                    count = 0
-                    if l1 > l0:
-                        la = first_from(late_time, begin, l0, l1)
-                        lb = first_from(late_time, now + ahead[w], la, l1)
-                        for i in range(la, lb):
-                            if since[i] < now <= until[i]:
-                                late[count] = e - s + i - l0
-                                count += 1
-                        for i in range(count):
-                            _put_all(table, state, slot, weigh, late[i], late[i] + 1, squares)
-                    for k in range(a, b):
-                        out[ops[k, 3], row[q]] = _value(
-                            ops[k, 0], ops[k, 2], squares, table, keys, state, scratch
-                        )
-                    for i in range(count):
-                        _drop_all(table, state, slot, weigh, late[i], late[i] + 1, squares)
-                    a = b
-            at = end
+        held = _enter(table, sides, keys, weights, m)
+        squares = _squares(table.weigh, sides, m) if need_squares else 0
+        if _is_less_work_anew(asked, sides.prompt, reach, ops, m, held):
+            _answer_anew(asked, sides, reach, ops, out, table, m, (held, squares))
+        else:
+            _answer_sliding(asked, sides, reach, ops, out, table, m, (held, squares))
 
 
 @inlined
-def _slots(
-    key: Any, s: int, e: int, late_key: Any, l0: int, l1: int, seen: Any, whose: Any, slot: Any
-) -> int:
-    """Number a merchant's keys 0, 1, ... by a table of keys seen; prompt events, then late ones."""
-    n = e - s + l1 - l0
-    mask = 3
-    while mask + 1 < 2 * n:
-        mask = 2 * mask + 1
-    whose[: mask + 1] = -1
-    keys = 0
+def _size(events: int) -> int:
+    """Give the size of a table of keys seen: a power of two that at most half is used of."""
+    size = 4
+    while size < 2 * events:
+        size *= 2
+    return size
+
+
+@inlined
+def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
+    """Number a merchant's keys 0, 1, ..., prompt events first; give how many keys there are."""
+    s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
+    l0, l1 = sides.late.start[m], sides.late.start[m + 1]
+    n, prompt = e - s + l1 - l0, e - s
+    if len(weights[0]) + len(weights[1]) > 0:
+        table.weigh[:prompt] = weights[0][s:e]
+        table.weigh[prompt:n] = weights[1][l0:l1]
+    size = _size(n)
+    table.whose[:size] = -1
+    held = 0
     for i in range(n):
-        k = key[s + i] if i < e - s else late_key[l0 + i - (e - s)]
+        k = keys[0][s + i] if i < prompt else keys[1][l0 + i - prompt]
         if k == NO_KEY:
-            slot[i] = -1
+            table.slot[i] = -1
             continue
-        at = ((k * -7046029254386353131) >> 32) & mask
-        while whose[at] >= 0 and seen[at] != k:
-            at = (at + 1) & mask
-        if whose[at] < 0:
-            whose[at] = keys
-            seen[at] = k
-            keys += 1
-        slot[i] = whose[at]
-    return keys
+        at = ((k * -7046029254386353131) >> 32) & (size - 1)
+        while table.whose[at] >= 0 and table.seen[at] != k:
+            at = (at + 1) & (size - 1)
+        if table.whose[at] < 0:
+            table.whose[at] = held
+            table.seen[at] = k
+            held += 1
+        table.slot[i] = table.whose[at]
+    return held
 
 
 @inlined
-def _clear(table: Any, state: Any, keys: int) -> None:
-    """Empty the table."""
-    table[:keys] = 0
-    state[:] = 0
-    state[_BEST] = _LEAST
+def _squares(weigh: Any, sides: Any, m: int) -> int:
+    """Tell whether squares of a merchant's weights sum within 64 bits (1) or 128 (2)."""
+    n = sides.prompt.start[m + 1] - sides.prompt.start[m]
+    n += sides.late.start[m + 1] - sides.late.start[m]
+    total = 0.0
+    for i in range(n):
+        total += abs(weigh[i])
+    return 1 if total < 3.0e9 else 2
 
 
 @inlined
-def _put_all(
-    table: Any, state: Any, slot: Any, weigh: Any, begin: int, end: int, squares: int
+def _is_less_work_anew(asked: Any, prompt: Any, reach: Any, ops: Any, m: int, keys: int) -> bool:
+    """Tell whether filling the table for each question moves fewer events than sliding does."""
+    s, e = prompt.start[m], prompt.start[m + 1]
+    questions = asked.start[m + 1] - asked.start[m]
+    last = asked.as_of[asked.start[m + 1] - 1]
+    end = first_from(prompt.time, last, s, e)
+    anew, slide = 0, 0
+    w = -1
+    for k in range(len(ops.code)):
+        if ops.window[k] != w:
+            w = ops.window[k]
+            anew = end - first_from(prompt.time, last - reach.back[w], s, end)
+            slide += 2 * min(e - s, anew * questions) + keys
+    return anew * questions < slide
+
+
+@inlined
+def _answer_anew(
+    asked: Any, sides: Any, reach: Any, ops: Any, out: Any, table: Any, m: int, sizes: Any
 ) -> None:
-    """Add events to the table; squares: 0 none, 1 within 64 bits, 2 within 128."""
+    """Fill the table for each question from its moment backwards, reading it at each window."""
+    s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
+    time = sides.prompt.time
+    hi = s
+    for q in range(asked.start[m], asked.start[m + 1]):
+        now = asked.as_of[q]
+        hi = first_from(time, now, hi, e)
+        _clear(table, sizes[0])
+        lo = hi
+        k = 0
+        while k < len(ops.code):
+            begin = now - reach.back[ops.window[k]]
+            down = lo
+            while down > s and time[down - 1] >= begin:
+                down -= 1
+            _move(table, down - s, lo - s, 1, sizes[1])
+            lo = down
+            k = _read(asked, sides, reach, ops, out, table, (m, q, k), sizes)
+
+
+@inlined
+def _answer_sliding(
+    asked: Any, sides: Any, reach: Any, ops: Any, out: Any, table: Any, m: int, sizes: Any
+) -> None:
+    """Let the table follow each window through all questions of a merchant."""
+    s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
+    time = sides.prompt.time
+    k = 0
+    while k < len(ops.code):
+        _clear(table, sizes[0])
+        lo = hi = s
+        end = k
+        for q in range(asked.start[m], asked.start[m + 1]):
+            now = asked.as_of[q]
+            begin = now - reach.back[ops.window[k]]
+            up = first_from(time, begin, lo, hi)
+            _move(table, lo - s, up - s, -1, sizes[1])
+            lo = up
+            if lo == hi:  # what lies between two windows is never looked at
+                lo = hi = first_from(time, begin, hi, e)
+            up = first_from(time, now, hi, e)
+            _move(table, hi - s, up - s, 1, sizes[1])
+            hi = up
+            end = _read(asked, sides, reach, ops, out, table, (m, q, k), sizes)
+        k = end
+
+
+@inlined
+def _read(
+    asked: Any, sides: Any, reach: Any, ops: Any, out: Any, table: Any, place: Any, sizes: Any
+) -> int:
+    """Read the table for one window, with the late events it sees put in for the while.
+
+    ``place`` is the merchant, the question and the window's first operation; gives the first
+    operation of the next window.
+    """
+    m, q, k = place
+    late, w, now = sides.late, ops.window[k], asked.as_of[q]
+    first = sides.prompt.start[m + 1] - sides.prompt.start[m] - late.start[m]
+    a, b = late_range(late, m, now - reach.back[w], now + reach.ahead[w])
+    for i in range(a, b):
+        if is_seen(late, i, now):
+            _move(table, first + i, first + i + 1, 1, sizes[1])
+    while k < len(ops.code) and ops.window[k] == w:
+        out[ops.out[k], asked.row[q]] = _value(ops.code[k], ops.support[k], table, sizes)
+        k += 1
+    for i in range(a, b):
+        if is_seen(late, i, now):
+            _move(table, first + i, first + i + 1, -1, sizes[1])
+    return k
+
+
+@inlined
+def _clear(table: Any, keys: int) -> None:
+    """Empty the table."""
+    table.cells[:keys] = 0
+    table.state[:] = 0
+    table.state[_BEST] = _LEAST
+
+
+@inlined
+def _move(table: Any, begin: int, end: int, step: int, squares: int) -> None:
+    """Put events into the table (step 1) or take them away (step -1)."""
+    state = table.state
     events, weight, keys, repeated = state[0], state[1], state[2], state[3]
     best, dirty, high, low = state[4], state[5], state[6], state[7]
     for i in range(begin, end):
-        k = slot[i]
+        k = table.slot[i]
         if k < 0:
             continue
-        w = weigh[i]
-        n, old = table[k, 0], table[k, 1]
-        new = old + w
-        table[k, 0], table[k, 1] = n + 1, new
-        events += 1
+        w = step * table.weigh[i]
+        n, old = table.cells[k, 0], table.cells[k, 1]
+        count, new = n + step, old + w
+        table.cells[k, 0], table.cells[k, 1] = count, new
+        events += step
         weight += w
-        keys += n == 0
-        repeated += n == 1
-        if new >= best:
+        keys += (count > 0) - (n > 0)
+        repeated += (count > 1) - (n > 1)
+        if count > 0 and new >= best:
             best, dirty = new, 0
         elif n > 0 and old >= best:
             dirty = 1
@@ -227,66 +272,38 @@ def _put_all(
 
 
 @inlined
-def _drop_all(
-    table: Any, state: Any, slot: Any, weigh: Any, begin: int, end: int, squares: int
-) -> None:
-    """Take events away from the table."""
-    events, weight, keys, repeated = state[0], state[1], state[2], state[3]
-    best, dirty, high, low = state[4], state[5], state[6], state[7]
-    for i in range(begin, end):
-        k = slot[i]
-        if k < 0:
-            continue
-        w = weigh[i]
-        n, old = table[k, 0], table[k, 1]
-        new = old - w
-        table[k, 0], table[k, 1] = n - 1, new
-        events -= 1
-        weight -= w
-        keys -= n == 1
-        repeated -= n == 2
-        if n > 1 and new >= best:
-            best, dirty = new, 0
-        elif old >= best:
-            dirty = 1
-        if squares == 1:
-            low -= w * (old + new)
-        elif squares == 2:
-            h, x = times_128(w, old + new)
-            high, low = minus_128(high, low, h, x)
-    state[0], state[1], state[2], state[3] = events, weight, keys, repeated
-    state[4], state[5], state[6], state[7] = best, dirty, high, low
-
-
-@inlined
-def _value(
-    code: int, support: int, squares: int, table: Any, keys: int, state: Any, scratch: Any
-) -> float:
+def _value(code: int, support: int, table: Any, sizes: Any) -> float:
     """Give one aggregate from the table."""
+    state, cells, keys = table.state, table.cells, sizes[0]
     if code == DISTINCT:
         return float(state[_KEYS])
-    if state[_EVENTS] < support or state[_EVENTS] == 0:
+    if state[_EVENTS] == 0 or state[_EVENTS] < support:
         return np.nan
     if code == REPEAT_SHARE:
         return state[_REPEATED] / float(state[_KEYS])
     if code == ENTROPY:
-        return _entropy(table, keys, scratch)
+        return _entropy(cells, keys, table.scratch)
     total = float(state[_WEIGHT])
     if total == 0:
         return np.nan
     if code == HHI:
-        if squares == 1:
-            return float(state[_LOW]) / (total * total)
-        return real_128(state[_HIGH], state[_LOW]) / (total * total)
+        high = state[_HIGH] if sizes[1] == 2 else 0
+        return real_128(high, state[_LOW]) / (total * total)
     if code == TOP5_SHARE:
-        return _largest(table, keys, 5, scratch) / total
+        return _largest(cells, keys, 5, table.scratch) / total
     if state[_DIRTY]:
-        best = _LEAST
-        for k in range(keys):
-            if table[k, 0] and table[k, 1] > best:
-                best = table[k, 1]
-        state[_BEST], state[_DIRTY] = best, 0
+        state[_BEST], state[_DIRTY] = _most(cells, keys), 0
     return state[_BEST] / total
+
+
+@inlined
+def _most(cells: Any, keys: int) -> int:
+    """Seek the largest weight of a key that is held."""
+    best = _LEAST
+    for k in range(keys):
+        if cells[k, 0] and cells[k, 1] > best:
+            best = cells[k, 1]
+    return best
 
 
 @inlined

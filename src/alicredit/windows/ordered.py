@@ -8,109 +8,116 @@ takes no part.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from alicredit.windows.compiled import compiled, inlined
-from alicredit.windows.search import first_from
+from alicredit.windows.grouped import Ints, Reals
+from alicredit.windows.search import first_from, is_seen, late_range, longest
 
 MIN, MAX, FIRST, LAST = range(4)
 """What an operation of :func:`take_ends` gives."""
 
-END_COLUMNS = ("code", "window", "support", "out")
-"""Columns of ``ops`` in :func:`take_ends`."""
 
-QUANTILE_COLUMNS = ("window", "support", "out")
-"""Columns of ``ops`` in :func:`take_quantiles`."""
+class EndOps(NamedTuple):
+    """Operations of :func:`take_ends`, sorted by window; ``out`` is the row of the answer."""
+
+    code: Ints
+    window: Ints
+    support: Ints
+    out: Ints
+
+
+class QuantileOps(NamedTuple):
+    """Operations of :func:`take_quantiles`, sorted by window; ``share`` lies from 0 to 1."""
+
+    window: Ints
+    support: Ints
+    out: Ints
+    share: Reals
+
+
+class _Index(NamedTuple):
+    """A merchant's known values: how many up to each event, the nearest one, trees of maxima."""
+
+    known: Ints
+    before: Ints
+    after: Ints
+    highest: Reals
+    lowest: Reals
 
 
 @compiled
 def take_ends(
-    as_of: Any,
-    row: Any,
-    q_start: Any,
-    time: Any,
-    start: Any,
-    value: Any,
-    place: Any,
-    late_time: Any,
-    late_start: Any,
-    since: Any,
-    until: Any,
-    late_value: Any,
-    late_place: Any,
-    back: Any,
-    ahead: Any,
-    ops: Any,
-    out: Any,
+    asked: Any, sides: Any, values: Any, places: Any, reach: Any, ops: Any, out: Any
 ) -> None:
-    """Answer least, largest, first and last of one column; ``ops`` are sorted by window.
+    """Answer least, largest, first and last of one column.
 
-    ``place`` orders a merchant's events by time and key; equal places are repeats of one key, of
+    ``places`` order a merchant's events by time and key; equal places are repeats of one key, of
     which first takes the least value and last the largest.
     """
-    need_least = (ops[:, 0] == MIN).any()
-    need_most = (ops[:, 0] == MAX).any()
-    most = 0
-    for m in range(len(q_start) - 1):
-        if q_start[m + 1] > q_start[m]:
-            most = max(most, start[m + 1] - start[m])
-    known = np.zeros(most + 1, np.int64)
-    before = np.zeros(most + 1, np.int64)
-    after = np.zeros(most + 1, np.int64)
-    highest = np.empty(2 * most + 2)
-    lowest = np.empty(2 * most + 2)
-    lo = np.zeros(len(back), np.int64)
-    for m in range(len(q_start) - 1):
-        q0, q1 = q_start[m], q_start[m + 1]
-        if q0 == q1:
+    most = longest(asked, sides)
+    index = _Index(
+        np.zeros(most + 1, np.int64),
+        np.zeros(most + 1, np.int64),
+        np.zeros(most + 1, np.int64),
+        np.empty(2 * most + 2),
+        np.empty(2 * most + 2),
+    )
+    need_least, need_most = (ops.code == MIN).any(), (ops.code == MAX).any()
+    lo = np.zeros(len(reach.back), np.int64)
+    for m in range(len(asked.start) - 1):
+        if asked.start[m] == asked.start[m + 1]:
             continue
-        s, e = start[m], start[m + 1]
-        n = e - s
-        l0, l1 = late_start[m], late_start[m + 1]
-        _index(value, s, n, known, before, after)
+        s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
+        _number(index, values[0], s, e - s)
         if need_most:
-            _grow(highest, value, s, n, 1.0)
+            _grow(index.highest, values[0], s, e - s, 1.0)
         if need_least:
-            _grow(lowest, value, s, n, -1.0)
+            _grow(index.lowest, values[0], s, e - s, -1.0)
         lo[:] = s
         hi = s
-        for q in range(q0, q1):
-            now = as_of[q]
-            hi = first_from(time, now, hi, e)
-            for k in range(len(ops)):
-                code, w = ops[k, 0], ops[k, 1]
-                lo[w] = first_from(time, now - back[w], lo[w], hi)
+        for q in range(asked.start[m], asked.start[m + 1]):
+            now = asked.as_of[q]
+            hi = first_from(sides.prompt.time, now, hi, e)
+            for k in range(len(ops.code)):
+                w = ops.window[k]
+                lo[w] = first_from(sides.prompt.time, now - reach.back[w], lo[w], hi)
                 a, b = lo[w] - s, hi - s
-                count = known[b] - known[a]
-                best = np.nan
-                at = np.int64(0)
+                count = index.known[b] - index.known[a]
+                best = (np.nan, np.int64(0))
                 if count:
-                    if code == MAX:
-                        best = _top(highest, n, a, b)
-                    elif code == MIN:
-                        best = -_top(lowest, n, a, b)
-                    elif code == FIRST:
-                        best, at = _first(value, place, s + after[a], s + b)
-                    else:
-                        best, at = _last(value, place, s + a, s + before[b])
-                if l1 > l0:
-                    la = first_from(late_time, now - back[w], l0, l1)
-                    lb = first_from(late_time, now + ahead[w], la, l1)
-                    for i in range(la, lb):
-                        x = late_value[i]
-                        if since[i] < now <= until[i] and x == x:
-                            best, at = _better(code, best, at, x, late_place[i], count)
-                            count += 1
-                if count == 0 or count < ops[k, 2]:
-                    best = np.nan
-                out[ops[k, 3], row[q]] = best + 0.0
+                    best = _end(ops.code[k], index, values[0], places[0], s, e - s, (a, b))
+                c, d = late_range(sides.late, m, now - reach.back[w], now + reach.ahead[w])
+                for i in range(c, d):
+                    x = values[1][i]
+                    if x == x and is_seen(sides.late, i, now):
+                        best = _better(ops.code[k], best, x, places[1][i], count)
+                        count += 1
+                is_enough = count > 0 and count >= ops.support[k]
+                out[ops.out[k], asked.row[q]] = best[0] + 0.0 if is_enough else np.nan
 
 
 @inlined
-def _index(value: Any, s: int, n: int, known: Any, before: Any, after: Any) -> None:
+def _end(
+    code: int, index: Any, value: Any, place: Any, s: int, n: int, span: Any
+) -> tuple[float, int]:
+    """Give one end of the events ``span`` of a merchant, and its place."""
+    a, b = span
+    if code == MAX:
+        return _top(index.highest, n, a, b), 0
+    if code == MIN:
+        return -_top(index.lowest, n, a, b), 0
+    if code == FIRST:
+        return _first(value, place, s + index.after[a], s + b)
+    return _last(value, place, s + a, s + index.before[b])
+
+
+@inlined
+def _number(index: Any, value: Any, s: int, n: int) -> None:
     """Count known values up to each event, and find the nearest known one on each side."""
+    known, before, after = index.known, index.before, index.after
     known[0] = 0
     before[0] = -1
     for i in range(n):
@@ -177,8 +184,11 @@ def _last(value: Any, place: Any, begin: int, at: int) -> tuple[float, int]:
 
 
 @inlined
-def _better(code: int, best: float, at: int, x: float, place: int, count: int) -> Any:
+def _better(
+    code: int, stands: tuple[float, int], x: float, place: int, count: int
+) -> tuple[float, int]:
     """Take a late event's value where it comes before or after, or exceeds, what stands."""
+    best, at = stands
     if count == 0:
         return x, place
     if code == MAX:
@@ -186,93 +196,82 @@ def _better(code: int, best: float, at: int, x: float, place: int, count: int) -
     if code == MIN:
         return min(best, x), at
     if code == FIRST:
-        if place < at or (place == at and x < best):
-            return x, place
-    elif place > at or (place == at and x > best):
-        return x, place
-    return best, at
+        is_better = place < at or (place == at and x < best)
+    else:
+        is_better = place > at or (place == at and x > best)
+    return (x, place) if is_better else (best, at)
+
+
+class _Ranks(NamedTuple):
+    """A merchant's known values in order, each event's rank, and a tree of counts over ranks."""
+
+    values: Reals
+    rank: Ints
+    tree: Ints
+    known: int
+    size: int
 
 
 @compiled
-def take_quantiles(
-    as_of: Any,
-    row: Any,
-    q_start: Any,
-    time: Any,
-    start: Any,
-    value: Any,
-    late_time: Any,
-    late_start: Any,
-    since: Any,
-    until: Any,
-    late_value: Any,
-    back: Any,
-    ahead: Any,
-    ops: Any,
-    share: Any,
-    out: Any,
-) -> None:
-    """Answer quantiles of one column by linear interpolation; ``ops`` are sorted by window."""
-    most = 0
-    for m in range(len(q_start) - 1):
-        if q_start[m + 1] > q_start[m]:
-            most = max(most, start[m + 1] - start[m] + late_start[m + 1] - late_start[m])
+def take_quantiles(asked: Any, sides: Any, values: Any, reach: Any, ops: Any, out: Any) -> None:
+    """Answer quantiles of one column by linear interpolation."""
+    most = longest(asked, sides)
     tree = np.zeros(most + 2, np.int64)
     rank = np.empty(most, np.int64)
-    for m in range(len(q_start) - 1):
-        q0, q1 = q_start[m], q_start[m + 1]
-        if q0 == q1:
+    prompt, late = sides.prompt, sides.late
+    for m in range(len(asked.start) - 1):
+        if asked.start[m] == asked.start[m + 1]:
             continue
-        s, e = start[m], start[m + 1]
-        l0, l1 = late_start[m], late_start[m + 1]
-        values = np.concatenate((value[s:e], late_value[l0:l1]))
-        sorted_values, known = _rank(values, rank)
-        size = 1
-        while 2 * size <= known:
-            size *= 2
-        at = 0
-        while at < len(ops):
-            w = ops[at, 0]
-            end = at
-            while end < len(ops) and ops[end, 0] == w:
+        own = values[0][prompt.start[m] : prompt.start[m + 1]]
+        hidden = values[1][late.start[m] : late.start[m + 1]]
+        ranks = _ranked(np.concatenate((own, hidden)), rank, tree)
+        k = 0
+        while k < len(ops.out):
+            end = k
+            while end < len(ops.out) and ops.window[end] == ops.window[k]:
                 end += 1
-            tree[: known + 2] = 0
-            lo = hi = s
-            n = 0
-            for q in range(q0, q1):
-                now = as_of[q]
-                begin = now - back[w]
-                if time[hi - 1] < begin if hi > s else True:
-                    # nothing seen so far stays: begin anew where the window does
-                    for i in range(lo, hi):
-                        n += _count(tree, rank[i - s], known, -1)
-                    lo = hi = first_from(time, begin, hi, e)
-                while hi < e and time[hi] < now:
-                    n += _count(tree, rank[hi - s], known, 1)
-                    hi += 1
-                while lo < hi and time[lo] < begin:
-                    n += _count(tree, rank[lo - s], known, -1)
-                    lo += 1
-                la = lb = l0
-                if l1 > l0:
-                    la = first_from(late_time, begin, l0, l1)
-                    lb = first_from(late_time, now + ahead[w], la, l1)
-                for i in range(la, lb):
-                    if since[i] < now <= until[i]:
-                        n += _count(tree, rank[e - s + i - l0], known, 1)
-                for k in range(at, end):
-                    x = np.nan
-                    if n and n >= ops[k, 1]:
-                        x = _quantile(tree, size, known, n, share[k], sorted_values)
-                    out[ops[k, 2], row[q]] = x
-                for i in range(la, lb):
-                    if since[i] < now <= until[i]:
-                        n += _count(tree, rank[e - s + i - l0], known, -1)
-            at = end
+            _follow(asked, sides, reach, ops, out, ranks, m, (k, end))
+            k = end
 
 
 @inlined
-def _rank(values: Any, rank: Any) -> Any:
+def _follow(
+    asked: Any, sides: Any, reach: Any, ops: Any, out: Any, ranks: Any, m: int, span: Any
+) -> None:
+    """Let the counts follow one window through all questions of a merchant."""
+    s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
+    time, late, w = sides.prompt.time, sides.late, ops.window[span[0]]
+    first = e - s - late.start[m]
+    ranks.tree[: ranks.known + 2] = 0
+    lo = hi = s
+    n = 0
+    for q in range(asked.start[m], asked.start[m + 1]):
+        now = asked.as_of[q]
+        begin = now - reach.back[w]
+        up = first_from(time, begin, lo, hi)
+        n -= _shift(ranks, lo - s, up - s, -1)
+        lo = up
+        if lo == hi:  # what lies between two windows is never looked at
+            lo = hi = first_from(time, begin, hi, e)
+        up = first_from(time, now, hi, e)
+        n += _shift(ranks, hi - s, up - s, 1)
+        hi = up
+        a, b = late_range(late, m, begin, now + reach.ahead[w])
+        for i in range(a, b):
+            if is_seen(late, i, now):
+                n += _shift(ranks, first + i, first + i + 1, 1)
+        for k in range(span[0], span[1]):
+            x = np.nan
+            if n and n >= ops.support[k]:
+                x = _quantile(ranks, n, ops.share[k])
+            out[ops.out[k], asked.row[q]] = x
+        for i in range(a, b):
+            if is_seen(late, i, now):
+                n -= _shift(ranks, first + i, first + i + 1, -1)
+
+
+@inlined
+def _ranked(values: Any, rank: Any, tree: Any) -> Any:
     """Give each value its place among the known ones, 1, 2, ...; a missing one 0."""
     order = np.argsort(values)  # missing values come last
     known = 0
@@ -282,41 +281,47 @@ def _rank(values: Any, rank: Any) -> Any:
             rank[order[i]] = known
         else:
             rank[order[i]] = 0
-    return values[order], known
+    size = 1
+    while 2 * size <= known:
+        size *= 2
+    return _Ranks(values[order], rank, tree, known, size)
 
 
 @inlined
-def _count(tree: Any, rank: int, known: int, more: int) -> int:
-    """Count an event of a rank in or out; give by how much the number of known values grew."""
-    if rank == 0:
-        return 0
-    i = rank
-    while i <= known:
-        tree[i] += more
-        i += i & -i
-    return more
+def _shift(ranks: Any, begin: int, end: int, step: int) -> int:
+    """Count events in (step 1) or out (step -1); give how many of them have a known value."""
+    counted = 0
+    for event in range(begin, end):
+        i = ranks.rank[event]
+        if i == 0:
+            continue
+        counted += 1
+        while i <= ranks.known:
+            ranks.tree[i] += step
+            i += i & -i
+    return counted
 
 
 @inlined
-def _quantile(tree: Any, size: int, known: int, n: int, share: float, values: Any) -> float:
+def _quantile(ranks: Any, n: int, share: float) -> float:
     """Interpolate between the two values around the wanted place."""
     place = share * (n - 1)
     below = int(np.floor(place))
-    low = values[_find(tree, size, known, below)]
+    low = ranks.values[_find(ranks, below)]
     if place == below:
         return low + 0.0
-    high = values[_find(tree, size, known, below + 1)]
+    high = ranks.values[_find(ranks, below + 1)]
     return low + (high - low) * (place - below)
 
 
 @inlined
-def _find(tree: Any, size: int, known: int, k: int) -> int:
+def _find(ranks: Any, k: int) -> int:
     """Find the position, among the sorted values, of the k-th in the window, from 0."""
     at = 0
-    step = size
+    step = ranks.size
     while step:
-        if at + step <= known and tree[at + step] <= k:
+        if at + step <= ranks.known and ranks.tree[at + step] <= k:
             at += step
-            k -= tree[at]
+            k -= ranks.tree[at]
         step //= 2
     return at

@@ -6,110 +6,122 @@ exact sums.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from alicredit.windows.compiled import compiled, inlined
-from alicredit.windows.search import first_from
+from alicredit.windows.grouped import Ints, Reals
+from alicredit.windows.search import first_from, is_seen, late_range, longest
 
 SLOPE, CV, EMPTY_SHARE, DOWNSIDE = range(4)
 """What an operation gives."""
 
-OP_COLUMNS = ("code", "value", "length", "periods", "support", "out")
-"""Columns of ``ops``: ``length`` of a period in microseconds, how many ``periods``."""
+
+class PeriodOps(NamedTuple):
+    """Operations, sorted by ``value``, ``length`` and ``periods``; one entry each.
+
+    ``value`` is a row of the integers, ``length`` a period's in microseconds, ``periods``
+    how many the window has; ``scale`` divides the integers; ``out`` is the row of the answer.
+    """
+
+    code: Ints
+    value: Ints
+    length: Ints
+    periods: Ints
+    support: Ints
+    out: Ints
+    scale: Reals
 
 
 @compiled
-def compare_periods(
-    as_of: Any,
-    row: Any,
-    q_start: Any,
-    time: Any,
-    start: Any,
-    ints: Any,
-    late_time: Any,
-    late_start: Any,
-    since: Any,
-    until: Any,
-    late_ints: Any,
-    ops: Any,
-    scale: Any,
-    out: Any,
-) -> None:
-    """Answer every operation; ``ops`` are sorted by value, length and periods."""
-    most = 0
-    for m in range(len(q_start) - 1):
-        if q_start[m + 1] > q_start[m]:
-            most = max(most, start[m + 1] - start[m])
-    total = np.zeros(most + 1, np.int64)
-    sums = np.zeros(ops[:, 3].max(), np.float64)
-    exact = np.zeros(ops[:, 3].max(), np.int64)
-    for m in range(len(q_start) - 1):
-        q0, q1 = q_start[m], q_start[m + 1]
-        if q0 == q1:
+def compare_periods(asked: Any, sides: Any, values: Any, ops: Any, out: Any) -> None:
+    """Answer every operation of every question; ``values`` as for sums."""
+    total = np.zeros(longest(asked, sides) + 1, np.int64)
+    exact = np.zeros(ops.periods.max(), np.int64)
+    scaled = np.zeros(len(exact))
+    for m in range(len(asked.start) - 1):
+        if asked.start[m] == asked.start[m + 1]:
             continue
-        s, e = start[m], start[m + 1]
-        l0, l1 = late_start[m], late_start[m + 1]
+        s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
         column = -1
-        at = 0
-        while at < len(ops):
-            if ops[at, 1] != column:
-                column = ops[at, 1]
+        k = 0
+        while k < len(ops.code):
+            if ops.value[k] != column:
+                column = ops.value[k]
                 for i in range(s, e):
-                    total[i - s + 1] = total[i - s] + ints[column, i]
-            end = at
-            while end < len(ops) and (ops[end, 1:4] == ops[at, 1:4]).all():
-                end += 1
-            length, periods = ops[at, 2], ops[at, 3]
-            lo = s
-            hi = s
-            for q in range(q0, q1):
-                now = as_of[q]
-                hi = first_from(time, now, hi, e)
-                lo = first_from(time, now - length * periods, lo, hi)
-                n = hi - lo
-                i = lo
-                for p in range(periods):
-                    j = hi
-                    if p < periods - 1:
-                        j = first_from(time, now - length * (periods - 1 - p), i, hi)
-                    exact[p] = total[j - s] - total[i - s]
-                    i = j
-                if l1 > l0:
-                    la = first_from(late_time, now - length * periods, l0, l1)
-                    lb = first_from(late_time, now, la, l1)
-                    for i in range(la, lb):
-                        if since[i] < now <= until[i]:
-                            n += 1
-                            p = periods - 1 - (now - late_time[i] - 1) // length
-                            exact[p] += late_ints[column, i]
-                for p in range(periods):
-                    sums[p] = exact[p] / scale[at]
-                for k in range(at, end):
+                    total[i - s + 1] = total[i - s] + values[0][column, i]
+            end = _same(ops, k)
+            for q in range(asked.start[m], asked.start[m + 1]):
+                now = asked.as_of[q]
+                sums = exact[: ops.periods[k]]
+                n = _sum(sums, total, sides.prompt, m, now, ops.length[k])
+                n += _sum_late(sums, sides.late, m, now, ops.length[k], values[1][column])
+                for p in range(len(sums)):
+                    scaled[p] = sums[p] / ops.scale[k]
+                for each in range(k, end):
                     x = np.nan
-                    if n and n >= ops[k, 4]:
-                        x = _value(ops[k, 0], sums, periods)
-                    out[ops[k, 5], row[q]] = x
-            at = end
+                    if n and n >= ops.support[each]:
+                        x = _value(ops.code[each], scaled[: len(sums)])
+                    out[ops.out[each], asked.row[q]] = x
+            k = end
 
 
 @inlined
-def _value(code: int, sums: Any, periods: int) -> float:
+def _same(ops: Any, k: int) -> int:
+    """Find the end of the operations over the same sums."""
+    end = k + 1
+    while (
+        end < len(ops.code)
+        and ops.value[end] == ops.value[k]
+        and ops.length[end] == ops.length[k]
+        and ops.periods[end] == ops.periods[k]
+    ):
+        end += 1
+    return end
+
+
+@inlined
+def _sum(sums: Any, total: Any, prompt: Any, m: int, now: int, length: int) -> int:
+    """Sum the prompt events of each period; give how many there are."""
+    periods = len(sums)
+    s = prompt.start[m]
+    hi = first_from(prompt.time, now, s, prompt.start[m + 1])
+    lo = first_from(prompt.time, now - length * periods, s, hi)
+    i = lo
+    for p in range(periods):
+        j = hi
+        if p < periods - 1:
+            j = first_from(prompt.time, now - length * (periods - 1 - p), i, hi)
+        sums[p] = total[j - s] - total[i - s]
+        i = j
+    return hi - lo
+
+
+@inlined
+def _sum_late(sums: Any, late: Any, m: int, now: int, length: int, ints: Any) -> int:
+    """Add the late events that a question sees; give how many there are."""
+    periods = len(sums)
+    n = 0
+    a, b = late_range(late, m, now - length * periods, now)
+    for i in range(a, b):
+        if is_seen(late, i, now):
+            n += 1
+            sums[periods - 1 - (now - late.time[i] - 1) // length] += ints[i]
+    return n
+
+
+@inlined
+def _value(code: int, sums: Any) -> float:
     """Give one aggregate of the sums."""
+    periods = len(sums)
     if code == EMPTY_SHARE:
         empty = 0
         for p in range(periods):
             empty += sums[p] == 0
         return empty / float(periods)
     if code == SLOPE:
-        centre = (periods - 1) / 2.0
-        spread = 0.0
-        value = 0.0
-        for p in range(periods):
-            spread += (p - centre) ** 2
-            value += (p - centre) * np.sign(sums[p]) * np.log1p(abs(sums[p]))
-        return value / spread
+        return _slope(sums)
     mean = 0.0
     for p in range(periods):
         mean += sums[p]
@@ -124,3 +136,15 @@ def _value(code: int, sums: Any, periods: int) -> float:
     if code == CV:
         return np.sqrt(squares / (periods - 1)) / mean
     return np.sqrt(squares / periods) / mean
+
+
+@inlined
+def _slope(sums: Any) -> float:
+    """Give the slope of log1p of the sums, by least squares over their numbers."""
+    centre = (len(sums) - 1) / 2.0
+    spread = 0.0
+    value = 0.0
+    for p in range(len(sums)):
+        spread += (p - centre) ** 2
+        value += (p - centre) * np.sign(sums[p]) * np.log1p(abs(sums[p]))
+    return value / spread

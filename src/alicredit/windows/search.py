@@ -27,6 +27,34 @@ def first_from(times: Any, moment: int, lo: int, hi: int) -> int:
 
 
 @inlined
+def longest(asked: Any, sides: Any) -> int:
+    """Give the most events that a merchant with questions has, prompt and late together."""
+    most = 0
+    for m in range(len(asked.start) - 1):
+        if asked.start[m + 1] > asked.start[m]:
+            prompt = sides.prompt.start[m + 1] - sides.prompt.start[m]
+            most = max(most, prompt + sides.late.start[m + 1] - sides.late.start[m])
+    return most
+
+
+@inlined
+def late_range(late: Any, m: int, begin: int, end: int) -> tuple[int, int]:
+    """Find a merchant's late events whose time lies in a window, whether seen or not."""
+    last = late.start[m + 1]
+    first = late.start[m]
+    if first == last:
+        return first, first
+    first = first_from(late.time, begin, first, last)
+    return first, first_from(late.time, end, first, last)
+
+
+@inlined
+def is_seen(late: Any, i: int, now: int) -> bool:
+    """Tell whether a late event is seen at a moment."""
+    return late.since[i] < now <= late.until[i]
+
+
+@inlined
 def times_128(a: int, b: int) -> tuple[int, int]:
     """Multiply two signed 64-bit numbers exactly: high and low 64 bits, two's complement."""
     mask = 0xFFFFFFFF

@@ -6,147 +6,100 @@ difference of two such sums. Late events are looked at one by one.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from alicredit.windows.compiled import compiled, inlined
-from alicredit.windows.search import first_from, minus_128, plus_128, real_128, times_128
+from alicredit.windows.grouped import Ints, Reals
+from alicredit.windows.search import (
+    first_from,
+    is_seen,
+    late_range,
+    longest,
+    minus_128,
+    plus_128,
+    real_128,
+    times_128,
+)
 
 COUNT, SUM, MEAN, STD, SHARE, ACTIVE_DAYS, DAYS_SINCE, DAYS_SINCE_FIRST = range(8)
-"""What an operation gives; the columns it reads stand in its row of ``ops``."""
-
-OP_COLUMNS = ("code", "window", "value", "known", "square", "support", "out")
-"""Columns of ``ops``: ``value`` and ``known`` are rows of ``ints`` (-1: none, all events),
-``square`` a position in ``squares``."""
+"""What an operation gives."""
 
 DAY = 86_400_000_000
 
 
+class SumOps(NamedTuple):
+    """Operations, sorted by window; one entry each, but for ``squares``.
+
+    ``value`` and ``known`` are rows of the integers: what is summed, and 1 where it is known (the
+    number of rows: all events); ``square`` is a position in ``squares``, which are the rows whose
+    squares are summed too; ``scale`` divides the integers; ``out`` is the row of the answer.
+    """
+
+    code: Ints
+    window: Ints
+    value: Ints
+    known: Ints
+    square: Ints
+    support: Ints
+    out: Ints
+    scale: Reals
+    squares: Ints
+
+
 @compiled
-def add_up(
-    as_of: Any,
-    row: Any,
-    q_start: Any,
-    time: Any,
-    start: Any,
-    ints: Any,
-    late_time: Any,
-    late_start: Any,
-    since: Any,
-    until: Any,
-    late_ints: Any,
-    back: Any,
-    ahead: Any,
-    ops: Any,
-    scale: Any,
-    squares: Any,
-    out: Any,
-) -> None:
+def add_up(asked: Any, sides: Any, values: Any, reach: Any, ops: Any, out: Any) -> None:
     """Answer every operation of every question; ``out`` is features by rows.
 
-    ``ints`` are exact integers, one row a column; ``back`` and ``ahead`` the reach of each window
-    in microseconds; ``ops`` are sorted by window; ``scale`` divides the integer of each operation.
+    ``values`` are exact integers, one row a column, of prompt and of late events.
     """
-    width_ints = len(ints)
-    width = width_ints + 2 * len(squares) + 1
-    most = 0
-    for m in range(len(q_start) - 1):
-        if q_start[m + 1] > q_start[m]:
-            most = max(most, start[m + 1] - start[m])
-    total = np.zeros((most + 1, width), np.int64)
-    late = np.zeros(width, np.int64)
-    held = np.zeros(width, np.int64)
-    lo = np.zeros(len(back), np.int64)
-    code, window, support = ops[:, 0].copy(), ops[:, 1].copy(), ops[:, 5].copy()
-    value, known, place = ops[:, 2].copy(), ops[:, 3].copy(), ops[:, 6].copy()
-    square = width_ints + 2 * ops[:, 4]
-    for m in range(len(q_start) - 1):
-        q0, q1 = q_start[m], q_start[m + 1]
-        if q0 == q1:
+    ints, time = values[0], sides.prompt.time
+    pairs = len(ints) + 1
+    held = np.zeros(pairs + 2 * len(ops.squares), np.int64)
+    total = np.zeros((longest(asked, sides) + 1, len(held) + 1), np.int64)
+    lo = np.zeros(len(reach.back), np.int64)
+    for m in range(len(asked.start) - 1):
+        if asked.start[m] == asked.start[m + 1]:
             continue
-        s, e = start[m], start[m + 1]
-        l0, l1 = late_start[m], late_start[m + 1]
-        _accumulate(total, time, s, e, ints, squares)
+        s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
+        _accumulate(total, time, s, e, ints, ops.squares)
         lo[:] = s
         hi = s
-        for q in range(q0, q1):
-            now = as_of[q]
-            at = row[q]
+        for q in range(asked.start[m], asked.start[m + 1]):
+            now = asked.as_of[q]
             hi = first_from(time, now, hi, e)
             k = 0
-            while k < len(code):
-                w = window[k]
-                lo[w] = first_from(time, now - back[w], lo[w], hi)
-                a, b = lo[w] - s, hi - s
-                n = b - a
-                for j in range(width_ints):
-                    held[j] = total[b, j] - total[a, j]
-                for c in range(width_ints, width - 1, 2):
-                    held[c], held[c + 1] = minus_128(
-                        total[b, c], total[b, c + 1], total[a, c], total[a, c + 1]
-                    )
-                days = 0
-                first, last = now, now
-                if n:
-                    days = total[b, width - 1] - total[a + 1, width - 1] + 1
-                    first, last = time[lo[w]], time[hi - 1]
-                if l1 > l0:
-                    la = first_from(late_time, now - back[w], l0, l1)
-                    lb = first_from(late_time, now + ahead[w], la, l1)
-                    more = _late_sums(late, la, lb, since, until, now, late_ints, squares)
-                    if more:
-                        for j in range(width_ints):
-                            held[j] += late[j]
-                        for c in range(width_ints, width - 1, 2):
-                            held[c], held[c + 1] = plus_128(
-                                held[c], held[c + 1], late[c], late[c + 1]
-                            )
-                        days += _late_days(late_time, la, lb, since, until, now, time, lo[w], hi)
-                        x, y = _late_ends(late_time, la, lb, since, until, now)
-                        first = min(first, x) if n else x
-                        last = max(last, y) if n else y
-                        n += more
-                held[width - 1] = n
-                while k < len(code) and window[k] == w:
-                    its = held[known[k]]  # the last column, all events, where -1
-                    which = code[k]
-                    x = np.nan
-                    if which == COUNT:
-                        x = float(its)
-                    elif which == SUM:
-                        x = held[value[k]] / scale[k]
-                    elif which == ACTIVE_DAYS:
-                        x = float(days)
-                    elif its > 0 and its >= support[k]:
-                        if which == MEAN:
-                            x = held[value[k]] / scale[k] / its
-                        elif which == SHARE:
-                            x = held[value[k]] / float(its)
-                        elif which == DAYS_SINCE:
-                            x = (now - last) / float(DAY)
-                        elif which == DAYS_SINCE_FIRST:
-                            x = (now - first) / float(DAY)
-                        elif its > 1:
-                            c = square[k]
-                            x = _spread(held[value[k]], held[c], held[c + 1], its) / scale[k]
-                    out[place[k], at] = x
+            while k < len(ops.code):
+                w = ops.window[k]
+                begin = now - reach.back[w]
+                lo[w] = first_from(time, begin, lo[w], hi)
+                days = _hold(held, total, lo[w] - s, hi - s, pairs)
+                ends = (time[lo[w]], time[hi - 1]) if hi > lo[w] else (now, now)
+                a, b = late_range(sides.late, m, begin, now + reach.ahead[w])
+                if a < b:
+                    days += _late_days(sides, a, b, now, lo[w], hi)
+                    ends = _hold_late(held, sides.late, a, b, now, values[1], ops.squares, ends)
+                since = (now - ends[1], now - ends[0])
+                while k < len(ops.code) and ops.window[k] == w:
+                    out[ops.out[k], asked.row[q]] = _value(ops, k, held, pairs, days, since)
                     k += 1
 
 
 @inlined
 def _accumulate(total: Any, time: Any, s: int, e: int, ints: Any, squares: Any) -> None:
-    """Sum a merchant's events from the first on: integers, squares in 128 bits, days begun."""
-    width_ints = len(ints)
+    """Sum a merchant's events from the first on: integers, events, squares, days begun."""
+    count = len(ints)
     width = total.shape[1]
     total[0, :] = 0
     day = -(2**62)
     for i in range(s, e):
         at = i - s
-        for j in range(width_ints):
+        for j in range(count):
             total[at + 1, j] = total[at, j] + ints[j, i]
+        total[at + 1, count] = at + 1
         for j in range(len(squares)):
-            c = width_ints + 2 * j
+            c = count + 1 + 2 * j
             x = ints[squares[j], i]
             high, low = times_128(x, x)
             total[at + 1, c], total[at + 1, c + 1] = plus_128(
@@ -158,68 +111,80 @@ def _accumulate(total: Any, time: Any, s: int, e: int, ints: Any, squares: Any) 
 
 
 @inlined
-def _late_sums(
-    late: Any,
-    la: int,
-    lb: int,
-    since: Any,
-    until: Any,
-    now: int,
-    ints: Any,
-    squares: Any,
-) -> int:
-    """Sum the late events that a question sees; give how many they are."""
-    late[:] = 0
-    width_ints = len(ints)
-    n = 0
-    for i in range(la, lb):
-        if since[i] < now <= until[i]:
-            n += 1
-            for j in range(width_ints):
-                late[j] += ints[j, i]
-            for j in range(len(squares)):
-                c = width_ints + 2 * j
-                x = ints[squares[j], i]
-                high, low = times_128(x, x)
-                late[c], late[c + 1] = plus_128(late[c], late[c + 1], high, low)
-    return n
+def _hold(held: Any, total: Any, a: int, b: int, pairs: int) -> int:
+    """Take what the prompt events a to b - 1 hold; give on how many days they happened."""
+    for j in range(pairs):
+        held[j] = total[b, j] - total[a, j]
+    for c in range(pairs, len(held), 2):
+        held[c], held[c + 1] = minus_128(total[b, c], total[b, c + 1], total[a, c], total[a, c + 1])
+    last = len(held)
+    return total[b, last] - total[a + 1, last] + 1 if a < b else 0
 
 
 @inlined
-def _late_days(
-    late_time: Any,
-    la: int,
-    lb: int,
-    since: Any,
-    until: Any,
-    now: int,
-    time: Any,
-    lo: int,
-    hi: int,
-) -> int:
+def _hold_late(
+    held: Any, late: Any, a: int, b: int, now: int, ints: Any, squares: Any, ends: Any
+) -> tuple[int, int]:
+    """Add the late events that a question sees; give the first and last time of all."""
+    first, last = ends
+    count = len(ints)
+    for i in range(a, b):
+        if not is_seen(late, i, now):
+            continue
+        for j in range(count):
+            held[j] += ints[j, i]
+        for j in range(len(squares)):
+            c = count + 1 + 2 * j
+            x = ints[squares[j], i]
+            high, low = times_128(x, x)
+            held[c], held[c + 1] = plus_128(held[c], held[c + 1], high, low)
+        is_alone = held[count] == 0
+        held[count] += 1
+        first = late.time[i] if is_alone else min(first, late.time[i])
+        last = late.time[i] if is_alone else max(last, late.time[i])
+    return first, last
+
+
+@inlined
+def _late_days(sides: Any, a: int, b: int, now: int, lo: int, hi: int) -> int:
     """Count the days of late events on which the window holds no prompt one."""
+    late, time = sides.late, sides.prompt.time
     days = 0
     counted = -(2**62)
-    for i in range(la, lb):
-        if since[i] < now <= until[i]:
-            day = late_time[i] // DAY
-            if day != counted:
-                counted = day
-                at = first_from(time, day * DAY, lo, hi)
-                if at == hi or time[at] >= (day + 1) * DAY:
-                    days += 1
+    for i in range(a, b):
+        day = late.time[i] // DAY
+        if day != counted and is_seen(late, i, now):
+            counted = day
+            at = first_from(time, day * DAY, lo, hi)
+            if at == hi or time[at] >= (day + 1) * DAY:
+                days += 1
     return days
 
 
 @inlined
-def _late_ends(late_time: Any, la: int, lb: int, since: Any, until: Any, now: int) -> Any:
-    """Give the first and last time of the late events that a question sees."""
-    first, last = 2**62, -(2**62)
-    for i in range(la, lb):
-        if since[i] < now <= until[i]:
-            first = min(first, late_time[i])
-            last = max(last, late_time[i])
-    return first, last
+def _value(ops: Any, k: int, held: Any, pairs: int, days: int, since: Any) -> float:
+    """Give one aggregate from what a window holds; ``since`` the ages of its last and first."""
+    code, known = ops.code[k], held[ops.known[k]]
+    if code == COUNT:
+        return float(known)
+    if code == SUM:
+        return held[ops.value[k]] / ops.scale[k]
+    if code == ACTIVE_DAYS:
+        return float(days)
+    if known == 0 or known < ops.support[k]:
+        return np.nan
+    if code == MEAN:
+        return held[ops.value[k]] / ops.scale[k] / known
+    if code == SHARE:
+        return held[ops.value[k]] / float(known)
+    if code == DAYS_SINCE:
+        return since[0] / float(DAY)
+    if code == DAYS_SINCE_FIRST:
+        return since[1] / float(DAY)
+    if known < 2:
+        return np.nan
+    c = pairs + 2 * ops.square[k]
+    return _spread(held[ops.value[k]], held[c], held[c + 1], known) / ops.scale[k]
 
 
 @inlined
