@@ -17,7 +17,11 @@ _KERNELS: list[Any] = []
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a small function that only kernels call."""
+    """Compile a small function that only kernels call.
+
+    One that runs for every event or window takes its arrays one by one: each array that it took
+    out of a tuple would be counted as a reference, which costs more than the work.
+    """
     return numba.njit(error_model="numpy", nogil=True)(function)
 
 

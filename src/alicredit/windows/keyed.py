@@ -46,13 +46,12 @@ class KeyOps(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """A merchant's events by number of their key, what a window holds of each key, and in all.
+    """A merchant's events by number of their key and weight, what a window holds of each key.
 
-    Squares are summed within 64 bits (1), within 128 (2) or not at all (0).
+    ``state`` is what it holds in all; the rest is room to work in.
     """
 
-    slot: Ints
-    weigh: Ints
+    entries: Ints
     cells: Ints
     state: Ints
     scratch: Ints
@@ -71,8 +70,7 @@ def count_keys(
     """
     most = longest(asked, sides)
     table = _Table(
-        np.empty(most, np.int64),
-        np.ones(most, np.int64),
+        np.ones((most, 2), np.int64),
         np.zeros((most, 2), np.int64),
         np.zeros(8, np.int64),
         np.empty(most, np.int64),
@@ -84,7 +82,7 @@ def count_keys(
         if asked.start[m] == asked.start[m + 1]:
             continue
         held = _enter(table, sides, keys, weights, m)
-        squares = _squares(table.weigh, sides, m) if need_squares else 0
+        squares = _squares(table.entries, sides, m) if need_squares else 0
         if _is_less_work_anew(asked, sides.prompt, reach, ops, m, held):
             _answer_anew(asked, sides, reach, ops, out, table, m, (held, squares))
         else:
@@ -107,15 +105,15 @@ def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
     l0, l1 = sides.late.start[m], sides.late.start[m + 1]
     n, prompt = e - s + l1 - l0, e - s
     if len(weights[0]) + len(weights[1]) > 0:
-        table.weigh[:prompt] = weights[0][s:e]
-        table.weigh[prompt:n] = weights[1][l0:l1]
+        table.entries[:prompt, 1] = weights[0][s:e]
+        table.entries[prompt:n, 1] = weights[1][l0:l1]
     size = _size(n)
     table.whose[:size] = -1
     held = 0
     for i in range(n):
         k = keys[0][s + i] if i < prompt else keys[1][l0 + i - prompt]
         if k == NO_KEY:
-            table.slot[i] = -1
+            table.entries[i, 0] = -1
             continue
         at = ((k * -7046029254386353131) >> 32) & (size - 1)
         while table.whose[at] >= 0 and table.seen[at] != k:
@@ -124,18 +122,18 @@ def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
             table.whose[at] = held
             table.seen[at] = k
             held += 1
-        table.slot[i] = table.whose[at]
+        table.entries[i, 0] = table.whose[at]
     return held
 
 
 @inlined
-def _squares(weigh: Any, sides: Any, m: int) -> int:
+def _squares(entries: Any, sides: Any, m: int) -> int:
     """Tell whether squares of a merchant's weights sum within 64 bits (1) or 128 (2)."""
     n = sides.prompt.start[m + 1] - sides.prompt.start[m]
     n += sides.late.start[m + 1] - sides.late.start[m]
     total = 0.0
     for i in range(n):
-        total += abs(weigh[i])
+        total += abs(entries[i, 1])
     return 1 if total < 3.0e9 else 2
 
 
@@ -162,22 +160,32 @@ def _answer_anew(
 ) -> None:
     """Fill the table for each question from its moment backwards, reading it at each window."""
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
-    time = sides.prompt.time
+    time, late = sides.prompt.time, sides.late
+    entries, cells, state, scratch = table.entries, table.cells, table.state, table.scratch
+    code, window, support, place = ops.code, ops.window, ops.support, ops.out
     hi = s
     for q in range(asked.start[m], asked.start[m + 1]):
         now = asked.as_of[q]
         hi = first_from(time, now, hi, e)
-        _clear(table, sizes[0])
+        _clear(cells, state, sizes[0])
         lo = hi
-        k = 0
-        while k < len(ops.code):
-            begin = now - reach.back[ops.window[k]]
+        end = 0
+        while end < len(code):
+            k, end = end, _same(window, end)
+            begin = now - reach.back[window[k]]
             down = lo
             while down > s and time[down - 1] >= begin:
                 down -= 1
-            _move(table, down - s, lo - s, 1, sizes[1])
+            _move(entries, cells, state, down - s, lo - s, 1, sizes[1])
             lo = down
-            k = _read(asked, sides, reach, ops, out, table, (m, q, k), sizes)
+            a, b = late_range(late.start, late.time, m, begin, now + reach.ahead[window[k]])
+            if a < b:
+                _move_late(late, a, b, now, table, e - s - late.start[m], 1, sizes[1])
+            for each in range(k, end):
+                x = _value(code[each], support[each], cells, state, scratch, sizes)
+                out[place[each], asked.row[q]] = x
+            if a < b:
+                _move_late(late, a, b, now, table, e - s - late.start[m], -1, sizes[1])
 
 
 @inlined
@@ -186,74 +194,80 @@ def _answer_sliding(
 ) -> None:
     """Let the table follow each window through all questions of a merchant."""
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
-    time = sides.prompt.time
-    k = 0
-    while k < len(ops.code):
-        _clear(table, sizes[0])
+    time, late = sides.prompt.time, sides.late
+    entries, cells, state, scratch = table.entries, table.cells, table.state, table.scratch
+    code, window, support, place = ops.code, ops.window, ops.support, ops.out
+    end = 0
+    while end < len(code):
+        k, end = end, _same(window, end)
+        back, ahead = reach.back[window[k]], reach.ahead[window[k]]
+        _clear(cells, state, sizes[0])
         lo = hi = s
-        end = k
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
-            begin = now - reach.back[ops.window[k]]
-            up = first_from(time, begin, lo, hi)
-            _move(table, lo - s, up - s, -1, sizes[1])
+            up = first_from(time, now - back, lo, hi)
+            _move(entries, cells, state, lo - s, up - s, -1, sizes[1])
             lo = up
             if lo == hi:  # what lies between two windows is never looked at
-                lo = hi = first_from(time, begin, hi, e)
+                lo = hi = first_from(time, now - back, hi, e)
             up = first_from(time, now, hi, e)
-            _move(table, hi - s, up - s, 1, sizes[1])
+            _move(entries, cells, state, hi - s, up - s, 1, sizes[1])
             hi = up
-            end = _read(asked, sides, reach, ops, out, table, (m, q, k), sizes)
-        k = end
+            a, b = late_range(late.start, late.time, m, now - back, now + ahead)
+            if a < b:
+                _move_late(late, a, b, now, table, e - s - late.start[m], 1, sizes[1])
+            for each in range(k, end):
+                x = _value(code[each], support[each], cells, state, scratch, sizes)
+                out[place[each], asked.row[q]] = x
+            if a < b:
+                _move_late(late, a, b, now, table, e - s - late.start[m], -1, sizes[1])
 
 
 @inlined
-def _read(
-    asked: Any, sides: Any, reach: Any, ops: Any, out: Any, table: Any, place: Any, sizes: Any
-) -> int:
-    """Read the table for one window, with the late events it sees put in for the while.
-
-    ``place`` is the merchant, the question and the window's first operation; gives the first
-    operation of the next window.
-    """
-    m, q, k = place
-    late, w, now = sides.late, ops.window[k], asked.as_of[q]
-    first = sides.prompt.start[m + 1] - sides.prompt.start[m] - late.start[m]
-    a, b = late_range(late, m, now - reach.back[w], now + reach.ahead[w])
-    for i in range(a, b):
-        if is_seen(late, i, now):
-            _move(table, first + i, first + i + 1, 1, sizes[1])
-    while k < len(ops.code) and ops.window[k] == w:
-        out[ops.out[k], asked.row[q]] = _value(ops.code[k], ops.support[k], table, sizes)
-        k += 1
-    for i in range(a, b):
-        if is_seen(late, i, now):
-            _move(table, first + i, first + i + 1, -1, sizes[1])
-    return k
+def _same(window: Any, k: int) -> int:
+    """Find the end of the operations over one window."""
+    end = k + 1
+    while end < len(window) and window[end] == window[k]:
+        end += 1
+    return end
 
 
 @inlined
-def _clear(table: Any, keys: int) -> None:
+def _move_late(
+    late: Any, a: int, b: int, now: int, table: Any, first: int, step: int, squares: int
+) -> None:
+    """Put the late events that a question sees into the table, or take them away."""
+    for i in range(a, b):
+        if is_seen(late, i, now):
+            at = first + i
+            _move(table.entries, table.cells, table.state, at, at + 1, step, squares)
+
+
+@inlined
+def _clear(cells: Any, state: Any, keys: int) -> None:
     """Empty the table."""
-    table.cells[:keys] = 0
-    table.state[:] = 0
-    table.state[_BEST] = _LEAST
+    cells[:keys] = 0
+    state[:] = 0
+    state[_BEST] = _LEAST
 
 
 @inlined
-def _move(table: Any, begin: int, end: int, step: int, squares: int) -> None:
+def _move(
+    entries: Any, cells: Any, state: Any, begin: int, end: int, step: int, squares: int
+) -> None:
     """Put events into the table (step 1) or take them away (step -1)."""
-    state = table.state
+    if begin == end:
+        return
     events, weight, keys, repeated = state[0], state[1], state[2], state[3]
     best, dirty, high, low = state[4], state[5], state[6], state[7]
     for i in range(begin, end):
-        k = table.slot[i]
+        k = entries[i, 0]
         if k < 0:
             continue
-        w = step * table.weigh[i]
-        n, old = table.cells[k, 0], table.cells[k, 1]
+        w = step * entries[i, 1]
+        n, old = cells[k, 0], cells[k, 1]
         count, new = n + step, old + w
-        table.cells[k, 0], table.cells[k, 1] = count, new
+        cells[k, 0], cells[k, 1] = count, new
         events += step
         weight += w
         keys += (count > 0) - (n > 0)
@@ -272,9 +286,9 @@ def _move(table: Any, begin: int, end: int, step: int, squares: int) -> None:
 
 
 @inlined
-def _value(code: int, support: int, table: Any, sizes: Any) -> float:
+def _value(code: int, support: int, cells: Any, state: Any, scratch: Any, sizes: Any) -> float:
     """Give one aggregate from the table."""
-    state, cells, keys = table.state, table.cells, sizes[0]
+    keys = sizes[0]
     if code == DISTINCT:
         return float(state[_KEYS])
     if state[_EVENTS] == 0 or state[_EVENTS] < support:
@@ -282,7 +296,7 @@ def _value(code: int, support: int, table: Any, sizes: Any) -> float:
     if code == REPEAT_SHARE:
         return state[_REPEATED] / float(state[_KEYS])
     if code == ENTROPY:
-        return _entropy(cells, keys, table.scratch)
+        return _entropy(cells, keys, scratch)
     total = float(state[_WEIGHT])
     if total == 0:
         return np.nan
@@ -290,7 +304,7 @@ def _value(code: int, support: int, table: Any, sizes: Any) -> float:
         high = state[_HIGH] if sizes[1] == 2 else 0
         return real_128(high, state[_LOW]) / (total * total)
     if code == TOP5_SHARE:
-        return _largest(cells, keys, 5, table.scratch) / total
+        return _largest(cells, keys, 5, scratch) / total
     if state[_DIRTY]:
         state[_BEST], state[_DIRTY] = _most(cells, keys), 0
     return state[_BEST] / total

@@ -67,36 +67,40 @@ def take_ends(
     )
     need_least, need_most = (ops.code == MIN).any(), (ops.code == MAX).any()
     lo = np.zeros(len(reach.back), np.int64)
+    time, late, known = sides.prompt.time, sides.late, index.known
+    code, window, support, place = ops.code, ops.window, ops.support, ops.out
+    own, hidden = values
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
             continue
         s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
-        _number(index, values[0], s, e - s)
+        _number(index, own, s, e - s)
         if need_most:
-            _grow(index.highest, values[0], s, e - s, 1.0)
+            _grow(index.highest, own, s, e - s, 1.0)
         if need_least:
-            _grow(index.lowest, values[0], s, e - s, -1.0)
+            _grow(index.lowest, own, s, e - s, -1.0)
         lo[:] = s
         hi = s
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
-            hi = first_from(sides.prompt.time, now, hi, e)
-            for k in range(len(ops.code)):
-                w = ops.window[k]
-                lo[w] = first_from(sides.prompt.time, now - reach.back[w], lo[w], hi)
+            hi = first_from(time, now, hi, e)
+            for k in range(len(code)):
+                w = window[k]
+                begin = now - reach.back[w]
+                lo[w] = first_from(time, begin, lo[w], hi)
                 a, b = lo[w] - s, hi - s
-                count = index.known[b] - index.known[a]
+                count = known[b] - known[a]
                 best = (np.nan, np.int64(0))
                 if count:
-                    best = _end(ops.code[k], index, values[0], places[0], s, e - s, (a, b))
-                c, d = late_range(sides.late, m, now - reach.back[w], now + reach.ahead[w])
+                    best = _end(code[k], index, own, places[0], s, e - s, (a, b))
+                c, d = late_range(late.start, late.time, m, begin, now + reach.ahead[w])
                 for i in range(c, d):
-                    x = values[1][i]
-                    if x == x and is_seen(sides.late, i, now):
-                        best = _better(ops.code[k], best, x, places[1][i], count)
+                    x = hidden[i]
+                    if x == x and is_seen(late, i, now):
+                        best = _better(code[k], best, x, places[1][i], count)
                         count += 1
-                is_enough = count > 0 and count >= ops.support[k]
-                out[ops.out[k], asked.row[q]] = best[0] + 0.0 if is_enough else np.nan
+                is_enough = count > 0 and count >= support[k]
+                out[place[k], asked.row[q]] = best[0] + 0.0 if is_enough else np.nan
 
 
 @inlined
@@ -256,7 +260,7 @@ def _follow(
         up = first_from(time, now, hi, e)
         n += _shift(ranks, hi - s, up - s, 1)
         hi = up
-        a, b = late_range(late, m, begin, now + reach.ahead[w])
+        a, b = late_range(late.start, late.time, m, begin, now + reach.ahead[w])
         for i in range(a, b):
             if is_seen(late, i, now):
                 n += _shift(ranks, first + i, first + i + 1, 1)

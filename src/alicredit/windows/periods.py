@@ -37,6 +37,8 @@ class PeriodOps(NamedTuple):
 @compiled
 def compare_periods(asked: Any, sides: Any, values: Any, ops: Any, out: Any) -> None:
     """Answer every operation of every question; ``values`` as for sums."""
+    time, late, row = sides.prompt.time, sides.late, asked.row
+    code, support, place, scale = ops.code, ops.support, ops.out, ops.scale
     total = np.zeros(longest(asked, sides) + 1, np.int64)
     exact = np.zeros(ops.periods.max(), np.int64)
     scaled = np.zeros(len(exact))
@@ -52,18 +54,20 @@ def compare_periods(asked: Any, sides: Any, values: Any, ops: Any, out: Any) -> 
                 for i in range(s, e):
                     total[i - s + 1] = total[i - s] + values[0][column, i]
             end = _same(ops, k)
+            length = ops.length[k]
+            sums = exact[: ops.periods[k]]
             for q in range(asked.start[m], asked.start[m + 1]):
                 now = asked.as_of[q]
-                sums = exact[: ops.periods[k]]
-                n = _sum(sums, total, sides.prompt, m, now, ops.length[k])
-                n += _sum_late(sums, sides.late, m, now, ops.length[k], values[1][column])
+                n = _sum(sums, total, time, s, e, now, length)
+                if late.start[m] < late.start[m + 1]:
+                    n += _sum_late(sums, late, m, now, length, values[1][column])
                 for p in range(len(sums)):
-                    scaled[p] = sums[p] / ops.scale[k]
+                    scaled[p] = sums[p] / scale[k]
                 for each in range(k, end):
                     x = np.nan
-                    if n and n >= ops.support[each]:
-                        x = _value(ops.code[each], scaled[: len(sums)])
-                    out[ops.out[each], asked.row[q]] = x
+                    if n and n >= support[each]:
+                        x = _value(code[each], scaled[: len(sums)])
+                    out[place[each], row[q]] = x
             k = end
 
 
@@ -82,17 +86,16 @@ def _same(ops: Any, k: int) -> int:
 
 
 @inlined
-def _sum(sums: Any, total: Any, prompt: Any, m: int, now: int, length: int) -> int:
+def _sum(sums: Any, total: Any, time: Any, s: int, e: int, now: int, length: int) -> int:
     """Sum the prompt events of each period; give how many there are."""
     periods = len(sums)
-    s = prompt.start[m]
-    hi = first_from(prompt.time, now, s, prompt.start[m + 1])
-    lo = first_from(prompt.time, now - length * periods, s, hi)
+    hi = first_from(time, now, s, e)
+    lo = first_from(time, now - length * periods, s, hi)
     i = lo
     for p in range(periods):
         j = hi
         if p < periods - 1:
-            j = first_from(prompt.time, now - length * (periods - 1 - p), i, hi)
+            j = first_from(time, now - length * (periods - 1 - p), i, hi)
         sums[p] = total[j - s] - total[i - s]
         i = j
     return hi - lo
@@ -103,7 +106,7 @@ def _sum_late(sums: Any, late: Any, m: int, now: int, length: int, ints: Any) ->
     """Add the late events that a question sees; give how many there are."""
     periods = len(sums)
     n = 0
-    a, b = late_range(late, m, now - length * periods, now)
+    a, b = late_range(late.start, late.time, m, now - length * periods, now)
     for i in range(a, b):
         if is_seen(late, i, now):
             n += 1

@@ -38,14 +38,13 @@ def longest(asked: Any, sides: Any) -> int:
 
 
 @inlined
-def late_range(late: Any, m: int, begin: int, end: int) -> tuple[int, int]:
+def late_range(start: Any, time: Any, m: int, begin: int, end: int) -> tuple[int, int]:
     """Find a merchant's late events whose time lies in a window, whether seen or not."""
-    last = late.start[m + 1]
-    first = late.start[m]
+    first, last = start[m], start[m + 1]
     if first == last:
         return first, first
-    first = first_from(late.time, begin, first, last)
-    return first, first_from(late.time, end, first, last)
+    first = first_from(time, begin, first, last)
+    return first, first_from(time, end, first, last)
 
 
 @inlined

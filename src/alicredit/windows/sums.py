@@ -54,35 +54,41 @@ def add_up(asked: Any, sides: Any, values: Any, reach: Any, ops: Any, out: Any) 
 
     ``values`` are exact integers, one row a column, of prompt and of late events.
     """
-    ints, time = values[0], sides.prompt.time
+    ints, late_ints = values
     pairs = len(ints) + 1
-    held = np.zeros(pairs + 2 * len(ops.squares), np.int64)
+    time, late, squares = sides.prompt.time, sides.late, ops.squares
+    code, window, place = ops.code, ops.window, ops.out
+    value, counted, support, scale = ops.value, ops.known, ops.support, ops.scale
+    square = pairs + 2 * ops.square
+    held = np.zeros(pairs + 2 * len(squares), np.int64)
     total = np.zeros((longest(asked, sides) + 1, len(held) + 1), np.int64)
     lo = np.zeros(len(reach.back), np.int64)
+    back, ahead, row = reach.back, reach.ahead, asked.row
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
             continue
         s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
-        _accumulate(total, time, s, e, ints, ops.squares)
+        _accumulate(total, time, s, e, ints, squares)
         lo[:] = s
         hi = s
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
             hi = first_from(time, now, hi, e)
             k = 0
-            while k < len(ops.code):
-                w = ops.window[k]
-                begin = now - reach.back[w]
+            while k < len(code):
+                w = window[k]
+                begin = now - back[w]
                 lo[w] = first_from(time, begin, lo[w], hi)
                 days = _hold(held, total, lo[w] - s, hi - s, pairs)
                 ends = (time[lo[w]], time[hi - 1]) if hi > lo[w] else (now, now)
-                a, b = late_range(sides.late, m, begin, now + reach.ahead[w])
+                a, b = late_range(late.start, late.time, m, begin, now + ahead[w])
                 if a < b:
                     days += _late_days(sides, a, b, now, lo[w], hi)
-                    ends = _hold_late(held, sides.late, a, b, now, values[1], ops.squares, ends)
+                    ends = _hold_late(held, late, a, b, now, late_ints, squares, ends)
                 since = (now - ends[1], now - ends[0])
-                while k < len(ops.code) and ops.window[k] == w:
-                    out[ops.out[k], asked.row[q]] = _value(ops, k, held, pairs, days, since)
+                while k < len(code) and window[k] == w:
+                    its = (held[value[k]], held[counted[k]], scale[k], square[k])
+                    out[place[k], row[q]] = _value(code[k], support[k], its, held, days, since)
                     k += 1
 
 
@@ -162,29 +168,32 @@ def _late_days(sides: Any, a: int, b: int, now: int, lo: int, hi: int) -> int:
 
 
 @inlined
-def _value(ops: Any, k: int, held: Any, pairs: int, days: int, since: Any) -> float:
-    """Give one aggregate from what a window holds; ``since`` the ages of its last and first."""
-    code, known = ops.code[k], held[ops.known[k]]
+def _value(code: int, support: int, its: Any, held: Any, days: int, since: Any) -> float:
+    """Give one aggregate of what a window holds.
+
+    ``its`` are the sum, the number known, the scale and where the squares are; ``since`` the ages
+    of the last and of the first event.
+    """
+    total, known, scale, c = its
     if code == COUNT:
         return float(known)
     if code == SUM:
-        return held[ops.value[k]] / ops.scale[k]
+        return total / scale
     if code == ACTIVE_DAYS:
         return float(days)
-    if known == 0 or known < ops.support[k]:
+    if known == 0 or known < support:
         return np.nan
     if code == MEAN:
-        return held[ops.value[k]] / ops.scale[k] / known
+        return total / scale / known
     if code == SHARE:
-        return held[ops.value[k]] / float(known)
+        return total / float(known)
     if code == DAYS_SINCE:
         return since[0] / float(DAY)
     if code == DAYS_SINCE_FIRST:
         return since[1] / float(DAY)
     if known < 2:
         return np.nan
-    c = pairs + 2 * ops.square[k]
-    return _spread(held[ops.value[k]], held[c], held[c + 1], known) / ops.scale[k]
+    return _spread(total, held[c], held[c + 1], known) / scale
 
 
 @inlined
