@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TypeVar
 
 from alicredit.errors import AlicreditError, InputError
+
+Kind = TypeVar("Kind")
 
 
 def refusal(argument: str, rule: str, found: object, do: str = "") -> str:
@@ -43,8 +47,8 @@ def refusal(argument: str, rule: str, found: object, do: str = "") -> str:
     return f"{text} Try: {do.rstrip('.')}." if do else text
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Suggest the known word nearest to an unknown one, or list what is known.
+def nearest(word: object, words: Iterable[str]) -> str:
+    """Suggest the known word nearest to an unknown one, or list what is known; empty for none.
 
     Examples
     --------
@@ -54,7 +58,9 @@ def nearest(word: str, words: Iterable[str]) -> str:
     "use one of 'a', 'b'"
     """
     known = sorted(set(words))
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+    if not known:
+        return ""
     if close:
         return f"did you mean {close[0]!r}"
     shown = ", ".join(repr(each) for each in known[:20])
@@ -80,7 +86,7 @@ def require_one_of(
     """
     if not isinstance(value, str) or value not in allowed:
         rule = f"must be one of {len(allowed)} known words"
-        raise error(refusal(argument, rule, repr(value), nearest(str(value), allowed)))
+        raise error(refusal(argument, rule, repr(value), nearest(value, allowed)))
     return value
 
 
@@ -125,7 +131,8 @@ def require_whole(
     number = None if isinstance(value, bool) or not isinstance(value, Integral) else int(value)
     if number is None or number < low or (high is not None and number > high):
         limit = "" if high is None else f" and at most {high}"
-        raise error(refusal(argument, f"must be a whole number of at least {low}{limit}", value))
+        rule = f"must be a whole number of at least {low}{limit}"
+        raise error(refusal(argument, rule, repr(value)))
 
 
 def require_columns(
@@ -153,6 +160,66 @@ def require_columns(
     found = f"{len(have)} columns without {'them' if len(lacking) > 1 else 'it'}"
     hint = nearest(lacking[0], have) if have else "give a frame that has columns"
     raise error(refusal(argument, rule, found, hint))
+
+
+def require_kind(
+    argument: str,
+    value: object,
+    kind: type[Kind],
+    rule: str,
+    *,
+    do: str = "",
+    error: type[AlicreditError] = InputError,
+) -> Kind:
+    """Return ``value`` if it is of a kind, refuse it by the name of its type otherwise.
+
+    Examples
+    --------
+    >>> require_kind("policy", "ali-2013", str, "must be a name")
+    'ali-2013'
+    >>> require_kind("policy", 3, str, "must be a name")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: policy must be a name; found int.
+    """
+    if not isinstance(value, kind):
+        raise error(refusal(argument, rule, type(value).__name__, do))
+    return value
+
+
+def require_path(argument: str, value: object, *, error: type[AlicreditError] = InputError) -> Path:
+    """Return a path given as text or path; refuse anything else, and an empty one.
+
+    Examples
+    --------
+    >>> require_path("path", "model.alicredit").name
+    'model.alicredit'
+    >>> require_path("path", 3)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: path must be a path given as text or Path; found 3.
+    """
+    if not isinstance(value, str | Path) or not str(value):
+        raise error(refusal(argument, "must be a path given as text or Path", repr(value)))
+    return Path(value)
+
+
+@contextmanager
+def writing(
+    argument: str, path: object, *, error: type[AlicreditError] = InputError
+) -> Iterator[None]:
+    """Refuse by name a place that turns out not to be writable.
+
+    Examples
+    --------
+    >>> with writing("out", "nowhere/at/all.txt"):
+    ...     _ = Path("nowhere/at/all.txt").write_text("x")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: out must be a place that can be written; found nowhere/at/...
+    """
+    try:
+        yield
+    except OSError as failed:
+        rule, why = "must be a place that can be written", failed.strerror or str(failed)
+        raise error(refusal(argument, rule, f"{path} ({why})")) from failed
 
 
 def refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import nearest, refusal, require_columns, require_whole
+from alicredit.checks import nearest, refusal, require_columns, require_kind, require_whole
 from alicredit.errors import InputError
-from alicredit.records import Records
-from alicredit.records.moments import as_moment
+from alicredit.records import Records, require_records
+from alicredit.records.moments import as_moment, is_written_as_time
 
-__all__ = ["Cohort", "Mask", "as_moment", "concatenate"]
+__all__ = ["Cohort", "Mask", "as_moment", "concatenate", "require_cohort"]
 
 Mask = npt.NDArray[np.bool_]
 
-_OPTIONAL = ("loan_id", "product_id")
+_ZONED = re.compile(r"[T ]\d\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Cohort:
         Raises InputError where nobody was known yet.
         """
         moment = as_moment("as_of", as_of)
-        con = records.connect()
+        con = require_records(records).connect()
         try:
             rows = con.execute(
                 f"SELECT DISTINCT _merchant_id FROM ({records.fact_sql('merchants')}) "
@@ -73,13 +74,15 @@ class Cohort:
     def of_loans(cls, records: Records, product: str | None = None) -> Cohort:
         """Ask about each loan's borrower at its disbursement, sorted by time and loan.
 
-        Raises InputError for a product that no loan has.
+        A loan without borrower, time or id asks nothing; ``find_problems`` lists it. Raises
+        InputError for a product that no loan has.
         """
-        con = records.connect()
+        con = require_records(records).connect()
         try:
             frame = con.execute(
                 "SELECT _merchant_id AS merchant_id, _happened AS as_of, loan_id, product_id "
-                f"FROM ({records.fact_sql('loans')}) WHERE $1 IS NULL OR product_id = $1 "
+                f"FROM ({records.fact_sql('loans')}) WHERE ($1 IS NULL OR product_id = $1) "
+                "AND _merchant_id IS NOT NULL AND _happened IS NOT NULL AND loan_id IS NOT NULL "
                 "ORDER BY as_of, loan_id",
                 [product],
             ).df()
@@ -96,8 +99,8 @@ class Cohort:
     def from_frame(cls, frame: pd.DataFrame) -> Cohort:
         """Ask the questions of a frame, in its order.
 
-        Raises InputError for missing columns, no rows, missing merchants or times, and times with
-        a zone.
+        Raises InputError for missing columns, no rows, merchants or loans that are missing or
+        fractions, times that are missing, have a zone, or are texts without the year first.
         """
         if not isinstance(frame, pd.DataFrame):
             raise InputError(refusal("frame", "must be a pandas DataFrame", type(frame).__name__))
@@ -108,14 +111,13 @@ class Cohort:
         if frame.empty:
             rule = "must have at least one row"
             raise InputError(refusal("frame", rule, "none", "ask about at least one merchant"))
-        merchants = frame["merchant_id"]
-        if merchants.isna().any():
-            rule = "must have a merchant_id in each row"
-            raise InputError(refusal("frame", rule, f"{int(merchants.isna().sum())} without"))
-        kept = {"merchant_id": merchants.astype(str).to_numpy(object), "as_of": _times(frame)}
-        for name in _OPTIONAL:
-            if name in frame:
-                kept[name] = frame[name].astype(str).to_numpy(object)
+        kept = {"merchant_id": _ids(frame, "merchant_id"), "as_of": _times(frame)}
+        if "loan_id" in frame:
+            kept["loan_id"] = _ids(frame, "loan_id")
+        if "product_id" in frame:
+            product = frame["product_id"]
+            named = product.astype(str).astype(object).where(product.notna(), None)
+            kept["product_id"] = named.to_numpy(object)
         return cls(pd.DataFrame(kept))
 
     def __len__(self) -> int:
@@ -145,9 +147,9 @@ class Cohort:
                 raise InputError(refusal("rows", rule, f"shape {chosen.shape}"))
         try:
             return Cohort(self._frame.iloc[chosen].reset_index(drop=True))
-        except IndexError as error:
+        except (IndexError, TypeError) as error:
             rule = f"must lie within the cohort's {len(self)} rows"
-            raise InputError(refusal("rows", rule, "a larger number")) from error
+            raise InputError(refusal("rows", rule, repr(rows)[:60])) from error
 
     def split_by_time(
         self, cut: object, *, labels: pd.Series, horizon_days: int | None = None
@@ -201,19 +203,54 @@ class Cohort:
         return train, test
 
 
+def require_cohort(value: object) -> Cohort:
+    """Return a cohort; refuse anything else and say how to make one.
+
+    Examples
+    --------
+    >>> require_cohort(pd.DataFrame({"merchant_id": ["a"], "as_of": ["2013-05-01"]}))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cohort must be a Cohort; found DataFrame. Try: ...
+    """
+    do = "make one with Cohort.at, Cohort.of_loans or Cohort.from_frame"
+    return require_kind("cohort", value, Cohort, "must be a Cohort", do=do)
+
+
+def _ids(frame: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
+    """Read a column of identifiers: texts or whole numbers, given in each row."""
+    given = frame[name]
+    is_lacking = given.isna() | (given.astype(object) == "")
+    if is_lacking.any():
+        rule = f"must have a {name} in each row"
+        raise InputError(refusal("frame", rule, f"{int(is_lacking.sum())} without"))
+    kinds = {type(value) for value in given.to_numpy(object)}
+    odd = [k for k in kinds if k is bool or not issubclass(k, str | int | np.integer)]
+    if odd:
+        rule, do = f"must have texts or whole numbers in {name}", "write 1.0 as '1'"
+        raise InputError(refusal("frame", rule, f"values of type {odd[0].__name__}", do))
+    return given.astype(str).to_numpy(object)
+
+
 def _times(frame: pd.DataFrame) -> npt.NDArray[np.datetime64]:
     """Read the as_of column as naive microseconds."""
     given = frame["as_of"]
     rule = "must hold naive local times in as_of"
     if pd.api.types.is_numeric_dtype(given):
         raise InputError(refusal("frame", rule, f"dtype {given.dtype}"))
+    is_time = pd.api.types.is_datetime64_any_dtype(given)
+    texts = [] if is_time else [v for v in given.to_numpy(object) if isinstance(v, str)]
+    odd = next((text for text in texts if not is_written_as_time(text)), None)
+    if odd is not None:
+        raise InputError(refusal("frame", rule, repr(odd), "write the year first"))
+    zones = "convert to the records' local time and drop the zone"
+    if any(_ZONED.search(text) for text in texts):
+        raise InputError(refusal("frame", rule, "times with a zone", zones))
     try:
-        times = pd.to_datetime(given)
+        times = pd.to_datetime(given, format="ISO8601" if texts else None)
     except (ValueError, TypeError) as error:
         raise InputError(refusal("frame", rule, f"({str(error).splitlines()[0][:100]})")) from error
     if getattr(times.dt, "tz", None) is not None:
-        do = "convert to the records' local time and drop the zone"
-        raise InputError(refusal("frame", rule, "times with a zone", do))
+        raise InputError(refusal("frame", rule, "times with a zone", zones))
     if times.isna().any():
         raise InputError(refusal("frame", rule, f"{int(times.isna().sum())} missing"))
     return times.to_numpy().astype("datetime64[us]")

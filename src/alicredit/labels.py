@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_one_of, require_whole
-from alicredit.cohort import Cohort, as_moment
+from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
+from alicredit.cohort import Cohort, Mask, as_moment, require_cohort
 from alicredit.errors import InputError
-from alicredit.ledger import Postings, find_spells, read_postings
-from alicredit.records import Records
+from alicredit.ledger import Postings, find_spells, read_postings, signs_of_loans
+from alicredit.records import Records, require_records
 
 STATUSES: Mapping[str, str] = MappingProxyType(
     {
@@ -31,6 +31,7 @@ STATUSES: Mapping[str, str] = MappingProxyType(
 
 _REGULATORY = 90
 _SLACK_DAYS = 30
+_MOST_DAYS = 36_500
 _FOREVER = np.datetime64("2262-01-01", "us")
 
 
@@ -67,7 +68,7 @@ class DefaultDefinition:
     30
     >>> DefaultDefinition(horizon_days=0)
     Traceback (most recent call last):
-    alicredit.errors.InputError: horizon_days must be a whole number of at least 1; found 0.
+    alicredit.errors.InputError: horizon_days must be a whole number of at least 1 ...; found 0.
     """
 
     days_past_due: int = 90
@@ -80,13 +81,14 @@ class DefaultDefinition:
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
-        require_whole("days_past_due", self.days_past_due, 1)
-        require_whole("horizon_days", self.horizon_days, 1)
+        require_whole("days_past_due", self.days_past_due, 1, high=_MOST_DAYS)
+        require_whole("horizon_days", self.horizon_days, 1, high=_MOST_DAYS)
         require_one_of("level", self.level, ("borrower", "facility"))
         require_whole("material_fen", self.material_fen, 0)
         require_between("material_share", self.material_share, 0, 1)
-        require_whole("probation_days", self.probation_days, 0)
-        require_whole("restructure_probation_days", self.restructure_probation_days, 0)
+        require_whole("probation_days", self.probation_days, 0, high=_MOST_DAYS)
+        for_restructures = self.restructure_probation_days
+        require_whole("restructure_probation_days", for_restructures, 0, high=_MOST_DAYS)
 
     @classmethod
     def of_product(cls, product: str, *, purpose: str = "development") -> DefaultDefinition:
@@ -140,7 +142,8 @@ def label_defaults(
     Raises
     ------
     InputError
-        If a given definition's horizon is too short for a loan (HORIZON_TOO_SHORT).
+        If a given definition's horizon is too short for a loan (HORIZON_TOO_SHORT), or a row is
+        about a loan that the records do not hold.
     RecordError
         If there are no loans.
 
@@ -161,7 +164,7 @@ def label_defaults(
     Traceback (most recent call last):
     alicredit.errors.InputError: definition must cover the term of each loan (HORIZON_TOO_SHORT)...
     """
-    chosen = definition or DefaultDefinition()
+    chosen = _definition(definition)
     status = label_status(records, cohort, definition=definition, observed_until=observed_until)
     values = status.map({"good": 0.0, "default": 1.0}).astype(float).rename("default")
     values.attrs = {
@@ -210,8 +213,10 @@ def label_status(
     Traceback (most recent call last):
     alicredit.errors.InputError: level must be one of 2 known words; found 'loan'. ...
     """
-    chosen = definition or DefaultDefinition()
-    postings = read_postings(records)
+    chosen = _definition(definition)
+    require_cohort(cohort)
+    postings = read_postings(require_records(records))
+    _refuse_unknown_loans(postings, cohort)
     is_short = _outlasting(postings, cohort, chosen)
     if definition is not None and is_short.any():
         _refuse_short(postings, cohort, chosen, is_short)
@@ -239,20 +244,40 @@ def label_status(
     return pd.Series(np.select(conditions, words, "good"), name="status")
 
 
+def _definition(given: DefaultDefinition | None) -> DefaultDefinition:
+    """Take the definition that is given, or the built-in one."""
+    if given is None:
+        return DefaultDefinition()
+    rule = "must be a DefaultDefinition"
+    return require_kind("definition", given, DefaultDefinition, rule, do="DefaultDefinition(...)")
+
+
+def _refuse_unknown_loans(postings: Postings, cohort: Cohort) -> None:
+    """Refuse rows about loans that the records do not hold: nothing would ever be overdue."""
+    if "loan_id" not in cohort.frame:
+        return
+    asked = cohort.frame["loan_id"]
+    unknown = asked[~asked.isin(postings.loans["loan_id"])]
+    if len(unknown):
+        found = f"{len(unknown)} others such as {unknown.iloc[0]!r}"
+        refuse("cohort", "must ask about loans of these records", found, "use Cohort.of_loans")
+
+
 def _is_between(definition: DefaultDefinition) -> bool:
     """Tell whether lateness between the threshold and 90 days says neither good nor bad."""
     return definition.days_past_due not in (30, _REGULATORY)
 
 
 def _outlasting(postings: Postings, cohort: Cohort, definition: DefaultDefinition) -> pd.Series:
-    """Mark rows whose own loan could still default after the horizon."""
+    """Mark rows whose own loan could still default after the horizon, or has no end."""
     if "loan_id" not in cohort.frame:
         return pd.Series(np.zeros(len(cohort), dtype=bool))
     loans = postings.loans.drop_duplicates("loan_id").set_index("loan_id")
     mine = loans.reindex(cohort.frame["loan_id"])
     term = (mine["due_at"] - mine["disbursed_at"]).dt.days.to_numpy()
     needed = term + definition.days_past_due + _SLACK_DAYS
-    return pd.Series(needed > definition.horizon_days)
+    is_covered: Mask = needed <= definition.horizon_days
+    return pd.Series(~is_covered)
 
 
 def _refuse_short(
@@ -262,6 +287,9 @@ def _refuse_short(
     loans = postings.loans.drop_duplicates("loan_id").set_index("loan_id")
     mine = loans.reindex(cohort.frame["loan_id"][is_short.to_numpy()])
     term = (mine["due_at"] - mine["disbursed_at"]).dt.days
+    if term.isna().any():
+        rule, which = "must be of loans with a due date", mine.index[term.isna()][0]
+        refuse("cohort", rule, f"loan {which!r} without", "find_problems lists them")
     worst = int(term.to_numpy().argmax())
     needed = int(term.iloc[worst]) + definition.days_past_due + _SLACK_DAYS
     product = mine["product_id"].iloc[worst]
@@ -297,7 +325,7 @@ def _episodes(
     parts = [pd.DataFrame({"who": spells[by], "start": spells["day"], "end": cured})]
     signs = postings.events
     if by == "loan_id" and len(signs):
-        signs = signs.merge(postings.loans[["merchant_id", "loan_id"]], on="merchant_id")
+        signs = signs_of_loans(postings)
     if len(signs):
         probation = np.timedelta64(definition.restructure_probation_days, "D")
         over = (signs["day"] + probation).where(signs["kind"] == "restructured")

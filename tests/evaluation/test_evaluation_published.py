@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refused import refused
 from scipy import stats
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
@@ -287,3 +288,52 @@ def test_unlike_claims_are_not_compared(fitted) -> None:
         ac.validate_model(model, X, y.where(y.index > y.index[3]))
     with pytest.raises(InputError, match="one length"):
         ac.validate_model(model, X, y[:-1])
+
+
+NOT_OUTCOMES = {
+    "a third class": [0.0, 1.0, 2.0],
+    "shares": [0.0, 0.5, 1.0],
+    "minus one": [-1.0, 1.0, 1.0],
+    "an infinite one": [0.0, 1.0, np.inf],
+    "a missing one": [0.0, 1.0, np.nan],
+    "words": ["good", "bad", "bad"],
+    "nothing": None,
+}
+ASKED = {
+    "auc": lambda y: ev.auc(y, [0.1, 0.2, 0.3]),
+    "brier": lambda y: ev.brier(y, [0.1, 0.2, 0.3]),
+    "log_loss": lambda y: ev.log_loss(y, [0.1, 0.2, 0.3]),
+    "spiegelhalter": lambda y: ev.spiegelhalter(y, [0.1, 0.2, 0.3]),
+    "calibration_line": lambda y: ev.calibration_line(y, [0.1, 0.2, 0.3]),
+    "effective_rows": lambda y: ev.effective_rows(y, [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("case", NOT_OUTCOMES)
+@pytest.mark.parametrize("name", ASKED)
+def test_outcomes_are_zero_or_one(name: str, case: str) -> None:
+    with refused(error=InputError):
+        ASKED[name](NOT_OUTCOMES[case])
+
+
+@pytest.mark.parametrize("bad", [1.2, -0.1, np.inf, np.nan], ids=str)
+@pytest.mark.parametrize("name", ["brier", "log_loss", "spiegelhalter", "calibration_line"])
+def test_a_probability_lies_from_zero_to_one(name: str, bad: float) -> None:
+    with refused(error=InputError):
+        getattr(ev, name)([0, 1, 1], [0.1, 0.2, bad])
+
+
+def test_what_is_no_validation_is_refused(fitted) -> None:
+    model, X, y = fitted
+    frame = pd.DataFrame({"merchant_id": np.arange(len(y)), "as_of": "2013-01-01"})
+    cases = {
+        "model": lambda: ac.validate_model(None, X, y),
+        "y must be 0 or 1": lambda: ac.validate_model(model, X, np.full(len(y), 2.0)),
+        "y must hold": lambda: ac.validate_model(model, X, ["bad"] * len(y)),
+        "cohort": lambda: ac.validate_model(model, X, y, cohort=frame),
+        "X": lambda: ac.validate_model(model, None, y),
+        "both outcomes": lambda: ac.validate_model(model, X, np.zeros(len(y))),
+    }
+    for words, ask in cases.items():
+        with refused(words, error=InputError):
+            ask()

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicredit.errors import InputError, RecordError
-from alicredit.ledger import Postings, days_past_due_at, find_spells, read_postings, replay_days
+from alicredit.ledger import (
+    Postings,
+    days_past_due_at,
+    find_spells,
+    read_postings,
+    signs_of_loans,
+)
 from alicredit.records import read_records
 
 START = pd.Timestamp("2012-01-01")
@@ -68,17 +74,13 @@ ROWS = st.lists(
 
 @settings(max_examples=50, deadline=None)
 @given(dues=ROWS.filter(bool), paid=ROWS)
-def test_spells_and_daily_states_agree_with_a_loop(dues, paid) -> None:
+def test_spells_agree_with_a_loop(dues, paid) -> None:
     postings = book(dues, paid)
     spells = find_spells(postings).frame
     for loan in {row[0] for row in dues}:
-        states = replay_days(
-            postings, [f"l{loan}"], start=str(day(0).date()), end=str(day(240).date())
-        )["days_past_due"].to_numpy()
         mine = spells[spells["loan_id"] == f"l{loan}"]
         for at in range(0, 241, 11):
             want = days_late_by_hand(dues, paid, loan, at, 10_000)
-            assert states[at] == want
             open_ = mine[
                 (mine["due_day"] < day(at))
                 & (mine["settled_day"].isna() | (mine["settled_day"] > day(at)))
@@ -181,6 +183,54 @@ def test_lateness_at_a_moment_is_that_of_the_spells_in_amounts_near_the_material
         assert late_at(paid, "2012-12-21 12:00") == (10 if len(spells) else 0)
 
 
+def test_a_penalty_that_was_paid_settles_no_due() -> None:
+    due = pd.DataFrame(
+        {"loan_id": ["l"] * 2, "due_at": pd.to_datetime(["2012-12-11", "2013-01-10"]),
+         "principal": [250_000] * 2, "interest": [7500, 3750]}
+    )  # fmt: skip
+    late = repayment("2012-12-21 10:00", 2500.0).assign(amount=2775.0, interest=75.0, penalty=200.0)
+    paid = tables(late) | {"instalments": due}
+    assert late_at(paid, "2012-12-22 12:00") == 0
+    short = late.assign(amount=2575.0, principal=2300.0)
+    owing = tables(short) | {"instalments": due}
+    assert late_at(owing, "2012-12-22 12:00") == 11
+    spells = find_spells(read_postings(read_records(owing))).frame
+    assert spells["settled_day"].isna().all()
+
+
+@pytest.mark.parametrize("principal", [5000.0, 50_000.0, 1_000_000.0])
+def test_where_the_principal_paid_is_not_told_it_brought_its_interest_along(principal) -> None:
+    amount = principal * (1 + 0.0005 * 6)
+    back = pd.DataFrame({"loan_id": ["l"], "at": [pd.Timestamp("2012-11-17 10:00")]})
+    paid = tables(back.assign(amount=amount))
+    paid["loans"]["principal"] = principal
+    payments = read_postings(read_records(paid)).payments
+    assert payments["principal_fen"].tolist() == [round(principal * 100)]
+    assert late_at(paid, "2013-02-01") == 0
+    assert find_spells(read_postings(read_records(paid))).frame.empty
+    with_interest = tables(back.assign(amount=amount, interest=amount - principal))
+    with_interest["loans"]["principal"] = principal
+    assert read_postings(read_records(with_interest)).payments["principal_fen"].tolist() == [
+        round(principal * 100)
+    ]
+
+
+def test_a_restructure_is_a_sign_of_its_loan_and_a_seal_of_all() -> None:
+    two = tables()
+    two["loans"] = pd.concat([two["loans"], two["loans"].assign(loan_id="k")], ignore_index=True)
+    at = pd.Timestamp("2013-01-01")
+    two["restructures"] = pd.DataFrame(
+        {"loan_id": ["l"], "at": [at], "kind": "extension", "npv_loss": 0.05}
+    )
+    two["account_events"] = pd.DataFrame({"merchant_id": ["m"], "at": [at], "kind": "sealed"})
+    signs = signs_of_loans(read_postings(read_records(two)))
+    assert sorted(zip(signs["kind"], signs["loan_id"])) == [
+        ("restructured", "l"),
+        ("sealed", "k"),
+        ("sealed", "l"),
+    ]
+
+
 def test_an_early_repayment_owes_no_interest_of_days_it_did_not_run() -> None:
     early = read_postings(read_records(tables(repayment("2012-11-17 10:00"))))
     assert find_spells(early).frame.empty
@@ -200,7 +250,5 @@ def test_bad_input_is_refused() -> None:
     broken["loans"]["principal"] = np.inf
     with pytest.raises(RecordError, match="money"):
         read_postings(read_records(broken))
-    with pytest.raises(InputError, match="loan_ids"):
-        replay_days(book([(0, 0, 1)], []), ["x"], start="2012-01-01", end="2012-01-02")
-    with pytest.raises(InputError, match="stretch"):
-        replay_days(book([(0, 0, 1)], []), ["l0"], start="2012-01-03", end="2012-01-02")
+    with pytest.raises(InputError, match="material_share"):
+        find_spells(book([(0, 0, 1)], []), material_share=2)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from fractions import Fraction
 
+from hypothesis import strategies as st
+
 from alicredit.loans import (
     Contract,
     EarlyTerms,
+    Event,
     FeeTerms,
     PenaltyTerms,
     Terms,
@@ -85,3 +88,86 @@ def daily_replay(contract: Contract, paid: dict[int, int], last: int) -> dict[st
         "undue": undue, "overdue": overdue, "interest": interest, "penalty": penalty,
         "taken": back, "returned": extra,
     }  # fmt: skip
+
+
+RATES = st.one_of(
+    st.integers(0, 3000).map(lambda n: per_day(f"{n / 1e6:.6f}")),
+    st.integers(0, 40_000).map(lambda n: per_month(f"{n / 1e6:.6f}")),
+)
+
+
+@st.composite
+def any_terms(draw) -> Terms:
+    """Make terms of any kind."""
+    rate = draw(RATES)
+    by_month = rate.unit == "month"
+    methods = ["bullet", "equal_principal"] + (["annuity"] if by_month else [])
+    is_long = by_month or draw(st.booleans())
+    return Terms(
+        rate=rate,
+        months=draw(st.integers(1, 12)) if is_long else None,
+        days=None if is_long else draw(st.integers(1, 90)),
+        method=draw(st.sampled_from(methods)),
+        penalty=PenaltyTerms(
+            multiplier=draw(st.sampled_from(["1.5", "1.3", "2"])),
+            mode=draw(st.sampled_from(["replace", "add"])),
+            base=draw(st.sampled_from(["principal", "principal_plus_interest"])),
+            misuse_multiplier="2.5",
+        ),
+        fee=FeeTerms(
+            rate=draw(st.sampled_from(["0", "0.01"])),
+            basis=draw(st.sampled_from(["none", "per_disbursement", "per_line"])),
+        ),
+        early=EarlyTerms(
+            min_interest_months=draw(st.integers(0, 2)) if by_month else 0,
+            stub=draw(st.sampled_from(["pro_rata_30", "full_month"])),
+            prepay_fee_rate=draw(st.sampled_from(["0", "0.03"])),
+            refund_days=draw(st.sampled_from([None, 3])),
+            after=draw(st.sampled_from(["shorten", "recompute"])),
+        ),
+    )
+
+
+@st.composite
+def contracts(draw, terms: Terms | None = None, most: int = 10**9) -> Contract:
+    """Make a contract, of any terms where none are given."""
+    principal = draw(st.integers(1, most))
+    slices = () if principal < 3 else (principal // 3, principal // 2)
+    return Contract(
+        terms=terms or draw(any_terms()),
+        principal_fen=principal,
+        start=draw(st.dates(date(2012, 1, 1), date(2013, 12, 31))),
+        is_first_loan=draw(st.booleans()),
+        is_first_draw=draw(st.booleans()),
+        line_fen=draw(st.sampled_from([None, principal * 2])),
+        slices=slices,
+    )
+
+
+@st.composite
+def events_of(draw, contract: Contract) -> list[Event]:
+    """Make what happens to a contract, in order of time."""
+    found = []
+    kinds = ["payment", "auto_debit", "pull", "misuse_found", "restructured", "written_off"]
+    kinds += ["payment"] * 5 + ["auto_debit"] * 3 + (["order_success"] * 3 * bool(contract.slices))
+    days = sorted(draw(st.lists(st.integers(0, 420), max_size=7)))
+    for number in days:
+        at = contract.start + timedelta(days=number)
+        kind = draw(st.sampled_from(kinds))
+        most = contract.principal_fen * 2
+        fen = draw(st.integers(0, most)) if kind in ("payment", "auto_debit", "pull") else 0
+        if kind == "order_success":
+            found.append(Event(at, kind, draw(st.integers(0, most)), slice=draw(st.integers(0, 1))))
+        elif kind == "restructured":
+            later = at + timedelta(days=draw(st.integers(1, 90)))
+            found.append(Event(at, kind, until=later))
+        else:
+            found.append(Event(at, kind, fen))
+    return found
+
+
+@st.composite
+def lives(draw, terms: Terms | None = None, most: int = 10**9) -> tuple[Contract, list[Event]]:
+    """Make a contract and what happens to it."""
+    contract = draw(contracts(terms, most))
+    return contract, draw(events_of(contract))

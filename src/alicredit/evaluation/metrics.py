@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit, logit
 
-from alicredit.checks import refuse, require_between, require_whole
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A statistic with its standard error and 95 % interval."""
-
-    value: float
-    se: float
-
-    @property
-    def low(self) -> float:
-        """Give the lower end of the 95 % interval."""
-        return self.value - 1.959963984540054 * self.se
-
-    @property
-    def high(self) -> float:
-        """Give the upper end of the 95 % interval."""
-        return self.value + 1.959963984540054 * self.se
+from alicredit.checks import refuse, require_between
+from alicredit.evaluation.arrays import Floats, labels, outcomes, pair
+from alicredit.evaluation.rates import Estimate
 
 
 def auc(
@@ -70,7 +49,7 @@ def auc(
     Traceback (most recent call last):
     alicredit.errors.InputError: y must hold both outcomes; found one.
     """
-    label, s = _pair(y, score)
+    label, s = pair(labels(y), score)
     bad, good = s[label == 1], s[label == 0]
     if not len(bad) or not len(good):
         refuse("y", "must hold both outcomes", "one")
@@ -99,7 +78,7 @@ def brier(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     >>> brier([1, 0], [0.8, 0.4])
     0.1
     """
-    label, p = _pair(y, pd)
+    label, p = outcomes(y, pd)
     return float(np.round(((label - p) ** 2).mean(), 15))
 
 
@@ -111,79 +90,9 @@ def log_loss(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     >>> round(log_loss([1, 0], [0.5, 0.5]), 6)
     0.693147
     """
-    label, p = _pair(y, pd)
+    label, p = outcomes(y, pd)
     inside = np.clip(p, 1e-300, 1 - 1e-16)
     return float(-(label * np.log(inside) + (1 - label) * np.log1p(-inside)).mean())
-
-
-def jeffreys_test(n: int, defaults: int, pd: float, *, effective: float | None = None) -> float:
-    """Give the p-value of the hypothesis that a probability is high enough (Jeffreys, ECB 2019).
-
-    Small values say that the stated probability is too low: F_Beta(d + 1/2, n - d + 1/2)(pd).
-    ``effective`` is the number of independent rows that tell as much, from
-    :func:`effective_rows`; None takes all ``n``.
-
-    Examples
-    --------
-    >>> round(jeffreys_test(1000, 12, 0.007), 6)
-    0.037718
-    >>> jeffreys_test(10, 12, 0.007)
-    Traceback (most recent call last):
-    alicredit.errors.InputError: defaults must be a whole number of at least 0 and at most 10; ...
-    """
-    require_between("pd", pd, 0, 1)
-    return float(_rate_law(n, defaults, effective).cdf(pd))
-
-
-def jeffreys_interval(
-    n: int, defaults: int, *, level: float = 0.9, effective: float | None = None
-) -> tuple[float, float]:
-    """Give the Jeffreys interval of a default rate; ``effective`` as in :func:`jeffreys_test`.
-
-    Examples
-    --------
-    >>> low, high = jeffreys_interval(1000, 7)
-    >>> low < 0.007 < high
-    True
-    >>> jeffreys_interval(1000, 7, level=95)
-    Traceback (most recent call last):
-    alicredit.errors.InputError: level must be a number from 0 to 1; found 95.
-    """
-    require_between("level", level, 0, 1)
-    law, tail = _rate_law(n, defaults, effective), (1 - level) / 2
-    low = 0.0 if defaults == 0 else float(law.ppf(tail))
-    return low, 1.0 if defaults == n else float(law.ppf(1 - tail))
-
-
-def _rate_law(n: int, defaults: int, effective: float | None) -> Any:
-    """Give the posterior of a rate under Jeffreys' prior, at the number of rows that counts."""
-    require_whole("n", n, 1)
-    require_whole("defaults", defaults, 0, high=n)
-    rows = float(n) if effective is None else effective
-    require_between("effective", rows, 0, n)
-    bad = rows * defaults / n
-    return stats.beta(bad + 0.5, rows - bad + 0.5)
-
-
-def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> Floats:
-    """Give most prudent default rates by grade, best grade first (Pluto and Tasche 2005).
-
-    Grade k takes all borrowers of grades k and worse: the rate solves
-    P(Bin(n, p) <= d) = 1 - level.
-
-    Examples
-    --------
-    >>> (100 * pluto_tasche([100, 400, 300], [0, 0, 0], level=0.5)).round(4).tolist()
-    [0.0866, 0.099, 0.2308]
-    >>> pluto_tasche([100], [0], level=1.5)
-    Traceback (most recent call last):
-    alicredit.errors.InputError: level must be a number from 0 to 1; found 1.5.
-    """
-    require_between("level", level, 0, 1)
-    count, bad = _pair(n, defaults)
-    pooled, pooled_bad = np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1]
-    rates: Floats = stats.beta.ppf(level, pooled_bad + 1, pooled - pooled_bad)
-    return rates
 
 
 def hosmer_lemeshow(
@@ -197,7 +106,7 @@ def hosmer_lemeshow(
     >>> round(h, 6), round(p, 6)
     (2.643632, 0.619114)
     """
-    count, bad = _pair(n, defaults)
+    count, bad = pair(n, defaults)
     p = np.asarray(pd, dtype=np.float64)
     value = float(((bad - count * p) ** 2 / (count * p * (1 - p))).sum())
     return value, float(stats.chi2.sf(value, len(count)))
@@ -211,7 +120,7 @@ def spiegelhalter(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     >>> round(spiegelhalter([1, 0], [0.9, 0.2]), 4)
     -0.5893
     """
-    label, p = _pair(y, pd)
+    label, p = outcomes(y, pd)
     spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
     return float(((label - p) * (1 - 2 * p)).sum() / np.sqrt(spread)) if spread > 0 else 0.0
 
@@ -224,7 +133,7 @@ def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
     >>> round(psi([0.1] * 10, [.08, .09, .1, .1, .11, .1, .1, .1, .11, .11]), 6)
     0.008376
     """
-    p, q = _pair(expected, actual)
+    p, q = pair(expected, actual)
     if (p <= 0).any() or (q <= 0).any():
         refuse("shares", "must be above 0", "an empty bin", "add 0.5 to each count")
     return float(((q - p) * np.log(q / p)).sum())
@@ -298,7 +207,7 @@ def calibration_line(
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
-    label, p = _pair(y, pd)
+    label, p = outcomes(y, pd)
     x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
     found = np.array([0.0, 1.0])
     for _ in range(50):
@@ -334,80 +243,9 @@ def _sandwich(x: Floats, label: Floats, fit: Floats, cluster: npt.ArrayLike | No
     return np.sqrt(np.diag(variance))
 
 
-def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
-    """Estimate a mean whose rows share fates within clusters.
-
-    Examples
-    --------
-    >>> clustered_mean([1.0, 1.0, 0.0, 0.0], ["a", "a", "b", "b"])
-    Estimate(value=0.5, se=0.5)
-    """
-    v = np.asarray(values, dtype=np.float64)
-    _, group = np.unique(np.asarray(cluster), return_inverse=True)
-    sums = np.bincount(group.ravel(), weights=v - v.mean())
-    n = len(sums)
-    return Estimate(float(v.mean()), float(np.sqrt((sums**2).sum() * n / max(n - 1, 1)) / len(v)))
-
-
-def effective_rows(y: npt.ArrayLike, cluster: npt.ArrayLike) -> float:
-    """Give how many independent rows tell as much of a rate as rows that share fates do.
-
-    The variance of a rate over independent rows, y (1 - y) / n, is set against that over clusters
-    (Kish's design effect). Never more than the rows; where every outcome is the same, so that no
-    variance shows, the number of clusters.
-
-    Parameters
-    ----------
-    y : array of 0 and 1
-        Outcomes.
-    cluster : array
-        What rows share a fate.
-
-    Returns
-    -------
-    float
-        From 1 to the number of rows.
-
-    Raises
-    ------
-    InputError
-        If lengths differ or a value lacks.
-
-    Examples
-    --------
-    >>> effective_rows([1, 0, 1, 0], ["a", "b", "c", "d"])
-    4.0
-    >>> effective_rows([0, 0, 0, 0], ["a", "a", "b", "b"])
-    2.0
-    >>> effective_rows([1, 0], ["a"])
-    Traceback (most recent call last):
-    alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
-    """
-    label, _ = _pair(y, y)
-    who = np.asarray(cluster).ravel()
-    if len(who) != len(label):
-        refuse("cluster", f"must have one value for each of the {len(label)} rows", len(who))
-    clusters = len(np.unique(who))
-    variance = clustered_mean(label, who).se ** 2 * (clusters - 1) / clusters
-    if variance == 0:
-        return float(clusters)
-    rate = label.mean()
-    return float(np.clip(rate * (1 - rate) / variance, 1, len(label)))
-
-
 def _share_below(reference: Floats, values: Floats) -> Floats:
     """Give the share of a reference below each value, ties half."""
     ordered = np.sort(reference)
     below = np.searchsorted(ordered, values, side="left")
     upto = np.searchsorted(ordered, values, side="right")
     return (below + upto) / (2 * len(ordered))
-
-
-def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Take two arrays of one length without missing values."""
-    x, y = np.asarray(a, dtype=np.float64).ravel(), np.asarray(b, dtype=np.float64).ravel()
-    if len(x) != len(y) or not len(x):
-        refuse("arrays", "must have one length, above 0", f"{len(x)} and {len(y)}")
-    if np.isnan(x).any() or np.isnan(y).any():
-        refuse("arrays", "must have no missing value", "NaN")
-    return x, y

@@ -12,18 +12,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse
-from alicredit.cohort import Cohort
+from alicredit.cohort import Cohort, require_cohort
+from alicredit.evaluation.arrays import labels
 from alicredit.evaluation.metrics import (
     auc,
     brier,
     calibration_line,
+    log_loss,
+    psi,
+    spiegelhalter,
+)
+from alicredit.evaluation.rates import (
     clustered_mean,
     effective_rows,
     jeffreys_interval,
     jeffreys_test,
-    log_loss,
-    psi,
-    spiegelhalter,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -95,12 +98,16 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
     >>> ValidationReport({}, {"model_id": "x"}).facts["model_id"]
     'x'
     """
-    label = np.asarray(y, dtype=np.float64)
+    label = labels(y)
     if np.isnan(label).any():
         do = "validate on the rows that split_by_time gives"
         refuse("y", "must be known for each row", f"{int(np.isnan(label).sum())} NaN", do)
     portable = getattr(model, "portable_", model)
+    if not hasattr(portable, "score_frame"):
+        refuse("model", "must be a fitted or loaded model", type(model).__name__)
     _check_claim(portable, y)
+    if cohort is not None:
+        require_cohort(cohort)
     scored = portable.score_frame(X).reset_index(drop=True)
     if len(scored) != len(label) or (cohort is not None and len(cohort) != len(label)):
         refuse("X, y and cohort", "must have one length", f"{len(scored)} and {len(label)}")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from alicredit.checks import refusal, require_between, require_columns, require_whole
 from alicredit.errors import RecordError
-from alicredit.ledger.postings import OWED_FEN, PRINCIPAL_FEN, Postings
+from alicredit.ledger.postings import OWED_FEN, PAID_SUMS, PRINCIPAL_FEN, Postings
 from alicredit.records import Records
 
 Days = npt.NDArray[np.datetime64]
@@ -83,38 +83,62 @@ def find_spells(
     Traceback (most recent call last):
     alicredit.errors.InputError: material_share must be a number from 0 to 1; found 2.
     """
-    require_whole("material_fen", material_fen, 0)
-    require_between("material_share", material_share, 0, 1)
-    loans = postings.loans
-    dues = _by_loan(postings.dues, loans, ["fen"])
-    paid = _by_loan(postings.payments, loans, ["fen", "principal_fen"])
-    principal = loans["principal_fen"].to_numpy(np.int64)
-    material = np.minimum(material_fen, np.floor(principal * material_share).astype(np.int64))
-    owner = dues["loan"].to_numpy()
-    need = dues["fen_sum"].to_numpy() - material[owner]
-    settled = _day_reached(owner, need, paid, "fen_sum")
-    everyone = np.arange(len(loans))
-    closed = _day_reached(everyone, principal, paid, "principal_fen_sum")[owner]
-    settled = np.fmin(settled, closed)
-    due = dues["day"].to_numpy().astype("datetime64[D]")
-    late = np.isnat(settled) | (settled > due)
+    late, _ = lateness(postings, material_fen, material_share)
+    loans, owner = postings.loans, late["loan"].to_numpy()
     frame = pd.DataFrame(
         {
-            "loan_id": loans["loan_id"].to_numpy()[owner[late]],
-            "merchant_id": loans["merchant_id"].to_numpy()[owner[late]],
-            "due_day": due[late].astype("datetime64[us]"),
-            "settled_day": settled[late].astype("datetime64[us]"),
+            "loan_id": loans["loan_id"].to_numpy()[owner],
+            "merchant_id": loans["merchant_id"].to_numpy()[owner],
+            "due_day": late["due_day"],
+            "settled_day": late["settled_day"],
         }
     )
     return Spells(frame)
 
 
+def lateness(
+    postings: Postings, material_fen: int, material_share: float
+) -> tuple[pd.DataFrame, Days]:
+    """Find spells of lateness by the place of their loan, and the day each loan was repaid.
+
+    Examples
+    --------
+    >>> lateness(Postings(*[pd.DataFrame()] * 4), 10_000, 2.0)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: material_share must be a number from 0 to 1; found 2.0.
+    """
+    require_whole("material_fen", material_fen, 0)
+    require_between("material_share", material_share, 0, 1)
+    loans = postings.loans
+    dues = _by_loan(postings.dues, loans, ["fen"])
+    paid = _by_loan(_toward_dues(postings.payments), loans, ["fen", "principal_fen"])
+    principal = loans["principal_fen"].to_numpy(np.int64)
+    material = np.minimum(material_fen, np.floor(principal * material_share).astype(np.int64))
+    owner = dues["loan"].to_numpy()
+    need = dues["fen_sum"].to_numpy() - material[owner]
+    closed = _day_reached(np.arange(len(loans)), principal, paid, "principal_fen_sum")
+    settled = np.fmin(_day_reached(owner, need, paid, "fen_sum"), closed[owner])
+    due = dues["day"].to_numpy().astype("datetime64[D]")
+    late = np.isnat(settled) | (settled > due)
+    columns = {
+        "loan": owner[late].astype(np.int64),
+        "due_day": due[late].astype("datetime64[us]"),
+        "settled_day": settled[late].astype("datetime64[us]"),
+    }
+    return pd.DataFrame(columns), closed
+
+
+def _toward_dues(payments: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what was paid as penalty: it settles no due."""
+    if "penalty_fen" not in payments:
+        return payments
+    return payments.assign(fen=payments["fen"] - payments["penalty_fen"])
+
+
 def _by_loan(rows: pd.DataFrame, loans: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
     """Sum rows by loan and day, with running sums within the loan; ``loan`` is its position."""
-    position = pd.Series(np.arange(len(loans)), index=loans["loan_id"])
-    known = rows[rows["loan_id"].isin(position.index)]
-    loan = position.reindex(known["loan_id"]).to_numpy(np.int64)
-    table = known[["day", *amounts]].assign(loan=loan)
+    loan = pd.Index(loans["loan_id"]).get_indexer(pd.Index(rows["loan_id"]))
+    table = rows[["day", *amounts]].assign(loan=loan)[loan >= 0]
     table = table.groupby(["loan", "day"], sort=True, as_index=False)[amounts].sum()
     for name in amounts:
         table[f"{name}_sum"] = table.groupby("loan")[name].cumsum()
@@ -152,13 +176,13 @@ def _day_reached(
 _AT = """
 WITH question AS (SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked),
 loan AS (
-  SELECT q.row, q.as_of, l.loan_id, l.due_at, {principal} AS principal_fen,
+  SELECT q.row, q.as_of, l.loan_id, l.due_at, l.rate, l.rate_unit, l._happened,
+         {principal} AS principal_fen,
          coalesce({owed}, {principal}) AS owed_fen
   FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
    AND l._happened < q.as_of AND l._known < q.as_of),
 paid AS (
-  SELECT l.row, l.loan_id, sum(TRY_CAST(round(p.amount * 100) AS BIGINT)) AS fen,
-         sum(TRY_CAST(round(coalesce(p.principal, 0) * 100) AS BIGINT)) AS principal_fen
+  SELECT l.row, l.loan_id, {paid_sums}
   FROM loan l JOIN ({repayments}) p ON p.loan_id = l.loan_id
    AND p._happened < l.as_of AND p._known < l.as_of GROUP BY ALL),
 listed AS (
@@ -177,12 +201,13 @@ late AS (
   SELECT d.row, date_diff('day', min(d.day), CAST(any_value(d.as_of) AS DATE)) AS days
   FROM due d LEFT JOIN paid p ON p.row = d.row AND p.loan_id = d.loan_id
   WHERE d.day < CAST(d.as_of AS DATE) AND coalesce(p.principal_fen, 0) < d.principal_fen
-    AND d.fen - coalesce(p.fen, 0) > least(10000, floor(d.principal_fen * 0.1))
+    AND d.fen - coalesce(p.fen - p.penalty_fen, 0) > least(10000, floor(d.principal_fen * 0.1))
   GROUP BY d.row)
 SELECT q.row, coalesce(l.days, 0) AS days FROM question q LEFT JOIN late l USING (row) ORDER BY row
 """
 _NO_PAYMENT = (
-    "SELECT NULL::VARCHAR AS loan_id, 0.0 AS amount, 0.0 AS principal, "
+    "SELECT NULL::VARCHAR AS loan_id, 0.0 AS amount, 0.0 AS principal, 0.0 AS interest, "
+    "0.0 AS penalty, "
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _NO_INSTALMENT = (
@@ -242,6 +267,7 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
              if name in records}  # fmt: skip
     parts = {"repayments": _NO_PAYMENT, "instalments": _NO_INSTALMENT} | facts
     parts |= {"principal": PRINCIPAL_FEN.format(cast="TRY_CAST")}
+    parts |= {"paid_sums": PAID_SUMS.format(cast="TRY_CAST")}
     parts |= {"owed": OWED_FEN.format(cast="TRY_CAST")}
     if "instalments" in facts:
         parts["instalments"] = _BY_INSTALMENT.format(**facts)

@@ -19,16 +19,19 @@ class Postings:
     Parameters
     ----------
     loans : pandas.DataFrame
-        ``loan_id, merchant_id, product_id, principal_fen, owed_fen, disbursed_at, due_at,
-        known_at``, sorted by loan; ``owed_fen`` falls due at ``due_at`` where no instalment of the
-        loan is known.
+        ``loan_id, merchant_id, product_id, principal_fen, owed_fen, rate, rate_unit, disbursed_at,
+        due_at, known_at``, sorted by loan; ``owed_fen`` falls due at ``due_at`` where no instalment
+        of the loan is known.
     dues : pandas.DataFrame
-        ``loan_id, day, fen, known_at``: what falls due at the end of a day.
+        ``loan_id, day, fen, interest_fen, known_at``: what falls due at the end of a day, and how
+        much of it is interest.
     payments : pandas.DataFrame
-        ``loan_id, day, fen, principal_fen, known_at``: what was paid on a day, and how much of it
-        as principal.
+        ``loan_id, day, fen, principal_fen, penalty_fen, known_at``: what was paid on a day, and how
+        much of it as principal and as penalty; a penalty settles no due. Where the records do not
+        say what was principal, it is taken to have brought its own interest along.
     events : pandas.DataFrame
-        ``merchant_id, day, kind, known_at``: signs that a borrower is unlikely to pay.
+        ``merchant_id, loan_id, day, kind, known_at``: signs that a borrower is unlikely to pay;
+        ``loan_id`` is missing where they are of all the merchant's loans.
     """
 
     loans: pd.DataFrame
@@ -58,33 +61,42 @@ PRINCIPAL_FEN = "{cast}(round(l.principal * 100) AS BIGINT)"
 OWED_FEN = f"""{PRINCIPAL_FEN} + {{cast}}(round(l.principal * 100 * l.rate
          * date_diff('day', l._happened, l.due_at)
          / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) AS BIGINT)"""
+_PAID_PRINCIPAL = """CASE
+  WHEN p.principal IS NOT NULL THEN p.principal
+  WHEN p.interest IS NOT NULL THEN p.amount - p.interest - coalesce(p.penalty, 0)
+  ELSE (p.amount - coalesce(p.penalty, 0)) / (1 + l.rate
+    * least(date_diff('day', l._happened, p._happened), date_diff('day', l._happened, l.due_at))
+    / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) END"""
+PAID_SUMS = f"""sum({{cast}}(round(p.amount * 100) AS BIGINT)) AS fen,
+         sum({{cast}}(round(coalesce({_PAID_PRINCIPAL}, 0) * 100) AS BIGINT)) AS principal_fen,
+         sum({{cast}}(round(coalesce(p.penalty, 0) * 100) AS BIGINT)) AS penalty_fen"""
 _LOANS = """
 SELECT loan_id, _merchant_id AS merchant_id, product_id,
-       {principal} AS principal_fen, {owed} AS owed_fen,
+       {principal} AS principal_fen, {owed} AS owed_fen, rate,
+       coalesce(rate_unit, 'day') AS rate_unit,
        _happened AS disbursed_at, due_at, greatest(_happened, _known) AS known_at
 FROM ({{loans}}) l ORDER BY loan_id
 """.format(principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"))
 _DUES = """
 SELECT loan_id, CAST(due_at AS DATE) AS day,
        CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
-       greatest(_happened, _known) AS known_at
+       CAST(sum(interest) AS BIGINT) AS interest_fen, greatest(_happened, _known) AS known_at
 FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
 """
-_PAYMENTS = """
-SELECT loan_id, CAST(_happened AS DATE) AS day,
-       CAST(sum(CAST(round(amount * 100) AS BIGINT)) AS BIGINT) AS fen,
-       CAST(sum(CAST(round(coalesce(principal, 0) * 100) AS BIGINT)) AS BIGINT) AS principal_fen,
-       greatest(_happened, _known) AS known_at
-FROM ({repayments}) GROUP BY ALL ORDER BY loan_id, day, known_at
+_PAYMENTS = f"""
+SELECT p.loan_id, CAST(p._happened AS DATE) AS day, {PAID_SUMS.format(cast="CAST")},
+       greatest(p._happened, p._known) AS known_at
+FROM ({{repayments}}) p JOIN ({{loans}}) l ON l.loan_id = p.loan_id
+GROUP BY ALL ORDER BY p.loan_id, day, known_at
 """
 _EVENTS = """
-SELECT _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day, kind,
-       greatest(_happened, _known) AS known_at
+SELECT _merchant_id AS merchant_id, CAST(NULL AS VARCHAR) AS loan_id,
+       CAST(_happened AS DATE) AS day, kind, greatest(_happened, _known) AS known_at
 FROM ({account_events}) WHERE kind IN ('sealed', 'fraud_found', 'written_off', 'bankrupt')
 """
 _RESTRUCTURES = """
-SELECT _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day, 'restructured' AS kind,
-       greatest(_happened, _known) AS known_at
+SELECT _merchant_id AS merchant_id, loan_id, CAST(_happened AS DATE) AS day,
+       'restructured' AS kind, greatest(_happened, _known) AS known_at
 FROM ({restructures}) WHERE coalesce(npv_loss, 1) > 0.01
 """
 
@@ -151,15 +163,13 @@ def read_postings(records: Records) -> Postings:
 
 _USED = ("loans", "instalments", "repayments", "account_events", "restructures")
 _EMPTY = {
-    "instalments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64"},
-    "repayments": {
-        "loan_id": "object",
-        "day": "datetime64[us]",
-        "fen": "int64",
-        "principal_fen": "int64",
-    },
-    "account_events": {"merchant_id": "object", "day": "datetime64[us]", "kind": "object"},
-}
+    "instalments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
+                    "interest_fen": "int64"},
+    "repayments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
+                   "principal_fen": "int64", "penalty_fen": "int64"},
+    "account_events": {"merchant_id": "object", "loan_id": "object", "day": "datetime64[us]",
+                       "kind": "object"},
+}  # fmt: skip
 
 
 def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
@@ -168,7 +178,7 @@ def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
     day = mine["due_at"].dt.normalize().astype("datetime64[us]")
     return pd.DataFrame(
         {"loan_id": mine["loan_id"], "day": day, "fen": mine["owed_fen"],
-         "known_at": mine["known_at"]}
+         "interest_fen": mine["owed_fen"] - mine["principal_fen"], "known_at": mine["known_at"]}
     )  # fmt: skip
 
 
@@ -185,6 +195,9 @@ def _part(
 def _frame(con: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """Run a query; days and times come back in microseconds."""
     frame = con.execute(sql).df()
+    for column in ("fen", "principal_fen", "penalty_fen"):
+        if column in frame:
+            frame[column] = frame[column].astype("int64")
     for column in ("day", "known_at", "disbursed_at", "due_at"):
         if column in frame:
             frame[column] = frame[column].astype("datetime64[us]")
@@ -195,3 +208,32 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Put parts end to end, leaving out empty ones."""
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def signs_of_loans(postings: Postings) -> pd.DataFrame:
+    """Give the signs of trouble loan by loan: a restructure's own, else all of the merchant's.
+
+    Parameters
+    ----------
+    postings : Postings
+        Loans and events.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``loan_id, merchant_id, day, kind, known_at``; a sign before a loan's disbursement too.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2013-01-01"]).astype("datetime64[us]")
+    >>> loans = pd.DataFrame({"loan_id": ["a", "b"], "merchant_id": ["m", "m"]})
+    >>> signs = pd.DataFrame({"merchant_id": ["m"], "loan_id": [None], "day": day,
+    ...                       "kind": ["sealed"], "known_at": day})
+    >>> signs_of_loans(Postings(loans, loans[:0], loans[:0], signs))["loan_id"].tolist()
+    ['a', 'b']
+    """
+    events = postings.events
+    own = events[events["loan_id"].notna()]
+    common = events[events["loan_id"].isna()].drop(columns="loan_id")
+    spread = common.merge(postings.loans[["merchant_id", "loan_id"]], on="merchant_id")
+    return _joined([own, spread])[["loan_id", "merchant_id", "day", "kind", "known_at"]]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
-from scipy.optimize import brentq
 
 from alicredit.checks import refuse, require_between, require_one_of, require_whole
 from alicredit.loans.rates import Rate
@@ -164,6 +163,8 @@ def dated_internal_rate(flows: Sequence[tuple[date, float]]) -> float:
 
 def _root(values: np.ndarray, times: np.ndarray) -> float:
     """Solve for the rate that takes the present value of flows at given times to nothing."""
+    from scipy.optimize import brentq
+
     signs = np.sign(values[values != 0])
     changes = int((signs[1:] != signs[:-1]).sum())
     if changes != 1:

@@ -88,7 +88,18 @@ def level_payment(principal_fen: int, rate: Fraction, periods: int) -> int:
     >>> level_payment(10_000_000, Fraction(3, 200), 12)
     916800
     """
+    return round_half_up(principal_fen * level_share(rate, periods))
+
+
+def level_share(rate: Fraction, periods: int) -> Fraction:
+    """Give the annuity payment as a share of the principal: r / (1 - (1 + r)^-n), or 1 / n.
+
+    Examples
+    --------
+    >>> level_share(Fraction(1, 2), 1), level_share(Fraction(0), 4)
+    (Fraction(3, 2), Fraction(1, 4))
+    """
     if rate == 0:
-        return round_half_up(Fraction(principal_fen, periods))
+        return Fraction(1, periods)
     growth = (1 + rate) ** periods
-    return round_half_up(principal_fen * rate * growth / (growth - 1))
+    return rate * growth / (growth - 1)

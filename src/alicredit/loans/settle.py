@@ -23,6 +23,8 @@ class Settlement:
         What fell due, without what was repaid before.
     owed : Due
         What is due and unpaid at the day's end; its penalty is what was posted.
+    put_off : Due
+        Interest, fee and penalty that a restructure put off and that are not due again yet.
     undue_fen : int
         Principal that is not yet due.
     returned_fen : int
@@ -32,6 +34,7 @@ class Settlement:
     postings: tuple[Posting, ...]
     dues: tuple[Due, ...]
     owed: Due
+    put_off: Due
     undue_fen: int
     returned_fen: int
 
@@ -57,8 +60,8 @@ def settle(contract: Contract, events: Iterable[Event] = (), *, until: date) -> 
     -------
     Settlement
         Postings, dues and what is owed. Over all postings but recoveries, each part sums to what
-        is owed and undue of it, and what came in is the sum of payments, recoveries and what was
-        returned: every fen is principal, interest, fee or penalty.
+        is owed, put off and undue of it, and what came in is the sum of payments, recoveries and
+        what was returned: every fen is principal, interest, fee or penalty.
 
     Raises
     ------
@@ -93,10 +96,14 @@ def settle(contract: Contract, events: Iterable[Event] = (), *, until: date) -> 
         account.advance(event.day)
         account.apply(event)
     account.advance(until)
-    owed = Due(until, *(account.owed[part] for part in ("principal", "interest", "fee", "penalty")))
-    return Settlement(
-        tuple(account.postings), tuple(account.dues), owed, account.undue, account.returned
+    owed, put_off = (
+        Due(until, claim["principal"], claim["interest"], claim["fee"], claim["penalty"])
+        for claim in (account.owed, account.carried)
     )
+    return Settlement(
+        tuple(account.postings), tuple(account.dues), owed, put_off, account.undue,
+        account.returned,
+    )  # fmt: skip
 
 
 def payoff(contract: Contract, events: Iterable[Event] = (), *, on: date) -> int:

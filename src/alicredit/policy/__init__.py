@@ -1,6 +1,7 @@
 """What the lender chooses: products, eligibility, limits, prices."""
 
 from alicredit.policy.applicants import build_applicants
+from alicredit.policy.contracts import contract_terms
 from alicredit.policy.eligibility import check_eligibility, completed_months, find_rules
 from alicredit.policy.lender import check_lender
 from alicredit.policy.limits import Price, grade_of, offer_limits, price_loan
@@ -17,6 +18,7 @@ __all__ = [
     "check_eligibility",
     "check_lender",
     "completed_months",
+    "contract_terms",
     "find_rules",
     "grade_of",
     "load_policy",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import nearest, refusal, require_kind
 from alicredit.errors import RecordError
 from alicredit.records.schema import TABLES
 
@@ -60,6 +60,8 @@ def read_data_use(stated: Mapping[str, Any] | None) -> Mapping[str, DataUse]:
     """
     if stated is None:
         return MappingProxyType({})
+    rule = "must be a mapping from restricted table to its purpose and legal_basis"
+    require_kind("data_use", stated, Mapping, rule, error=RecordError)  # type: ignore[type-abstract]
     restricted = [name for name, table in TABLES.items() if table.restricted]
     uses = {}
     for table, use in stated.items():

@@ -13,7 +13,7 @@ from alicredit.errors import RecordError
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
-from alicredit.records.reading import Records
+from alicredit.records.reading import Records, require_records
 from alicredit.records.rules import ACROSS, WITHIN
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal
@@ -143,7 +143,7 @@ def _unreadable(error: Exception) -> RecordError:
 
 def _open(records: Records, moment: pd.Timestamp | None) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view ``_seen_table`` of the facts to look at, for each table."""
-    con = records.connect()
+    con = require_records(records).connect()
     for name in _readable(records):
         facts = f"SELECT * FROM ({records.fact_sql(name)})"
         if moment is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,23 @@ import pandas as pd
 
 from alicredit.checks import refusal
 from alicredit.errors import InputError
+
+_ISO = re.compile(
+    r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
+)
+
+
+def is_written_as_time(text: str) -> bool:
+    """Tell whether a text is a date or time with the year first, whose meaning nobody can mistake.
+
+    Examples
+    --------
+    >>> is_written_as_time("2013-05-01"), is_written_as_time("2013-05-01 13:30")
+    (True, True)
+    >>> is_written_as_time("01/05/2013"), is_written_as_time("today")
+    (False, False)
+    """
+    return _ISO.fullmatch(text.strip()) is not None
 
 
 def as_moment(argument: str, value: Any) -> pd.Timestamp:
@@ -19,7 +37,7 @@ def as_moment(argument: str, value: Any) -> pd.Timestamp:
     argument : str
         Its name, for the refusal.
     value : object
-        A text such as ``"2013-05-01"``, a date or a naive timestamp.
+        A text such as ``"2013-05-01"``, year first, a date or a naive timestamp.
 
     Returns
     -------
@@ -42,6 +60,8 @@ def as_moment(argument: str, value: Any) -> pd.Timestamp:
     rule = "must be a date or time such as '2013-05-01'"
     if value is None or isinstance(value, bool | int | float | np.number):
         raise InputError(refusal(argument, rule, repr(value)))
+    if isinstance(value, str) and not is_written_as_time(value):
+        raise InputError(refusal(argument, rule, repr(value), "write the year first"))
     try:
         moment = pd.Timestamp(value)
     except (ValueError, TypeError) as error:

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.checks import nearest, refusal, require_columns
+from alicredit.checks import nearest, refusal, require_columns, require_kind, require_whole
 from alicredit.errors import RecordError
 from alicredit.records.data_use import DataUse, read_data_use
 from alicredit.records.declaration import Column
@@ -127,8 +127,11 @@ class Records:
             If the table or a column is not there, or the rows cannot be read.
         """
         have = self.columns(table)
+        if isinstance(columns, str):
+            raise RecordError(refusal("columns", "must be a list of names", repr(columns)))
         names = list(have) if columns is None else list(columns)
         require_columns(f"table {table!r}", have, names, error=RecordError)
+        require_whole("batch_rows", batch_rows, 1)
         listed = ", ".join(quoted(name) for name in names)
         con = self.connect([table])
         try:
@@ -297,16 +300,17 @@ def read_records(
     notes: dict[str, Any] = {}
     if isinstance(source, Mapping):
         places = {str(name): place for name, place in source.items()}
-    elif isinstance(source, str | Path):
+    elif isinstance(source, str | Path) and str(source):
         places = dict(_places(Path(source)))
         timezone, notes = _folder_notes(Path(source))
         stated = data_use if data_use is not None else _folder_use(Path(source))
     else:
         rule = "must be a folder or a mapping from table name to table"
-        raise RecordError(refusal("source", rule, type(source).__name__))
+        found = "''" if isinstance(source, str) else type(source).__name__
+        raise RecordError(refusal("source", rule, found))
     if not places:
         rule = "must hold at least one table (table.parquet or table.csv)"
-        raise RecordError(refusal(f"source {source}", rule, "no table in it"))
+        raise RecordError(refusal("source", rule, f"no table in {source}"))
     uses = read_data_use(stated)
     sources, findings = _admitted(places, uses)
     for each in sources.values():
@@ -314,6 +318,19 @@ def read_records(
     records = Records(MappingProxyType(sources), timezone, MappingProxyType(notes), findings, uses)
     _check_values(records)
     return records
+
+
+def require_records(value: object) -> Records:
+    """Return records; refuse anything else and say how to get them.
+
+    Examples
+    --------
+    >>> require_records("data/sample")
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: records must be what read_records gives; found str. ...
+    """
+    rule, do = "must be what read_records gives", "read them with read_records"
+    return require_kind("records", value, Records, rule, do=do, error=RecordError)
 
 
 def _places(folder: Path) -> Iterator[tuple[str, str]]:

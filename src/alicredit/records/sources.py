@@ -23,6 +23,7 @@ _NARROW = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", 
 _REAL = ("FLOAT", "DOUBLE")
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _AWARE = "TIMESTAMP WITH TIME ZONE"
+_DIALECT = """delim=',', quote='"', escape='"', comment='', skip=0, all_varchar=true"""
 _ZONED = r":\d{2}(\.\d+)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
 
 
@@ -57,7 +58,7 @@ class Source:
             return quoted(f"_memory_{self.table}")
         files = "[" + ", ".join(literal(path) for path in self.paths) + "]"
         if self.is_csv:
-            return f"read_csv({files}, header=true, all_varchar=true, null_padding=false)"
+            return f"read_csv({files}, {_DIALECT}, header=true, null_padding=false)"
         return f"read_parquet({files}, hive_partitioning=false)"
 
     def attach(self, con: duckdb.DuckDBPyConnection) -> None:
@@ -119,8 +120,10 @@ def _files(table: str, where: str) -> Source:
 
 
 def _arrow(table: str, frame: Any) -> pa.Table:
-    """Take any frame that speaks Arrow as a pyarrow table."""
+    """Take any frame that speaks Arrow as a pyarrow table; a lazy one is collected."""
     try:
+        if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):
+            frame = frame.collect()
         names = [
             str(name) for name in getattr(frame, "columns", getattr(frame, "column_names", []))
         ]
@@ -131,6 +134,8 @@ def _arrow(table: str, frame: Any) -> pa.Table:
             return frame
         if type(frame).__module__.startswith("pandas"):
             return pa.Table.from_pandas(frame, preserve_index=False)
+        if type(frame).__module__.startswith("polars"):
+            return frame.to_arrow()  # its stream's views of texts are more than old readers know
         if hasattr(frame, "__arrow_c_stream__"):
             return pa.table(frame)
         if hasattr(frame, "fetch_arrow_table"):
@@ -159,7 +164,7 @@ def _typed(source: Source) -> Source:
         con.close()
     types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
     if repeated:
-        rule = "must have columns of different names"
+        rule = "must have columns of different names, whatever their case"
         raise RecordError(refusal(f"table {source.table!r}", rule, repeated, "rename or drop one"))
     return Source(source.table, source.paths, source.is_csv, source.memory, types)
 
@@ -169,11 +174,12 @@ def _repeated_headings(con: duckdb.DuckDBPyConnection, source: Source) -> list[s
     if source.memory is not None:
         names = [str(name) for name in source.memory.column_names]
     elif source.is_csv:
-        sql = f"SELECT * FROM read_csv({literal(source.paths[0])}, header=false, all_varchar=true)"
+        sql = f"SELECT * FROM read_csv({literal(source.paths[0])}, {_DIALECT}, header=false)"
         names = [str(name) for name in con.execute(f"{sql} LIMIT 1").fetchone() or ()]
     else:
         names = [str(name) for name in pq.read_schema(source.paths[0]).names]
-    return sorted({name for name in names if names.count(name) > 1})
+    small = [name.casefold() for name in names]
+    return sorted({name for name in names if small.count(name.casefold()) > 1})
 
 
 def holds_numbers(source: Source, column: str) -> bool:
@@ -193,8 +199,12 @@ def damaged(source: Source, error: Exception) -> RecordError:
     rule = "must be whole and readable"
     first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     where = ", ".join(source.paths[:3]) or "the rows given"
-    is_encoding = any(word in str(error).lower() for word in ("utf-8", "utf8", "unicode"))
-    do = "save the file as UTF-8" if is_encoding else "restore the file or write it again"
+    do = "restore the file or write it again"
+    signs = ("not utf-8 encoded", "invalid unicode", "byte sequence", "can't decode")
+    if any(sign in str(error).lower() for sign in signs):
+        do = "save the file as UTF-8"
+    elif source.is_csv:
+        do = "separate by commas, with as many fields in each line as in the heading"
     return RecordError(refusal(f"table {source.table!r} ({where})", rule, first, do))
 
 

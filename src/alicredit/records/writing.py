@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from alicredit.checks import refusal
+from alicredit.checks import refusal, require_path, writing
 from alicredit.errors import RecordError
-from alicredit.records.reading import Records
+from alicredit.records.reading import Records, require_records
 
 
 def write_records(records: Records, folder: str | Path) -> None:
@@ -28,7 +28,7 @@ def write_records(records: Records, folder: str | Path) -> None:
     Raises
     ------
     RecordError
-        If the folder's path is a file.
+        If the folder's path is a file or cannot be written.
 
     Examples
     --------
@@ -44,10 +44,17 @@ def write_records(records: Records, folder: str | Path) -> None:
     Traceback (most recent call last):
     alicredit.errors.RecordError: folder must be a folder; ...
     """
-    place = Path(folder)
+    require_records(records)
+    place = require_path("folder", folder, error=RecordError)
     if place.exists() and not place.is_dir():
         raise RecordError(refusal("folder", "must be a folder", place.name))
-    place.mkdir(parents=True, exist_ok=True)
+    with writing("folder", folder, error=RecordError):
+        place.mkdir(parents=True, exist_ok=True)
+        _write(records, place)
+
+
+def _write(records: Records, place: Path) -> None:
+    """Write the tables, then what is said of them."""
     for table in records.tables:
         pq.write_table(
             records[table],

@@ -1,0 +1,162 @@
+"""Rates and means with their uncertainty, each by its published definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from alicredit.checks import refuse, require_between, require_whole
+from alicredit.evaluation.arrays import Floats, labels, pair
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A statistic with its standard error and 95 % interval."""
+
+    value: float
+    se: float
+
+    @property
+    def low(self) -> float:
+        """Give the lower end of the 95 % interval."""
+        return self.value - 1.959963984540054 * self.se
+
+    @property
+    def high(self) -> float:
+        """Give the upper end of the 95 % interval."""
+        return self.value + 1.959963984540054 * self.se
+
+
+def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
+    """Estimate a mean whose rows share fates within clusters.
+
+    Examples
+    --------
+    >>> clustered_mean([1.0, 1.0, 0.0, 0.0], ["a", "a", "b", "b"])
+    Estimate(value=0.5, se=0.5)
+    """
+    v = np.asarray(values, dtype=np.float64)
+    _, group = np.unique(np.asarray(cluster), return_inverse=True)
+    sums = np.bincount(group.ravel(), weights=v - v.mean())
+    n = len(sums)
+    return Estimate(float(v.mean()), float(np.sqrt((sums**2).sum() * n / max(n - 1, 1)) / len(v)))
+
+
+def effective_rows(y: npt.ArrayLike, cluster: npt.ArrayLike) -> float:
+    """Give how many independent rows tell as much of a rate as rows that share fates do.
+
+    The variance of a rate over independent rows, y (1 - y) / n, is set against that over clusters
+    (Kish's design effect). Never more than the rows; where every outcome is the same, so that no
+    variance shows, the number of clusters.
+
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes.
+    cluster : array
+        What rows share a fate.
+
+    Returns
+    -------
+    float
+        From 1 to the number of rows.
+
+    Raises
+    ------
+    InputError
+        If lengths differ or a value lacks.
+
+    Examples
+    --------
+    >>> effective_rows([1, 0, 1, 0], ["a", "b", "c", "d"])
+    4.0
+    >>> effective_rows([0, 0, 0, 0], ["a", "a", "b", "b"])
+    2.0
+    >>> effective_rows([1, 0], ["a"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
+    """
+    label, _ = pair(labels(y), labels(y))
+    who = np.asarray(cluster).ravel()
+    if len(who) != len(label):
+        refuse("cluster", f"must have one value for each of the {len(label)} rows", len(who))
+    clusters = len(np.unique(who))
+    variance = clustered_mean(label, who).se ** 2 * (clusters - 1) / clusters
+    if variance == 0:
+        return float(clusters)
+    rate = label.mean()
+    return float(np.clip(rate * (1 - rate) / variance, 1, len(label)))
+
+
+def jeffreys_test(n: int, defaults: int, pd: float, *, effective: float | None = None) -> float:
+    """Give the p-value of the hypothesis that a probability is high enough (Jeffreys, ECB 2019).
+
+    Small values say that the stated probability is too low: F_Beta(d + 1/2, n - d + 1/2)(pd).
+    ``effective`` is the number of independent rows that tell as much, from
+    :func:`effective_rows`; None takes all ``n``.
+
+    Examples
+    --------
+    >>> round(jeffreys_test(1000, 12, 0.007), 6)
+    0.037718
+    >>> jeffreys_test(10, 12, 0.007)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: defaults must be a whole number of at least 0 and at most 10; ...
+    """
+    require_between("pd", pd, 0, 1)
+    return float(_rate_law(n, defaults, effective).cdf(pd))
+
+
+def jeffreys_interval(
+    n: int, defaults: int, *, level: float = 0.9, effective: float | None = None
+) -> tuple[float, float]:
+    """Give the Jeffreys interval of a default rate; ``effective`` as in :func:`jeffreys_test`.
+
+    Examples
+    --------
+    >>> low, high = jeffreys_interval(1000, 7)
+    >>> low < 0.007 < high
+    True
+    >>> jeffreys_interval(1000, 7, level=95)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: level must be a number from 0 to 1; found 95.
+    """
+    require_between("level", level, 0, 1)
+    law, tail = _rate_law(n, defaults, effective), (1 - level) / 2
+    low = 0.0 if defaults == 0 else float(law.ppf(tail))
+    return low, 1.0 if defaults == n else float(law.ppf(1 - tail))
+
+
+def _rate_law(n: int, defaults: int, effective: float | None) -> Any:
+    """Give the posterior of a rate under Jeffreys' prior, at the number of rows that counts."""
+    require_whole("n", n, 1)
+    require_whole("defaults", defaults, 0, high=n)
+    rows = float(n) if effective is None else effective
+    require_between("effective", rows, 0, n)
+    bad = rows * defaults / n
+    return stats.beta(bad + 0.5, rows - bad + 0.5)
+
+
+def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> Floats:
+    """Give most prudent default rates by grade, best grade first (Pluto and Tasche 2005).
+
+    Grade k takes all borrowers of grades k and worse: the rate solves
+    P(Bin(n, p) <= d) = 1 - level.
+
+    Examples
+    --------
+    >>> (100 * pluto_tasche([100, 400, 300], [0, 0, 0], level=0.5)).round(4).tolist()
+    [0.0866, 0.099, 0.2308]
+    >>> pluto_tasche([100], [0], level=1.5)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: level must be a number from 0 to 1; found 1.5.
+    """
+    require_between("level", level, 0, 1)
+    count, bad = pair(n, defaults)
+    pooled, pooled_bad = np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1]
+    rates: Floats = stats.beta.ppf(level, pooled_bad + 1, pooled - pooled_bad)
+    return rates
