@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alicredit.features import CATALOGUE as CATALOGUE
     from alicredit.features import Catalogue as Catalogue
     from alicredit.features import Feature as Feature
+    from alicredit.features import audit_features as audit_features
     from alicredit.features import build_features as build_features
     from alicredit.labels import DefaultDefinition as DefaultDefinition
     from alicredit.labels import label_defaults as label_defaults
@@ -56,7 +57,13 @@ _HOME = {
     ),
     "alicredit.records": ("Records", "find_problems", "read_records", "write_records"),
     "alicredit.cohort": ("Cohort",),
-    "alicredit.features": ("CATALOGUE", "Catalogue", "Feature", "build_features"),
+    "alicredit.features": (
+        "CATALOGUE",
+        "Catalogue",
+        "Feature",
+        "audit_features",
+        "build_features",
+    ),
     "alicredit.labels": ("DefaultDefinition", "label_defaults", "label_status"),
     "alicredit.score": ("PointScale",),
     "alicredit.model": ("DefaultModel", "load_model"),

@@ -1,8 +1,17 @@
 """What was known before: features declared as data, built as of each question's moment."""
 
+from alicredit.features.audit import audit_features
 from alicredit.features.build import build_features
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
 from alicredit.features.measures import MEASURES, Measure
 
-__all__ = ["CATALOGUE", "MEASURES", "Catalogue", "Feature", "Measure", "build_features"]
+__all__ = [
+    "CATALOGUE",
+    "MEASURES",
+    "Catalogue",
+    "Feature",
+    "Measure",
+    "audit_features",
+    "build_features",
+]

@@ -1,0 +1,209 @@
+"""The audit clears what is clean and names what leaks, in our features and in a user's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from audit_stage import (
+    AS_OF,
+    Builder,
+    before,
+    by_hand,
+    cohort,
+    orders,
+    records_of,
+    refunds,
+)
+from feature_stage import plant_leak
+
+import alicredit as ac
+from alicredit.features import streams
+from alicredit.features.disturb import DISTURBANCES
+
+DAY = pd.Timedelta(1, "D")
+PAST = [-40.0, -9.0, -2.5]
+
+
+def everything(rows: pd.DataFrame) -> pd.Series:
+    return pd.Series(data=True, index=rows.index)
+
+
+# Each entry: what the records are, a leak that this disturbance alone can catch, its honest twin.
+ONLY = {
+    "changed": (
+        lambda: records_of(orders=orders([*PAST, 3.0, 9.0])),
+        by_hand("orders", everything, lambda r: r["amount"].min()),
+        by_hand("orders", before("created_at"), lambda r: r["amount"].min()),
+    ),
+    "deleted": (
+        lambda: records_of(orders=orders([*PAST, 3.0, 9.0])),
+        by_hand("orders", everything, lambda r: (r["created_at"] >= r["as_of"]).any()),
+        by_hand("orders", before("created_at"), lambda r: (r["created_at"] < r["as_of"]).any()),
+    ),
+    "added": (
+        lambda: records_of(orders=orders(PAST)),
+        by_hand("orders", lambda r: r["created_at"] >= r["as_of"] + 2 * DAY, len),
+        by_hand("orders", before("created_at"), len),
+    ),
+    "next_day": (
+        lambda: records_of(orders=orders(PAST)),
+        by_hand("orders", lambda r: r["created_at"] < r["as_of"] + DAY, len),
+        by_hand("orders", before("created_at"), len),
+    ),
+    "known_late": (
+        lambda: records_of(orders=orders(PAST, known_at=AS_OF - 2 * DAY)),
+        by_hand("orders", before("created_at"), len),
+        by_hand("orders", lambda r: r[["created_at", "known_at"]].max(axis=1) < r["as_of"], len),
+    ),
+    "late_values": (
+        lambda: records_of(orders=(o := orders(PAST)), refunds=refunds(o, [-3.0, 5.0])),
+        by_hand("refunds", before("opened_at"), lambda r: r["seller_fault"].min()),
+        by_hand("refunds", before("resolved_at"), lambda r: r["seller_fault"].min()),
+    ),
+    "late_times": (
+        lambda: records_of(orders=orders(PAST, paid_at=pd.NaT)),
+        by_hand("orders", before("created_at"), lambda r: r["paid_at"].notna().sum()),
+        by_hand("orders", before("created_at"), lambda r: len(r[r["paid_at"] < r["as_of"]])),
+    ),
+    "untimed": (
+        lambda: records_of(orders=orders(PAST, status="success")),
+        by_hand("orders", before("created_at"), lambda r: (r["status"] == "success").mean(), 0.5),
+        by_hand("orders", before("created_at"), len),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DISTURBANCES)
+def test_each_disturbance_catches_a_leak_that_no_other_does(kind: str) -> None:
+    make, leak, honest = ONLY[kind]
+    records = make()
+    report = ac.audit_features(records, cohort(), build=leak)
+    assert set(report["disturbance"]) == {kind}
+    assert set(report["feature"]) == {"own"}
+    assert DISTURBANCES[kind].remedy in report["message"].iloc[0]
+    others = [other for other in DISTURBANCES if other != kind]
+    assert ac.audit_features(records, cohort(), build=leak, disturbances=others).empty
+    assert ac.audit_features(records, cohort(), build=honest).empty
+
+
+@pytest.fixture(scope="module")
+def platform() -> ac.Records:
+    """Simulate a platform, some of whose orders become known late and carry a status."""
+    made, _ = ac.simulate_platform(50, seed=4, months=15, orders_per_month=4, default_rate=0.2)
+    tables = {name: made[name].to_pandas() for name in made.tables if name != "bank_txns"}
+    sold = tables["orders"]
+    rng = np.random.default_rng(0)
+    days = pd.to_timedelta(rng.integers(0, 90, len(sold)) * (rng.random(len(sold)) < 0.1), "D")
+    status = np.where(sold["confirmed_at"].notna(), "success", "closed")
+    tables["orders"] = sold.assign(known_at=sold["created_at"] + days, status=status)
+    return ac.read_records(tables)
+
+
+@pytest.fixture(scope="module")
+def loans(platform: ac.Records) -> ac.Cohort:
+    """Ask as of the loans of the second half of the records, whose moments all differ."""
+    every = ac.Cohort.of_loans(platform)
+    return every[(every.frame["as_of"] >= "2010-03-01").to_numpy()]
+
+
+MEANT = ("orders_paid_count_90d", "interactions_daily_logins_sum_30d", "refunds_amount_sum_90d")
+
+
+def own_orders(cut: str = "", status: str = "", *, known: bool = True) -> Builder:
+    """Count a merchant's paid orders of 90 days and sum its logins of 30, by hand."""
+
+    def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
+        questions = asked.frame[["merchant_id", "as_of"]].reset_index(names="row")
+        rows = questions.merge(records["orders"].to_pandas(), on="merchant_id")
+        end = rows["as_of"].dt.normalize() + DAY if cut == "day" else rows["as_of"]
+        inside = (rows["paid_at"] < end) & (rows["paid_at"] >= rows["as_of"] - 90 * DAY)
+        if known:
+            inside &= rows["known_at"].fillna(rows["created_at"]) < end
+        if status:
+            inside &= rows["status"] == status
+        count = rows[inside].groupby("row").size().reindex(questions["row"], fill_value=0)
+        days = questions.merge(records["interactions_daily"].to_pandas(), on="merchant_id")
+        over = pd.to_datetime(days["day"]) + DAY <= days["as_of"]
+        over &= pd.to_datetime(days["day"]) >= days["as_of"] - 30 * DAY
+        logins = days[over].groupby("row")["logins"].sum().reindex(questions["row"], fill_value=0)
+        return pd.DataFrame({"paid_90d": count.to_numpy(), "logins_30d": logins.to_numpy()})
+
+    return build
+
+
+PLANTED = {
+    "a whole day too late": (own_orders("day"), "next_day", "exclude as_of"),
+    "a row known late": (own_orders(known=False), "known_late", "known_at"),
+    "a status": (own_orders(status="success"), "untimed", "derive the state"),
+}
+
+
+def test_features_written_by_hand_are_cleared(platform: ac.Records, loans: ac.Cohort) -> None:
+    report = ac.audit_features(platform, loans, build=own_orders(), questions=60)
+    assert report.empty
+    assert report.attrs["unmoved"] == []
+
+
+@pytest.mark.parametrize("leak", PLANTED)
+def test_a_leak_planted_in_features_written_by_hand_is_named(
+    platform: ac.Records, loans: ac.Cohort, leak: str
+) -> None:
+    build, kind, advice = PLANTED[leak]
+    report = ac.audit_features(platform, loans, build=build, questions=16)
+    assert set(report["feature"]) == {"paid_90d"}
+    assert set(report["table"]) == {"orders"}
+    told = report.set_index("disturbance").loc[kind]
+    assert advice in told["message"]
+    assert told["rows_moved"] >= 10
+
+
+@pytest.mark.slow
+def test_the_catalogue_is_clean(platform: ac.Records, loans: ac.Cohort) -> None:
+    report = ac.audit_features(platform, loans, questions=60)
+    assert report.empty
+    columns = ["feature", "table", "disturbance", "rows_moved", "example", "message"]
+    assert list(report.columns) == columns
+    assert report.attrs["questions"] == 60
+    assert len(report.attrs["unmoved"]) < 0.3 * len(ac.CATALOGUE)
+    assert set(report.attrs["disturbed"]) == set(DISTURBANCES)
+    untouched = {kind for kind, tables in report.attrs["disturbed"].items() if not tables}
+    assert untouched <= {"late_values"}  # what is resolved late is rare in so few rows
+
+
+def plant_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the engine leave out orders by their present status."""
+    placed = streams._placed
+
+    def leaking(records: ac.Records, stream: streams.Stream, asked: streams.Asked):
+        source, time = placed(records, stream, asked)
+        more = " AND f.status IS DISTINCT FROM 'closed'" if stream.table == "orders" else ""
+        return source + more, time
+
+    monkeypatch.setattr(streams, "_placed", leaking)
+
+
+ENGINE = {
+    "a day too late": ("next_day", set(MEANT)),
+    "known late": ("known_late", set(MEANT)),
+    "a status": ("untimed", {"orders_paid_count_90d"}),
+}
+
+
+@pytest.mark.parametrize("leak", ENGINE)
+def test_a_leak_planted_in_the_engine_is_named(
+    platform: ac.Records, loans: ac.Cohort, leak: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, features = ENGINE[leak]
+    meant = ac.CATALOGUE.subset(MEANT)
+    assert ac.audit_features(platform, loans, meant, questions=16).empty
+    if leak == "a status":
+        plant_status(monkeypatch)
+    else:
+        plant_leak(monkeypatch, leak)
+    report = ac.audit_features(platform, loans, meant, questions=16)
+    told = report[report["disturbance"] == kind]
+    assert set(told["feature"]) == features
+    assert [ac.CATALOGUE.sources(name) for name in told["feature"]] == [
+        (table,) for table in told["table"]
+    ]
