@@ -19,6 +19,7 @@ from alicredit.evaluation.rates import (
     jeffreys_test,
     pluto_tasche,
 )
+from alicredit.evaluation.signs import measure_signs
 from alicredit.evaluation.validation import ValidationReport, validate_model
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "jeffreys_interval",
     "jeffreys_test",
     "log_loss",
+    "measure_signs",
     "pluto_tasche",
     "psi",
     "shift_prior",

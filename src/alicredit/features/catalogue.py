@@ -7,9 +7,20 @@ others state what is expected and leave the model free.
 
 from __future__ import annotations
 
+from alicredit.features.buyer_features import buyer_features
 from alicredit.features.declaration import Catalogue
+from alicredit.features.money_features import money_features
 from alicredit.features.outside_features import outside_features
+from alicredit.features.service_features import service_features
 from alicredit.features.trade_features import trade_features
 
-CATALOGUE = Catalogue((*trade_features(), *outside_features()))
+CATALOGUE = Catalogue(
+    (
+        *trade_features(),
+        *outside_features(),
+        *buyer_features(),
+        *service_features(),
+        *money_features(),
+    )
+)
 """The built-in features; ``CATALOGUE + [Feature(...)]`` adds one's own."""

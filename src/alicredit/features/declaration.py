@@ -277,6 +277,11 @@ class Catalogue(Sequence[Feature]):
         """Give the constrained direction of risk by name."""
         return {feature.name: feature.direction for feature in self.features}
 
+    @property
+    def expected(self) -> dict[str, int]:
+        """Give the expected direction of risk by name, whether constrained or not."""
+        return {f.name: f.direction if f.expected is None else f.expected for f in self.features}
+
     def sources(self, name: str) -> tuple[str, ...]:
         """Give the tables that a feature needs, through its parts too."""
         feature = self[name]
@@ -320,9 +325,7 @@ class Catalogue(Sequence[Feature]):
                 "title_zh": [f.title_zh for f in self.features],
                 "unit": [f.unit for f in self.features],
                 "direction": [f.direction for f in self.features],
-                "expected": [
-                    f.direction if f.expected is None else f.expected for f in self.features
-                ],
+                "expected": list(self.expected.values()),
                 "evidence": [f.evidence for f in self.features],
                 "code": [f.code for f in self.features],
                 "tables": [", ".join(self.sources(name)) for name in self.names],

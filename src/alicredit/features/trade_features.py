@@ -173,7 +173,7 @@ def _refunds() -> Iterator[Feature]:
     for days in (30, 90, 180):
         yield Feature(
             table="refunds", aggregate="sum", measure="amount", window_days=days, unit="yuan",
-            expected=1, evidence="B", title=f"refunds of {days} days",
+            expected=1, evidence="B", title=f"refunded in {days} days",
             title_zh=f"近{days}天退款金额", code="SC_REFUND_HIGH",
         )  # fmt: skip
     for days in (30, 90):
