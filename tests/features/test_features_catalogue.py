@@ -114,12 +114,24 @@ def test_ratios_of_few_facts_are_missing() -> None:
             assert feature.min_support >= 3, feature.name
 
 
-def test_the_page_lists_every_feature_as_it_is_declared() -> None:
+def page_rows() -> dict[str, list[str]]:
+    """Read the cells of each feature's line on the page."""
     rows = {}
     for text in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in text.strip("|").split("|")]
         if cells[0].startswith("`"):
             rows[cells[0].strip("`")] = cells
+    return rows
+
+
+def test_nothing_is_obeyed_that_the_measured_sign_speaks_against() -> None:
+    against = {name for name, cells in page_rows().items() if cells[10] == "against"}
+    assert against
+    assert [name for name in against if ac.CATALOGUE[name].direction] == []
+
+
+def test_the_page_lists_every_feature_as_it_is_declared() -> None:
+    rows = page_rows()
     described = ac.CATALOGUE.describe().set_index("name")
     assert set(rows) == set(described.index)
     for name, cells in rows.items():
