@@ -119,7 +119,7 @@ def page_rows() -> dict[str, list[str]]:
     rows = {}
     for text in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in text.strip("|").split("|")]
-        if cells[0].startswith("`"):
+        if text.startswith("| `"):
             rows[cells[0].strip("`")] = cells
     return rows
 
