@@ -144,9 +144,13 @@ def _check_column(feature: Feature, column: str) -> None:
 
 def _is_spread(feature: Feature, column: str) -> bool:
     """Tell whether only the spread over a column's values is read, never a value itself."""
-    read = [each for each, _, _ in (*feature.where, *feature.hit)]
+    conditions = (*feature.where, *feature.hit)
+    read = [each for each, operator, _ in conditions if operator not in ("set", "missing")]
     spread = feature.aggregate in ("entropy", "hhi", "distinct")
-    return column in _SPREAD and column == feature.measure and spread and column not in read
+    is_spread = (
+        spread if column == feature.measure else column not in (feature.weight, feature.time)
+    )
+    return column in _SPREAD and is_spread and column not in read
 
 
 def _check_kinds(feature: Feature) -> None:
