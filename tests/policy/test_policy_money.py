@@ -181,6 +181,14 @@ def test_more_risk_costs_more_and_earns_less(risks, amount: int) -> None:
         assert (losses >= 0).all()
 
 
+def test_a_fee_that_no_contract_charges_is_no_profit() -> None:
+    ali = POLICY.product("ali_credit")
+    _, charged = year_of_line(np.array([10_000_000]), np.array([0.01]), ali, POLICY)
+    free = replace(ali, terms={**ali.terms, "fee_basis": "none"})
+    _, uncharged = year_of_line(np.array([10_000_000]), np.array([0.01]), free, POLICY)
+    assert charged[0] - uncharged[0] == 1000
+
+
 def test_an_order_loan_breaks_even_at_the_published_loss_rate() -> None:
     economics = replace(
         POLICY.product("taobao_order").economics, draws_a_year=1.0, mean_use=4 / 365,

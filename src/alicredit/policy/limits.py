@@ -249,7 +249,8 @@ def year_of_line(
     limit = limit_fen / 100
     loss = pd_ * economics.lgd * economics.use_at_default * limit
     margin = price.annual_simple_act_365 - float(policy.lender.funding_rate)
-    fee = float(product.terms.get("service_fee_rate", 0)) * limit
+    is_charged = product.terms.get("fee_basis", "none") != "none"
+    fee = float(product.terms.get("service_fee_rate", 0)) * limit * is_charged
     cost = float(policy.lender.operation_per_draw) * economics.draws_a_year
     profit = limit * economics.mean_use * margin + fee - cost * (limit > 0) - loss
     return np.round(loss, 2), np.round(profit, 2)

@@ -38,6 +38,10 @@ BUILT_IN = ("ali-2013",)
 _MEMBERSHIPS = ("ordinary", "paying")
 _PLATFORMS = ("alibaba_b2b", "taobao", "tmall", "alipay")
 _CUSTODY = ("alipay", "custody")
+_MOST_OF_TERMS = {
+    "service_fee_rate": "1", "prepay_fee_rate": "1", "penalty_multiplier": "100",
+    "misuse_penalty": "100",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Section:
 
     def sections(self, key: str) -> list[Section]:
         """Take a list of tables; empty where it is absent."""
-        value = self.get(key, required=False) or []
+        value = self.content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
             raise self.refuse(key, "must be a list of tables", type(value).__name__)
         return [Section(each, f"{self.where}{key}[{k}].") for k, each in enumerate(value)]
@@ -147,7 +151,7 @@ class Section:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of texts that may be absent."""
-        value = self.get(key, required=False) or []
+        value = self.content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise self.refuse(key, "must be a list of texts", repr(value))
         return tuple(value)
@@ -246,6 +250,7 @@ def _lender(s: Section) -> Lender:
         "rate_cap_multiple", "rate_floor_multiple", "benchmark", "funding_rate",
         "operation_per_draw", "assumed",
     )  # fmt: skip
+    s.texts("assumed")
     banks = s.section("borrowings", required=False)
     borrowings = {bank: banks.number(bank, "0", "1e15") for bank in banks.content}
     for bank in borrowings:
@@ -273,9 +278,12 @@ def _lender(s: Section) -> Lender:
 def _grades(s: Section) -> Grades:
     """Read the master scale: bounds that rise to 1, multiples that do not rise."""
     s.only("names", "upper_pd", "months_of_sales", "assumed")
+    s.texts("assumed")
     names = s.texts("names")
+    if not names or len(set(names)) < len(names):
+        raise s.refuse("names", "must be texts, each another", repr(names))
     bounds, months = s.floats("upper_pd"), s.floats("months_of_sales")
-    if not names or not len(names) == len(bounds) == len(months):
+    if not len(names) == len(bounds) == len(months):
         raise s.refuse("upper_pd", f"must have one value a name ({len(names)})", len(bounds))
     if any(a >= b for a, b in pairwise(bounds)) or bounds[0] <= 0 or bounds[-1] != 1:
         raise s.refuse("upper_pd", "must rise from above 0 to 1", bounds)
@@ -299,6 +307,8 @@ def _product(s: Section) -> Product:
     term = s.section("term", required=required)
     term.only("months", "days")
     terms = s.section("terms", required=False)
+    for key, most in _MOST_OF_TERMS.items():
+        terms.decimal(key, "0", most, required=False)
     product = Product(
         id=s.text("id"),
         title=s.text("title"),
