@@ -166,14 +166,15 @@ def _score(options: argparse.Namespace) -> int:
     """Decide every merchant as of a date."""
     if options.html is not None:
         _require_place("--html", options.html)
+    out = None if options.out is None else _folder("--out", options.out)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
     with bar("deciding") as progress:
         decisions = ac.score_portfolio(
             records, model, as_of=options.as_of, policy=options.policy,
             chunk_rows=_CHUNK_ROWS if progress else None, progress=progress,
         )  # fmt: skip
-    if options.out is not None:
-        path = _folder("--out", options.out) / "decisions.parquet"
+    if out is not None:
+        path = out / "decisions.parquet"
         _write_parquet(decisions, "--out", path)
         say(f"decisions: {path}", options)
     if options.html is not None:
