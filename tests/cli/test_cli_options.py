@@ -124,7 +124,7 @@ DAYS = ["soon", "", "2013-13-01", "2013-02-29", "01/02/2013", "2013", "now", "na
 @pytest.mark.parametrize("day", DAYS)
 def test_a_day_that_is_none_is_refused(day, folder, model, capsys) -> None:
     said = refusal(["score", folder, "--model", model, "--as-of", day], capsys)
-    assert "as_of must be a date or time such as" in said
+    assert "--as-of must be a date or time such as" in said
     said = refusal(["validate", folder, "--model", model, "--cut", day], capsys)
     assert "--cut must be a date or time such as" in said
 
@@ -217,18 +217,19 @@ def test_the_json_of_check_is_what_find_problems_gives(folder, tmp_path, capsys)
 
 
 def test_the_json_and_the_table_of_score_say_what_the_library_decides(
-    folder, model, capsys
+    folder, model, tmp_path, monkeypatch, capsys
 ) -> None:
     call = ["score", folder, "--model", model, "--as-of", AS_OF]
-    assert main([*call, "--json"]) == DONE
+    assert main([*call, "--json", "--out", str(tmp_path)]) == DONE
     lines = json.loads(capsys.readouterr().out)
-    decided = ac.score_portfolio(ac.read_records(folder), ac.load_model(model), as_of=AS_OF)
+    decided = pd.read_parquet(tmp_path / "decisions.parquet")
     want = by_product(decided).set_index("product_id")
     assert [line["product_id"] for line in lines] == list(want.index)
     for line in lines:
         for name, value in want.loc[line["product_id"]].items():
             is_none = line[name] is None and pd.isna(value)
             assert is_none or line[name] == pytest.approx(value), name
+    monkeypatch.setattr(command.ac, "score_portfolio", lambda *_, **__: decided)
     assert main(call) == DONE
     row = {
         text: line.split()[-3:]

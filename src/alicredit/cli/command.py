@@ -143,8 +143,9 @@ def _validate(options: argparse.Namespace) -> int:
     """Hold a saved model against loans from a date on, all later than those it was trained on."""
     if options.html is not None:
         _require_place("--html", options.html)
+    cut = as_moment("--cut", options.cut)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
-    cut, last = as_moment("--cut", options.cut), model.training.get("last_as_of")
+    last = model.training.get("last_as_of")
     if last is None:
         warn("The model does not say when its training loans end: these may be among them.")
     elif cut <= pd.Timestamp(str(last)):
@@ -166,11 +167,12 @@ def _score(options: argparse.Namespace) -> int:
     """Decide every merchant as of a date."""
     if options.html is not None:
         _require_place("--html", options.html)
+    as_of, policy = as_moment("--as-of", options.as_of), ac.load_policy(options.policy)
     out = None if options.out is None else _folder("--out", options.out)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
     with bar("deciding") as progress:
         decisions = ac.score_portfolio(
-            records, model, as_of=options.as_of, policy=options.policy,
+            records, model, as_of=as_of, policy=policy,
             chunk_rows=_CHUNK_ROWS if progress else None, progress=progress,
         )  # fmt: skip
     if out is not None:
