@@ -216,6 +216,7 @@ def test_the_json_of_check_is_what_find_problems_gives(folder, tmp_path, capsys)
     assert [line["rows"] for line in found if line["rule"] == "amount impossible"] == [4]
 
 
+@pytest.mark.slow
 def test_the_json_and_the_table_of_score_say_what_the_library_decides(
     folder, model, tmp_path, monkeypatch, capsys
 ) -> None:
