@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refusal, refuse, require_columns, require_whole
+from alicredit.checks import (
+    refusal,
+    refuse,
+    require_columns,
+    require_kind,
+    require_path,
+    require_whole,
+)
 from alicredit.cohort import Cohort, as_moment
 from alicredit.decision import COLUMNS, Decision, digest_inputs
 from alicredit.errors import InputError, PolicyError
@@ -109,6 +116,7 @@ def score_portfolio(
         refuse("prices", "must be None: this version allocates no book", type(prices).__name__)
     if chunk_rows is not None:
         require_whole("chunk_rows", chunk_rows, 1)
+    folder = None if out is None else _folder(out)
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     models = _models(model, chosen)
     if features is None:
@@ -122,7 +130,7 @@ def score_portfolio(
         for product in chosen.active
     ]
     frame = _interleaved(parts, len(population))
-    return frame if out is None else _write(frame, Path(out), chosen, moment)
+    return frame if folder is None else _write(frame, folder, chosen, moment)
 
 
 def score_applicant(
@@ -175,6 +183,8 @@ def score_applicant(
         refuse("product", "must be active", repr(product), error=PolicyError)
     scorer = _portable(model)
     _check_claim(scorer, asked)
+    if not isinstance(features, Mapping):
+        refuse("features", "must be a mapping from name to value", type(features).__name__)
     require_columns("features", map(str, features), ("merchant_id", *scorer.feature_names))
     row = pd.DataFrame({str(k): pd.Series([v], dtype=object) for k, v in features.items()})
     population = _prepared(row, {product: scorer}, moment)
@@ -266,6 +276,7 @@ def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
 
 def _prepared(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Timestamp) -> Population:
     """Take prepared features; a merchant that stands twice is refused on both its rows."""
+    require_kind("features", features, pd.DataFrame, "must be a frame")
     names = [str(name) for name in features.columns]
     if len(set(names)) < len(names):
         refuse("features", "must have columns of different names", "a repeated name")
@@ -273,11 +284,14 @@ def _prepared(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Times
     require_columns("features", names, ("merchant_id", *dict.fromkeys(wanted)))
     frame = features.reset_index(drop=True)
     if "as_of" in frame:
-        given = pd.to_datetime(frame["as_of"])
+        given = pd.to_datetime(frame["as_of"], errors="coerce", format="ISO8601")
         if (given != as_of).any():
-            refuse("features", f"must be as of {as_of}", str(given[given != as_of].iloc[0]))
+            found = str(frame["as_of"][given != as_of].iloc[0])
+            refuse("features", f"must be as of {as_of}", found)
     status = np.full(len(frame), "ok", dtype=object)
-    status[frame["merchant_id"].duplicated(keep=False).to_numpy()] = "duplicated"
+    status[frame["merchant_id"].isna().to_numpy()] = "bad_value"
+    is_twice = frame["merchant_id"].duplicated(keep=False) & frame["merchant_id"].notna()
+    status[is_twice.to_numpy()] = "duplicated"
     return Population(frame, frame, status)
 
 
@@ -362,9 +376,18 @@ def _interleaved(parts: list[pd.DataFrame], rows: int) -> pd.DataFrame:
     return frame.iloc[order].reset_index(drop=True)
 
 
+def _folder(out: str | Path) -> Path:
+    """Make the folder to write into, before the work; refuse what cannot be one."""
+    folder = require_path("out", out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refuse("out", "must be a folder that can be written", f"{folder} ({error.strerror})")
+    return folder
+
+
 def _write(frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestamp) -> pd.DataFrame:
     """Write parts and a manifest, each whole or not at all; give counts."""
-    folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for number, start in enumerate(range(0, max(len(frame), 1), _PART_ROWS)):
         name = f"part-{number:05d}.parquet"
@@ -413,6 +436,7 @@ def summarise(decisions: pd.DataFrame) -> pd.DataFrame:
     >>> list(summarise(pd.DataFrame(columns=list(COLUMNS))).columns)[:3]
     ['product_id', 'decision', 'status']
     """
+    require_kind("decisions", decisions, pd.DataFrame, "must be a frame of decisions")
     require_columns("decisions", map(str, decisions.columns), COLUMNS)
     groups = decisions.groupby(["product_id", "decision", "status"], sort=True, as_index=False)
     return groups.agg(

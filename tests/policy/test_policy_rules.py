@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alicredit as ac
@@ -119,6 +119,7 @@ def test_a_date_that_lies_ahead_is_unknown() -> None:
     assert np.isnan(ahead).all()
 
 
+@settings(max_examples=15)
 @given(st.dates(date(2012, 7, 1), date(2013, 12, 31)))
 def test_guangdong_is_open_from_its_day_on(day: date) -> None:
     codes = failures("ali_credit", str(day), region="guangdong", membership="paying")

@@ -78,7 +78,7 @@ def _simulate(options: argparse.Namespace) -> int:
         )
     with step("writing"):
         ac.write_records(records, options.out)
-        if options.truth:
+        if options.truth is not None:
             _write_parquet(truth, "--truth", Path(options.truth))
     counts = [records[name].num_rows for name in records.tables]
     frame = pd.DataFrame({"table": records.tables, "rows": counts})
@@ -122,9 +122,10 @@ def _labelled(records: ac.Records) -> tuple[ac.Cohort, pd.DataFrame, pd.Series]:
 
 def _train(options: argparse.Namespace) -> int:
     """Train on past loans; with a cut, on those before it, and validate on those after."""
+    _require_place("--model", options.model)
     records = ac.read_records(options.data)
     cohort, X, y = _labelled(records)
-    if options.cut:
+    if options.cut is not None:
         train, test = cohort.split_by_time(options.cut, labels=y)
     else:
         train, test = np.ones(len(y), dtype=bool), np.zeros(len(y), dtype=bool)
@@ -132,7 +133,7 @@ def _train(options: argparse.Namespace) -> int:
         model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
     model.save(options.model)
     show_model(model, f"Model written to {options.model}", options)
-    if options.cut and not options.json:
+    if options.cut is not None and not options.json:
         report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])
         show_validation(report, f"Out of time, on loans from {options.cut} on", options)
     return DONE
@@ -140,8 +141,11 @@ def _train(options: argparse.Namespace) -> int:
 
 def _validate(options: argparse.Namespace) -> int:
     """Hold a saved model against loans from a date on, all later than those it was trained on."""
+    if options.html is not None:
+        _require_place("--html", options.html)
+    cut = as_moment("--cut", options.cut)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
-    cut, last = as_moment("--cut", options.cut), model.training.get("last_as_of")
+    last = model.training.get("last_as_of")
     if last is None:
         warn("The model does not say when its training loans end: these may be among them.")
     elif cut <= pd.Timestamp(str(last)):
@@ -153,7 +157,7 @@ def _validate(options: argparse.Namespace) -> int:
         refuse("--cut", "must leave loans whose outcome is known", f"none from {options.cut} on")
     report = ac.validate_model(model, X[later], y[later], cohort=cohort[later])
     show_validation(report, f"Loans from {options.cut} on", options)
-    if options.html:
+    if options.html is not None:
         report.to_html(options.html)
         say(f"page: {options.html}", options)
     return DONE
@@ -161,17 +165,21 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _score(options: argparse.Namespace) -> int:
     """Decide every merchant as of a date."""
+    if options.html is not None:
+        _require_place("--html", options.html)
+    as_of, policy = as_moment("--as-of", options.as_of), ac.load_policy(options.policy)
+    out = None if options.out is None else _folder("--out", options.out)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
     with bar("deciding") as progress:
         decisions = ac.score_portfolio(
-            records, model, as_of=options.as_of, policy=options.policy,
+            records, model, as_of=as_of, policy=policy,
             chunk_rows=_CHUNK_ROWS if progress else None, progress=progress,
         )  # fmt: skip
-    if options.out:
-        path = _folder("--out", options.out) / "decisions.parquet"
+    if out is not None:
+        path = out / "decisions.parquet"
         _write_parquet(decisions, "--out", path)
         say(f"decisions: {path}", options)
-    if options.html:
+    if options.html is not None:
         write_portfolio_page(decisions, options.html, note=notes_of(records.notes))
         say(f"page: {options.html}", options)
     title = f"Decisions as of {options.as_of} under {options.policy}"
@@ -236,6 +244,12 @@ def _folder(option: str, path: str) -> Path:
     return place
 
 
+def _require_place(option: str, path: str) -> None:
+    """Refuse, before the work, a file whose folder does not exist or that is a folder."""
+    if not path or Path(path).is_dir() or not Path(path).parent.is_dir():
+        refuse(option, "must be a file in a folder that exists", repr(path))
+
+
 def _write_parquet(frame: pd.DataFrame, option: str, path: Path) -> None:
     """Write a frame; refuse a place that cannot be written."""
     try:
@@ -247,7 +261,7 @@ def _write_parquet(frame: pd.DataFrame, option: str, path: Path) -> None:
 
 def _demo_records(options: argparse.Namespace) -> ac.Records:
     """Read the sample, or simulate one where none is given."""
-    if options.data:
+    if options.data is not None:
         with step(f"reading {options.data}"):
             return ac.read_records(options.data)
     with step("simulating a platform"):

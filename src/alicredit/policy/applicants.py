@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import refusal
-from alicredit.cohort import Cohort
+from alicredit.cohort import Cohort, require_cohort
 from alicredit.errors import RecordError
 from alicredit.ledger import days_past_due_at
-from alicredit.records import Records
+from alicredit.records import Records, require_records
 
 _PROFILE = """
 SELECT q.row, count(*) AS snapshots, any_value(m.platform) AS platform,
@@ -172,6 +172,8 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
     Traceback (most recent call last):
     alicredit.errors.InputError: as_of must lie after the first merchant is known; ...
     """
+    require_records(records)
+    require_cohort(cohort)
     facts = {name: records.fact_sql(name) for name in _USED if name in records}
     con = records.connect()
     try:

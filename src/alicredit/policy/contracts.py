@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import nearest, refusal, require_kind
 from alicredit.errors import InputError, PolicyError
 from alicredit.loans import EarlyTerms, FeeTerms, PenaltyTerms, Terms, per_day, per_month
 from alicredit.policy.terms import Product
@@ -71,6 +71,7 @@ def contract_terms(product: Product) -> Terms:
     Traceback (most recent call last):
     alicredit.errors.PolicyError: product must be one that can be lent; found 'virtual_card'.
     """
+    require_kind("product", product, Product, "must be a product of a policy")
     if product.rate is None or not product.is_active:
         raise PolicyError(refusal("product", "must be one that can be lent", repr(product.id)))
     if product.repayment not in METHODS:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import require_columns
+from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
 from alicredit.policy.load import load_policy
 from alicredit.policy.terms import Policy, Product
+from alicredit.records.moments import is_written_as_time
+
+_ZONE = "Asia/Shanghai"
 
 OUTCOMES = ("fail", "unknown", "pass")
 FAIL, UNKNOWN, PASS = 0, 1, 2
@@ -42,9 +46,9 @@ def completed_months(start: pd.Series, end: pd.Timestamp) -> npt.NDArray[np.floa
     """Count whole calendar months from dates to a day; NaN where a date is missing or later.
 
     A month is complete on the same day of the month, or on the month's last day where it has no
-    such day.
+    such day. What is no date written with the year first is missing.
     """
-    begun = pd.to_datetime(start)
+    begun = _dates(start)
     months = (end.year - begun.dt.year) * 12 + (end.month - begun.dt.month)
     day = np.minimum(begun.dt.day, end.days_in_month)
     count = (months - (end.day < day)).to_numpy(dtype=np.float64, na_value=np.nan)
@@ -72,7 +76,7 @@ def find_rules(
             rule = column.replace("_at", "_months")
             yield _compared(rule, months, months >= least, code, f">= {least} months")
     if rules.positive_rating_min is not None:
-        share = _numbers(applicants, "positive_rating_share")
+        share = _numbers(applicants, "positive_rating_share", most=1.0)
         least_share = rules.positive_rating_min
         yield _compared(
             "positive_rating_share", share, share >= least_share, "ELIG_REPUTATION",
@@ -138,7 +142,10 @@ def check_eligibility(
     Traceback (most recent call last):
     alicredit.errors.InputError: applicants must have the column 'merchant_id'; ...
     """
+    require_kind("applicants", applicants, pd.DataFrame, "must be a frame")
     require_columns("applicants", map(str, applicants.columns), ("merchant_id",))
+    if not applicants.columns.is_unique:
+        refuse("applicants", "must have columns of different names", "a repeated name")
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     rows = applicants.reset_index(drop=True)
     parts = [
@@ -211,8 +218,32 @@ def _column(applicants: pd.DataFrame, name: str) -> pd.Series:
     return pd.Series([None] * len(applicants), dtype=object)
 
 
-def _numbers(applicants: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    """Take a column as numbers; what is none is missing, and so unknown."""
+def _dates(column: pd.Series) -> pd.Series:
+    """Take a column as local dates; a number, a flag or another text is none, and so missing."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert(_ZONE).dt.tz_localize(None)
+    if pd.api.types.is_datetime64_dtype(column):
+        return column
+    return pd.Series([_date(each) for each in column.astype(object)], dtype="datetime64[us]")
+
+
+def _date(value: object) -> pd.Timestamp:
+    """Take one value as a local date; NaT where it is none."""
+    is_date = isinstance(value, date | np.datetime64)
+    if not (is_written_as_time(value) if isinstance(value, str) else is_date):
+        return pd.NaT
+    try:
+        moment = pd.Timestamp(value)
+    except ValueError:
+        return pd.NaT
+    local = moment if moment.tzinfo is None else moment.tz_convert(_ZONE).tz_localize(None)
+    return local.as_unit("us")
+
+
+def _numbers(
+    applicants: pd.DataFrame, name: str, *, most: float = np.inf
+) -> npt.NDArray[np.float64]:
+    """Take a column as numbers; what is none, or impossible, is missing, and so unknown."""
     values = pd.to_numeric(_column(applicants, name).astype(object), errors="coerce")
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isinf(numbers), np.nan, numbers)
+    return np.where(np.isinf(numbers) | (numbers < 0) | (numbers > most), np.nan, numbers)

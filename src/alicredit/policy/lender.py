@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from alicredit.checks import refuse
+from alicredit.checks import refuse, require_kind
 from alicredit.policy.terms import Lender
 
 
@@ -40,7 +40,7 @@ def check_lender(
     Raises
     ------
     InputError
-        For negative amounts.
+        For what is no amount of money, or negative.
 
     Examples
     --------
@@ -51,11 +51,15 @@ def check_lender(
     Traceback (most recent call last):
     alicredit.errors.InputError: outstanding must not be negative; found -1.
     """
+    require_kind("lender", lender, Lender, "must be a policy's lender")
     for name, amount in (("outstanding", outstanding), ("largest_borrower", largest_borrower)):
-        if amount < 0:
-            refuse(name, "must not be negative", amount)
+        _require_money(name, amount)
     owed = lender.borrowings if borrowings is None else borrowings
-    total = sum(owed.values(), Decimal(0))
+    if not isinstance(owed, Mapping):
+        refuse("borrowings", "must be a mapping from bank to yuan", type(owed).__name__)
+    for bank, amount in owed.items():
+        _require_money(f"borrowings[{bank!r}]", amount)
+    total = sum((Decimal(amount) for amount in owed.values()), Decimal(0))
     cap = min(lender.lending_cap, lender.net_capital + total)
     rows = [
         ("banks", Decimal(len(owed)), Decimal(lender.max_banks)),
@@ -67,3 +71,13 @@ def check_lender(
         [(rule, "pass" if value <= most else "fail", value, most) for rule, value, most in rows],
         columns=["rule", "outcome", "value", "threshold"],
     )
+
+
+def _require_money(name: str, amount: object) -> None:
+    """Refuse what is no exact amount, or a negative one."""
+    if not isinstance(amount, Decimal | int) or isinstance(amount, bool):
+        refuse(name, "must be an amount as Decimal or int", repr(amount))
+    if not Decimal(amount).is_finite():
+        refuse(name, "must be an amount as Decimal or int", repr(amount))
+    if amount < 0:
+        refuse(name, "must not be negative", amount)

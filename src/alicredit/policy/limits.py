@@ -9,8 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_columns, require_one_of
-from alicredit.errors import PolicyError
+from alicredit.checks import (
+    refusal,
+    refuse,
+    require_between,
+    require_columns,
+    require_kind,
+    require_one_of,
+)
+from alicredit.errors import InputError, PolicyError
 from alicredit.loans import annualise
 from alicredit.policy.load import load_policy
 from alicredit.policy.terms import Grades, Policy, Product
@@ -40,6 +47,8 @@ def grade_of(pd_: Floats, grades: Grades) -> npt.NDArray[np.object_]:
     Traceback (most recent call last):
     alicredit.errors.InputError: pd must lie from 0 to 1; found 1.5.
     """
+    if not isinstance(pd_, np.ndarray) or pd_.dtype.kind not in "fi":
+        refuse("pd", "must be an array of numbers", type(pd_).__name__)
     known = pd_[~np.isnan(pd_)]
     if ((known < 0) | (known > 1)).any():
         refuse("pd", "must lie from 0 to 1", known[(known < 0) | (known > 1)][0])
@@ -88,13 +97,19 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
     Traceback (most recent call last):
     alicredit.errors.PolicyError: product must be active; found 'virtual_card'.
     """
+    require_kind("applicants", applicants, pd.DataFrame, "must be a frame")
     chosen = load_policy(policy)
     asked = chosen.product(product)
     if not asked.is_active:
         refuse("product", "must be active", repr(product), error=PolicyError)
     needed = ("merchant_id", "pd", "monthly_sales_median_180d", "order_base", "outstanding")
     require_columns("applicants", map(str, applicants.columns), needed)
-    limits = find_limits(applicants, asked, chosen, applicants["pd"].to_numpy(np.float64))
+    try:
+        pd_ = applicants["pd"].to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise InputError(refusal("applicants['pd']", "must be numbers", f"({error})")) from error
+    grade_of(pd_, chosen.grades)
+    limits = find_limits(applicants, asked, chosen, pd_)
     return pd.DataFrame(
         {
             "merchant_id": applicants["merchant_id"].to_numpy(),
@@ -114,8 +129,8 @@ def find_limits(applicants: pd.DataFrame, product: Product, policy: Policy, pd_:
     at = np.searchsorted(np.array(grades.upper_pd), pd_, side="left")
     months = np.array([*grades.months_of_sales, np.nan])[np.minimum(at, len(grades.names))]
     size = len(applicants)
-    owed = np.nan_to_num(_fen(applicants, "outstanding"))
-    by_sales = np.floor(_fen(applicants, "monthly_sales_median_180d") * months)
+    owed = _fen(applicants, "outstanding")
+    by_sales = _share(_fen(applicants, "monthly_sales_median_180d"), months)
     bounds = np.vstack(
         [
             np.full(size, float(limit.max * 100)),
@@ -140,7 +155,14 @@ def _by_orders(applicants: pd.DataFrame, product: Product) -> Floats:
     """Give the bound by orders under way in fen; none for other products."""
     if product.kind != "order_advance" or product.advance_rate is None:
         return np.full(len(applicants), np.inf)
-    return np.floor(_fen(applicants, "order_base") * float(product.advance_rate))
+    return _share(_fen(applicants, "order_base"), float(product.advance_rate))
+
+
+def _share(fen: Floats, rate: Floats | float) -> Floats:
+    """Give whole fen of a share; a product that binary digits put just below a fen is that fen."""
+    exact = fen * rate
+    near = np.rint(exact)
+    return np.where(np.abs(near - exact) < 1e-6, near, np.floor(exact))
 
 
 def _fen(applicants: pd.DataFrame, column: str) -> Floats:
@@ -194,6 +216,7 @@ def price_loan(product: Product, policy: str | Policy, *, rate: float | None = N
     Traceback (most recent call last):
     alicredit.errors.PolicyError: rate must lie from 0.0005 to 0.0006; found 0.0007.
     """
+    require_kind("product", product, Product, "must be a product of a policy")
     chosen, terms = load_policy(policy), product.rate
     if terms is None:
         refuse("product", "must have a rate", product.id, error=PolicyError)
@@ -226,7 +249,8 @@ def year_of_line(
     limit = limit_fen / 100
     loss = pd_ * economics.lgd * economics.use_at_default * limit
     margin = price.annual_simple_act_365 - float(policy.lender.funding_rate)
-    fee = float(product.terms.get("service_fee_rate", 0)) * limit
+    is_charged = product.terms.get("fee_basis", "none") != "none"
+    fee = float(product.terms.get("service_fee_rate", 0)) * limit * is_charged
     cost = float(policy.lender.operation_per_draw) * economics.draws_a_year
     profit = limit * economics.mean_use * margin + fee - cost * (limit > 0) - loss
     return np.round(loss, 2), np.round(profit, 2)

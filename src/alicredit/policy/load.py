@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import PolicyError
+from alicredit.policy.contracts import contract_terms
 from alicredit.policy.terms import (
     KINDS,
     PRODUCT_STATUSES,
@@ -36,6 +38,10 @@ BUILT_IN = ("ali-2013",)
 _MEMBERSHIPS = ("ordinary", "paying")
 _PLATFORMS = ("alibaba_b2b", "taobao", "tmall", "alipay")
 _CUSTODY = ("alipay", "custody")
+_MOST_OF_TERMS = {
+    "service_fee_rate": "1", "prepay_fee_rate": "1", "penalty_multiplier": "100",
+    "misuse_penalty": "100",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,14 +133,25 @@ class Section:
 
     def sections(self, key: str) -> list[Section]:
         """Take a list of tables; empty where it is absent."""
-        value = self.get(key, required=False) or []
+        value = self.content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
             raise self.refuse(key, "must be a list of tables", type(value).__name__)
         return [Section(each, f"{self.where}{key}[{k}].") for k, each in enumerate(value)]
 
+    def floats(self, key: str) -> tuple[float, ...]:
+        """Take a list of finite numbers."""
+        values = self.get(key)
+        good = isinstance(values, list) and all(
+            isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
+            for each in values
+        )
+        if not good:
+            raise self.refuse(key, "must be a list of numbers", repr(values))
+        return tuple(float(each) for each in values)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of texts that may be absent."""
-        value = self.get(key, required=False) or []
+        value = self.content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise self.refuse(key, "must be a list of texts", repr(value))
         return tuple(value)
@@ -173,7 +190,7 @@ def load_policy(name_or_path: str | Path | Policy) -> Policy:
         place = resources.files("alicredit.policy") / "builtin" / f"{name}.toml"
         text = place.read_text(encoding="utf-8")
     elif name.endswith(".toml") and Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        text = _text_of(Path(name))
     else:
         rule = "must be a built-in name or a .toml file"
         raise PolicyError(refusal("policy", rule, repr(name), nearest(name, BUILT_IN)))
@@ -184,8 +201,19 @@ def load_policy(name_or_path: str | Path | Policy) -> Policy:
     return read_policy(content)
 
 
+def _text_of(path: Path) -> str:
+    """Read a file of text; refuse one that is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        rule = "must be a text file in UTF-8"
+        raise PolicyError(refusal("policy", rule, f"{path} ({error})")) from error
+
+
 def read_policy(content: Mapping[str, Any]) -> Policy:
     """Make a policy of parsed content, refusing what it does not understand."""
+    if not isinstance(content, Mapping):
+        raise PolicyError(refusal("policy", "must be a table", type(content).__name__))
     top = Section(content, "")
     top.only("schema_version", "name", "title", "title_zh", "lender", "grades", "products")
     version = top.whole("schema_version", 1, 1000)
@@ -209,6 +237,8 @@ def read_policy(content: Mapping[str, Any]) -> Policy:
         grades=_grades(top.section("grades")),
         policy_id=hashlib.sha256(text.encode()).hexdigest(),
     )
+    for product in policy.active:
+        contract_terms(product)
     _check_rates(policy)
     return policy
 
@@ -220,6 +250,7 @@ def _lender(s: Section) -> Lender:
         "rate_cap_multiple", "rate_floor_multiple", "benchmark", "funding_rate",
         "operation_per_draw", "assumed",
     )  # fmt: skip
+    s.texts("assumed")
     banks = s.section("borrowings", required=False)
     borrowings = {bank: banks.number(bank, "0", "1e15") for bank in banks.content}
     for bank in borrowings:
@@ -247,10 +278,12 @@ def _lender(s: Section) -> Lender:
 def _grades(s: Section) -> Grades:
     """Read the master scale: bounds that rise to 1, multiples that do not rise."""
     s.only("names", "upper_pd", "months_of_sales", "assumed")
+    s.texts("assumed")
     names = s.texts("names")
-    bounds = tuple(float(each) for each in s.get("upper_pd"))
-    months = tuple(float(each) for each in s.get("months_of_sales"))
-    if not names or not len(names) == len(bounds) == len(months):
+    if not names or len(set(names)) < len(names):
+        raise s.refuse("names", "must be texts, each another", repr(names))
+    bounds, months = s.floats("upper_pd"), s.floats("months_of_sales")
+    if not len(names) == len(bounds) == len(months):
         raise s.refuse("upper_pd", f"must have one value a name ({len(names)})", len(bounds))
     if any(a >= b for a, b in pairwise(bounds)) or bounds[0] <= 0 or bounds[-1] != 1:
         raise s.refuse("upper_pd", "must rise from above 0 to 1", bounds)
@@ -274,6 +307,8 @@ def _product(s: Section) -> Product:
     term = s.section("term", required=required)
     term.only("months", "days")
     terms = s.section("terms", required=False)
+    for key, most in _MOST_OF_TERMS.items():
+        terms.decimal(key, "0", most, required=False)
     product = Product(
         id=s.text("id"),
         title=s.text("title"),
@@ -347,7 +382,7 @@ def _claims(s: Section) -> tuple[tuple[str, int], ...]:
     claims = s.get("claims")
     good = isinstance(claims, list) and claims and all(
         isinstance(c, list) and len(c) == 2 and c[0] in ("borrower", "facility")
-        and isinstance(c[1], int) and c[1] > 0
+        and type(c[1]) is int and c[1] > 0
         for c in claims
     )  # fmt: skip
     if not good:

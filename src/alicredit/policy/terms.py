@@ -199,7 +199,7 @@ class Policy:
 
     def product(self, product_id: str) -> Product:
         """Give a product by id; PolicyError with the nearest id otherwise."""
-        if product_id not in self.products:
+        if not isinstance(product_id, str) or product_id not in self.products:
             hint = nearest(product_id, self.products)
             rule = "must be one of the policy"
             raise PolicyError(refusal("product", rule, repr(product_id), hint))
