@@ -217,7 +217,7 @@ def calibration_line(
     tuple of Estimate
         Intercept and slope; a standard error is NaN where the line is not determined, both and
         their errors where no line is the likeliest (one outcome alone, or outcomes that a
-        threshold parts without fault).
+        threshold parts).
 
     Raises
     ------
@@ -237,6 +237,8 @@ def calibration_line(
     """
     label, p = outcomes(y, pd)
     x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
+    if _is_parted(label, x[:, 1]):
+        return Estimate(np.nan, np.nan), Estimate(np.nan, np.nan)
     found = np.array([0.0, 1.0])
     for _ in range(50):
         fit = expit(x @ found)
@@ -244,11 +246,18 @@ def calibration_line(
         found = found + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
             break
-    else:
-        return Estimate(np.nan, np.nan), Estimate(np.nan, np.nan)
     errors = _sandwich(x, label, expit(x @ found), cluster)
     intercept, slope = (Estimate(float(v), float(e)) for v, e in zip(found, errors, strict=True))
     return intercept, slope
+
+
+def _is_parted(label: Floats, x: Floats) -> bool:
+    """Tell whether a threshold parts the outcomes, so that the likeliest line is infinite."""
+    bad, good = x[label == 1], x[label == 0]
+    if not len(bad) or not len(good):
+        return True
+    is_one_point = x.min() == x.max()
+    return bool((bad.max() <= good.min() or good.max() <= bad.min()) and not is_one_point)
 
 
 def _information(x: Floats, fit: Floats) -> Floats:
