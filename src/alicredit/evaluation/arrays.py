@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from alicredit.checks import refusal, refuse
 from alicredit.errors import InputError
@@ -34,6 +35,29 @@ def numbers(name: str, values: npt.ArrayLike) -> Floats:
         return np.asarray(values, dtype=np.float64).ravel()
     except (ValueError, TypeError) as error:
         raise InputError(refusal(name, "must hold numbers", f"({error})")) from error
+
+
+def clusters(cluster: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
+    """Number the clusters of rows from 0; refuse another length, and rows that name none."""
+    who = np.asarray(cluster).ravel()
+    if len(who) != size:
+        refuse("cluster", f"must have one value for each of the {size} rows", len(who))
+    codes, _ = pd.factorize(who)
+    if (codes < 0).any():
+        refuse("cluster", "must be known for each row", f"{int((codes < 0).sum())} missing")
+    return np.asarray(codes, dtype=np.int64)
+
+
+def counts(n: npt.ArrayLike, defaults: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Take whole numbers of borrowers and of defaults among them, by grade."""
+    count, bad = pair(n, defaults)
+    for name, values in (("n", count), ("defaults", bad)):
+        odd = values[(values < 0) | (values != np.floor(values)) | np.isinf(values)]
+        if len(odd):
+            refuse(name, "must be whole numbers of at least 0", odd[0])
+    if (bad > count).any():
+        refuse("defaults", "must not exceed n", bad[bad > count][0])
+    return count, bad
 
 
 def pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats]:

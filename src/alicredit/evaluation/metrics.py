@@ -8,7 +8,15 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import Floats, labels, outcomes, pair
+from alicredit.evaluation.arrays import (
+    Floats,
+    clusters,
+    counts,
+    labels,
+    numbers,
+    outcomes,
+    pair,
+)
 from alicredit.evaluation.rates import Estimate
 
 
@@ -33,7 +41,7 @@ def auc(
     Returns
     -------
     Estimate
-        Area and standard error.
+        Area and standard error; NaN where fewer than two rows, or clusters, hold each outcome.
 
     Raises
     ------
@@ -53,21 +61,20 @@ def auc(
     bad, good = s[label == 1], s[label == 0]
     if not len(bad) or not len(good):
         refuse("y", "must hold both outcomes", "one")
-    place = np.empty(len(s))
-    place[label == 1] = _share_below(good, bad)
-    place[label == 0] = 1 - _share_below(bad, good)
-    value = float(place[label == 1].mean())
-    part = np.where(label == 1, (place - value) / len(bad), (place - value) / len(good))
+    bad_place, good_place = _share_below(good, bad), 1 - _share_below(bad, good)
+    value = float(bad_place.mean())
+    part = np.empty(len(s))
+    part[label == 1] = (bad_place - value) / len(bad)
+    part[label == 0] = (good_place - value) / len(good)
+    group = np.arange(len(s)) if cluster is None else clusters(cluster, len(s))
+    if min(len(np.unique(group[label == k])) for k in (0, 1)) < 2:
+        return Estimate(value, np.nan)
     if cluster is None:
-        variance = sum(
-            place[label == k].var(ddof=1) / (label == k).sum() if (label == k).sum() > 1 else 0.0
-            for k in (0, 1)
-        )
+        variance = bad_place.var(ddof=1) / len(bad) + good_place.var(ddof=1) / len(good)
         return Estimate(value, float(np.sqrt(variance)))
-    _, group = np.unique(np.asarray(cluster), return_inverse=True)
-    sums = np.bincount(group.ravel(), weights=part)
+    sums = np.bincount(group, weights=part)
     n = len(sums)
-    return Estimate(value, float(np.sqrt((sums**2).sum() * n / max(n - 1, 1))))
+    return Estimate(value, float(np.sqrt((sums**2).sum() * n / (n - 1))))
 
 
 def brier(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
@@ -106,14 +113,20 @@ def hosmer_lemeshow(
     >>> round(h, 6), round(p, 6)
     (2.643632, 0.619114)
     """
-    count, bad = pair(n, defaults)
-    p = np.asarray(pd, dtype=np.float64)
+    count, bad = counts(n, defaults)
+    _, p = pair(count, pd)
+    if ((p <= 0) | (p >= 1)).any():
+        refuse("pd", "must lie between 0 and 1", p[(p <= 0) | (p >= 1)][0])
+    if (count == 0).any():
+        refuse("n", "must be above 0 in each grade", 0, "leave out empty grades")
     value = float(((bad - count * p) ** 2 / (count * p * (1 - p))).sum())
     return value, float(stats.chi2.sf(value, len(count)))
 
 
 def spiegelhalter(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     """Give Spiegelhalter's z: sum (y - p)(1 - 2p) over the root of sum (1 - 2p)^2 p (1 - p).
+
+    Infinite where certainties alone were claimed and one failed; NaN where nothing can be told.
 
     Examples
     --------
@@ -122,7 +135,10 @@ def spiegelhalter(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     """
     label, p = outcomes(y, pd)
     spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
-    return float(((label - p) * (1 - 2 * p)).sum() / np.sqrt(spread)) if spread > 0 else 0.0
+    off = float(((label - p) * (1 - 2 * p)).sum())
+    if spread > 0:
+        return off / float(np.sqrt(spread))
+    return float(np.inf) if off > 0 else float(np.nan)
 
 
 def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
@@ -136,6 +152,9 @@ def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
     p, q = pair(expected, actual)
     if (p <= 0).any() or (q <= 0).any():
         refuse("shares", "must be above 0", "an empty bin", "add 0.5 to each count")
+    for total in (float(p.sum()), float(q.sum())):
+        if not abs(total - 1) <= 1e-6:
+            refuse("shares", "must sum to 1", total, "divide counts by their sum")
     return float(((q - p) * np.log(q / p)).sum())
 
 
@@ -147,7 +166,9 @@ def hhi(shares: npt.ArrayLike) -> tuple[float, float]:
     >>> [round(each, 6) for each in hhi([50, 30, 20])]
     [0.38, 0.07]
     """
-    s = np.asarray(shares, dtype=np.float64)
+    s = numbers("shares", shares)
+    if not np.isfinite(s).all() or (s < 0).any() or not s.sum() > 0:
+        refuse("shares", "must be finite, at least 0 and not all 0", s.tolist()[:10])
     s = s / s.sum()
     value, n = float((s**2).sum()), len(s)
     return value, (value - 1 / n) / (1 - 1 / n) if n > 1 else 1.0
@@ -163,9 +184,14 @@ def shift_prior(pd: npt.ArrayLike, trained: float, true: float) -> Floats:
     >>> (100 * shift_prior([0.05, 0.5], 0.2, 0.007)).round(6).tolist()
     [0.148187, 2.742409]
     """
-    require_between("trained", trained, 0, 1)
-    require_between("true", true, 0, 1)
-    moved: Floats = expit(logit(np.asarray(pd, dtype=np.float64)) + logit(true) - logit(trained))
+    for name, share in (("trained", trained), ("true", true)):
+        require_between(name, share, 0, 1)
+        if share in (0, 1):
+            refuse(name, "must lie between 0 and 1", share)
+    p = numbers("pd", pd)
+    if not ((p >= 0) & (p <= 1)).all():
+        refuse("pd", "must lie from 0 to 1", p[~((p >= 0) & (p <= 1))][0])
+    moved: Floats = expit(logit(p) + logit(true) - logit(trained))
     return moved
 
 
@@ -189,7 +215,9 @@ def calibration_line(
     Returns
     -------
     tuple of Estimate
-        Intercept and slope; a standard error is NaN where the line is not determined.
+        Intercept and slope; a standard error is NaN where the line is not determined, both and
+        their errors where no line is the likeliest (one outcome alone, or outcomes that a
+        threshold parts).
 
     Raises
     ------
@@ -209,6 +237,8 @@ def calibration_line(
     """
     label, p = outcomes(y, pd)
     x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
+    if _is_parted(label, x[:, 1]):
+        return Estimate(np.nan, np.nan), Estimate(np.nan, np.nan)
     found = np.array([0.0, 1.0])
     for _ in range(50):
         fit = expit(x @ found)
@@ -219,6 +249,15 @@ def calibration_line(
     errors = _sandwich(x, label, expit(x @ found), cluster)
     intercept, slope = (Estimate(float(v), float(e)) for v, e in zip(found, errors, strict=True))
     return intercept, slope
+
+
+def _is_parted(label: Floats, x: Floats) -> bool:
+    """Tell whether a threshold parts the outcomes, so that the likeliest line is infinite."""
+    bad, good = x[label == 1], x[label == 0]
+    if not len(bad) or not len(good):
+        return True
+    is_one_point = x.min() == x.max()
+    return bool((bad.max() <= good.min() or good.max() <= bad.min()) and not is_one_point)
 
 
 def _information(x: Floats, fit: Floats) -> Floats:
@@ -232,14 +271,14 @@ def _sandwich(x: Floats, label: Floats, fit: Floats, cluster: npt.ArrayLike | No
     information = _information(x, fit)
     if np.linalg.cond(information) > 1e12:
         return np.full(x.shape[1], np.nan)
-    _, group = np.unique(
-        np.arange(len(label)) if cluster is None else np.asarray(cluster), return_inverse=True
-    )
     scores = x * (label - fit)[:, None]
-    sums = np.column_stack([np.bincount(group.ravel(), weights=each) for each in scores.T])
+    group = np.arange(len(label)) if cluster is None else clusters(cluster, len(label))
+    sums = np.column_stack([np.bincount(group, weights=each) for each in scores.T])
     n = len(sums)
+    if n < 2:
+        return np.full(x.shape[1], np.nan)
     bread = np.linalg.inv(information)
-    variance = bread @ (sums.T @ sums * n / max(n - 1, 1)) @ bread
+    variance = bread @ (sums.T @ sums * n / (n - 1)) @ bread
     return np.sqrt(np.diag(variance))
 
 

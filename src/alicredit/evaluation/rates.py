@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from alicredit.checks import refuse, require_between, require_whole
-from alicredit.evaluation.arrays import Floats, labels, pair
+from alicredit.checks import require_between, require_whole
+from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,19 @@ class Estimate:
 
 
 def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
-    """Estimate a mean whose rows share fates within clusters.
+    """Estimate a mean whose rows share fates within clusters; one cluster alone has no error.
 
     Examples
     --------
     >>> clustered_mean([1.0, 1.0, 0.0, 0.0], ["a", "a", "b", "b"])
     Estimate(value=0.5, se=0.5)
     """
-    v = np.asarray(values, dtype=np.float64)
-    _, group = np.unique(np.asarray(cluster), return_inverse=True)
-    sums = np.bincount(group.ravel(), weights=v - v.mean())
+    v, _ = pair(values, values)
+    sums = np.bincount(clusters(cluster, len(v)), weights=v - v.mean())
     n = len(sums)
-    return Estimate(float(v.mean()), float(np.sqrt((sums**2).sum() * n / max(n - 1, 1)) / len(v)))
+    if n < 2:
+        return Estimate(float(v.mean()), np.nan)
+    return Estimate(float(v.mean()), float(np.sqrt((sums**2).sum() * n / (n - 1)) / len(v)))
 
 
 def effective_rows(y: npt.ArrayLike, cluster: npt.ArrayLike) -> float:
@@ -81,15 +82,13 @@ def effective_rows(y: npt.ArrayLike, cluster: npt.ArrayLike) -> float:
     alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
     """
     label, _ = pair(labels(y), labels(y))
-    who = np.asarray(cluster).ravel()
-    if len(who) != len(label):
-        refuse("cluster", f"must have one value for each of the {len(label)} rows", len(who))
-    clusters = len(np.unique(who))
-    variance = clustered_mean(label, who).se ** 2 * (clusters - 1) / clusters
-    if variance == 0:
-        return float(clusters)
-    rate = label.mean()
-    return float(np.clip(rate * (1 - rate) / variance, 1, len(label)))
+    who = clusters(cluster, len(label))
+    many, rate = int(who.max()) + 1, float(label.mean())
+    if many == 1 or rate in (0, 1):
+        return float(many)
+    variance = clustered_mean(label, who).se ** 2 * (many - 1) / many
+    most = rate * (1 - rate) / len(label)
+    return max(1.0, len(label) * most / variance) if variance > most else float(len(label))
 
 
 def jeffreys_test(n: int, defaults: int, pd: float, *, effective: float | None = None) -> float:
@@ -145,7 +144,7 @@ def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> 
     """Give most prudent default rates by grade, best grade first (Pluto and Tasche 2005).
 
     Grade k takes all borrowers of grades k and worse: the rate solves
-    P(Bin(n, p) <= d) = 1 - level.
+    P(Bin(n, p) <= d) = 1 - level, and is 1 where all of them defaulted.
 
     Examples
     --------
@@ -156,7 +155,8 @@ def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> 
     alicredit.errors.InputError: level must be a number from 0 to 1; found 1.5.
     """
     require_between("level", level, 0, 1)
-    count, bad = pair(n, defaults)
+    count, bad = counts(n, defaults)
     pooled, pooled_bad = np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1]
-    rates: Floats = stats.beta.ppf(level, pooled_bad + 1, pooled - pooled_bad)
-    return rates
+    good = pooled - pooled_bad
+    law = stats.beta(pooled_bad + 1, np.maximum(good, 1))
+    return np.where(good > 0, law.ppf(level), 1.0)

@@ -342,9 +342,15 @@ def _stale(
 ) -> Iterator[tuple[str, str, str, int, str, str]]:
     """Find daily feeds that stop long before the others."""
     feeds = [name for name in _FEEDS if name in _readable(records)]
+    within, until = "_happened < TIMESTAMP '2100-01-01'", records.notes.get("observed_until")
+    if until is not None:
+        end = as_moment("records.toml: observed_until", until) + pd.Timedelta(days=1)
+        within = f"{within} AND _happened <= TIMESTAMP {literal(str(end))}"
     last = {}
     for name in feeds:
-        row = con.execute(f"SELECT max(_happened) FROM {quoted('_seen_' + name)}").fetchone()
+        row = con.execute(
+            f"SELECT max(_happened) FROM {quoted('_seen_' + name)} WHERE {within}"
+        ).fetchone()
         if row is not None and row[0] is not None:
             last[name] = pd.Timestamp(row[0])
     for name, when in last.items():

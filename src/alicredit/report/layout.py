@@ -164,8 +164,9 @@ def lay_out(
     """
     chosen = tuple(columns)
     groups: list[Group] = []
-    pieces = frame.groupby(group, sort=False) if group else [("", frame)]
-    for title, mine in pieces:
+    keys = [name for name in (group, code) if name]
+    pieces = frame.groupby(keys, sort=False) if keys else [(("",), frame)]
+    for (title, *_), mine in pieces:
         rows = [tuple(make(row) for _, make in chosen) for row in mine.to_dict("records")]
         beside = str(mine[code].iloc[0]) if code else ""
         if rows:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alicredit.simulate.risk import (
     HORIZON_DAYS,
@@ -342,7 +343,9 @@ def consequence_tables(
     """Lay out applications, limits, and sealing and blacklisting after a default."""
     merchants = world.merchant_ids()
     rows = np.flatnonzero(approval.has_applied)
-    decided = approval.applied_us[rows] + DAY_US // 2
+    opens = (approval.applied_us // DAY_US + 1) * DAY_US
+    decided = np.minimum(approval.applied_us + DAY_US // 2, opens)[rows]
+    is_open = decided >= end
     b2b = world.traits.is_b2b[rows]
     applications = pa.table(
         {
@@ -350,19 +353,23 @@ def consequence_tables(
             "merchant_id": merchants.take(pa.array(rows)),
             "product_id": words(np.where(b2b, 2, 0), PRODUCTS),
             "applied_at": times(approval.applied_us[rows]),
-            "decided_at": times(decided),
-            "outcome": words((~approval.is_approved[rows]).astype(int), ["approved", "declined"]),
-            "decided_by": words(np.zeros(len(rows), dtype=np.int64), ["system"]),
+            "decided_at": times(np.minimum(decided, end), is_open),
+            "outcome": pc.if_else(
+                pa.array(is_open),
+                None,
+                words((~approval.is_approved[rows]).astype(int), ["approved", "declined"]),
+            ),
+            "decided_by": pa.array(np.full(len(rows), "system"), pa.string(), mask=is_open),
         }
     )
-    given = np.flatnonzero(approval.is_approved)
+    given = np.flatnonzero(approval.is_approved & (opens < end))
     limit = world.traits.monthly_sales[given] * world.traits.leverage[given]
     limits = pa.table(
         {
             "merchant_id": merchants.take(pa.array(given)),
             "product_id": words(np.where(world.traits.is_b2b[given], 2, 0), PRODUCTS),
             "limit": yuan(np.clip(np.floor(limit / 100) * 100, 100, 3_000_000)),
-            "valid_from": times(approval.applied_us[given] + DAY_US),
+            "valid_from": times(opens[given]),
         }
     )
     bad = np.flatnonzero(draws.is_fatal)

@@ -54,6 +54,7 @@ def _changes(world: World, cert: Floats, rng: np.random.Generator) -> pa.Table:
     field = np.concatenate([np.zeros(len(upgrade), int), np.ones(len(who), int)])
     at = day * DAY_US + hours_us(len(day), rng)
     late = np.where(rng.random(len(day)) < 0.02, rng.integers(1, 20, len(day)), 0)
+    after &= at + late * DAY_US < (world.first_day + world.days) * DAY_US
     return pa.table(
         {
             "merchant_id": world.merchant_ids().take(pa.array(merchant[after])),
