@@ -235,9 +235,9 @@ def event(**change: object) -> pd.DataFrame:
         (order_book(), event(fen=0.5), "fen"),
         (order_book(), event(fen=np.nan), "fen"),
         (order_book(), event(kind="order_success", slice=0), "slice"),
-        (order_book(), event(kind="restructured"), "until"),
-        (order_book(), event(kind="restructured", until=pd.Timestamp(day(3))), "until"),
-        (order_book(), event(kind="misuse_found"), "misuse_multiplier"),
+        (order_book(), event(kind="restructured", fen=0), "until"),
+        (order_book(), event(kind="restructured", fen=0, until=pd.Timestamp(day(3))), "until"),
+        (order_book(), event(kind="misuse_found", fen=0), "misuse_multiplier"),
         (order_book(), event().drop(columns="kind"), "kind"),
     ],
 )

@@ -316,11 +316,11 @@ def test_paying_off_leaves_nothing_and_one_fen_less_leaves_something(life, more)
     need = payoff(contract, events, on=on)
     closed = settle(contract, [*events, Event(on, "payment", need)], until=on)
     before = settle(contract, events, until=on)
-    assert closed.balance_fen == closed.owed.total == 0
+    assert closed.balance_fen == closed.owed.total == closed.put_off.total == 0
     assert closed.returned_fen == before.returned_fen
     if need:
         short = settle(contract, [*events, Event(on, "payment", need - 1)], until=on)
-        assert short.balance_fen + short.owed.total > 0
+        assert short.balance_fen + short.owed.total + short.put_off.total > 0
 
 
 @given(contracts())

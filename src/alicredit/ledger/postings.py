@@ -58,15 +58,33 @@ class Postings:
 
 _DUE_ORDER = ["loan_id", "day", "known_at"]
 PRINCIPAL_FEN = "{cast}(round(l.principal * 100) AS BIGINT)"
+
+
+def _units(until: str) -> str:
+    """Write the days, or calendar months and thirtieths, that a loan bears interest until a time.
+
+    As :func:`alicredit.loans.months_charged` counts them.
+
+    Examples
+    --------
+    >>> "date_diff('day', CAST(l._happened AS DATE), CAST(l.due_at AS DATE))" in _units("l.due_at")
+    True
+    """
+    start, end = "CAST(l._happened AS DATE)", f"CAST({until} AS DATE)"
+    apart = f"date_diff('month', {start}, {end})"
+    whole = f"({apart} - CAST({start} + to_months({apart}::INT) > {end} AS INT))"
+    rest = f"date_diff('day', CAST({start} + to_months({whole}::INT) AS DATE), {end})"
+    return f"""CASE WHEN l.rate_unit = 'month' THEN {whole} + least({rest}, 30) / 30
+         ELSE date_diff('day', {start}, {end}) END"""
+
+
 OWED_FEN = f"""{PRINCIPAL_FEN} + {{cast}}(round(l.principal * 100 * l.rate
-         * date_diff('day', l._happened, l.due_at)
-         / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) AS BIGINT)"""
-_PAID_PRINCIPAL = """CASE
+         * ({_units("l.due_at")})) AS BIGINT)"""
+_PAID_PRINCIPAL = f"""CASE
   WHEN p.principal IS NOT NULL THEN p.principal
   WHEN p.interest IS NOT NULL THEN p.amount - p.interest - coalesce(p.penalty, 0)
   ELSE (p.amount - coalesce(p.penalty, 0)) / (1 + l.rate
-    * least(date_diff('day', l._happened, p._happened), date_diff('day', l._happened, l.due_at))
-    / CASE WHEN l.rate_unit = 'month' THEN 30 ELSE 1 END) END"""
+    * ({_units("least(p._happened, l.due_at)")})) END"""
 PAID_SUMS = f"""sum({{cast}}(round(p.amount * 100) AS BIGINT)) AS fen,
          sum({{cast}}(round(coalesce({_PAID_PRINCIPAL}, 0) * 100) AS BIGINT)) AS principal_fen,
          sum({{cast}}(round(coalesce(p.penalty, 0) * 100) AS BIGINT)) AS penalty_fen"""

@@ -14,6 +14,7 @@ from alicredit.ledger.arrears import lateness
 from alicredit.ledger.grid import Grid, Whole
 from alicredit.ledger.postings import Postings, signs_of_loans
 from alicredit.ledger.states import BUCKET_ENDS, BUCKETS, STATES, StateRules
+from alicredit.loans.book.days import thirtieths_charged
 from alicredit.loans.book.exact import rounded, shares
 
 _FOREVER = np.int64(10**6)
@@ -264,7 +265,7 @@ class _Book:
         return np.where(by_day[grid.loan], interest, self._monthly(grid, low, high, balance, until))
 
     def _monthly(self, grid: Grid, low: int, high: int, balance: Whole, until: Whole) -> Whole:
-        """Give interest that fell due by instalments, and thirtieths of a month since the last."""
+        """Give interest that fell due by instalments, and that of the time since the last."""
         dues, start = self.dues.part(low, high), self.start[low:high]
         rate = np.broadcast_to(self.rate, self.start.shape)[low:high]
         fallen = grid.running(dues.loan, dues.day, dues.columns["interest_fen"])
@@ -272,6 +273,9 @@ class _Book:
         gap = np.where(new, dues.day - start[dues.loan], np.diff(dues.day, prepend=0))
         last = start[grid.loan] + grid.running(dues.loan, dues.day, gap)
         since = np.clip(until - last, 0, 30)
+        long = np.flatnonzero(until - last > 27)
+        days = (each[long].astype("datetime64[D]") for each in (last, until))
+        since[long] = thirtieths_charged(*days)
         return fallen + rounded(self.rate_base * 30, balance, rate[grid.loan], since)
 
     def _days_past_due(self, grid: Grid, low: int, high: int) -> Whole:

@@ -2,7 +2,8 @@
 
 Each charge is rounded half-up once, on the day it is posted; what is paid goes to penalty, fee,
 interest and principal that are due, in this order (assumed), and then to principal early, which
-takes its own interest along.
+takes its own interest along, and then to what
+a restructure put off.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import date
 from fractions import Fraction
 
 from alicredit.checks import refuse
-from alicredit.loans.contract import Contract, Event
+from alicredit.loans.charges import has_refund
+from alicredit.loans.contract import MONEY_KINDS, Contract, Event
 from alicredit.loans.money import round_half_up
 from alicredit.loans.rates import exact_share
 from alicredit.loans.schedule import level_payment
@@ -103,7 +105,7 @@ class Account:
 
     def apply(self, event: Event) -> None:
         """Let an event happen."""
-        if event.kind in ("payment", "auto_debit", "order_success", "pull"):
+        if event.kind in MONEY_KINDS:
             self._receive(event)
         elif event.kind == "misuse_found":
             self.contract.terms.penalty.daily(Fraction(0), is_misused=True)
@@ -180,11 +182,14 @@ class Account:
         if event.kind == "auto_debit":
             limit = 0
         if event.kind != "pull":
-            left = self._recover(event.day, self._settle(event.day, left))
+            left = self._settle(event.day, left, self.owed)
+            left = self._settle(event.day, left, self.written_off, "recovery")
         if event.kind == "payment" and self._refund(event.day, left):
             left -= self._pay_early(event.day, left, self.undue, is_free=True)
         else:
             left -= self._pay_early(event.day, left, limit)
+        if event.kind == "payment" and not self.undue:
+            left = self._settle(event.day, left, self.carried)
         self.returned += left if event.kind != "pull" else 0
 
     def _slice(self, number: int) -> int:
@@ -194,24 +199,14 @@ class Account:
         fen, self.slices[number] = self.slices[number], 0
         return fen
 
-    def _settle(self, day: date, amount: int) -> int:
-        """Pay what is owed, part after part; give what is left of the amount."""
+    def _settle(self, day: date, amount: int, claim: dict[str, int], kind: str = "payment") -> int:
+        """Pay a claim, part after part; give what is left of the amount."""
         paid = {}
         for part in PARTS:
-            paid[part] = -min(amount, self.owed[part])
-            self.owed[part] += paid[part]
+            paid[part] = -min(amount, claim[part])
+            claim[part] += paid[part]
             amount += paid[part]
-        self._post(day, "payment", **paid)
-        return amount
-
-    def _recover(self, day: date, amount: int) -> int:
-        """Pay what was written off; give what is left of the amount."""
-        paid = {}
-        for part in PARTS:
-            paid[part] = -min(amount, self.written_off[part])
-            self.written_off[part] += paid[part]
-            amount += paid[part]
-        self._post(day, "recovery", **paid)
+        self._post(day, kind, **paid)
         return amount
 
     def _pay_early(self, day: date, amount: int, limit: int, *, is_free: bool = False) -> int:
@@ -232,15 +227,17 @@ class Account:
     def _refund(self, day: date, amount: int) -> bool:
         """Forgive all interest if the loan is given back whole within a few days."""
         early, contract = self.contract.terms.early, self.contract
-        is_entitled = contract.is_first_loan or not early.refund_first_only
-        is_soon = early.refund_days is not None and (day - contract.start).days <= early.refund_days
-        is_whole = 0 < self.undue <= amount and not self.dues
-        if not (is_entitled and is_soon and is_whole):
+        is_free = has_refund(
+            (day - contract.start).days, is_first_loan=contract.is_first_loan,
+            refund_days=early.refund_days, first_loan_only=early.refund_first_only,
+        )  # fmt: skip
+        if not is_free or self.dues or not 0 < self.undue <= amount:
             return False
         paid = -sum(p.interest for p in self.postings if p.kind == "payment")
         interest = round_half_up(self.undue * self._share(day, is_closing=True))
         self._post(day, "interest", interest=interest)
-        self._post(day, "refund", interest=-interest - paid)
+        self._post(day, "refund", interest=-interest - self.carried["interest"] - paid)
+        self.carried["interest"] = 0
         self._post(day, "payout", interest=paid)
         return True
 

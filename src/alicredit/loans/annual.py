@@ -165,6 +165,8 @@ def _root(values: np.ndarray, times: np.ndarray) -> float:
     """Solve for the rate that takes the present value of flows at given times to nothing."""
     from scipy.optimize import brentq
 
+    if not np.isfinite(values).all():
+        refuse("flows", "must be finite numbers", values[~np.isfinite(values)][0])
     signs = np.sign(values[values != 0])
     changes = int((signs[1:] != signs[:-1]).sum())
     if changes != 1:

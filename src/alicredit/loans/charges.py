@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from alicredit.checks import require_one_of, require_whole
-from alicredit.loans.days import add_months
+import numpy as np
+
+from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.loans.days import add_months, require_date
 from alicredit.loans.money import Amount, round_half_up
-from alicredit.loans.rates import exact_share
+from alicredit.loans.rates import exact_rate, exact_share
 
 PENALTY_MODES = ("replace", "add")
 FEE_BASES = ("none", "per_disbursement", "per_line")
 INTEREST_FREE_MODES = ("per_purchase", "statement_cycle")
+
+
+def require_flag(argument: str, value: object) -> None:
+    """Refuse what is neither true nor false: text and missing values would count as true.
+
+    Examples
+    --------
+    >>> require_flag("is_first_loan", True)
+    >>> require_flag("is_first_loan", "no")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: is_first_loan must be True or False; found 'no'.
+    """
+    if not isinstance(value, bool | np.bool_):
+        refuse(argument, "must be True or False", repr(value))
 
 
 def penalty(
@@ -59,7 +75,7 @@ def penalty(
     require_whole("overdue_fen", overdue_fen, 0)
     require_whole("days", days, 0)
     times = exact_share("multiplier", multiplier) + (1 if mode == "add" else 0)
-    return round_half_up(overdue_fen * exact_share("rate_per_day", rate_per_day) * times * days)
+    return round_half_up(overdue_fen * exact_rate("rate_per_day", rate_per_day) * times * days)
 
 
 def interest_refund(
@@ -105,9 +121,30 @@ def interest_refund(
     """
     require_whole("interest_fen", interest_fen, 0)
     require_whole("days_held", days_held, 0)
+    require_flag("is_first_loan", is_first_loan)
+    is_free = has_refund(
+        days_held, is_first_loan=is_first_loan, refund_days=refund_days,
+        first_loan_only=first_loan_only,
+    )  # fmt: skip
+    return interest_fen if is_free else 0
+
+
+def has_refund(
+    days_held: int, *, is_first_loan: bool, refund_days: int | None, first_loan_only: bool
+) -> bool:
+    """Tell whether a loan given back after so many days has its interest refunded.
+
+    Examples
+    --------
+    >>> [has_refund(3, is_first_loan=True, refund_days=d, first_loan_only=True) for d in (3, 2)]
+    [True, False]
+    >>> has_refund(3, is_first_loan=True, refund_days=None, first_loan_only=True)
+    False
+    """
+    if refund_days is None:
+        return False
     require_whole("refund_days", refund_days, 0)
-    is_entitled = is_first_loan or not first_loan_only
-    return interest_fen if is_entitled and days_held <= refund_days else 0
+    return (is_first_loan or not first_loan_only) and days_held <= refund_days
 
 
 def service_fee(
@@ -148,7 +185,8 @@ def service_fee(
     """
     require_one_of("basis", basis, FEE_BASES)
     require_whole("amount_fen", amount_fen, 0)
-    share = exact_share("rate", rate)
+    require_flag("is_first_draw", is_first_draw)
+    share = exact_rate("rate", rate)
     if basis == "none" or (basis == "per_line" and not is_first_draw):
         return 0
     return round_half_up(amount_fen * share)
@@ -183,7 +221,7 @@ def prepay_fee(prepaid_fen: int, rate: Amount) -> int:
     alicredit.errors.InputError: prepaid_fen must be a whole number of at least 0; found -1.
     """
     require_whole("prepaid_fen", prepaid_fen, 0)
-    return round_half_up(prepaid_fen * exact_share("rate", rate))
+    return round_half_up(prepaid_fen * exact_rate("rate", rate))
 
 
 def interest_free_until(
@@ -227,6 +265,7 @@ def interest_free_until(
     alicredit.errors.InputError: mode must be one of 2 known words; found 'weekly'. ...
     """
     require_one_of("mode", mode, INTEREST_FREE_MODES)
+    require_date("purchase", purchase)
     require_whole("days", days, 0)
     require_whole("due_day", due_day, 1, high=28)
     if mode == "per_purchase":

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 
-from alicredit.checks import refuse, require_one_of, require_whole
-from alicredit.loans.charges import FEE_BASES, PENALTY_MODES, service_fee
-from alicredit.loans.days import due_dates
+from alicredit.checks import refuse, require_kind, require_one_of, require_whole
+from alicredit.loans.charges import FEE_BASES, PENALTY_MODES, require_flag, service_fee
+from alicredit.loans.days import due_dates, require_date
 from alicredit.loans.money import Amount
-from alicredit.loans.rates import STUBS, Rate, exact_share, months_charged
+from alicredit.loans.rates import STUBS, Rate, exact_rate, exact_share, months_charged
 from alicredit.loans.schedule import METHODS
 
 PENALTY_BASES = ("principal", "principal_plus_interest")
@@ -25,6 +25,9 @@ EVENT_KINDS = (
     "written_off",
 )
 """What can happen to a loan: see :class:`Event`."""
+
+MONEY_KINDS = ("payment", "auto_debit", "order_success", "pull")
+"""The kinds of event that bring money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,8 @@ class PenaltyTerms:
         for name in ("multiplier", "misuse_multiplier", "rate_per_day"):
             if getattr(self, name) is not None:
                 exact_share(name, getattr(self, name))
+        if self.rate_per_day is not None:
+            exact_rate("rate_per_day", self.rate_per_day)
 
     def daily(self, contract_rate_per_day: Fraction, *, is_misused: bool = False) -> Fraction:
         """Give what an overdue amount is charged for a day, as a share of it."""
@@ -108,7 +113,8 @@ class FeeTerms:
     def __post_init__(self) -> None:
         """Refuse unknown words and negative numbers."""
         require_one_of("basis", self.basis, FEE_BASES)
-        exact_share("rate", self.rate)
+        exact_rate("rate", self.rate)
+        require_flag("is_withheld", self.is_withheld)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +160,8 @@ class EarlyTerms:
         require_whole("min_interest_months", self.min_interest_months, 0)
         require_one_of("stub", self.stub, STUBS)
         require_one_of("after", self.after, AFTER_PREPAYMENT)
-        exact_share("prepay_fee_rate", self.prepay_fee_rate)
+        require_flag("refund_first_only", self.refund_first_only)
+        exact_rate("prepay_fee_rate", self.prepay_fee_rate)
         if self.refund_days is not None:
             require_whole("refund_days", self.refund_days, 0)
 
@@ -196,6 +203,9 @@ class Terms:
 
     def __post_init__(self) -> None:
         """Refuse terms that contradict each other."""
+        parts = {"rate": Rate, "penalty": PenaltyTerms, "fee": FeeTerms, "early": EarlyTerms}
+        for name, kind in parts.items():
+            require_kind(name, getattr(self, name), kind, f"must be {kind.__name__}")
         require_one_of("unit of rate", self.rate.unit, ("day", "month"))
         require_one_of("method", self.method, METHODS)
         if (self.months is None) == (self.days is None):
@@ -266,7 +276,15 @@ class Contract:
 
     def __post_init__(self) -> None:
         """Refuse no principal, slices beyond it, an end before the start."""
+        require_kind("terms", self.terms, Terms, "must be Terms")
         require_whole("principal_fen", self.principal_fen, 1, high=10**15)
+        require_date("start", self.start)
+        require_flag("is_first_loan", self.is_first_loan)
+        require_flag("is_first_draw", self.is_first_draw)
+        if self.line_fen is not None:
+            require_whole("line_fen", self.line_fen, 0, high=10**15)
+        if self.due is not None:
+            require_date("due", self.due)
         for each in self.slices:
             require_whole("slices", each, 1)
         if sum(self.slices) > self.principal_fen:
@@ -303,7 +321,8 @@ class Event:
     day : date
         When; on a due date the due comes first.
     kind : str
-        ``payment``: the borrower pays ``fen``: what is overdue, then principal early.
+        ``payment``: the borrower pays ``fen``: what is overdue, then principal early, and what
+        was put off when no principal is left.
         ``auto_debit``: at most ``fen`` is taken from an account, for what is due.
         ``order_success``: the buyer of order ``slice`` confirmed and paid ``fen``: repays the slice
         with its interest; what is overdue takes all of it. ``pull``: ``fen`` of principal is pulled
@@ -311,7 +330,7 @@ class Event:
         ``restructured``: all that is owed, and all that is not yet due, falls due on ``until``.
         ``written_off``.
     fen : int, default 0
-        Amount in fen.
+        Amount in fen; 0 for the kinds that bring none.
     slice : int or None, default None
         Which slice, from 0.
     until : date or None, default None
@@ -335,10 +354,17 @@ class Event:
     def __post_init__(self) -> None:
         """Refuse an unknown kind, a negative amount, a part that lacks."""
         require_one_of("kind", self.kind, EVENT_KINDS)
+        require_date("day", self.day)
         require_whole("fen", self.fen, 0, high=10**15)
+        if self.fen and self.kind not in MONEY_KINDS:
+            refuse("fen", f"must be 0 for {self.kind}", self.fen, "add an event of kind 'payment'")
         if (self.kind == "order_success") != (self.slice is not None):
             refuse("slice", "must be given for order_success and for nothing else", self.slice)
+        if self.slice is not None:
+            require_whole("slice", self.slice, 0)
         if (self.kind == "restructured") != (self.until is not None):
             refuse("until", "must be given for restructured and for nothing else", self.until)
+        if self.until is not None:
+            require_date("until", self.until)
         if self.until is not None and self.until <= self.day:
             refuse("until", "must lie after the day of the event", self.until)

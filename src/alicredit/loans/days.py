@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import calendar
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 
 from alicredit.checks import refuse, require_one_of, require_whole
 
 DAY_COUNTS = ("act/365", "act/360", "30/360")
 """Calendar days over 365 or 360, or months of 30 days over 360."""
+
+_MOST_MONTHS = 12 * date.max.year
 
 
 def days_between(start: date, end: date, *, convention: str = "actual") -> int:
@@ -114,8 +116,11 @@ def add_months(start: date, months: int) -> date:
     Traceback (most recent call last):
     alicredit.errors.InputError: months must be a whole number of at least 0; found -1.
     """
-    require_whole("months", months, 0)
+    require_date("start", start)
+    require_whole("months", months, 0, high=_MOST_MONTHS)
     year, month = divmod(start.year * 12 + start.month - 1 + int(months), 12)
+    if year > date.max.year:
+        refuse("months", f"must lead to a year up to {date.max.year}", months)
     last = calendar.monthrange(year, month + 1)[1]
     return date(year, month + 1, min(start.day, last))
 
@@ -190,7 +195,24 @@ def due_dates(start: date, periods: int) -> tuple[date, ...]:
     return tuple(add_months(start, k) for k in range(1, periods + 1))
 
 
+def require_date(argument: str, value: object) -> None:
+    """Refuse what is no date; a time of day would make days out of hours.
+
+    Examples
+    --------
+    >>> require_date("start", date(2012, 11, 11))
+    >>> require_date("start", "2012-11-11")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: start must be a date without a time of day; found '2012-11-11'. ...
+    """
+    if isinstance(value, datetime) or not isinstance(value, date):
+        do = "use its .date()" if isinstance(value, datetime) else "use datetime.date"
+        refuse(argument, "must be a date without a time of day", repr(value), do)
+
+
 def _require_order(start: date, end: date) -> None:
-    """Refuse an end before its start."""
+    """Refuse an end before its start, and what is no date."""
+    require_date("start", start)
+    require_date("end", end)
     if end < start:
         refuse("end", "must not lie before start", end)

@@ -7,8 +7,9 @@ from datetime import date
 from fractions import Fraction
 
 from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.loans.days import require_date
 from alicredit.loans.money import Amount, round_half_up
-from alicredit.loans.rates import STUBS, Rate, exact_share, interest_share, months_charged
+from alicredit.loans.rates import STUBS, Rate, exact_rate, interest_share, months_charged
 
 
 def accrue(principal_fen: int, rate_per_day: Amount, days: int) -> int:
@@ -43,7 +44,7 @@ def accrue(principal_fen: int, rate_per_day: Amount, days: int) -> int:
     """
     require_whole("principal_fen", principal_fen, 0)
     require_whole("days", days, 0)
-    return round_half_up(principal_fen * exact_share("rate_per_day", rate_per_day) * days)
+    return round_half_up(principal_fen * exact_rate("rate_per_day", rate_per_day) * days)
 
 
 def accrue_by_month(
@@ -95,7 +96,7 @@ def accrue_by_month(
     require_one_of("stub", stub, STUBS)
     months = Fraction(days, 30) if stub == "pro_rata_30" else Fraction(-(-days // 30))
     charged = max(months, Fraction(min_months))
-    return round_half_up(principal_fen * exact_share("rate_per_month", rate_per_month) * charged)
+    return round_half_up(principal_fen * exact_rate("rate_per_month", rate_per_month) * charged)
 
 
 def accrue_between(
@@ -196,9 +197,11 @@ def accrue_on_balances(
     Traceback (most recent call last):
     alicredit.errors.InputError: changes must leave no negative balance; found -300000 fen at ...
     """
-    rate = exact_share("rate_per_day", rate_per_day)
+    rate = exact_rate("rate_per_day", rate_per_day)
     by_day: dict[date, int] = {}
+    require_date("until", until)
     for day, fen in changes:
+        require_date("changes", day)
         require_whole("changes", fen, -(10**15))
         by_day[day] = by_day.get(day, 0) + int(fen)
     balance, fen_days = 0, 0

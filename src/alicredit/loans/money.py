@@ -91,6 +91,10 @@ def round_half_up(fen: Decimal | Fraction) -> int:
     Traceback (most recent call last):
     alicredit.errors.InputError: amount must be at most 10 trillion yuan; found ...
     """
+    if isinstance(fen, bool) or not isinstance(fen, int | Decimal | Fraction):
+        refuse("amount", "must be an exact number", repr(fen), "use Decimal or Fraction")
+    if isinstance(fen, Decimal) and not fen.is_finite():
+        refuse("amount", "must be a finite number", fen)
     exact = Fraction(fen)
     if abs(exact) > _LARGEST:
         refuse("amount", "must be at most 10 trillion yuan", f"{float(exact) / 100:g} yuan")

@@ -71,6 +71,23 @@ def exact_share(argument: str, value: Amount) -> Fraction:
     return Fraction(number)
 
 
+def exact_rate(argument: str, value: Amount) -> Fraction:
+    """Read a rate or share exactly; refuse one above 1, which is a percentage mistaken for it.
+
+    Examples
+    --------
+    >>> exact_rate("rate_per_month", "0.015")
+    Fraction(3, 200)
+    >>> exact_rate("rate_per_month", "1.5")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: rate_per_month must be at most 1, a share; found 1.5. ...
+    """
+    share = exact_share(argument, value)
+    if share > 1:
+        refuse(argument, "must be at most 1, a share", value, "use 0.015 for 1.5 %")
+    return share
+
+
 def per_day(value: Amount) -> Rate:
     """Make a rate a day.
 

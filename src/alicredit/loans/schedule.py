@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from alicredit.checks import require_one_of, require_whole
 from alicredit.loans.money import Amount, round_half_up
-from alicredit.loans.rates import exact_share
+from alicredit.loans.rates import exact_rate
 
 METHODS = ("bullet", "annuity", "equal_principal")
 
@@ -67,7 +67,7 @@ def schedule(
     require_whole("principal_fen", principal_fen, 0)
     require_whole("periods", periods, 1)
     require_one_of("method", method, METHODS)
-    rate = exact_share("rate_per_period", rate_per_period)
+    rate = exact_rate("rate_per_period", rate_per_period)
     level = level_payment(principal_fen, rate, periods) if method == "annuity" else 0
     each = round_half_up(Fraction(principal_fen, periods))
     balance, rows = principal_fen, []

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from alicredit.checks import refuse
+from alicredit.checks import refuse, require_kind
 from alicredit.loans.account import Account, Due, Posting
 from alicredit.loans.contract import Contract, Event
+from alicredit.loans.days import require_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,14 @@ def settle(contract: Contract, events: Iterable[Event] = (), *, until: date) -> 
     Traceback (most recent call last):
     alicredit.errors.InputError: events must not lie before disbursement; found 2012-11-01.
     """
+    require_kind("contract", contract, Contract, "must be a Contract")
+    require_date("until", until)
     account = Account(contract)
     last = contract.start
     if until < last:
         refuse("until", "must not lie before disbursement", until)
     for event in events:
+        require_kind("events", event, Event, "must be Events")
         if event.day < contract.start:
             refuse("events", "must not lie before disbursement", event.day)
         if event.day < last or event.day > until:
@@ -140,8 +144,12 @@ def payoff(contract: Contract, events: Iterable[Event] = (), *, on: date) -> int
     Traceback (most recent call last):
     alicredit.errors.InputError: events must not lie before disbursement; found 2012-11-10.
     """
+    require_kind("contract", contract, Contract, "must be a Contract")
     more = 10**15
     closing = Event(on, "payment", more)
     before = tuple(events)
-    taken = settle(contract, (*before, closing), until=on).returned_fen
-    return more - (taken - settle(contract, before, until=max(on, contract.start)).returned_fen)
+    closed = settle(contract, (*before, closing), until=on)
+    if closed.balance_fen or closed.owed.total or closed.put_off.total:
+        refuse("amount", "must be at most 10 trillion yuan", "a claim that is more")
+    kept = settle(contract, before, until=on)
+    return more - (closed.returned_fen - kept.returned_fen)

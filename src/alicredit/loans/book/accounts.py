@@ -17,13 +17,13 @@ from alicredit.loans.account import PARTS
 from alicredit.loans.book.days import thirtieths_charged
 from alicredit.loans.book.exact import Integers, Whole, largest
 from alicredit.loans.book.steps import CODES, Steps
-from alicredit.loans.contract import Terms
+from alicredit.loans.contract import MONEY_KINDS, Terms
 from alicredit.loans.rates import exact_share
 from alicredit.loans.schedule import level_share
 
 Rows = npt.NDArray[np.intp]
 _ROOM = 2**62
-_MONEY = [CODES[word] for word in ("payment", "auto_debit", "order_success", "pull")]
+_MONEY = [CODES[word] for word in MONEY_KINDS]
 _POSTING = ("interest", "fee", "penalty", "principal")
 
 
@@ -191,7 +191,10 @@ class Book:
         spare = self._settle(loan, day, spare, self.lost, "recovery")
         is_free = self._refund(loan, day, spare, word == CODES["payment"])
         taken = self._pay_early(loan, day, spare, limit, is_free=is_free, is_pull=is_pull)
-        self.returned[loan] += np.where(is_pull, 0, spare - taken)
+        spare = np.where(is_pull, 0, spare - taken)
+        ends = np.flatnonzero((word == CODES["payment"]) & (self.undue[loan] == 0))
+        spare[ends] = self._settle(loan[ends], day[ends], spare[ends], self.carried, "payment")
+        self.returned[loan] += spare
 
     def _limit(self, rows: Rows) -> Integers:
         """Give the most principal that a step may repay early; a slice is taken off its list."""
@@ -236,7 +239,8 @@ class Book:
         share = self._charge(loan, day, is_closing=True)
         interest = self._rounded(undue[hit], share, self.share_base)
         self._post(loan, day, "interest", interest=interest)
-        self._post(loan, day, "refund", interest=-interest - paid)
+        self._post(loan, day, "refund", interest=-interest - self.carried["interest"][loan] - paid)
+        self.carried["interest"][loan] = 0
         self._post(loan, day, "payout", interest=paid)
         return hit
 

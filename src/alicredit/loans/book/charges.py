@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.loans.book.days import days_between, thirtieths_charged, year_days
-from alicredit.loans.book.exact import Whole, rounded, shares, whole
+from alicredit.loans.book.exact import Whole, flags, one_length, rounded, shares, whole
 from alicredit.loans.charges import FEE_BASES, PENALTY_MODES
 from alicredit.loans.days import DAY_COUNTS
 from alicredit.loans.rates import STUBS, Rate
@@ -47,7 +47,7 @@ def accrue(principal_fen: npt.ArrayLike, rate_per_day: object, days: npt.ArrayLi
     Traceback (most recent call last):
     alicredit.errors.InputError: principal_fen must be whole numbers of at least 0; found -100 ...
     """
-    rate, base = shares("rate_per_day", rate_per_day)
+    rate, base = shares("rate_per_day", rate_per_day, is_rate=True)
     return rounded(base, whole("principal_fen", principal_fen), rate, whole("days", days))
 
 
@@ -96,7 +96,7 @@ def accrue_by_month(
     require_one_of("stub", stub, STUBS)
     held = whole("days", days)
     counted = held if stub == "pro_rata_30" else -(-held // 30) * 30
-    rate, base = shares("rate_per_month", rate_per_month)
+    rate, base = shares("rate_per_month", rate_per_month, is_rate=True)
     thirtieths = np.maximum(counted, 30 * min_months)
     return rounded(base * 30, whole("principal_fen", principal_fen), rate, thirtieths)
 
@@ -203,7 +203,7 @@ def penalty(
     alicredit.errors.InputError: mode must be one of 2 known words; found 'both'. ...
     """
     require_one_of("mode", mode, PENALTY_MODES)
-    rate, base = shares("rate_per_day", rate_per_day)
+    rate, base = shares("rate_per_day", rate_per_day, is_rate=True)
     times, parts = shares("multiplier", multiplier)
     times = times + (parts if mode == "add" else 0)
     fen = whole("overdue_fen", overdue_fen)
@@ -252,9 +252,10 @@ def interest_refund(
     alicredit.errors.InputError: days_held must be whole numbers of at least 0; found -1 in row 0.
     """
     require_whole("refund_days", refund_days, 0)
-    is_entitled = np.asarray(is_first_loan, dtype=bool) | (not first_loan_only)
-    is_soon = whole("days_held", days_held) <= refund_days
-    return np.where(is_entitled & is_soon, whole("interest_fen", interest_fen), 0)
+    is_entitled = flags("is_first_loan", is_first_loan) | (not first_loan_only)
+    fen, held = whole("interest_fen", interest_fen), whole("days_held", days_held)
+    one_length("arrays", fen.shape, held.shape, is_entitled.shape)
+    return np.where(is_entitled & (held <= refund_days), fen, 0)
 
 
 def service_fee(
@@ -296,9 +297,10 @@ def service_fee(
     alicredit.errors.InputError: basis must be one of 3 known words; found 'monthly'. ...
     """
     require_one_of("basis", basis, FEE_BASES)
-    share, base = shares("rate", rate)
+    share, base = shares("rate", rate, is_rate=True)
     fee = rounded(base, whole("amount_fen", amount_fen), share)
-    is_due = np.asarray(is_first_draw, dtype=bool) | (basis == "per_disbursement")
+    is_due = flags("is_first_draw", is_first_draw) | (basis == "per_disbursement")
+    one_length("arrays", fee.shape, is_due.shape)
     return np.where(is_due & (basis != "none"), fee, 0)
 
 
@@ -330,5 +332,5 @@ def prepay_fee(prepaid_fen: npt.ArrayLike, rate: object) -> Whole:
     Traceback (most recent call last):
     alicredit.errors.InputError: prepaid_fen must be whole numbers of at least 0; found -1 in row 0.
     """
-    share, base = shares("rate", rate)
+    share, base = shares("rate", rate, is_rate=True)
     return rounded(base, whole("prepaid_fen", prepaid_fen), share)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Number
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from alicredit.checks import refuse, require_one_of
-from alicredit.loans.book.exact import Whole
+from alicredit.loans.book.exact import Whole, one_length, whole
 from alicredit.loans.rates import STUBS
 
 Dates = npt.NDArray[np.datetime64]
@@ -23,11 +27,31 @@ def as_days(argument: str, values: npt.ArrayLike) -> Dates:
     Traceback (most recent call last):
     alicredit.errors.InputError: start must be dates, none missing; found NaT in row 0.
     """
-    found = np.asarray(values, dtype="datetime64[D]")
+    found = _parsed(argument, np.asarray(values))
     missing = np.flatnonzero(np.isnat(np.atleast_1d(found)))
     if len(missing):
         refuse(argument, "must be dates, none missing", f"NaT in row {missing[0]}")
     return found
+
+
+def _parsed(argument: str, values: npt.NDArray[Any]) -> Dates:
+    """Turn dates, times and ISO texts into days; a number is no date, nor has a zone one day."""
+    rule, listed = "must be dates without a zone", values.ravel()
+    if values.dtype.kind not in "MOU" and values.size:
+        refuse(argument, rule, f"values of type {values.dtype}")
+    if values.dtype.kind == "M" or not values.size:
+        return values.astype("datetime64[D]")
+    for row, each in enumerate(listed):
+        is_number = isinstance(each, Number) and each == each
+        if is_number or getattr(each, "tzinfo", None) is not None:
+            refuse(argument, rule, f"{each!r} in row {row}")
+    try:
+        days = pd.to_datetime(pd.Series(listed, dtype=object), format="ISO8601")
+    except (TypeError, ValueError):
+        refuse(argument, rule, f"such as {listed[0]!r}", "write 2012-11-11")
+    if days.dtype.kind != "M" or getattr(days.dt, "tz", None) is not None:
+        refuse(argument, rule, f"such as {listed[0]!r}", "write 2012-11-11")
+    return days.to_numpy().astype("datetime64[D]").reshape(values.shape)
 
 
 def add_months(start: npt.ArrayLike, months: npt.ArrayLike) -> Dates:
@@ -38,10 +62,11 @@ def add_months(start: npt.ArrayLike, months: npt.ArrayLike) -> Dates:
     >>> add_months(["2012-08-31"], 6)
     array(['2013-02-28'], dtype='datetime64[D]')
     """
-    day = as_days("start", start)
+    day, count = as_days("start", start), whole("months", months)
+    one_length("arrays", day.shape, count.shape)
     month = day.astype("datetime64[M]")
     in_month = (day - month.astype("datetime64[D]")).astype(np.int64)
-    target = month + np.asarray(months, dtype=np.int64).astype("timedelta64[M]")
+    target = month + count.astype("timedelta64[M]")
     first = target.astype("datetime64[D]")
     last = ((target + np.timedelta64(1, "M")).astype("datetime64[D]") - first).astype(np.int64) - 1
     return np.asarray(first + np.minimum(in_month, last).astype("timedelta64[D]"))
@@ -136,6 +161,7 @@ def _day_of_month(day: Dates) -> Whole:
 def _in_order(start: npt.ArrayLike, end: npt.ArrayLike) -> tuple[Dates, Dates]:
     """Read two dates a row; refuse an end before its start."""
     first, last = as_days("start", start), as_days("end", end)
+    one_length("start and end", first.shape, last.shape)
     wrong = np.flatnonzero(np.atleast_1d(last < first))
     if len(wrong):
         late = np.atleast_1d(np.broadcast_to(last, np.broadcast_shapes(first.shape, last.shape)))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.checks import refuse
-from alicredit.loans.rates import exact_share
+from alicredit.loans.rates import exact_rate, exact_share
 
 Whole = npt.NDArray[np.int64]
 Integers = npt.NDArray[Any]
@@ -45,8 +45,31 @@ def whole(argument: str, values: npt.ArrayLike, *, low: int = 0) -> Whole:
     return found.astype(np.int64)
 
 
-def shares(argument: str, values: object) -> tuple[Integers, int]:
+def flags(argument: str, values: object) -> npt.NDArray[np.bool_]:
+    """Read true and false; refuse anything else, which would count as true.
+
+    Examples
+    --------
+    >>> flags("is_first_loan", [True, False])
+    array([ True, False])
+    >>> flags("is_first_loan", [True, float("nan")])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: is_first_loan must be True or False; found nan in row 1.
+    """
+    found = np.asarray(values)
+    if found.dtype.kind == "b" or not found.size:
+        return found.astype(bool)
+    listed = list(np.atleast_1d(np.asarray(values, dtype=object)))
+    for row, each in enumerate(listed):
+        if not isinstance(each, bool | np.bool_):
+            refuse(argument, "must be True or False", f"{each} in row {row}")
+    return np.asarray(listed, dtype=bool)
+
+
+def shares(argument: str, values: object, *, is_rate: bool = False) -> tuple[Integers, int]:
     """Read rates or multiples exactly: their numerators over one common denominator.
+
+    A rate is at most 1.
 
     Examples
     --------
@@ -59,11 +82,12 @@ def shares(argument: str, values: object) -> tuple[Integers, int]:
     """
     if isinstance(values, Fraction):
         return np.asarray(values.numerator), values.denominator
+    read = exact_rate if is_rate else exact_share
     found = np.asarray(values)
     if found.ndim == 0:
-        return shares(argument, exact_share(argument, values))  # type: ignore[arg-type]
+        return shares(argument, read(argument, values))  # type: ignore[arg-type]
     distinct, place = np.unique(found, return_inverse=True)
-    exact = [exact_share(argument, _plain(each)) for each in distinct]
+    exact = [read(argument, _plain(each)) for each in distinct]
     common = math.lcm(1, *(each.denominator for each in exact))
     numerators = [each.numerator * (common // each.denominator) for each in exact]
     return _narrow(numerators)[place], common
@@ -92,6 +116,22 @@ def largest(values: npt.ArrayLike) -> int:
     return max(int(abs(found.max())), int(abs(found.min()))) if found.size else 0
 
 
+def one_length(argument: str, *shapes: tuple[int, ...]) -> None:
+    """Refuse arrays that do not go with each other.
+
+    Examples
+    --------
+    >>> one_length("arrays", (2,), (2,), ())
+    >>> one_length("arrays", (2,), (3,))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: arrays must be of one length; found (2,) and (3,).
+    """
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        refuse(argument, "must be of one length", " and ".join(map(str, shapes)))
+
+
 def rounded(denominator: int, *factors: npt.ArrayLike) -> Whole:
     """Multiply whole numbers and divide by a denominator, rounded half-up once.
 
@@ -107,6 +147,7 @@ def rounded(denominator: int, *factors: npt.ArrayLike) -> Whole:
     """
     bound = 2 * math.prod(max(largest(each), 1) for each in factors) + denominator
     kind = np.int64 if bound < _ROOM else object
+    one_length("arrays", *(np.shape(each) for each in factors))
     product: Any = np.ones((), dtype=kind)
     for each in factors:
         product = product * np.asarray(each).astype(kind)

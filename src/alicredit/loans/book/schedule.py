@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse, require_one_of
-from alicredit.loans.book.exact import Integers, Whole, rounded, shares, whole
+from alicredit.loans.book.exact import Integers, Whole, one_length, rounded, shares, whole
 from alicredit.loans.schedule import METHODS, level_share
 
 
@@ -54,8 +54,9 @@ def schedule(
     """
     require_one_of("method", method, METHODS)
     fen = np.atleast_1d(whole("principal_fen", principal_fen))
+    one_length("arrays", fen.shape, np.shape(periods), np.shape(rate_per_period))
     count = np.broadcast_to(whole("periods", periods, low=1), fen.shape)
-    rate, base = shares("rate_per_period", rate_per_period)
+    rate, base = shares("rate_per_period", rate_per_period, is_rate=True)
     rates = np.broadcast_to(rate, fen.shape)
     size = rounded_sizes(fen, rates, base, count, method=method)
     balance, parts = fen.copy(), []
@@ -119,6 +120,9 @@ def internal_rate(flows: npt.ArrayLike) -> npt.NDArray[np.float64]:
     alicredit.errors.InputError: flows must change sign exactly once; found 0 changes in row 0.
     """
     values = np.atleast_2d(np.asarray(flows, dtype=float))
+    if not np.isfinite(values).all():
+        row = int((~np.isfinite(values)).any(axis=1).argmax())
+        refuse("flows", "must be finite numbers", f"another in row {row}")
     signs = np.sign(values)
     for k in range(1, signs.shape[1]):
         signs[:, k] = np.where(signs[:, k] == 0, signs[:, k - 1], signs[:, k])

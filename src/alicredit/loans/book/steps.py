@@ -11,14 +11,12 @@ import pandas as pd
 
 from alicredit.checks import nearest, refuse, require_columns
 from alicredit.loans.book.days import add_months, as_days
-from alicredit.loans.book.exact import Whole, rounded, whole
-from alicredit.loans.contract import EVENT_KINDS, Terms
+from alicredit.loans.book.exact import Whole, flags, rounded, whole
+from alicredit.loans.contract import EVENT_KINDS, MONEY_KINDS, Terms
 from alicredit.loans.rates import exact_share
 
 CODES = {word: code for code, word in enumerate(("due", *EVENT_KINDS))}
 """The kinds of a step as small numbers."""
-
-_MONEY = ("payment", "auto_debit", "order_success", "pull")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +69,10 @@ def lay_out(terms: Terms, loans: pd.DataFrame, events: pd.DataFrame | None, unti
     if loans["loan_id"].duplicated().any():
         twice = loans["loan_id"][loans["loan_id"].duplicated()].iloc[0]
         refuse("loans", "must list each loan once", repr(twice))
-    last = int(as_days("until", str(until)[:10]).astype(np.int64))
-    start = as_days("start", _dates(loans["start"]))
+    if loans["loan_id"].isna().any():
+        refuse("loans", "must name each loan by its loan_id", "a missing one")
+    last = int(as_days("until", [until]).astype(np.int64)[0])
+    start = as_days("start", loans["start"])
     if len(start) and int(start.astype(np.int64).max()) > last:
         refuse("until", "must not lie before disbursement", str(until)[:10])
     days, slices, offsets = start.astype(np.int64), *_slices(loans)
@@ -93,16 +93,11 @@ def lay_out(terms: Terms, loans: pd.DataFrame, events: pd.DataFrame | None, unti
     )  # fmt: skip
 
 
-def _dates(column: pd.Series) -> npt.NDArray[np.datetime64]:
-    """Take the days of a column of dates or times."""
-    return pd.to_datetime(column).to_numpy().astype("datetime64[D]")
-
-
 def _flag(loans: pd.DataFrame, name: str, *, is_default: bool) -> npt.NDArray[np.bool_]:
     """Read a column of true and false that may be absent."""
     if name not in loans:
         return np.full(len(loans), is_default)
-    return loans[name].to_numpy(dtype=bool)
+    return flags(name, loans[name])
 
 
 def _fees(terms: Terms, loans: pd.DataFrame) -> Whole:
@@ -148,7 +143,7 @@ def _dues(
     """Lay out the dues up to the last day."""
     everyone = np.arange(len(start))
     if "due" in loans:
-        end = as_days("due", _dates(loans["due"]))
+        end = as_days("due", loans["due"])
         if terms.days is None or (end <= start).any():
             refuse("due", "must lie after start, and the terms be in days", str(end[:1]))
         ends = [end]
@@ -174,10 +169,10 @@ def _events(
     code = events["kind"].map(CODES).fillna(0).to_numpy(dtype=np.int8)
     hint = nearest(str(events["kind"].iloc[int((code == 0).argmax())]), EVENT_KINDS)
     _refuse_first("kind", "must be a kind of event", events["kind"], code == 0, hint)
-    day = as_days("day", _dates(events["day"])).astype(np.int64)
+    day = as_days("day", events["day"]).astype(np.int64)
     _refuse_first("events", "must not lie before disbursement", events["day"], day < start[loan])
     _refuse_first("events", "must not lie after until", events["day"], day > last)
-    is_money = np.isin(code, [CODES[word] for word in _MONEY])
+    is_money = np.isin(code, [CODES[word] for word in MONEY_KINDS])
     fen = _amounts(events, is_money)
     is_order = code == CODES["order_success"]
     place = _places(events, loan, is_order, slices)
@@ -189,7 +184,7 @@ def _events(
     steps = [_step(loan, day, kind=code, fen=fen, slice=place, epoch=number, rank=1)]
     if is_new.any():
         require_columns("events", map(str, events.columns), ("until",))
-        end = as_days("until", _dates(events["until"][is_new])).astype(np.int64)
+        end = as_days("until", events["until"][is_new]).astype(np.int64)
         wrong = np.zeros(len(events), dtype=bool)
         wrong[is_new] = end <= day[is_new]
         _refuse_first("until", "must lie after the day of the event", events["until"], wrong)
@@ -210,6 +205,10 @@ def _amounts(events: pd.DataFrame, is_money: npt.NDArray[np.bool_]) -> Whole:
         rule = "must be whole and not negative"
         _refuse_first("fen", rule, events["fen"], wrong)
         fen[is_money] = given.astype(np.int64).to_numpy()
+    if "fen" in events:
+        rest = events["fen"].to_numpy(dtype=np.float64, na_value=np.nan)
+        _refuse_first("fen", "must be 0 for a kind that brings no money", events["fen"],
+                      ~is_money & (np.nan_to_num(rest) != 0))  # fmt: skip
     return fen
 
 
@@ -226,7 +225,9 @@ def _places(
     require_columns("events", map(str, events.columns), ("slice",))
     begins = slices[1]
     number = events["slice"].to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = is_order & ~((number >= 0) & (number < (begins[loan + 1] - begins[loan])))
+    wrong = is_order & ~(
+        (number >= 0) & (number == np.floor(number)) & (number < (begins[loan + 1] - begins[loan]))
+    )
     _refuse_first("slice", "must be a slice of its loan", events["slice"], wrong)
     place[is_order] = begins[loan[is_order]] + number[is_order].astype(np.int64)
     return place
