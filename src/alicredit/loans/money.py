@@ -80,7 +80,7 @@ def from_fen(fen: int) -> Decimal:
     return Decimal(int(fen)).scaleb(-2, _EXACT)
 
 
-def round_half_up(fen: Decimal | Fraction) -> int:
+def round_half_up(fen: Decimal | Fraction | int) -> int:
     """Round an exact amount in fen to whole fen, half away from zero.
 
     Examples

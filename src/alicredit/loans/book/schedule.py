@@ -54,9 +54,9 @@ def schedule(
     """
     require_one_of("method", method, METHODS)
     fen = np.atleast_1d(whole("principal_fen", principal_fen))
-    one_length("arrays", fen.shape, np.shape(periods), np.shape(rate_per_period))
-    count = np.broadcast_to(whole("periods", periods, low=1), fen.shape)
     rate, base = shares("rate_per_period", rate_per_period, is_rate=True)
+    one_length("arrays", fen.shape, np.shape(periods), np.shape(rate))
+    count = np.broadcast_to(whole("periods", periods, low=1), fen.shape)
     rates = np.broadcast_to(rate, fen.shape)
     size = rounded_sizes(fen, rates, base, count, method=method)
     balance, parts = fen.copy(), []

@@ -71,7 +71,7 @@ def lay_out(terms: Terms, loans: pd.DataFrame, events: pd.DataFrame | None, unti
         refuse("loans", "must list each loan once", repr(twice))
     if loans["loan_id"].isna().any():
         refuse("loans", "must name each loan by its loan_id", "a missing one")
-    last = int(as_days("until", [until]).astype(np.int64)[0])
+    last = int(as_days("until", np.array([until], dtype=object)).astype(np.int64)[0])
     start = as_days("start", loans["start"])
     if len(start) and int(start.astype(np.int64).max()) > last:
         refuse("until", "must not lie before disbursement", str(until)[:10])
