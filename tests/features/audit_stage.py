@@ -9,6 +9,9 @@ import pandas as pd
 import alicredit as ac
 
 AS_OF = pd.Timestamp("2013-05-01 10:00")
+DAY = pd.Timedelta(1, "D")
+PAST = [-40.0, -9.0, -2.5]
+"""Days before AS_OF of what every merchant had sold by then."""
 MERCHANTS = [f"m{k}" for k in range(6)]
 Tables = dict[str, pd.DataFrame]
 Builder = Callable[[ac.Records, ac.Cohort], pd.DataFrame]
@@ -87,3 +90,8 @@ def by_hand(
 def before(column: str) -> Callable[[pd.DataFrame], pd.Series]:
     """Keep what lies before as_of by a column."""
     return lambda rows: rows[column] < rows["as_of"]
+
+
+def everything(rows: pd.DataFrame) -> pd.Series:
+    """Keep all rows, later ones too."""
+    return pd.Series(data=True, index=rows.index)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from audit_stage import (
     AS_OF,
+    DAY,
+    PAST,
     Builder,
     before,
     by_hand,
     cohort,
+    everything,
     orders,
     records_of,
     refunds,
@@ -21,14 +26,7 @@ import alicredit as ac
 from alicredit.features import streams
 from alicredit.features.disturb import DISTURBANCES
 
-DAY = pd.Timedelta(1, "D")
-PAST = [-40.0, -9.0, -2.5]
-
-
-def everything(rows: pd.DataFrame) -> pd.Series:
-    return pd.Series(data=True, index=rows.index)
-
-
+REPOSITORY = Path(__file__).resolve().parents[2]
 # Each entry: what the records are, a leak that this disturbance alone can catch, its honest twin.
 ONLY = {
     "changed": (
@@ -101,6 +99,13 @@ def platform() -> ac.Records:
 
 
 @pytest.fixture(scope="module")
+def trade(platform: ac.Records) -> ac.Records:
+    """Keep of the platform what the features written by hand read, and a little more."""
+    names = ("merchants", "orders", "refunds", "interactions_daily", "fx_rates", "loans")
+    return ac.read_records({name: platform[name] for name in names})
+
+
+@pytest.fixture(scope="module")
 def loans(platform: ac.Records) -> ac.Cohort:
     """Ask as of the loans of the second half of the records, whose moments all differ."""
     every = ac.Cohort.of_loans(platform)
@@ -139,18 +144,18 @@ PLANTED = {
 }
 
 
-def test_features_written_by_hand_are_cleared(platform: ac.Records, loans: ac.Cohort) -> None:
-    report = ac.audit_features(platform, loans, build=own_orders(), questions=60)
+def test_features_written_by_hand_are_cleared(trade: ac.Records, loans: ac.Cohort) -> None:
+    report = ac.audit_features(trade, loans, build=own_orders(), questions=60)
     assert report.empty
     assert report.attrs["unmoved"] == []
 
 
 @pytest.mark.parametrize("leak", PLANTED)
 def test_a_leak_planted_in_features_written_by_hand_is_named(
-    platform: ac.Records, loans: ac.Cohort, leak: str
+    trade: ac.Records, loans: ac.Cohort, leak: str
 ) -> None:
     build, kind, advice = PLANTED[leak]
-    report = ac.audit_features(platform, loans, build=build, questions=16)
+    report = ac.audit_features(trade, loans, build=build, questions=16)
     assert set(report["feature"]) == {"paid_90d"}
     assert set(report["table"]) == {"orders"}
     told = report.set_index("disturbance").loc[kind]
@@ -192,18 +197,72 @@ ENGINE = {
 
 @pytest.mark.parametrize("leak", ENGINE)
 def test_a_leak_planted_in_the_engine_is_named(
-    platform: ac.Records, loans: ac.Cohort, leak: str, monkeypatch: pytest.MonkeyPatch
+    trade: ac.Records, loans: ac.Cohort, leak: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, features = ENGINE[leak]
     meant = ac.CATALOGUE.subset(MEANT)
-    assert ac.audit_features(platform, loans, meant, questions=16).empty
+    assert ac.audit_features(trade, loans, meant, questions=16).empty
     if leak == "a status":
         plant_status(monkeypatch)
     else:
         plant_leak(monkeypatch, leak)
-    report = ac.audit_features(platform, loans, meant, questions=16)
+    report = ac.audit_features(trade, loans, meant, questions=16)
     told = report[report["disturbance"] == kind]
     assert set(told["feature"]) == features
     assert [ac.CATALOGUE.sources(name) for name in told["feature"]] == [
         (table,) for table in told["table"]
     ]
+
+
+def peers(end: pd.Timedelta) -> Builder:
+    """Divide a merchant's orders of 30 days by those of all merchants, up to an end past as_of."""
+
+    def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
+        made = records["orders"].to_pandas()
+        known = made["known_at"].fillna(made["created_at"]).clip(lower=made["created_at"])
+        shares = []
+        for who, as_of in asked.frame[["merchant_id", "as_of"]].to_numpy():
+            seen = made[(known < as_of + end) & (made["created_at"] >= as_of - 30 * DAY)]
+            shares.append(((seen["merchant_id"] == who).sum() + 1) / (len(seen) + 1))
+        return pd.DataFrame({"share": shares})
+
+    return build
+
+
+@pytest.mark.slow
+def test_the_past_of_other_merchants_may_be_read_and_their_future_may_not(
+    trade: ac.Records, loans: ac.Cohort
+) -> None:
+    assert ac.audit_features(trade, loans, build=peers(0 * DAY), questions=16).empty
+    report = ac.audit_features(trade, loans, build=peers(DAY), questions=16)
+    assert "next_day" in set(report["disturbance"])
+    assert set(report["table"]) == {"orders"}
+
+
+def rate(days_ago: int) -> Builder:
+    """Read the exchange rate of a day before as_of, or of its own day, which is not over."""
+
+    def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
+        rates = records["fx_rates"].to_pandas()
+        by_day = dict(zip(pd.to_datetime(rates["day"]), rates["usd_cny"]))
+        days = asked.frame["as_of"].dt.normalize() - days_ago * DAY
+        return pd.DataFrame({"rate": [by_day.get(day, np.nan) for day in days]})
+
+    return build
+
+
+@pytest.mark.slow
+def test_rows_that_belong_to_nobody_are_disturbed_too(trade: ac.Records, loans: ac.Cohort) -> None:
+    assert ac.audit_features(trade, loans, build=rate(1), questions=16).empty
+    report = ac.audit_features(trade, loans, build=rate(0), questions=16)
+    assert set(report["table"]) == {"fx_rates"}
+    assert report.set_index("disturbance").loc["changed", "rows_moved"] >= 10
+
+
+@pytest.mark.slow
+def test_two_hundred_questions_of_the_sample_are_cleared() -> None:
+    records = ac.read_records(REPOSITORY / "data" / "sample")
+    report = ac.audit_features(records, ac.Cohort.of_loans(records))
+    assert report.empty
+    assert report.attrs["questions"] == 200
+    assert {"bank_txns", "fx_rates", "customs"} <= set(report.attrs["disturbed"]["changed"])

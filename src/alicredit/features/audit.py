@@ -342,10 +342,11 @@ def _message(kind: str) -> str:
 
 def _by_kind(counts: Sequence[Counts]) -> dict[str, dict[str, int]]:
     """Add up how much was disturbed, by kind and table; say what could not be tried at all."""
-    arranged: dict[str, dict[str, int]] = {}
+    tried = {kind for each in counts for kind, _ in each}
+    arranged: dict[str, dict[str, int]] = {kind: {} for kind in DISTURBANCES if kind in tried}
     for each in counts:
         for (kind, table), count in each.items():
-            tables = arranged.setdefault(kind, {})
+            tables = arranged[kind]
             if count:
                 tables[table] = tables.get(table, 0) + count
     for kind, tables in arranged.items():

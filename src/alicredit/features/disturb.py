@@ -56,7 +56,7 @@ DISTURBANCES: Mapping[str, Disturbance] = MappingProxyType(
             Disturbance(
                 "deleted",
                 "rows and fillings from as_of on, taken away so that the records stand as they did",
-                "do not ask whether something came later: who survived is known only afterwards",
+                "do not ask what came or filled in later: who survived is known only afterwards",
             ),
             Disturbance(
                 "added",
