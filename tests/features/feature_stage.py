@@ -83,19 +83,23 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
     """Draw possible values of a column; some are missing where that is allowed."""
     if column.kind == "id":
         few = column.name in ("buyer_id", "counterparty", "device_hash", "address_hash")
-        keys = rng.integers(0, 12, size) if few else rng.integers(0, 2**60, size)
+        keys = rng.integers(0, 30, size) if few else rng.integers(0, 2**60, size)
         return pd.Series([f"{column.name[0]}{key}" for key in keys])
     low = -500 if column.low is None or column.low < 0 else column.low
     high = 500 if column.high is None else min(column.high, 500)
     if table.name == "declared_sales":
         low, high = 5_000, 50_000
+    if column.name == "balance_after":
+        high = 5_000  # below and above what counts as low
     drawn = {
-        "code": lambda: rng.choice(column.values or ("a", "b", "c"), size),
+        "code": lambda: rng.choice(column.values or tuple("abcdefghijkl"), size),
         "text": lambda: rng.integers(0, 6, size).astype(str),
         "flag": lambda: rng.random(size) < 0.5,
         "count": lambda: rng.integers(max(low, -1), min(high, 9) + 1, size),
         "fen": lambda: rng.integers(0, 10**6, size),
     }.get(column.kind, lambda: rng.uniform(low, high, size).round(2))()
+    if column.name == "penalty":
+        drawn = drawn * (rng.random(size) < 0.5)  # most repayments bear none
     series = pd.Series(drawn).convert_dtypes()
     return series.mask(pd.Series(rng.random(size) < 0.1)) if column.nullable else series
 

@@ -39,7 +39,7 @@ FAMILIES = {
     "traffic": ("conversion_90d", "ad_share_90d", "ad_payback_90d"),
     "self-trade": ("orders_quick_share_90d", "orders_paid_device_hash_top_share_90d"),
     "pipeline": ("orders_under_way_amount_sum_30d", "orders_under_way_days_since_first_90d"),
-    "cash flow": ("debt_service_cover_90d", "bank_txns_balance_after_min_90d",
+    "cash flow": ("cash_coverage_90d", "bank_txns_balance_after_min_90d",
                   "bank_txns_low_share_90d"),
     "bank vs platform": ("bank_platform_gap_90d",),
     "declared vs observed": ("declared_overstatement_365d", "declared_gap_365d"),

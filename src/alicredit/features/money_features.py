@@ -242,18 +242,7 @@ def _borrowing() -> Iterator[Feature]:
 
 
 def _repaying() -> Iterator[Feature]:
-    """Declare what is due soon, and how what was due was repaid."""
-    yield Feature(
-        table="instalments", aggregate="sum", measure="principal", time="due_at", ahead_days=90,
-        unit="fen", expected=1, evidence="B", title="principal due within 90 days",
-        title_zh="未来90天应还本金", code="SC_CREDIT_USE",
-    )  # fmt: skip
-    yield Feature(
-        label="debt_service_cover_90d", aggregate="ratio", factor=100.0,
-        of=("net_cash_90d", "instalments_principal_sum_next_90d"), unit="ratio", expected=-1,
-        evidence="B", title="net cash of 90 days over principal due in the next",
-        title_zh="净现金流对应还本金覆盖率", code="SC_CASHFLOW",
-    )  # fmt: skip
+    """Declare how what was due was repaid."""
     yield Feature(
         table="repayments", aggregate="sum", measure="amount", window_days=90, unit="yuan",
         expected=-1, evidence="B", title="repaid in 90 days", title_zh="近90天还款金额",
