@@ -155,8 +155,9 @@ def _declared() -> Iterator[Feature]:
         ("turnover_days", "days", 1, "days to turn the stock over", "库存周转天数"),
     ):
         yield Feature(
-            table="inventory", aggregate="last", measure=measure, window_days=90, unit=unit,
-            expected=sign, evidence="B", title=title, title_zh=f"最近{chinese}",
+            table="inventory", aggregate="mean", measure=measure, window_days=90, unit=unit,
+            expected=sign, evidence="B", title=f"mean {title} of 90 days",
+            title_zh=f"近90天平均{chinese}",
             code="SC_OTHER",
         )  # fmt: skip
     for measure, title, chinese in (
