@@ -5,7 +5,7 @@ CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo test test-fast test-lowest lint format notebooks sample benchmarks clean
+.PHONY: setup demo test test-fast test-lowest lint format notebooks sample catalogue benchmarks clean
 
 setup: $(READY)
 
@@ -47,6 +47,9 @@ notebooks: setup
 
 sample: setup
 	$(BIN)/python data/sample/make_sample.py
+
+catalogue: setup
+	$(BIN)/python docs/make_catalogue.py
 
 benchmarks: setup
 	$(BIN)/python benchmarks/window_features.py build/benchmarks

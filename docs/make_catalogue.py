@@ -1,6 +1,6 @@
 """Write catalogue.md: every built-in feature, and what its sign was on a simulated platform.
 
-Run from the project's folder: ``python docs/make_catalogue.py``.
+Run by ``make catalogue``.
 """
 
 from __future__ import annotations

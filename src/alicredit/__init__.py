@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alicredit.audit import audit_features as audit_features
     from alicredit.cohort import Cohort as Cohort
     from alicredit.decision import Decision as Decision
     from alicredit.errors import AlicreditError as AlicreditError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from alicredit.features import CATALOGUE as CATALOGUE
     from alicredit.features import Catalogue as Catalogue
     from alicredit.features import Feature as Feature
-    from alicredit.features import audit_features as audit_features
     from alicredit.features import build_features as build_features
     from alicredit.labels import DefaultDefinition as DefaultDefinition
     from alicredit.labels import label_defaults as label_defaults
@@ -57,11 +57,11 @@ _HOME = {
     ),
     "alicredit.records": ("Records", "find_problems", "read_records", "write_records"),
     "alicredit.cohort": ("Cohort",),
+    "alicredit.audit": ("audit_features",),
     "alicredit.features": (
         "CATALOGUE",
         "Catalogue",
         "Feature",
-        "audit_features",
         "build_features",
     ),
     "alicredit.labels": ("DefaultDefinition", "label_defaults", "label_status"),

@@ -17,7 +17,9 @@ SAMPLE = REPOSITORY / "data" / "sample"
 @pytest.mark.slow
 def test_the_readme_runs(tmp_path) -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    assert "score_portfolio" in code
+    assert "audit_features" in code
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sample").symlink_to(SAMPLE)
     run = subprocess.run(

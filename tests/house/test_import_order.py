@@ -21,6 +21,7 @@ STOREYS = (
     ("cohort",),
     ("ledger", "windows"),
     ("features", "labels"),
+    ("audit",),
     ("score",),
     ("model",),
     ("policy",),
@@ -39,7 +40,7 @@ SIDE = {
         "errors", "checks", "vocabulary", "loans", "records", "cohort", "ledger", "score",
     },
 }  # fmt: skip
-LATE = {("evaluation", "report"), ("portfolio", "report")}
+LATE = {("evaluation", "report"), ("portfolio", "report"), ("monitoring", "evaluation")}
 HEIGHT = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}
 
 

@@ -7,8 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ledger_stage import START, book, day
 from scipy import stats
 
@@ -17,7 +15,6 @@ from alicredit.errors import InputError
 from alicredit.ledger import BUCKETS, Postings, read_postings, replay
 from alicredit.loans import add_months
 from alicredit.monitoring import roll_rates, vintages
-from alicredit.monitoring.vintage import share_interval
 
 UNTIL = pd.Timestamp("2013-06-30")
 
@@ -99,21 +96,56 @@ def test_a_vintage_by_hand() -> None:
     assert curve.loc[3, "rate_high"] == pytest.approx(stats.beta.ppf(0.975, 0.5, 2.5))
 
 
-def test_draws_of_one_merchant_widen_the_interval() -> None:
-    rng = np.random.default_rng(0)
-    bad = rng.random(1000) < 0.1
-    alone = share_interval(bad, np.arange(1000))
-    repeated = share_interval(np.repeat(bad, 10), np.repeat(np.arange(1000), 10))
-    assert repeated == pytest.approx(alone, abs=1e-3)
-    naive = share_interval(np.repeat(bad, 10), np.arange(10_000))
-    assert naive[1] - naive[0] < 0.5 * (alone[1] - alone[0])
+def copied(made: Postings, times: int, *, own_merchant: bool) -> Postings:
+    """Copy each loan with all that became of it; its copies are its merchant's, or each its own."""
+
+    def many(frame: pd.DataFrame) -> pd.DataFrame:
+        parts = [frame.assign(loan_id=frame["loan_id"] + f"/{k}") for k in range(times)]
+        return pd.concat(parts, ignore_index=True)
+
+    loans = many(made.loans.assign(merchant_id=made.loans["loan_id"]))
+    if own_merchant:
+        loans["merchant_id"] = loans["loan_id"]
+    return Postings(loans, many(made.dues), many(made.payments), made.events[:0])
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(1, 10))
-def test_an_interval_holds_its_share(values, groups) -> None:
-    bad = np.array(values)
-    low, high = share_interval(bad, np.arange(len(bad)) % groups)
-    assert 0 <= low <= bad.mean() <= high <= 1
+def test_loans_that_share_a_fate_tell_no_more_than_one_of_them(postings) -> None:
+    asked = {"observed_until": UNTIL, "days_past_due": 30, "months": 9, "by": "year"}
+    once = vintages(copied(postings, 1, own_merchant=True), **asked)
+    some = (once["bad_loans"] > 2).to_numpy()
+    assert some.sum() > 3
+    k, n = once["bad_loans"][some], once["loans"][some]
+    for column, level in (("rate_low", 0.025), ("rate_high", 0.975)):
+        wanted = stats.beta.ppf(level, k + 0.5, n - k + 0.5)
+        np.testing.assert_allclose(once[column][some], wanted, rtol=1e-6)
+    shared = vintages(copied(postings, 6, own_merchant=False), **asked)
+    apart = vintages(copied(postings, 6, own_merchant=True), **asked)
+    assert shared["rate"].tolist() == once["rate"].tolist()
+    for column in ("rate_low", "rate_high"):
+        np.testing.assert_allclose(shared[column], once[column], rtol=0.02)
+    width, narrow = (each["rate_high"] - each["rate_low"] for each in (shared, apart))
+    assert (narrow[some] < 0.6 * width[some]).all()
+
+
+def test_an_interval_holds_its_rate(postings) -> None:
+    curves = vintages(postings, observed_until=UNTIL, months=12)
+    assert (curves["rate_low"] <= curves["rate"]).all()
+    assert (curves["rate"] <= curves["rate_high"]).all()
+
+
+NO_DAYS = [20121231, "31/12/2012", pd.Timestamp("2012-12-31", tz="UTC"), None, "soon"]
+
+
+@pytest.mark.parametrize("until", NO_DAYS)
+def test_an_end_that_could_be_mistaken_is_refused(postings, until) -> None:
+    with pytest.raises(InputError, match="observed_until"):
+        vintages(postings, observed_until=until)
+
+
+@pytest.mark.parametrize("days", [[each] for each in NO_DAYS] + ["2012-12-31", 20121231, None])
+def test_days_that_could_be_mistaken_are_refused(postings, days) -> None:
+    with pytest.raises(InputError, match="days"):
+        replay(postings, days)
 
 
 @pytest.fixture(scope="module")

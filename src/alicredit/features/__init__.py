@@ -1,6 +1,5 @@
 """What was known before: features declared as data, built as of each question's moment."""
 
-from alicredit.features.audit import audit_features
 from alicredit.features.build import build_features
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
@@ -12,6 +11,5 @@ __all__ = [
     "Catalogue",
     "Feature",
     "Measure",
-    "audit_features",
     "build_features",
 ]

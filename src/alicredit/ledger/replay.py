@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse, require_whole
+from alicredit.cohort import as_moment
 from alicredit.ledger.arrears import lateness
 from alicredit.ledger.grid import Grid, Whole
 from alicredit.ledger.postings import Postings, signs_of_loans
@@ -49,7 +50,8 @@ def replay(postings: Postings, days: object, *, rules: StateRules | None = None)
     Raises
     ------
     InputError
-        If there are no days, or more than 30 million rows: see :func:`replay_batches`.
+        If there are no days, or one that is none or carries a zone, or more than 30 million rows:
+        see :func:`replay_batches`.
 
     Examples
     --------
@@ -123,10 +125,12 @@ def replay_batches(
 
 def _grid_of(days: object) -> Whole:
     """Read the days of a grid, sorted and each once."""
-    found = pd.to_datetime(pd.Series(days, dtype="datetime64[us]"))
-    if found.empty or found.isna().any():
-        refuse("days", "must be at least one day", "none" if found.empty else "a missing one")
-    return np.unique(_as_day(found))
+    if isinstance(days, str) or not isinstance(days, Iterable):
+        refuse("days", "must be several dates", repr(days), "put them into a list")
+    found = [as_moment("days", each) for each in days]
+    if not found:
+        refuse("days", "must be at least one day", "none")
+    return np.unique(_as_day(pd.Series(found)))
 
 
 def _as_day(moments: pd.Series) -> Whole:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.cohort import as_moment
+from alicredit.evaluation import effective_rows, jeffreys_interval
 from alicredit.ledger import Postings, StateRules, find_spells
 from alicredit.loans import book
 
@@ -81,7 +82,7 @@ def vintages(
     require_one_of("by", by, PERIODS)
     require_whole("months", months, 1)
     require_whole("days_past_due", days_past_due, 0)
-    until = np.datetime64(str(observed_until)[:10], "D")
+    until = np.datetime64(as_moment("observed_until", observed_until), "D")
     loans = _loans_with_age(postings, until, days_past_due, rules or StateRules())
     loans["vintage"] = loans["disbursed_at"].dt.to_period(PERIODS[by]).dt.start_time
     parts = []
@@ -137,36 +138,10 @@ def _cell(loans: pd.DataFrame, age: int) -> dict[str, float]:
     lent = int(loans["principal_fen"].sum())
     bad_fen = int(loans["balance_fen"].to_numpy()[is_bad].sum())
     rate = float(is_bad.mean())
-    low, high = share_interval(is_bad, loans["merchant_id"].to_numpy())
+    effective = effective_rows(is_bad, loans["merchant_id"])
+    low, high = jeffreys_interval(len(loans), int(is_bad.sum()), level=0.95, effective=effective)
     return {
         "loans": len(loans), "lent_fen": lent, "bad_loans": int(is_bad.sum()), "bad_fen": bad_fen,
         "rate": rate, "rate_low": low, "rate_high": high,
         "rate_of_amount": bad_fen / lent if lent else np.nan,
     }  # fmt: skip
-
-
-def share_interval(
-    is_bad: npt.NDArray[np.bool_], cluster: npt.NDArray[np.object_]
-) -> tuple[float, float]:
-    """Give a 95 % interval of a share whose rows come in clusters that share a fate.
-
-    Jeffreys' interval for as many independent rows as the spread between clusters leaves: p (1 - p)
-    over the squared standard error of the clustered mean, at most all rows; where nothing varies,
-    as many as there are clusters.
-
-    Examples
-    --------
-    >>> low, high = share_interval(np.array([True, False, False, False]), np.array(list("abcd")))
-    >>> round(low, 3), round(high, 3)
-    (0.028, 0.716)
-    """
-    size, p = len(is_bad), float(is_bad.mean())
-    _, place = np.unique(cluster, return_inverse=True)
-    residual = np.bincount(place, weights=is_bad - p)
-    variance = float((residual**2).sum()) / size**2
-    independent = min(p * (1 - p) / variance, size) if variance > 0 else len(residual)
-    bad = p * independent
-    low = float(stats.beta.ppf(0.025, bad + 0.5, independent - bad + 0.5)) if bad > 0 else 0.0
-    is_all = bad >= independent
-    high = 1.0 if is_all else float(stats.beta.ppf(0.975, bad + 0.5, independent - bad + 0.5))
-    return low, high

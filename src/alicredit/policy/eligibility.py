@@ -16,8 +16,7 @@ from alicredit.cohort import as_moment
 from alicredit.policy.load import load_policy
 from alicredit.policy.terms import Policy, Product
 from alicredit.records.moments import is_written_as_time
-
-_ZONE = "Asia/Shanghai"
+from alicredit.records.reading import TIMEZONE
 
 OUTCOMES = ("fail", "unknown", "pass")
 FAIL, UNKNOWN, PASS = 0, 1, 2
@@ -221,7 +220,7 @@ def _column(applicants: pd.DataFrame, name: str) -> pd.Series:
 def _dates(column: pd.Series) -> pd.Series:
     """Take a column as local dates; a number, a flag or another text is none, and so missing."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column.dt.tz_convert(_ZONE).dt.tz_localize(None)
+        return column.dt.tz_convert(TIMEZONE).dt.tz_localize(None)
     if pd.api.types.is_datetime64_dtype(column):
         return column
     return pd.Series([_date(each) for each in column.astype(object)], dtype="datetime64[us]")
@@ -236,7 +235,7 @@ def _date(value: object) -> pd.Timestamp:
         moment = pd.Timestamp(value)
     except ValueError:
         return pd.NaT
-    local = moment if moment.tzinfo is None else moment.tz_convert(_ZONE).tz_localize(None)
+    local = moment if moment.tzinfo is None else moment.tz_convert(TIMEZONE).tz_localize(None)
     return local.as_unit("us")
 
 

@@ -10,11 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.checks import nearest, refusal, refuse
-from alicredit.cohort import Cohort
-from alicredit.errors import AlicreditError, FeatureError
-from alicredit.features.disturb import disturb, thin_past
-from alicredit.features.knowledge import (
+from alicredit.audit.disturb import disturb, thin_past
+from alicredit.audit.knowledge import (
     Mask,
     Scene,
     Times,
@@ -24,6 +21,9 @@ from alicredit.features.knowledge import (
     place_all,
     read_rows,
 )
+from alicredit.checks import nearest, refusal, refuse
+from alicredit.cohort import Cohort
+from alicredit.errors import AlicreditError, FeatureError
 from alicredit.records import TABLES, Records, read_records
 
 Builder = Callable[[Records, Cohort], pd.DataFrame]

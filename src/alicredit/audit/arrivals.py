@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from alicredit.features.knowledge import (
+from alicredit.audit.knowledge import (
     NOBODY,
     Mask,
     Placed,

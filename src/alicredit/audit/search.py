@@ -8,15 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refuse, require_one_of, require_whole
-from alicredit.cohort import Cohort
-from alicredit.errors import FeatureError
-from alicredit.features.build import build_features
-from alicredit.features.catalogue import CATALOGUE
-from alicredit.features.declaration import Catalogue
-from alicredit.features.disturb import DISTURBANCES
-from alicredit.features.knowledge import Mask, Scene, Whole
-from alicredit.features.trial import (
+from alicredit.audit.disturb import DISTURBANCES
+from alicredit.audit.knowledge import Mask, Scene, Whole
+from alicredit.audit.trial import (
     Builder,
     Counts,
     Moved,
@@ -26,6 +20,12 @@ from alicredit.features.trial import (
     find_unrepeatable,
     start_trial,
 )
+from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.cohort import Cohort
+from alicredit.errors import FeatureError
+from alicredit.features.build import build_features
+from alicredit.features.catalogue import CATALOGUE
+from alicredit.features.declaration import Catalogue
 from alicredit.records import Records
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alicredit.features.arrivals import ARRIVALS, new_rows
-from alicredit.features.knowledge import Mask, Placed, Scene, Times, Whole, link_of, times_in
+from alicredit.audit.arrivals import ARRIVALS, new_rows
+from alicredit.audit.knowledge import Mask, Placed, Scene, Times, Whole, link_of, times_in
 from alicredit.records import Column
 
 Change = tuple[str, Mask, pa.Array]

@@ -23,8 +23,8 @@ from audit_stage import (
 from feature_stage import plant_leak
 
 import alicredit as ac
+from alicredit.audit.disturb import DISTURBANCES
 from alicredit.features import streams
-from alicredit.features.disturb import DISTURBANCES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Each entry: what the records are, a leak that this disturbance alone can catch, its honest twin.

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import alicredit as ac
-from alicredit.features.disturb import DISTURBANCES, disturb, thin_past
-from alicredit.features.knowledge import Scene, place_all, read_rows
-from alicredit.features.trial import start_trial
+from alicredit.audit.disturb import DISTURBANCES, disturb, thin_past
+from alicredit.audit.knowledge import Scene, place_all, read_rows
+from alicredit.audit.trial import start_trial
 from alicredit.records import TABLES
 
 
