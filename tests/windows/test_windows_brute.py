@@ -10,12 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicredit.windows import exact, keyed, ordered, periods, sums
-from alicredit.windows.grouped import FOREVER, Reach, group_events, sort_questions
+from alicredit.windows.grouped import (
+    FOREVER,
+    Block,
+    Reach,
+    find_slots,
+    group_events,
+    sort_questions,
+)
 
 DAY = 86_400_000_000
 MERCHANTS = 5
 ALL = 2  # the row after two columns counts all events
 SETTINGS = settings(max_examples=40, deadline=None)
+
+
+def _piece(block: Block, start: int, end: int) -> Block:
+    return Block(block.merchant[start:end], [each[start:end] for each in block.columns])
 
 
 class Stage:
@@ -44,10 +55,10 @@ class Stage:
         self.unit = unit
         self.questions = sort_questions(self.who, self.as_of, MERCHANTS)
         place = np.arange(n)
-        self.sides = group_events(
-            self.merchant, np.vstack((self.time, place)), MERCHANTS, since=self.since,
-            until=self.until,
-        )  # fmt: skip
+        block = Block(self.merchant, [self.time, place, self.since, self.until])
+        cut = int(rng.integers(0, n + 1))  # read in two pieces
+        blocks = [_piece(block, 0, cut), _piece(block, cut, n)]
+        self.sides = group_events(blocks, MERCHANTS, is_timed=True)
         self.out = np.full((16, q), -1.0)
 
     def laid(self, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -244,17 +255,43 @@ def test_periods(seed: int, count: int) -> None:
 def test_grouping_is_a_stable_sort(rows: list[tuple[int, int]]) -> None:
     merchant = np.array([m for m, _ in rows], np.int32)
     time = np.array([t for _, t in rows], np.int64)
-    prompt, late = group_events(merchant, np.vstack((time, np.arange(len(time)))), 4)
+    prompt, late = group_events([Block(merchant, [time, np.arange(len(time))])], 4)
     np.testing.assert_array_equal(prompt.columns[1], np.lexsort((time, merchant)))
     np.testing.assert_array_equal(prompt.time, time[np.lexsort((time, merchant))])
     np.testing.assert_array_equal(np.diff(prompt.start), np.bincount(merchant, minlength=4))
     assert len(late.time) == 0
 
 
+@given(st.lists(st.tuples(st.integers(-1, 3), st.integers(-5, 5)), max_size=60), st.booleans())
+@SETTINGS
+def test_nobodys_events_are_left_out_and_windows_ahead_look_at_all(
+    rows: list[tuple[int, int]], is_ahead: bool
+) -> None:
+    merchant = np.array([m for m, _ in rows], np.int32)
+    time = np.array([t for _, t in rows], np.int64)
+    sides = group_events([Block(merchant, [time, np.arange(len(time))])], 4, is_ahead=is_ahead)
+    held, other = (sides.late, sides.prompt) if is_ahead else (sides.prompt, sides.late)
+    order = np.lexsort((time, merchant))
+    np.testing.assert_array_equal(held.columns[1], order[merchant[order] >= 0])
+    assert len(other.time) == 0
+    if is_ahead:
+        np.testing.assert_array_equal(held.since, held.time)
+        assert (held.until == FOREVER).all()
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20), st.integers(-9, 9))
+@SETTINGS
+def test_only_identifiers_of_the_table_are_found(ids: list[int], low: int) -> None:
+    table = np.array([4, -1, 2], np.int32)
+    found = find_slots(np.array([*ids, low, low + 2], np.int64), low, table)
+    known = {low: 4, low + 1: -1, low + 2: 2}
+    assert found.tolist() == [known.get(each, -1) for each in [*ids, low, low + 2]]
+
+
 @pytest.mark.parametrize("size", [3000])
 def test_a_log_out_of_order_is_sorted_too(size: int) -> None:
     time = np.arange(size, 0, -1) // 3
-    prompt, _ = group_events(np.zeros(size, np.int32), np.vstack((time, np.arange(size))), 1)
+    prompt, _ = group_events([Block(np.zeros(size, np.int32), [time, np.arange(size)])], 1)
     np.testing.assert_array_equal(prompt.columns[1], np.argsort(time, kind="stable"))
 
 
@@ -288,7 +325,7 @@ def test_spreads_of_the_largest_values_are_exact(values: list[int]) -> None:
     questions = sort_questions(np.zeros(1, np.int64), np.array([10]), 1)
     n = len(values)
     columns = np.vstack((np.arange(n) % 10, shift))
-    sides = group_events(np.zeros(n, np.int32), columns, 1)
+    sides = group_events([Block(np.zeros(n, np.int32), list(columns))], 1)
     out = np.empty((1, 1))
     ops = np.array([(sums.STD, 0, 0, 1, 0, 2, 0)]).T.copy()
     sums.add_up(

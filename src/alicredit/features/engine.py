@@ -19,7 +19,7 @@ from alicredit.errors import FeatureError
 from alicredit.features.declaration import Feature
 from alicredit.features.local import TooWideError, build_stream
 from alicredit.features.reference import build_by_sql
-from alicredit.features.streams import Asked, Stream, find_streams
+from alicredit.features.streams import Asked, Slots, Stream, find_streams
 from alicredit.records import TABLES, Records, quoted
 from alicredit.windows.compiled import announced
 from alicredit.windows.grouped import Questions, Reals, sort_questions
@@ -31,8 +31,9 @@ MEMORY = "4GB"
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_EVENT_BYTES = 24
-_COLUMN_BYTES = 40
+_CELL_BYTES = 32
+_EVENTS_A_MERCHANT = 1000
+_GAPS = 64
 
 
 @dataclass(frozen=True)
@@ -81,34 +82,40 @@ def build_locally(
     codes, found = pd.factorize(frame["merchant_id"].to_numpy(object))
     merchants = np.asarray(found, object)
     as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
-    ids = records.number_ids
+    streams = find_streams(features)
+    numbers = _shown(streams, records.number_ids)
     with announced():
-        for stream in find_streams(features):
-            numbers = _shown(stream, ids)
-            con = records.connect(_tables(stream), numbers=numbers)
-            try:
-                con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
-                parts = _parts(_events(con, stream), stream, budget)
+        con = records.connect(_tables(streams), numbers=numbers)
+        try:
+            con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
+            sizes = {name: _events(con, name) for name in {each.table for each in streams}}
+            for stream in streams:
+                parts = _parts(sizes[stream.table], stream, budget)
                 for part in _split(codes, merchants, as_of, parts):
+                    asked = _ask(con, part, numbers, sizes[stream.table])
                     try:
-                        _answer(con, records, stream, part, numbers, places, out)
+                        build_stream(con, records, stream, part.questions, asked, places, out)
                     except TooWideError:
                         log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
                         _answer_by_sql(records, cohort, stream, part, places, out)
-            finally:
-                con.close()
+        finally:
+            con.close()
 
 
-def _tables(stream: Stream) -> list[str]:
-    """Name the tables that a stream's facts come from."""
-    parent = TABLES[stream.table].parent
-    return [stream.table, *([parent.split(".")[0]] if parent else [])]
+def _tables(streams: list[Stream]) -> list[str]:
+    """Name the tables that facts come from."""
+    found = {stream.table for stream in streams}
+    found |= {parent.split(".")[0] for name in found if (parent := TABLES[name].parent)}
+    return sorted(found)
 
 
-def _shown(stream: Stream, numbers: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+def _shown(
+    streams: list[Stream], numbers: frozenset[tuple[str, str]]
+) -> frozenset[tuple[str, str]]:
     """Choose the identifiers to be shown as numbers: those that no condition compares with text."""
     compared = {
         (stream.table, column)
+        for stream in streams
         for feature in stream.features
         for column, _, _ in (*feature.where, *feature.hit)
     }
@@ -132,21 +139,42 @@ def read_size(memory: object) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def _answer(
-    con: duckdb.DuckDBPyConnection,
-    records: Records,
-    stream: Stream,
-    part: _Part,
-    numbers: frozenset[tuple[str, str]],
-    places: Mapping[str, int],
-    out: Reals,
-) -> None:
-    """Answer a stream's features for some merchants."""
-    as_numbers = ("merchants", "merchant_id") in numbers
-    con.register("slot_rows", _slots(part.merchants, as_numbers=as_numbers))
+def _ask(
+    con: duckdb.DuckDBPyConnection, part: _Part, numbers: frozenset[tuple[str, str]], events: int
+) -> Asked:
+    """Number the merchants of a part, for a kernel to look up or for the query to join."""
+    slot = np.arange(len(part.merchants), dtype=np.int32)
+    if ("merchants", "merchant_id") not in numbers:
+        ids = pa.array(part.merchants, pa.string())
+    else:  # an identifier that is no number is nobody's
+        kept = np.array([_is_number(each) for each in part.merchants], bool)
+        whole = np.array([int(each) for each in part.merchants[kept]], np.int64)
+        slot = slot[kept]
+        slots = _find_slots(whole, slot, events)
+        if slots is not None:
+            return Asked(part.first, part.last, numbers, slots)
+        ids = pa.array(whole)
+    con.register("slot_rows", pa.table({"merchant_id": ids, "slot": slot}))
     con.execute("CREATE OR REPLACE TEMP TABLE _slots AS SELECT * FROM slot_rows")
-    asked = Asked("_slots", part.first, part.last, numbers)
-    build_stream(con, records, stream, part.questions, asked, places, out)
+    con.unregister("slot_rows")
+    return Asked(part.first, part.last, numbers)
+
+
+def _find_slots(
+    ids: npt.NDArray[np.int64], slot: npt.NDArray[np.int32], events: int
+) -> Slots | None:
+    """Lay merchants' numbers in a table by identifier, where it is short and most are asked about.
+
+    A query that joins reads less where few are asked about; a table that is looked up costs less.
+    """
+    if not len(ids) or len(ids) * _EVENTS_A_MERCHANT < events:
+        return None
+    low, high = int(ids.min()), int(ids.max())
+    if high - low > _GAPS * len(ids) or max(-low, high) >= 2**62:
+        return None
+    table = np.full(high - low + 1, -1, np.int32)
+    table[ids - low] = slot
+    return Slots(low, table)
 
 
 def _answer_by_sql(
@@ -168,31 +196,26 @@ def _answer_by_sql(
         out[places[name], rows] = values
 
 
-def _slots(merchants: npt.NDArray[np.object_], *, as_numbers: bool) -> pa.Table:
-    """Number the merchants; where identifiers are numbers, one that is none is nobody's."""
-    slot = np.arange(len(merchants), dtype=np.int32)
-    if not as_numbers:
-        return pa.table({"merchant_id": pa.array(merchants, pa.string()), "slot": slot})
-    kept = np.array([_is_number(each) for each in merchants], bool)
-    ids = pa.array([int(each) for each in merchants[kept]], pa.int64())
-    return pa.table({"merchant_id": ids, "slot": slot[kept]})
-
-
 def _is_number(name: str) -> bool:
     """Tell whether a text is how a whole number of 64 bits is written."""
     return _WHOLE.fullmatch(name) is not None and -(2**63) <= int(name) < 2**63
 
 
-def _events(con: duckdb.DuckDBPyConnection, stream: Stream) -> int:
-    """Count the rows of a stream's table: no more events than that, but for later versions."""
-    row = con.execute(f"SELECT count(*) FROM {quoted(stream.table)}").fetchall()[0]
+def _events(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Count the rows of a table: no more events than that, but for later versions."""
+    row = con.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0]
     return int(row[0])
 
 
 def _parts(events: int, stream: Stream, budget: int) -> int:
-    """Give in how many parts the merchants are taken, so that their events fit the memory."""
-    columns = len({name for f in stream.features for name in (*f.columns, f.aggregate)})
-    need = events * (_EVENT_BYTES + _COLUMN_BYTES * min(columns, 12))
+    """Give in how many parts the merchants are taken, so that their events fit the memory.
+
+    An event is held as it was read, row by row, and in columns; what is made of these (exact
+    integers, marks, room to work in) takes as much again.
+    """
+    columns = {(f.measure, f.weight) for f in stream.features} | {f.hit for f in stream.features}
+    versions = 1 + len(stream.timing)
+    need = events * versions * _CELL_BYTES * (3 + len(columns))
     return max(1, -(-need // max(budget, 1)))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from alicredit.features import sql
 from alicredit.features.declaration import Feature
 from alicredit.features.measures import MEASURES
-from alicredit.features.streams import Asked, Layout, Stream, reach, read_events
+from alicredit.features.streams import Asked, Layout, Stream, is_timed, reach, read_events
 from alicredit.records import TABLES, Records
 from alicredit.windows import exact, keyed, ordered, periods, sums
 from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Sides, group_events
@@ -109,11 +109,12 @@ def build_stream(
     ]
     layout.is_placed = any(want.aggregate in ("first", "last") for want in wants)
     bad = _Bad(layout, stream)
-    read = read_events(con, records, stream, layout, asked)
     sides = group_events(
-        read.merchant, read.columns, len(questions.start) - 1, since=read.since, until=read.until,
+        read_events(con, records, stream, layout, asked),
+        len(questions.start) - 1,
+        is_timed=is_timed(records, stream, asked),
         is_ahead=stream.is_ahead,
-    )  # fmt: skip
+    )
     columns = _Columns(sides, layout)
     back, ahead = np.array(windows, np.int64).T.copy()
     job = _Job(questions, columns, Reach(back, ahead), out)

@@ -20,11 +20,11 @@ from alicredit.features import sql
 from alicredit.features.declaration import Condition, Feature
 from alicredit.records import TABLES, Records, quoted
 from alicredit.records.sources import arrow_reader
-from alicredit.windows.grouped import FOREVER
+from alicredit.windows.grouped import FOREVER, Block, find_slots
 
 Ints = npt.NDArray[np.int64]
 
-_BATCH_ROWS = 1_000_000
+_BATCH_ROWS = 2**17
 
 NEVER = 2**60
 """Reach of a window without a beginning, in microseconds: longer than any record's."""
@@ -75,31 +75,13 @@ class Layout:
 
     @property
     def flag_row(self) -> int:
-        """Give the row of the flags."""
+        """Give the row of the flags, a bit each."""
         return 1 + len(self.numbers) + len(self.keys)
 
     @property
     def width(self) -> int:
-        """Count the rows: time, numbers, keys, flags in one, place."""
+        """Count the rows: time, numbers (the bits of reals), keys, flags in one, place."""
         return self.flag_row + bool(self.flags) + self.is_placed
-
-
-@dataclass(frozen=True)
-class Read:
-    """A stream's events as they were read, in the query's order.
-
-    Rows of ``columns``: the time; then numbers (the bits of reals), keys, flags (a bit each, in one
-    column where there are any), and, where first and last are asked for, the event's place.
-    """
-
-    merchant: npt.NDArray[np.int32]
-    since: Ints | None
-    until: Ints | None
-    columns: Ints
-
-    def __len__(self) -> int:
-        """Count the events."""
-        return len(self.merchant)
 
 
 def reach(feature: Feature) -> tuple[int, int]:
@@ -128,21 +110,52 @@ def _timing(feature: Feature) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a query must know of the questions: their merchants' table, the span of their moments.
+class Slots:
+    """Numbers of the merchants asked about, where their identifiers are whole numbers close by.
 
-    ``numbers`` are the identifiers that the connection shows as numbers.
+    ``table[id - low]`` is the number of a merchant, -1 for one who is not asked about.
     """
 
-    merchants: str
+    low: int
+    table: npt.NDArray[np.int32]
+
+    def find(self, ids: Ints) -> npt.NDArray[np.int32]:
+        """Give the number of each identifier's merchant."""
+        return find_slots(ids, self.low, self.table)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a query must know of the questions: who is asked about, the span of their moments.
+
+    ``numbers`` are the identifiers that the connection shows as numbers. Merchants are numbered by
+    ``slots``, or where these are None by a table ``_slots`` (``merchant_id, slot``).
+    """
+
     first: Any
     last: Any
     numbers: frozenset[tuple[str, str]] = frozenset()
+    slots: Slots | None = None
 
     @property
     def is_single(self) -> bool:
         """Tell whether all questions have one moment."""
         return bool(self.first == self.last)
+
+    @property
+    def slot_sql(self) -> str:
+        """Write what tells a fact's merchant: its number, or where slots find that, its id."""
+        return "s.slot" if self.slots is None else "f._merchant_id"
+
+
+def is_timed(records: Records, stream: Stream, asked: Asked) -> bool:
+    """Tell whether events carry the moments between which they are seen."""
+    return not _is_single(stream, asked) and _may_be_late(records, stream)
+
+
+def _is_single(stream: Stream, asked: Asked) -> bool:
+    """Tell whether one version of each event is enough; what lies ahead is seen before its time."""
+    return asked.is_single and not stream.is_ahead
 
 
 def read_events(
@@ -151,13 +164,13 @@ def read_events(
     stream: Stream,
     layout: Layout,
     asked: Asked,
-) -> Read:
+) -> list[Block]:
     """Read a stream's events that any question may see.
 
     Parameters
     ----------
     con : DuckDB connection
-        Over the records, with the table of merchants (``merchant_id, slot``).
+        Over the records, with the table of merchants where ``asked`` has no slots.
     records : Records
         For the SQL of facts.
     stream : Stream
@@ -169,48 +182,52 @@ def read_events(
 
     Returns
     -------
-    Read
-        Arrays of our own; a missing number is NaN.
+    list of Block
+        At least one. Columns: the time; those of the layout, a missing number as NaN; and where
+        events are timed the moments between which each is seen.
     """
-    query = _query(records, stream, layout, asked)
-    table = arrow_reader(con, query, _BATCH_ROWS).read_all()
-    columns = np.empty((layout.width, len(table)), np.int64)
-    _fill(table, "_time", columns[0])
-    for at, name in enumerate(layout.names):
-        _fill(table, name, columns[1 + at])
-    for at in range(len(layout.flags)):
-        bits = np.empty(len(table), np.int64)
-        _fill(table, f"f{at}", bits)
-        columns[layout.flag_row] = bits if not at else columns[layout.flag_row] | bits << at
-    merchant = np.empty(len(table), np.int32)
-    _fill(table, "_slot", merchant)
-    since = until = None
-    if "_since" in table.column_names:
-        since = np.empty(len(table), np.int64)
-        _fill(table, "_since", since)
-    if "_until" in table.column_names:
-        until = np.empty(len(table), np.int64)
-        _fill(table, "_until", until)
-    read = Read(merchant, since, until, columns)
-    return _placed_by_key(read, table["_tie"]) if layout.is_placed else read
+    batches = list(arrow_reader(con, _query(records, stream, layout, asked), _BATCH_ROWS))
+    timed = is_timed(records, stream, asked)
+    if not batches:
+        none = np.empty(0, np.int64)
+        return [Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))]
+    blocks = [_block(batch, layout, asked, timed=timed) for batch in batches]
+    if not layout.is_placed:
+        return blocks
+    ties = pa.chunked_array([batch["_tie"] for batch in batches])
+    return [_placed_by_key(blocks, ties, layout.width - 1)]
 
 
-def _fill(table: pa.Table, name: str, into: npt.NDArray[Any]) -> None:
-    """Lay a column, chunk by chunk, into an array; reals as their bits, a missing one as NaN."""
-    at = 0
-    for chunk in table[name].chunks:
-        values = chunk.to_numpy(zero_copy_only=False)
-        if values.dtype.kind in "fM":
-            values = values.view(np.int64)
-        into[at : at + len(values)] = values
-        at += len(values)
+def _block(batch: pa.RecordBatch, layout: Layout, asked: Asked, *, timed: bool) -> Block:
+    """Take a batch's columns as they lie in memory."""
+
+    def column(name: str) -> npt.NDArray[Any]:
+        return np.asarray(batch[name].to_numpy(zero_copy_only=False))
+
+    rows = len(batch)
+    columns = [column(name) for name in ("_time", *layout.names)]
+    if layout.flags:
+        columns.append(column("f0"))
+    for at in range(1, len(layout.flags)):
+        columns[-1] = columns[-1] | column(f"f{at}").astype(np.int64) << at
+    if layout.is_placed:
+        columns.append(np.zeros(rows, np.int64))
+    if timed:
+        columns.append(column("_since"))
+        superseded = "_until" in batch.schema.names
+        columns.append(column("_until") if superseded else np.broadcast_to(FOREVER, rows))
+    whose = column("_slot")
+    slots = whose.astype(np.int32, copy=False) if asked.slots is None else asked.slots.find(whose)
+    return Block(slots, columns)
 
 
-def _placed_by_key(read: Read, ties: pa.ChunkedArray) -> Read:
+def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Block:
     """Lay events by merchant, time and key, and number their places; equal where all three are."""
-    merchant, time = read.merchant, read.columns[0]
+    merchant = np.concatenate([block.merchant for block in blocks])
+    columns = [np.concatenate(parts) for parts in zip(*(each.columns for each in blocks))]
+    time = columns[0]
     by = np.lexsort((time, merchant))
-    same = (np.diff(merchant[by]) == 0) & (np.diff(time[by]) == 0)
+    same = (merchant[by[1:]] == merchant[by[:-1]]) & (time[by[1:]] == time[by[:-1]])
     tied = np.zeros(len(by), bool)
     tied[1:] |= same
     tied[:-1] |= same
@@ -221,23 +238,20 @@ def _placed_by_key(read: Read, ties: pa.ChunkedArray) -> Read:
         rank[rows] = np.unique(keys.astype(str), return_inverse=True)[1]
         by = np.lexsort((rank, time, merchant))
     step = np.zeros(len(by), np.int64)
-    for column in (merchant, time, rank):
-        step[1:] |= np.diff(column[by]) != 0
-    columns = read.columns[:, by]
-    columns[-1] = np.cumsum(step)
-    since, until = (None if each is None else each[by] for each in (read.since, read.until))
-    return Read(merchant[by], since, until, columns)
+    for values in (merchant, time, rank):
+        step[1:] |= values[by[1:]] != values[by[:-1]]
+    columns[place] = np.cumsum(step)[np.argsort(by)]
+    return Block(merchant, columns)
 
 
 def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> str:
     """Write the query of a stream's events, all versions."""
-    is_single = asked.is_single and not stream.is_ahead  # what lies ahead is seen before its time
-    if is_single:
+    if _is_single(stream, asked):
         versions = [_single(records, stream, asked)]
     else:
         versions = [_version(records, stream, asked, at) for at in range(len(stream.timing) + 1)]
     columns = ["_slot", "_time"]
-    if not is_single and _may_be_late(records, stream):
+    if is_timed(records, stream, asked):
         columns.append("_since")
         if stream.timing:
             columns.append(f"coalesce(epoch_us(_until), {FOREVER}) AS _until")
@@ -263,11 +277,12 @@ def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
     if _may_be_late(records, stream):
         bounds.append(f"f._known < {last}")
     facts = records.fact_sql(stream.table)
-    source = (
-        f"FROM ({facts}) f JOIN {asked.merchants} s ON f._merchant_id = s.merchant_id "
-        f"WHERE {' AND '.join(bounds)}"
-    )
-    return source, time
+    source = f"FROM ({facts}) f"
+    if asked.slots is None:
+        source += " JOIN _slots s ON f._merchant_id = s.merchant_id"
+    else:
+        bounds.append("f._merchant_id IS NOT NULL")
+    return f"{source} WHERE {' AND '.join(bounds)}", time
 
 
 def _shown(stream: Stream, is_seen: str) -> str:
@@ -290,7 +305,7 @@ def _single(records: Records, stream: Stream, asked: Asked) -> str:
     source, time = _placed(records, stream, asked)
     last = f"CAST('{asked.last}' AS TIMESTAMP)"
     shown = _shown(stream, "{at} < " + last)
-    return f"SELECT s.slot AS _slot, {time} AS _time, f._key AS _key{shown} {source}"
+    return f"SELECT {asked.slot_sql} AS _slot, {time} AS _time, f._key AS _key{shown} {source}"
 
 
 def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
@@ -315,7 +330,7 @@ def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
     more = "".join(f" AND {each}" for each in bounds)
     shown = _shown(stream, "{at} <= " + since)
     return (
-        f"SELECT s.slot AS _slot, {time} AS _time, {since} AS _since, {until} AS _until, "
+        f"SELECT {asked.slot_sql} AS _slot, {time} AS _time, {since} AS _since, {until} AS _until, "
         f"f._key AS _key{shown} {source}{more}"
     )
 

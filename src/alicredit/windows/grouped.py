@@ -8,6 +8,7 @@ column filled in, are *late* and kept apart, because they are few and need a loo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,97 +85,178 @@ def sort_questions(merchant: Ints, as_of: Ints, merchants: int) -> Questions:
     return Questions(as_of[row], row, start)
 
 
+class Block(NamedTuple):
+    """Some events as they were read.
+
+    Parameters
+    ----------
+    merchant : int32 array
+        Whose each event is; below 0: nobody's who is asked about.
+    columns : list of arrays of 64 bits, or of fewer for integers
+        The first is the time. Where events can be late, the last two say between which moments
+        each is seen.
+    """
+
+    merchant: npt.NDArray[np.int32]
+    columns: Sequence[npt.NDArray[Any]]
+
+
+_PROMPT, _TIMED, _AHEAD = range(3)
+# events are all prompt; late where their two moments say so; all to be looked at one by one
+
+
 def group_events(
-    merchant: npt.NDArray[np.int32],
-    columns: Ints,
-    merchants: int,
-    *,
-    since: Ints | None = None,
-    until: Ints | None = None,
-    is_ahead: bool = False,
+    blocks: Sequence[Block], merchants: int, *, is_timed: bool = False, is_ahead: bool = False
 ) -> Sides:
     """Group events by merchant and sort each merchant's by time; prompt ones and late ones.
 
     Parameters
     ----------
-    merchant : int32 array
-        Whose each event is, 0 to ``merchants`` - 1.
-    columns : int64 array, columns by events
-        The first is the time; the array is used up: its rows come back sorted.
+    blocks : sequence of Block
+        The events, each block with the same columns.
     merchants : int
         How many there are.
-    since, until : int64 array or None
-        When each is seen; None: from its time on, for ever.
+    is_timed : bool, default False
+        Whether the last two columns say between which moments an event is seen; otherwise it is
+        from its time on, for ever.
     is_ahead : bool, default False
         Whether windows reach beyond the question, where an event is seen before its time.
 
     Returns
     -------
     Sides
-        Prompt and late.
+        Prompt and late; ties stand as they came.
     """
+    mode = _AHEAD if is_ahead else (_TIMED if is_timed else _PROMPT)
+    start = np.zeros(merchants + 1, np.int64)
+    for block in blocks:
+        _count(block.merchant, start)
+    np.cumsum(start, out=start)
+    width = len(blocks[0].columns) if blocks else 1 + 2 * is_timed
+    rows = np.empty((int(start[-1]), width), np.int64)
+    at = start[:-1].copy()
+    room = np.empty((width, max((len(each.merchant) for each in blocks), default=0)), np.int64)
+    for block in blocks:
+        _fill(block, room)
+        _scatter(block.merchant, room, at, rows)
+    prompt_start, late_start = _starts(rows, start, mode)
+    carried = width - 2 * is_timed
+    prompt = np.empty((carried, int(prompt_start[-1])), np.int64)
+    late = np.empty((carried + 2, int(late_start[-1])), np.int64)
+    _lay(rows, start, mode, prompt_start, prompt, late_start, late)
+    if is_ahead and not is_timed:
+        late[-2], late[-1] = late[0], FOREVER
     none = np.empty(0, np.int64)
-    time = columns[0]
-    since = time if since is None else since
-    late = np.ones(len(time), bool) if is_ahead else since > time
-    if until is not None:
-        late |= until < FOREVER
-    if not late.any():
-        start = _group(merchant, columns, merchants)
-        nothing = np.empty((len(columns), 0), np.int64)
-        no_start = np.zeros(merchants + 1, np.int64)
-        return Sides(
-            Events(columns[0], start, none, none, columns),
-            Events(none, no_start, none, none, nothing),
-        )
-    prompt = np.ascontiguousarray(columns[:, ~late])
-    start = _group(merchant[~late], prompt, merchants)
-    ends = np.full(len(time), FOREVER) if until is None else until
-    hidden = np.vstack((columns[:, late], since[late], ends[late]))
-    late_start = _group(merchant[late], hidden, merchants)
     return Sides(
-        Events(prompt[0], start, none, none, prompt),
-        Events(hidden[0], late_start, hidden[-2], hidden[-1], hidden[:-2]),
+        Events(prompt[0], prompt_start, none, none, prompt),
+        Events(late[0], late_start, late[-2], late[-1], late[:-2]),
     )
 
 
-@compiled
-def _group(merchant: Any, columns: Any, merchants: int) -> Any:
-    """Group the columns in place by merchant, each merchant's by time, ties as they came.
+def _fill(block: Block, room: Ints) -> None:
+    """Lay the columns of a block one above the other, reals as their bits."""
+    for into, values in zip(room, block.columns, strict=True):
+        into[: len(values)] = values.view(np.int64) if values.dtype.kind in "fM" else values
 
-    Events are first laid out row by row, so that each moves once; the pieces of one merchant then
-    go back into columns. Logs come nearly sorted, so that an insertion seldom moves far; a
-    merchant whose events do not is sorted by merging.
-    """
-    width, n = columns.shape
-    start = np.zeros(merchants + 1, np.int64)
-    for i in range(n):
-        start[merchant[i] + 1] += 1
-    most = 0
-    for m in range(merchants):
-        most = max(most, start[m + 1])
-        start[m + 1] += start[m]
-    at = start[:-1].copy()
-    rows = np.empty((n, width), np.int64)
-    for i in range(n):
+
+@compiled
+def find_slots(ids: Any, low: int, table: Any) -> Any:
+    """Look identifiers up in a table that begins with ``low``; -1 for one that is not there."""
+    found = np.full(len(ids), -1, np.int32)
+    for i in range(len(ids)):
+        at = ids[i] - low
+        if 0 <= at < len(table):
+            found[i] = table[at]
+    return found
+
+
+@compiled
+def _count(merchant: Any, start: Any) -> None:
+    """Count each merchant's events, one place on."""
+    for i in range(len(merchant)):
+        if merchant[i] >= 0:
+            start[merchant[i] + 1] += 1
+
+
+@compiled
+def _scatter(merchant: Any, columns: Any, at: Any, rows: Any) -> None:
+    """Move events to where their merchant's stand, row by row, so that each moves once."""
+    for i in range(len(merchant)):
         m = merchant[i]
+        if m < 0:
+            continue
         to = at[m]
         at[m] = to + 1
-        for j in range(width):
+        for j in range(len(columns)):
             rows[to, j] = columns[j, i]
+
+
+@compiled
+def _starts(rows: Any, start: Any, mode: int) -> Any:
+    """Count the prompt and the late events before each merchant's."""
+    prompt, late = np.zeros(len(start), np.int64), np.zeros(len(start), np.int64)
+    for m in range(len(start) - 1):
+        behind = 0
+        if mode != 0:
+            for i in range(start[m], start[m + 1]):
+                behind += _is_late(rows, i, mode)
+        late[m + 1] = late[m] + behind
+        prompt[m + 1] = start[m + 1] - late[m + 1]
+    return prompt, late
+
+
+@inlined
+def _is_late(rows: Any, i: int, mode: int) -> bool:
+    """Tell whether an event must be looked at by itself."""
+    if mode != 1:
+        return mode == 2
+    width = rows.shape[1]
+    return rows[i, width - 2] > rows[i, 0] or rows[i, width - 1] < FOREVER
+
+
+@compiled
+def _lay(
+    rows: Any, start: Any, mode: int, prompt_start: Any, prompt: Any, late_start: Any, late: Any
+) -> None:
+    """Lay each merchant's events back into columns, by time, ties as they came.
+
+    Logs come nearly sorted, so that an insertion seldom moves far; a merchant whose events do not
+    is sorted by merging.
+    """
+    most = 0
+    for m in range(len(start) - 1):
+        most = max(most, start[m + 1] - start[m])
     order = np.empty(most, np.int64)
-    for m in range(merchants):
-        lo, hi = start[m], start[m + 1]
-        if _is_sorted(rows, lo, hi):
-            for j in range(width):
-                for i in range(lo, hi):
-                    columns[j, i] = rows[i, j]
+    for m in range(len(start) - 1):
+        lo, n = start[m], start[m + 1] - start[m]
+        if _is_sorted(rows, lo, lo + n):
+            for i in range(n):
+                order[i] = i
         else:
-            _find_order(rows, lo, hi, order)
-            for j in range(width):
-                for i in range(hi - lo):
-                    columns[j, lo + i] = rows[lo + order[i], j]
-    return start
+            _find_order(rows, lo, lo + n, order)
+        if late_start[m] == late_start[m + 1]:
+            for j in range(len(prompt)):
+                for i in range(n):
+                    prompt[j, prompt_start[m] + i] = rows[lo + order[i], j]
+        else:
+            _lay_both(rows, lo, n, order, mode, prompt_start[m], prompt, late_start[m], late)
+
+
+@inlined
+def _lay_both(
+    rows: Any, lo: int, n: int, order: Any, mode: int, p: int, prompt: Any, q: int, late: Any
+) -> None:
+    """Lay a merchant's prompt and late events apart."""
+    for i in range(n):
+        its = lo + order[i]
+        if _is_late(rows, its, mode):
+            for j in range(rows.shape[1]):
+                late[j, q] = rows[its, j]
+            q += 1
+        else:
+            for j in range(len(prompt)):
+                prompt[j, p] = rows[its, j]
+            p += 1
 
 
 @inlined
