@@ -114,7 +114,7 @@ def test_the_order_of_questions_and_chunks_changes_no_bit(
     stage: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, moments, bytes_before = stage
-    monkeypatch.setattr(engine, "_EVENT_BYTES", 10**9)
+    monkeypatch.setattr(engine, "_parts", lambda *_: 3)
     mixed = moments.sample(frac=1, random_state=2)
     frame = ac.build_features(records_of(tables), cohort_of(mixed), catalogue=WIDE)
     back = frame.set_index(mixed.index).reindex(moments.index).reset_index(drop=True)

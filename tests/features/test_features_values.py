@@ -152,8 +152,8 @@ def test_row_order_and_chunks_change_no_bit(records, cohort, monkeypatch) -> Non
     mixed = {n: t.iloc[rng.permutation(len(t))] for n, t in tables.items()}
     shuffled = ac.read_records(mixed, data_use=USE)
     assert build_features(shuffled, cohort).to_numpy().tobytes() == before
-    monkeypatch.setattr(engine, "_EVENT_BYTES", 10**9)
-    assert build_features(records, cohort, memory="1GB").to_numpy().tobytes() == before
+    monkeypatch.setattr(engine, "_parts", lambda *_: 3)
+    assert build_features(records, cohort).to_numpy().tobytes() == before
 
 
 def test_rows_keep_the_cohorts_order_and_may_repeat(records, cohort) -> None:

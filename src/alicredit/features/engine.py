@@ -31,7 +31,7 @@ MEMORY = "4GB"
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_CELL_BYTES = 32
+_CELL_BYTES = 24
 _EVENTS_A_MERCHANT = 1000
 _GAPS = 64
 
@@ -210,12 +210,11 @@ def _events(con: duckdb.DuckDBPyConnection, table: str) -> int:
 def _parts(events: int, stream: Stream, budget: int) -> int:
     """Give in how many parts the merchants are taken, so that their events fit the memory.
 
-    An event is held as it was read, row by row, and in columns; what is made of these (exact
-    integers, marks, room to work in) takes as much again.
+    An event is held as it was read, then row by row, then in columns; what is made of these (exact
+    integers, marks) comes when the first is gone.
     """
-    columns = {(f.measure, f.weight) for f in stream.features} | {f.hit for f in stream.features}
-    versions = 1 + len(stream.timing)
-    need = events * versions * _CELL_BYTES * (3 + len(columns))
+    columns = {name for feature in stream.features for name in feature.columns}
+    need = events * (1 + len(stream.timing)) * _CELL_BYTES * (2 + len(columns))
     return max(1, -(-need // max(budget, 1)))
 
 

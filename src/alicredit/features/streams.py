@@ -25,6 +25,7 @@ from alicredit.windows.grouped import FOREVER, Block, find_slots
 Ints = npt.NDArray[np.int64]
 
 _BATCH_ROWS = 2**17
+_KEPT_SHARE = 0.9
 
 NEVER = 2**60
 """Reach of a window without a beginning, in microseconds: longer than any record's."""
@@ -217,8 +218,13 @@ def _block(batch: pa.RecordBatch, layout: Layout, asked: Asked, *, timed: bool) 
         superseded = "_until" in batch.schema.names
         columns.append(column("_until") if superseded else np.broadcast_to(FOREVER, rows))
     whose = column("_slot")
-    slots = whose.astype(np.int32, copy=False) if asked.slots is None else asked.slots.find(whose)
-    return Block(slots, columns)
+    if asked.slots is None:
+        return Block(whose.astype(np.int32, copy=False), columns)
+    slots = asked.slots.find(whose)
+    kept = slots >= 0
+    if np.count_nonzero(kept) > _KEPT_SHARE * rows:
+        return Block(slots, columns)
+    return Block(slots[kept], [each[kept] for each in columns])
 
 
 def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Block:
