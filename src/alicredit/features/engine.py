@@ -89,15 +89,15 @@ def build_locally(
         try:
             con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
             sizes = {name: _events(con, name) for name in {each.table for each in streams}}
-            for stream in streams:
-                parts = _parts(sizes[stream.table], stream, budget)
+            for parts, members in _by_parts(streams, sizes, budget):
                 for part in _split(codes, merchants, as_of, parts):
-                    asked = _ask(con, part, numbers, sizes[stream.table])
-                    try:
-                        build_stream(con, records, stream, part.questions, asked, places, out)
-                    except TooWideError:
-                        log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
-                        _answer_by_sql(records, cohort, stream, part, places, out)
+                    asked = _ask(con, part, numbers, max(sizes.values()))
+                    for stream in members:
+                        try:
+                            build_stream(con, records, stream, part.questions, asked, places, out)
+                        except TooWideError:
+                            log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
+                            _answer_by_sql(records, cohort, stream, part, places, out)
         finally:
             con.close()
 
@@ -216,6 +216,16 @@ def _parts(events: int, stream: Stream, budget: int) -> int:
     columns = {name for feature in stream.features for name in feature.columns}
     need = events * (1 + len(stream.timing)) * _CELL_BYTES * (2 + len(columns))
     return max(1, -(-need // max(budget, 1)))
+
+
+def _by_parts(
+    streams: list[Stream], sizes: Mapping[str, int], budget: int
+) -> list[tuple[int, list[Stream]]]:
+    """Put streams together whose merchants are taken in as many parts."""
+    found: dict[int, list[Stream]] = {}
+    for stream in streams:
+        found.setdefault(_parts(sizes[stream.table], stream, budget), []).append(stream)
+    return sorted(found.items())
 
 
 def _split(

@@ -25,7 +25,7 @@ from alicredit.records.sources import (
     arrow_reader,
     canonical_sql,
     damaged,
-    find_source,
+    find_sources,
     holds_numbers,
     unreadable_sql,
 )
@@ -100,7 +100,11 @@ class Records:
 
     def columns(self, table: str) -> tuple[str, ...]:
         """Give the names of a table's columns, declared ones first."""
-        return tuple(self._projection(self._source(table)))
+        types = self._source(table).types
+        declared = TABLES.get(table)
+        known = (*declared.columns, _EXTRA_COLUMN) if declared else ()
+        first = [column.name for column in known if column.name in types]
+        return (*first, *(name for name in types if name not in first))
 
     def scan(
         self, table: str, columns: list[str] | None = None, *, batch_rows: int = 65_536
@@ -210,10 +214,8 @@ class Records:
 
     def fact_sql(self, table: str) -> str:
         """Write the query of a table's facts; see :func:`alicredit.records.fact_sql`."""
-        self._source(table)
-        if table in TABLES and TABLES[table].parent:
-            self._source(TABLES[table].parent.split(".")[0])
-        return fact_sql({name: self.columns(name) for name in self.tables}, table)
+        parent = TABLES[table].parent.split(".")[0] if table in TABLES else ""
+        return fact_sql({name: self.columns(name) for name in (table, parent) if name}, table)
 
     @property
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -382,7 +384,7 @@ def _admitted(
     places: Mapping[str, object], uses: Mapping[str, DataUse]
 ) -> tuple[dict[str, Source], tuple[Note, ...]]:
     """Open what may be read; note what is unknown and what is left out for want of a basis."""
-    notes, sources = [], {}
+    notes, read = [], {}
     if "merchants" not in places:
         hint = nearest("merchants", places)
         rule = "must be among the records: it says who there is"
@@ -392,11 +394,12 @@ def _admitted(
             text = "left out: state its purpose and legal basis in data_use to have it read"
             notes.append(Note(name, "restricted", "note", 0, text))
             continue
-        sources[name] = find_source(name, place)
+        read[name] = place
         if name not in TABLES:
             text = f"unknown table, kept and not used: {nearest(name, TABLES)}"
             notes.append(Note(name, "unknown table", "warning", 0, text))
-            continue
+    sources = find_sources(read)
+    for name in (each for each in sources if each in TABLES):
         for column in sources[name].types:
             if column not in TABLES[name] and column != "known_at":
                 hint = nearest(column, TABLES[name].names)
@@ -415,7 +418,7 @@ def _check_columns(source: Source) -> None:
 def _check_values(records: Records) -> None:
     """Refuse values that have no meaning as the declared kind; scans only where any can be."""
     for name, source in records.sources.items():
-        records.columns(name)
+        records._projection(source)  # refuses a type that no value of the kind can have
         declared = TABLES[name].columns if name in TABLES else ()
         for column in (*declared, _EXTRA_COLUMN):
             if column.name not in source.types:

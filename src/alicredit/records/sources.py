@@ -78,29 +78,37 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def find_source(table: str, where: object) -> Source:
-    """Find a table's rows: a frame with an Arrow interface, a path or glob, or a folder of files.
+def find_sources(places: Mapping[str, object]) -> dict[str, Source]:
+    """Find tables' rows: a frame with an Arrow interface, a path or glob, or a folder of files.
 
     Parameters
     ----------
-    table : str
-        The table's name, for messages.
-    where : object
-        A pandas, polars or pyarrow table, a query result that speaks Arrow, or a path.
+    places : mapping of str to object
+        Table name -> a pandas, polars or pyarrow table, a query result that speaks Arrow, or a
+        path.
 
     Returns
     -------
-    Source
-        With the physical types of its columns.
+    dict of str to Source
+        With the physical types of their columns.
 
     Raises
     ------
     RecordError
         If there is nothing to read, or it cannot be read.
     """
+    con = duckdb.connect()
+    try:
+        return {table: _typed(con, _untyped(table, where)) for table, where in places.items()}
+    finally:
+        con.close()
+
+
+def _untyped(table: str, where: object) -> Source:
+    """Find a table's rows."""
     if isinstance(where, str | Path):
-        return _typed(_files(table, str(where)))
-    return _typed(Source(table, memory=_arrow(table, where)))
+        return _files(table, str(where))
+    return Source(table, memory=_arrow(table, where))
 
 
 def _files(table: str, where: str) -> Source:
@@ -151,17 +159,14 @@ def _arrow(table: str, frame: Any) -> pa.Table:
     raise RecordError(refusal(f"table {table!r}", rule, type(frame).__name__, "convert it"))
 
 
-def _typed(source: Source) -> Source:
+def _typed(con: duckdb.DuckDBPyConnection, source: Source) -> Source:
     """Read the names and physical types of a source's columns."""
-    con = duckdb.connect()
     try:
         source.attach(con)
         rows = con.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()
         repeated = _repeated_headings(con, source)
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise damaged(source, error) from error
-    finally:
-        con.close()
     types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
     if repeated:
         rule = "must have columns of different names, whatever their case"

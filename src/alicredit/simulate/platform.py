@@ -9,7 +9,7 @@ import pyarrow as pa
 from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
 from alicredit.records import DataUse, Records
-from alicredit.records.sources import find_source
+from alicredit.records.sources import find_sources
 from alicredit.simulate.credit import (
     PRODUCTS,
     Approval,
@@ -122,7 +122,7 @@ def simulate_platform(
         "default_rate": float(default_rate),
         "made_up": "simulated; no real merchant is in these records",
     }
-    sources = {name: find_source(name, table) for name, table in tables.items()}
+    sources = find_sources(tables)
     return Records(sources, notes=notes, data_use={"bank_txns": _USE}), truth
 
 
