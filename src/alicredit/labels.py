@@ -13,7 +13,7 @@ import pandas as pd
 from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
 from alicredit.cohort import Cohort, Mask, as_moment, require_cohort
 from alicredit.errors import InputError
-from alicredit.ledger import Postings, find_spells, read_postings, signs_of_loans
+from alicredit.ledger import Postings, find_spells, is_listed, read_postings, signs_of_loans
 from alicredit.records import Records, require_records
 
 STATUSES: Mapping[str, str] = MappingProxyType(
@@ -257,7 +257,7 @@ def _refuse_unknown_loans(postings: Postings, cohort: Cohort) -> None:
     if "loan_id" not in cohort.frame:
         return
     asked = cohort.frame["loan_id"]
-    unknown = asked[~asked.isin(postings.loans["loan_id"])]
+    unknown = asked[~is_listed(asked, postings.loans["loan_id"])]
     if len(unknown):
         found = f"{len(unknown)} others such as {unknown.iloc[0]!r}"
         refuse("cohort", "must ask about loans of these records", found, "use Cohort.of_loans")

@@ -1,7 +1,7 @@
 """Each loan's state on each day, from dues and payments: for features, labels and monitoring."""
 
 from alicredit.ledger.arrears import Spells, days_past_due_at, find_spells
-from alicredit.ledger.postings import Postings, read_postings, signs_of_loans
+from alicredit.ledger.postings import Postings, is_listed, read_postings, signs_of_loans
 from alicredit.ledger.quality import (
     GRADES,
     GRADES_ZH,
@@ -28,6 +28,7 @@ __all__ = [
     "days_past_due_at",
     "expected_credit_loss",
     "find_spells",
+    "is_listed",
     "read_postings",
     "replay",
     "replay_batches",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refusal
@@ -190,9 +192,15 @@ _EMPTY = {
 }  # fmt: skip
 
 
+def is_listed(ids: pd.Series, among: pd.Series) -> npt.NDArray[np.bool_]:
+    """Tell which identifiers are among others, by hash; ``isin`` takes texts one by one."""
+    found = pd.Index(among.unique()).get_indexer(ids) >= 0
+    return np.asarray(found, bool)
+
+
 def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
     """Give what loans without a listed instalment owe at their due date."""
-    mine = loans[~loans["loan_id"].isin(listed)]
+    mine = loans[~is_listed(loans["loan_id"], listed)]
     day = mine["due_at"].dt.normalize().astype("datetime64[us]")
     return pd.DataFrame(
         {"loan_id": mine["loan_id"], "day": day, "fen": mine["owed_fen"],
