@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,10 +97,13 @@ def test_merchants_in_parts_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
     cohort = many(22, make_moments(22).index, 7)
     whole = ac.build_features(records, cohort, catalogue=WIDE)
     asked = []
-    answer = engine._answer
-    monkeypatch.setattr(
-        engine, "_answer", lambda *given: (asked.append(len(given[3].merchants)), answer(*given))
-    )
+    answer = engine.build_stream
+
+    def counted(*given: Any) -> None:
+        asked.append(len(given[3].start) - 1)
+        answer(*given)
+
+    monkeypatch.setattr(engine, "build_stream", counted)
     parts = ac.build_features(records, cohort, catalogue=WIDE, memory="10KB")
     assert min(asked) == 1 < len(asked)
     assert bits(parts) == bits(whole)
