@@ -159,7 +159,7 @@ def find_workouts(
     """
     chosen, until = rules or WorkoutRules(), _until(require_records(records), as_of)
     book = read_postings(records).known_before(until)
-    loans = _defaulted(book, until, chosen)
+    loans = first_defaults(book, until, default_days=chosen.default_days)
     book = _only(book, loans["loan_id"])
     loans["exposure_fen"] = _exposures(book, loans)
     loans = loans[loans["exposure_fen"] > 0].reset_index(drop=True)
@@ -178,15 +178,27 @@ def _until(records: Records, as_of: object) -> pd.Timestamp:
     return moment if noted is None else min(moment, as_moment("observed_until", noted))
 
 
-def _defaulted(book: Postings, until: pd.Timestamp, rules: WorkoutRules) -> pd.DataFrame:
-    """List loans whose first default lies on a day that was over."""
-    late = find_spells(book).beyond(rules.default_days)[["loan_id", "day"]]
+def first_defaults(book: Postings, until: pd.Timestamp, *, default_days: int = 90) -> pd.DataFrame:
+    """List loans whose first default lies on a day that was over.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2012-12-11"]).astype("datetime64[us]")
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "product_id": ["p"],
+    ...                       "principal_fen": [500_000], "disbursed_at": day})
+    >>> dues = pd.DataFrame({"loan_id": ["l"], "day": day, "fen": [507_500]})
+    >>> paid = pd.DataFrame({"loan_id": [], "day": day[:0], "fen": [], "principal_fen": []})
+    >>> found = first_defaults(Postings(loans, dues, paid, paid), pd.Timestamp("2013-05-01"))
+    >>> str(found["default_day"][0].date())
+    '2013-03-12'
+    """
+    late = find_spells(book).beyond(default_days)[["loan_id", "day"]]
     signs = signs_of_loans(book)[["loan_id", "day"]] if len(book.events) else late[:0]
     first = pd.concat([late, signs]).groupby("loan_id")["day"].min()
     loans = book.loans[["loan_id", "merchant_id", "product_id", "disbursed_at"]]
     loans = loans.sort_values("loan_id", ignore_index=True)
     start = loans.pop("disbursed_at").dt.normalize()
-    day = loans["loan_id"].map(first).astype("datetime64[us]")
+    day = first.reindex(loans["loan_id"]).reset_index(drop=True).astype("datetime64[us]")
     loans["default_day"] = day.where(day.isna() | (day >= start), start)
     before = loans["default_day"] - pd.Timedelta(days=1)
     loans["exposure_day"] = before.where(before.isna() | (before >= start), start)
