@@ -87,3 +87,16 @@ def book_with_known_recovery(n: int, seed: int, *, draws_each: int = 1) -> Recor
          "principal": part, "interest": 0.0, "penalty": 0.0}
     )  # fmt: skip
     return stage(loans, repayments=paid)
+
+
+def sales_rows(merchant: str, first: str, last: str, yuan_a_day: float) -> pd.DataFrame:
+    """Settle one order a day, created a day before."""
+    days = pd.date_range(first, last)
+    return pd.DataFrame(
+        {"order_id": [f"{merchant}-{day:%Y%m%d}" for day in days], "merchant_id": merchant,
+         "buyer_id": "b", "created_at": days, "paid_at": days, "shipped_at": days,
+         "confirmed_at": days + pd.Timedelta(hours=20), "amount": yuan_a_day}
+    )  # fmt: skip
+
+
+PEOPLE = {"message": 100, "telephone": 100, "visit": 100, "blacklist": 100, "write_off": 100}

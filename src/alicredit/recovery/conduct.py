@@ -102,32 +102,32 @@ class Willingness:
 
 _TRANSFERS = """
 WITH lent AS (
-  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS at, l.principal
+  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS lent_at, l.principal
   FROM ({loans}) l JOIN debtor d ON d.merchant_id = l._merchant_id AND d.loan_id = l.loan_id),
 moved AS (
   SELECT l.merchant_id, l.loan_id,
          sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) / (any_value(l.principal) * 100) AS value
   FROM lent l JOIN ({bank_txns}) b ON b._merchant_id = l.merchant_id
-   AND b._happened >= l.at AND b._happened < l.at + INTERVAL 1 DAY
+   AND b._happened >= l.lent_at AND b._happened < l.lent_at + INTERVAL 1 DAY
    AND b._happened < $1 AND b._known < $1 AND b.amount < 0 AND coalesce(b.kind, 'other') = 'other'
   GROUP BY ALL)
 SELECT merchant_id, max(value) AS value FROM moved GROUP BY ALL
 """
 _SALES = """
 WITH sale AS (
-  SELECT o._merchant_id AS merchant_id, o.order_id, o.confirmed_at AS at,
+  SELECT o._merchant_id AS merchant_id, o.order_id, o.confirmed_at AS sold,
          TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
   FROM ({orders}) o WHERE o._happened < $1 AND o._known < $1 AND o.confirmed_at < $1
    AND o._merchant_id IN (SELECT merchant_id FROM debtor)),
-net AS (SELECT merchant_id, at, fen FROM sale {back}),
+net AS (SELECT merchant_id, sold, fen FROM sale {back}),
 since AS (SELECT merchant_id, min(due_day) AS due FROM debtor GROUP BY ALL)
 SELECT s.merchant_id,
-       coalesce(sum(n.fen) FILTER (WHERE n.at >= $1 - INTERVAL 30 DAY), 0) / 100.0 AS sales_30d,
-       coalesce(sum(n.fen) FILTER (WHERE n.at < s.due AND n.at >= s.due - INTERVAL 90 DAY), 0)
+       coalesce(sum(n.fen) FILTER (WHERE n.sold >= $1 - INTERVAL 30 DAY), 0) / 100.0 AS sales_30d,
+       coalesce(sum(n.fen) FILTER (WHERE n.sold < s.due AND n.sold >= s.due - INTERVAL 90 DAY), 0)
          / 300.0 AS sales_before
 FROM since s LEFT JOIN net n USING (merchant_id) GROUP BY ALL
 """
-_BACK = """UNION ALL SELECT s.merchant_id, r._happened AS at,
+_BACK = """UNION ALL SELECT s.merchant_id, r._happened AS sold,
   -TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen
   FROM sale s JOIN ({refunds}) r ON r.order_id = s.order_id
    AND r._happened < $1 AND r._known < $1"""
