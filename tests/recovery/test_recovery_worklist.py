@@ -99,11 +99,11 @@ def test_penalties_are_those_of_the_account_kept_by_the_loans_room(terms, fen, p
         assert claims["penalty_fen"].tolist() == [owed]
 
 
-def busy_book(n: int, seed: int, *, loans_each: int = 1) -> pd.DataFrame:
-    """Lend to merchants who are from 1 to 200 days late on 1 October 2012."""
+def busy_book(n: int, seed: int, *, loans_each: int = 1, longest: int = 200) -> pd.DataFrame:
+    """Lend to merchants who are from 1 to so many days late on 1 October 2012."""
     rng = np.random.default_rng(seed)
     size = n * loans_each
-    start = at("2012-10-01") - (30 + rng.integers(1, 200, size)) * DAY
+    start = at("2012-10-01") - (30 + rng.integers(1, longest, size)) * DAY
     yuan = np.round(np.exp(rng.normal(7, 1.5, size)) + 1_000, 2)
     ids = [f"l{k:03d}" for k in rng.permutation(size)]
     return loan_rows(ids, [f"m{k % n:03d}" for k in range(size)], list(start), yuan=yuan)
@@ -146,7 +146,7 @@ def test_the_order_is_that_of_a_loop_over_debtors() -> None:
 
 
 def test_capacity_and_caps_hold_over_many_days() -> None:
-    loans = pd.concat([busy_book(40, 2), busy_book(40, 3).assign(
+    loans = pd.concat([busy_book(40, 2, longest=60), busy_book(40, 3, longest=60).assign(
         loan_id=lambda rows: "x" + rows["loan_id"])], ignore_index=True)  # fmt: skip
     loans = loans.drop(index=range(45, 60))
     people = {"message": 3, "telephone": 4, "visit": 4, "blacklist": 0, "write_off": 0}
