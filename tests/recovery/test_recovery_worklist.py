@@ -146,9 +146,11 @@ def test_the_order_is_that_of_a_loop_over_debtors() -> None:
 
 
 def test_capacity_and_caps_hold_over_many_days() -> None:
-    loans = pd.concat([busy_book(40, 2, longest=60), busy_book(40, 3, longest=60).assign(
-        loan_id=lambda rows: "x" + rows["loan_id"])], ignore_index=True)  # fmt: skip
-    loans = loans.drop(index=range(45, 60))
+    parts = [busy_book(40, 2, longest=60), busy_book(25, 3, longest=60), busy_book(6, 4, longest=3)]
+    parts[1] = parts[1].assign(loan_id="second-" + parts[1]["loan_id"])
+    parts[2] = parts[2].assign(loan_id="new-" + parts[2]["loan_id"],
+                               merchant_id="new-" + parts[2]["merchant_id"])  # fmt: skip
+    loans = pd.concat(parts, ignore_index=True)
     people = {"message": 3, "telephone": 4, "visit": 4, "blacklist": 0, "write_off": 0}
     rules = ContactRules(per_week=2, rest_days=(date(2012, 10, 3),))
     steps, seen = pd.DataFrame(), set()
