@@ -95,6 +95,7 @@ def test_the_truth_lies_within_the_interval_where_complete_cases_are_far_from_it
     assert everyone > row["lgd"] + 0.01  # and whoever counts the others as lost is too dark
 
 
+@pytest.mark.slow
 def test_the_estimate_is_unbiased_and_its_interval_covers_over_many_books() -> None:
     rows = [
         only(estimate_lgd(book_with_known_recovery(300, seed=s), as_of=AS_OF, workout=FLAT,
