@@ -156,9 +156,10 @@ WHERE _happened < $1 AND _known < $1 AND ("to" IS NULL OR "to" >= $1)
 ORDER BY merchant_id, since, reason
 """
 _TABLES = {
-    _FAKE: "violations", _FRAUD: "account_events", _CONTACTS: "collections", _PAID: "repayments",
-    _LISTED: "blacklist",
+    _FAKE: ("violations",), _FRAUD: ("account_events",), _CONTACTS: ("collections", "loans"),
+    _PAID: ("repayments", "loans"), _LISTED: ("blacklist",), _TRANSFERS: ("bank_txns", "loans"),
 }  # fmt: skip
+_OF_SALES = ("orders", "refunds")
 _EMPTY = {
     _FAKE: ("merchant_id", "value"), _FRAUD: ("merchant_id", "value"),
     _CONTACTS: ("merchant_id", "loan_id", "at", "action", "outcome", "promised_for",
@@ -171,21 +172,18 @@ def read_conduct(
     records: Records, sql: str, moment: pd.Timestamp, debtors: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Run one of this file's queries; a table that is absent gives no rows."""
-    needed = _TABLES.get(sql)
-    if needed is not None and needed not in records:
+    needed = _TABLES.get(sql, _OF_SALES)
+    if needed[0] not in records:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in _EMPTY[sql]})
-    facts = {name: records.fact_sql(name) for name in _READ if name in records}
-    con = records.connect()
+    there = [name for name in needed if name in records]
+    facts = {name: records.fact_sql(name) for name in there}
+    con = records.connect(there)
     try:
         if debtors is not None:
             con.register("debtor", debtors)
         return con.execute(sql.format(**facts), [moment.to_pydatetime()]).df()
     finally:
         con.close()
-
-
-_READ = ("loans", "orders", "refunds", "bank_txns", "violations", "account_events", "collections",
-         "repayments", "blacklist")  # fmt: skip
 
 
 def contacts_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:

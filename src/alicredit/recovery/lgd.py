@@ -186,9 +186,10 @@ def _segments(found: Workouts, segments: pd.Series | None) -> pd.Series:
     if segments is None:
         return pd.Series([ALL] * len(ids), dtype=object)
     require_kind("segments", segments, pd.Series, "must be a Series by loan_id")
-    if segments.index.has_duplicates:
+    by_loan = segments.set_axis(segments.index.astype(str))
+    if by_loan.index.has_duplicates:
         refuse("segments", "must have one word a loan", "a loan twice")
-    mine = segments.reindex(ids)
+    mine = by_loan.reindex(ids)
     if mine.isna().any():
         lacking = mine.index[mine.isna()][0]
         refuse("segments", "must have a word for each defaulted loan", f"none for {lacking!r}")

@@ -126,9 +126,9 @@ def worklist(
 
     Stages follow days past due: message 1-3, telephone 4-30, visit 31-90, in default from 91 (the
     debtor is entered on the blacklist, then visited), to be written off after 365 days in default
-    (DOMAIN 3.3). A debtor with several loans is contacted once, for the one that is latest. Debtors
-    who wait for the same action are ranked by what it is expected to bring over all their loans
-    less its cost; ties by days past due, then by id.
+    (DOMAIN 3.3). A debtor is contacted once about all its loans whose stage asks for a contact, as
+    the latest of them asks. Debtors who wait for the same action are ranked by what it is expected
+    to bring over these loans less its cost; ties by days past due, then by id.
 
     Parameters
     ----------
@@ -209,8 +209,10 @@ def _own_contacts(contacts: pd.DataFrame) -> pd.MultiIndex:
         refuse("contacts", rule, ", ".join(others), "drop it")
     for channel in contacts["channel"].unique():
         require_one_of("contacts['channel']", channel, CONTACTS)
-    own = contacts[contacts["owner_id"].astype(object) == contacts["merchant_id"].astype(object)]
-    return pd.MultiIndex.from_frame(own[["merchant_id", "channel"]])
+    who = contacts[["merchant_id", "owner_id"]].astype(str)
+    own = who["owner_id"].eq(who["merchant_id"]) & contacts["owner_id"].notna()
+    made = pd.DataFrame({"merchant_id": who["merchant_id"], "channel": contacts["channel"]})
+    return pd.MultiIndex.from_frame(made[own])
 
 
 def _valued(claims: pd.DataFrame, rules: ContactRules) -> pd.DataFrame:
@@ -218,14 +220,18 @@ def _valued(claims: pd.DataFrame, rules: ContactRules) -> pd.DataFrame:
     rows = claims.copy()
     order = ["merchant_id", "days_past_due", "loan_id"]
     rows = rows.sort_values(order, ascending=[True, False, True], ignore_index=True)
-    rows["is_first"] = ~rows["merchant_id"].duplicated()
+    reaches = rows["action"].isin(CONTACTS)
+    kind = (
+        rows["action"].mask(reaches, "contact").mask(rows["action"] == "write_off", rows["loan_id"])
+    )
+    rows["is_first"] = ~pd.DataFrame({"who": rows["merchant_id"], "kind": kind}).duplicated()
     chance, base = shares("chances", rows["stage"].map(dict(rules.chances)).tolist() or ["0"])
     claim = (rows["due_fen"] + rows["penalty_fen"]).to_numpy(np.int64)
     rows["expected_recovery_fen"] = rounded(base, claim, np.resize(chance, len(rows)))
     cost = rows["action"].map(dict(rules.costs_fen)).fillna(0).astype(np.int64)
     rows["cost_fen"] = cost.where(rows["is_first"], 0)
     rows["net_fen"] = rows["expected_recovery_fen"] - rows["cost_fen"]
-    rows["debtor_net_fen"] = rows.groupby("merchant_id")["net_fen"].transform("sum")
+    rows["debtor_net_fen"] = rows["net_fen"].groupby([rows["merchant_id"], kind]).transform("sum")
     return rows
 
 
