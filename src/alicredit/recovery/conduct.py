@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_whole
+from alicredit.checks import refusal, refuse, require_between, require_whole
 from alicredit.cohort import as_moment
+from alicredit.errors import RecordError
 from alicredit.policy import Policy
 from alicredit.records import Records, require_records
 from alicredit.recovery.claims import find_claims
@@ -27,7 +29,7 @@ MALICIOUS = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT")
 """Evidence that alone makes a debtor malicious (DOMAIN 3.3)."""
 
 _ANSWERED = ("answered", "promised", "refused")
-_EVIDENCE = ["merchant_id", "code", "speaks_for", "value", "threshold", "text"]
+_EVIDENCE = ["merchant_id", "code", "speaks_for", "value", "threshold", "text", "text_zh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Willingness:
         sales of 30 days in yuan, now and as they were before the arrears; NaN without orders).
     evidence : pandas.DataFrame
         One row a piece: ``merchant_id, code, speaks_for`` (``unwilling`` or ``unable``), ``value,
-        threshold, text``.
+        threshold, text, text_zh``.
     """
 
     verdicts: pd.DataFrame
@@ -182,6 +184,9 @@ def read_conduct(
         if debtors is not None:
             con.register("debtor", debtors)
         return con.execute(sql.format(**facts), [moment.to_pydatetime()]).df()
+    except duckdb.Error as error:
+        rule, first = "must be readable while conduct is gathered", str(error).splitlines()[0]
+        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     finally:
         con.close()
 
@@ -285,10 +290,13 @@ def assess_willingness(
     moment, chosen = as_moment("as_of", as_of), rules or ConductRules()
     claims = find_claims(require_records(records), as_of=moment, policy=policy)
     if merchants is not None:
-        for one in merchants:
-            if one not in set(claims["merchant_id"]):
-                refuse("merchants", "must be overdue at as_of", repr(one))
-        claims = claims[claims["merchant_id"].isin(list(merchants))]
+        if isinstance(merchants, str):
+            refuse("merchants", "must be several ids", repr(merchants), "put it into a list")
+        asked = pd.Index([str(one) for one in merchants], dtype=object)
+        others = asked[~asked.isin(claims["merchant_id"])]
+        if len(others):
+            refuse("merchants", "must be overdue at as_of", repr(others[0]))
+        claims = claims[claims["merchant_id"].isin(asked)]
     since = moment.normalize() - pd.to_timedelta(claims["days_past_due"], unit="D")
     claims = claims.assign(due_day=since.astype("datetime64[us]"))
     debtors = pd.DataFrame({"claim_fen": claims["due_fen"] + claims["penalty_fen"],
@@ -368,7 +376,7 @@ def _evidence(facts: pd.DataFrame, rules: ConductRules) -> pd.DataFrame:
         pd.DataFrame({"merchant_id": facts.index[is_so.to_numpy()], "code": code,
                       "speaks_for": "unwilling" if code in UNWILLING else "unable",
                       "value": value[is_so].to_numpy(float), "threshold": float(threshold),
-                      "text": REASONS[code].text})
+                      "text": REASONS[code].text, "text_zh": REASONS[code].text_zh})
         for code, (is_so, value, threshold) in tested.items()
     ]  # fmt: skip
     found = pd.concat(parts, ignore_index=True)[_EVIDENCE]
