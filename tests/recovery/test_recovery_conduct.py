@@ -236,6 +236,20 @@ def test_entries_of_others_and_debts_that_stand_are_left_alone(reason) -> None:
     assert blacklist_changes(records, as_of="2020-01-01").empty
 
 
+def test_a_restructured_debtor_stays_listed_until_probation_is_over() -> None:
+    paid = pd.DataFrame([payment("l", "2012-12-31", 5_300.0, interest=300.0)])
+    second = pd.concat([LOANS, loan_rows(["k"], ["m"], [at("2013-03-01")])])
+    second.loc[second["loan_id"] == "k", "due_at"] = at("2014-12-01")
+    deal = pd.DataFrame({"loan_id": ["k"], "at": at("2013-06-01"), "kind": "extension",
+                         "npv_loss": [0.05]})  # fmt: skip
+    table = pd.DataFrame({"merchant_id": ["m"], "from": at("2012-11-01"), "to": pd.NaT,
+                          "reason": ["default"]})  # fmt: skip
+    records = make_records(second, blacklist=table, repayments=paid, restructures=deal)
+    assert blacklist_changes(records, as_of="2014-05-31").empty
+    without = make_records(second, blacklist=table, repayments=paid)
+    assert blacklist_changes(without, as_of="2014-05-31")["change"].tolist() == ["exit"]
+
+
 def test_changes_made_twice_are_made_once() -> None:
     rng = np.random.default_rng(3)
     size = 60

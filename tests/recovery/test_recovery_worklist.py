@@ -219,17 +219,19 @@ def promise(made_days_late: int, for_days_late: int) -> dict[str, object]:
 
 
 def test_a_running_promise_is_waited_for_unless_promises_were_broken() -> None:
-    def row(days: int, promises: list[dict[str, object]], paid: float = 0.0) -> pd.Series:
+    def row(days: int, promises: list[dict[str, object]], paid: float = 0.0, hour: int = 8):
         tables = {"collections": pd.DataFrame(promises)}
         if paid:
             tables["repayments"] = pd.DataFrame([payment("l", late(8), paid)])
         records = make_records(loan_rows(["l"], ["m"], [START]), **tables)
         always = ContactRules(rest_weekdays=())
-        return worklist(records, as_of=late(days), capacity=PEOPLE, rules=always).iloc[0]
+        moment = DUE + days * DAY + pd.Timedelta(hours=hour)
+        return worklist(records, as_of=moment, capacity=PEOPLE, rules=always).iloc[0]
 
     running = [promise(5, 12)]
     assert row(12, running)["reasons"] == ("COL_PROMISE",)
     assert row(13, running)["scheduled"]
+    assert row(13, running, hour=0)["scheduled"]  # its day is over at midnight, not after
     assert row(12, running, paid=1000.0)["scheduled"]  # kept: the rest is asked for
     assert row(12, running, paid=999.99)["reasons"] == ("COL_PROMISE",)
     broken_twice = [promise(1, 2), promise(3, 4), *running]
