@@ -112,7 +112,7 @@ def test_sales_are_those_of_a_loop_over_orders(tables, records, judged) -> None:
     for row in judged.verdicts.iloc[::4].itertuples():
         mine = orders[orders["merchant_id"] == row.merchant_id]
         back = refunds[refunds["order_id"].isin(mine["order_id"])]
-        due = AS_OF.normalize() - late[row.merchant_id] * DAY
+        due = AS_OF.normalize() - int(late[row.merchant_id]) * DAY
 
         def net(low, high, mine=mine, back=back) -> float:
             sold = mine[(mine["confirmed_at"] >= low) & (mine["confirmed_at"] < high)]

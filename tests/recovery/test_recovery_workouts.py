@@ -145,7 +145,7 @@ def test_exposures_are_the_ledgers_and_sums_are_those_of_sql() -> None:
     assert frame["lgd"].iloc[-1] == pytest.approx(1 - rows[0], abs=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 700), st.integers(1, 300_000)),
                 max_size=8), st.floats(0, 0.3))  # fmt: skip
 def test_complete_workouts_are_the_plain_ratio_and_more_money_is_less_loss(paid, rate) -> None:
