@@ -173,6 +173,20 @@ def test_a_moment_before_all_loans_gives_an_empty_list_of_the_same_columns() -> 
     assert list(early.columns) == list(worklist(records, as_of=DUE + DAY, capacity=PEOPLE).columns)
 
 
+def test_ids_that_are_whole_numbers_are_the_same_ids() -> None:
+    loans = loan_rows([7, 8], [1, 2], [START] * 2)
+    contacts = pd.DataFrame(
+        {"merchant_id": [1, 2, 2], "owner_id": [1, 1, None], "channel": "phone"}
+    )
+    made = worklist(
+        make_records(loans), as_of=DUE + 10 * DAY, capacity=PEOPLE,
+        contacts=contacts.astype({"owner_id": "Int64"}),
+    ).set_index("loan_id")  # fmt: skip
+    assert made["scheduled"].to_dict() == {"7": True, "8": False}
+    assert made.loc["8", "reasons"] == ("COL_NO_OWN_CONTACT",)
+    assert made["merchant_id"].to_dict() == {"7": "1", "8": "2"}
+
+
 def test_bad_claims_are_refused() -> None:
     records = make_records(LOANS)
     for call, error, match in (
