@@ -139,8 +139,103 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("PD_ABOVE_CUT", "the probability of default is too high", "违约概率过高"),
         ("NOT_SCORED", "no score could be computed", "无法计算评分"),
     )
+    | _vocabulary(
+        "collection",
+        ("COL_CAPACITY", "more debtors than people can reach today", "当日人手不足"),
+        ("COL_COST", "it would cost more than it is expected to bring", "预计回收不抵成本"),
+        ("COL_DAY_CAP", "contacted often enough today", "当日联系次数已达上限"),
+        ("COL_WEEK_CAP", "contacted often enough in seven days", "七日内联系次数已达上限"),
+        ("COL_VISIT_CAP", "visited often enough in seven days", "七日内走访次数已达上限"),
+        ("COL_REST_DAY", "a day on which nobody is contacted", "休息日不联系"),
+        ("COL_HOURS", "outside the hours of contact", "不在允许联系的时段内"),
+        ("COL_NO_OWN_CONTACT", "no contact of the debtor's own is known", "无债务人本人联系方式"),
+        ("COL_PROMISE", "a promise to pay is running", "还款承诺尚在期内"),
+        ("COL_SAME_DEBTOR", "one contact speaks of all the debtor's loans", "同一债务人合并联系"),
+    )
+    | _vocabulary(
+        "willingness",
+        ("WIL_TRANSFER_OUT", "the loan was moved out within a day", "贷款一日内转出"),
+        ("WIL_SALES_GO_ON", "sales go on while nothing is paid", "销售照常但不还款"),
+        ("WIL_PROMISE_BROKEN", "promises to pay were broken", "多次违背还款承诺"),
+        ("WIL_UNREACHABLE", "does not answer", "多次联系无应答"),
+        ("WIL_FAKE_TRADE", "fake trade or fraud was found", "查实虚假交易或欺诈"),
+        ("WIL_SALES_FELL", "sales have fallen", "销售大幅下降"),
+        ("WIL_PART_PAID", "a part was paid while overdue", "逾期期间已部分还款"),
+        ("WIL_ANSWERS", "answers", "可正常联系"),
+    )
+    | _vocabulary(
+        "blacklist",
+        ("BL_DEFAULT", "a loan is in default", "贷款违约"),
+        ("BL_MALICIOUS", "a malicious debtor", "恶意拖欠"),
+        ("BL_REPAID", "all is repaid and the time after it is over", "已全部清偿且观察期满"),
+    )
+    | _vocabulary(
+        "restoration",
+        ("RST_OFFERED", "help is offered", "可提供经营帮扶"),
+        ("RST_MALICIOUS", "no help for a malicious debtor", "恶意拖欠不予帮扶"),
+        ("RST_UNREACHABLE", "the debtor cannot be reached", "无法联系债务人"),
+        ("RST_INACTIVE", "the shop is not active", "店铺已停止经营"),
+        ("RST_COVER_LOW", "expected sales do not cover an instalment", "预计销售额不足以覆盖分期"),
+    )
 )
 """Reason codes; rule refusals come before score reasons in a decision."""
+
+
+STAGES: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "stage",
+        ("message", "reminded by message", "短信提醒"),
+        ("telephone", "called", "电话催收"),
+        ("visit", "visited", "上门走访"),
+        ("blacklist", "in default: listed, then visited", "违约：列入黑名单"),
+        ("write_off", "to be written off", "核销"),
+    )
+)
+"""How far the collection of an overdue loan has come."""
+
+ACTIONS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "action",
+        ("sms", "send a message", "发送短信"),
+        ("phone", "call", "拨打电话"),
+        ("visit", "visit", "上门走访"),
+        ("list", "enter on the blacklist", "列入黑名单"),
+        ("write_off", "write off", "核销"),
+    )
+)
+"""What is to be done next about an overdue loan."""
+
+OUTCOMES: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "outcome",
+        ("answered", "the debtor answered", "债务人已应答"),
+        ("promised", "the debtor promised to pay", "债务人承诺还款"),
+        ("refused", "the debtor refuses to pay", "债务人拒绝还款"),
+        ("no_answer", "nobody answered", "无人应答"),
+        ("unreachable", "the contact does not exist any more", "联系方式失效"),
+    )
+)
+"""What came of a contact, as the table ``collections`` may say it."""
+
+VERDICTS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "verdict",
+        ("unable", "wants to pay and cannot", "有意愿但无力偿还"),
+        ("unwilling", "can pay and does not want to", "有能力但无意偿还"),
+        ("unclear", "the evidence does not tell", "证据不足"),
+    )
+)
+"""Why a debtor does not pay, as far as evidence tells."""
+
+TOOLS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "tool",
+        ("extension", "more time to pay", "展期"),
+        ("traffic_support", "visitors for the shop", "流量扶持"),
+        ("sales_sweep", "a share of daily settlement", "销售款分成还款"),
+    )
+)
+"""How a debtor is helped to pay again."""
 
 
 OTHER = "SC_OTHER"

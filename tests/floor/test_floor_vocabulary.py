@@ -10,18 +10,24 @@ from hypothesis import strategies as st
 
 from alicredit.errors import InputError
 from alicredit.vocabulary import (
+    ACTIONS,
     DECISIONS,
+    OUTCOMES,
     REASONS,
+    STAGES,
     STATUSES,
+    TOOLS,
+    VERDICTS,
     input_code,
     reason_text,
     reason_word,
 )
 
-ALL = [*STATUSES.values(), *DECISIONS.values(), *REASONS.values()]
+RECOVERY = (STAGES, ACTIONS, OUTCOMES, VERDICTS, TOOLS)
+ALL = [word for words in (STATUSES, DECISIONS, REASONS, *RECOVERY) for word in words.values()]
 
 
-@pytest.mark.parametrize("word", ALL, ids=lambda word: word.code)
+@pytest.mark.parametrize("word", ALL, ids=lambda word: f"{word.kind}-{word.code}")
 def test_each_word_has_a_text_in_english_and_in_chinese(word) -> None:
     assert re.search(r"[a-z]{2}", word.text)
     assert re.search(r"[一-鿿]", word.text_zh)
@@ -30,7 +36,7 @@ def test_each_word_has_a_text_in_english_and_in_chinese(word) -> None:
 
 def test_reason_codes_are_upper_case_and_statuses_are_not() -> None:
     assert all(code == code.upper() for code in REASONS)
-    assert all(code == code.lower() for code in [*STATUSES, *DECISIONS])
+    assert all(code == code.lower() for words in (STATUSES, DECISIONS, *RECOVERY) for code in words)
 
 
 def test_texts_tell_reasons_apart() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import nearest, refusal, require_between, require_kind
 from alicredit.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -158,6 +160,10 @@ class Policy:
         The master scale.
     policy_id : str
         Digest of the content.
+    measured_lgd : mapping of str to float, default empty
+        Losses given default that stand in place of the file's, see :meth:`with_lgd`.
+    file_id : str, default ""
+        Digest of the file alone, where they do.
 
     Examples
     --------
@@ -177,10 +183,13 @@ class Policy:
     lender: Lender
     grades: Grades
     policy_id: str
+    measured_lgd: Mapping[str, float] = field(default_factory=dict)
+    file_id: str = ""
 
     def __post_init__(self) -> None:
-        """Make the products read-only."""
+        """Make the products and what was measured read-only."""
         object.__setattr__(self, "products", MappingProxyType(dict(self.products)))
+        object.__setattr__(self, "measured_lgd", MappingProxyType(dict(self.measured_lgd)))
 
     def __repr__(self) -> str:
         """Name it, its live products and its id."""
@@ -204,6 +213,44 @@ class Policy:
             rule = "must be one of the policy"
             raise PolicyError(refusal("product", rule, repr(product_id), hint))
         return self.products[product_id]
+
+    def with_lgd(self, lgd: Mapping[str, float]) -> Policy:
+        """Give the policy with losses given default that were measured; its id changes with them.
+
+        ``lgd`` maps ids of active products to shares from 0 to 1. The id is the digest of the
+        file's and of all that was measured, whatever the order in which it came. PolicyError for a
+        product that is unknown or has no economics, or a share that is none.
+
+        Examples
+        --------
+        >>> from alicredit.policy import load_policy
+        >>> policy = load_policy("ali-2013")
+        >>> measured = policy.with_lgd({"taobao_order": 0.45})
+        >>> measured.product("taobao_order").economics.lgd, measured.policy_id == policy.policy_id
+        (0.45, False)
+        >>> policy.with_lgd({"taobao_order": 45})
+        Traceback (most recent call last):
+        alicredit.errors.PolicyError: lgd['taobao_order'] must be a number from 0 to 1; found 45.
+        """
+        rule = "must be a mapping from product to share"
+        require_kind("lgd", lgd, Mapping, rule, error=PolicyError)  # type: ignore[type-abstract]
+        products = dict(self.products)
+        for each, share in lgd.items():
+            product = self.product(each)
+            require_between(f"lgd[{each!r}]", share, 0, 1, error=PolicyError)
+            if product.economics is None:
+                raise PolicyError(refusal(f"lgd[{each!r}]", "must be of a product with economics",
+                                          product.status))  # fmt: skip
+            products[each] = replace(
+                product, economics=replace(product.economics, lgd=float(share))
+            )
+        measured = dict(self.measured_lgd) | {each: float(share) for each, share in lgd.items()}
+        if not measured:
+            return self
+        file_id = self.file_id or self.policy_id
+        text = json.dumps({"file": file_id, "lgd": measured}, sort_keys=True)
+        return replace(self, products=products, measured_lgd=measured, file_id=file_id,
+                       policy_id=hashlib.sha256(text.encode()).hexdigest())  # fmt: skip
 
     def describe(self) -> pd.DataFrame:
         """List the products as a frame: titles, limits, rate, term, who may have it."""

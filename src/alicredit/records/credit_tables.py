@@ -209,6 +209,8 @@ CREDIT_TABLES: tuple[Table, ...] = (
             moment("at"),
             code("action", "sms", "voice", "phone", "visit", "legal"),
             code("outcome", required=False, nullable=True),
+            Column("promised_for", "date", required=False, nullable=True),
+            yuan("promised_amount", required=False),
         ),
         ("loan_id", "at", "action"),
         "at",

@@ -1,0 +1,411 @@
+"""What a debtor's conduct says: unable or unwilling to pay, from stated evidence and no other.
+
+Read are the ledger, orders, bank postings, contacts, violations and what was found about an
+account. Restricted attributes of persons (marriage, answers to tests) and related parties are never
+read here, whatever may be in the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from alicredit.checks import refusal, refuse, require_between, require_whole
+from alicredit.cohort import as_moment
+from alicredit.errors import RecordError
+from alicredit.policy import Policy
+from alicredit.records import Records, require_records
+from alicredit.recovery.claims import find_claims
+from alicredit.vocabulary import OUTCOMES, REASONS
+
+UNWILLING = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT", "WIL_SALES_GO_ON", "WIL_PROMISE_BROKEN",
+             "WIL_UNREACHABLE")  # fmt: skip
+UNABLE = ("WIL_SALES_FELL", "WIL_PART_PAID", "WIL_ANSWERS")
+MALICIOUS = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT")
+"""Evidence that alone makes a debtor malicious (DOMAIN 3.3)."""
+
+_ANSWERED = ("answered", "promised", "refused")
+_EVIDENCE = ["merchant_id", "code", "speaks_for", "value", "threshold", "text", "text_zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConductRules:
+    """From where on a piece of conduct is evidence; all but the first two are assumed.
+
+    Parameters
+    ----------
+    transfer_out_share : float, default 0.8
+        Share of a loan moved out within a day of its disbursement (DOMAIN 3.3).
+    sales_fell_share : float, default 0.5
+        Sales of 30 days below this share of what they were before the arrears have fallen (DOMAIN
+        3.3).
+    sales_go_on_share : float, default 0.8
+        At or above this share they go on; together with sales of at least ``sales_over_due`` times
+        what is due.
+    sales_over_due : float, default 2.0
+        See ``sales_go_on_share``.
+    promises_broken : int, default 2
+        So many promises without the money.
+    unanswered : int, default 3
+        So many contacts in 30 days, and none answered.
+    signs : int, default 2
+        So many kinds of evidence of unwillingness, more than of inability, make a debtor unwilling.
+
+    Examples
+    --------
+    >>> ConductRules().promises_broken
+    2
+    >>> ConductRules(transfer_out_share=80)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: transfer_out_share must be a number from 0 to 1; found 80.
+    """
+
+    transfer_out_share: float = 0.8
+    sales_fell_share: float = 0.5
+    sales_go_on_share: float = 0.8
+    sales_over_due: float = 2.0
+    promises_broken: int = 2
+    unanswered: int = 3
+    signs: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse values without meaning."""
+        require_between("transfer_out_share", self.transfer_out_share, 0, 1)
+        require_between("sales_fell_share", self.sales_fell_share, 0, 1)
+        require_between("sales_go_on_share", self.sales_go_on_share, self.sales_fell_share, 10)
+        require_between("sales_over_due", self.sales_over_due, 0, 1000)
+        for name in ("promises_broken", "unanswered", "signs"):
+            require_whole(name, getattr(self, name), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Willingness:
+    """Whether debtors are unable or unwilling to pay, and on what evidence.
+
+    Parameters
+    ----------
+    verdicts : pandas.DataFrame
+        One row a debtor, by ``merchant_id``: ``verdict`` (a word of ``VERDICTS``), ``is_malicious``
+        (fake trade, or the loan moved out at once, or unwilling), ``is_reachable`` (False where
+        contacts were tried and none was answered), ``sales_30d`` and ``sales_before`` (net settled
+        sales of 30 days in yuan, now and as they were before the arrears; NaN without orders).
+    evidence : pandas.DataFrame
+        One row a piece: ``merchant_id, code, speaks_for`` (``unwilling`` or ``unable``), ``value,
+        threshold, text, text_zh``.
+    """
+
+    verdicts: pd.DataFrame
+    evidence: pd.DataFrame
+
+
+_TRANSFERS = """
+WITH lent AS (
+  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS lent_at, l.principal
+  FROM ({loans}) l JOIN debtor d ON d.merchant_id = l._merchant_id AND d.loan_id = l.loan_id),
+moved AS (
+  SELECT l.merchant_id, l.loan_id,
+         sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) / (any_value(l.principal) * 100) AS value
+  FROM lent l JOIN ({bank_txns}) b ON b._merchant_id = l.merchant_id
+   AND b._happened >= l.lent_at AND b._happened < l.lent_at + INTERVAL 1 DAY
+   AND b._happened < $1 AND b._known < $1 AND b.amount < 0 AND coalesce(b.kind, 'other') = 'other'
+  GROUP BY ALL)
+SELECT merchant_id, max(value) AS value FROM moved GROUP BY ALL
+"""
+_SALES = """
+WITH sale AS (
+  SELECT o._merchant_id AS merchant_id, o.order_id, o.confirmed_at AS sold,
+         TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
+  FROM ({orders}) o WHERE o._happened < $1 AND o._known < $1 AND o.confirmed_at < $1
+   AND o._merchant_id IN (SELECT merchant_id FROM debtor)),
+net AS (SELECT merchant_id, sold, fen FROM sale {back}),
+since AS (SELECT merchant_id, min(due_day) AS due FROM debtor GROUP BY ALL)
+SELECT s.merchant_id,
+       coalesce(sum(n.fen) FILTER (WHERE n.sold >= $1 - INTERVAL 30 DAY), 0) / 100.0 AS sales_30d,
+       coalesce(sum(n.fen) FILTER (WHERE n.sold < s.due AND n.sold >= s.due - INTERVAL 90 DAY), 0)
+         / 300.0 AS sales_before
+FROM since s LEFT JOIN net n USING (merchant_id) GROUP BY ALL
+"""
+_BACK = """UNION ALL SELECT s.merchant_id, r._happened AS sold,
+  -TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen
+  FROM sale s JOIN ({refunds}) r ON r.order_id = s.order_id
+   AND r._happened < $1 AND r._known < $1"""
+_FAKE = """
+SELECT _merchant_id AS merchant_id, count(*) AS value FROM ({violations})
+WHERE kind = 'fake_trade' AND _happened < $1 AND _known < $1
+  AND _happened >= $1 - INTERVAL 365 DAY GROUP BY ALL
+"""
+_FRAUD = """
+SELECT _merchant_id AS merchant_id, count(*) AS value FROM ({account_events})
+WHERE kind = 'fraud_found' AND _happened < $1 AND _known < $1 GROUP BY ALL
+"""
+_CONTACTS = """
+SELECT _merchant_id AS merchant_id, loan_id, _happened AS at, action, outcome,
+       promised_for, TRY_CAST(round(promised_amount * 100) AS BIGINT) AS promised_fen
+FROM ({collections}) WHERE _happened < $1 AND _known < $1
+ORDER BY merchant_id, _happened, loan_id, action
+"""
+_PAID = """
+SELECT loan_id, _happened AS at, TRY_CAST(round(amount * 100) AS BIGINT) AS fen
+FROM ({repayments}) WHERE _happened < $1 AND _known < $1 ORDER BY loan_id, _happened, fen
+"""
+_LISTED = """
+SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason FROM ({blacklist})
+WHERE _happened < $1 AND _known < $1 AND ("to" IS NULL OR "to" >= $1)
+ORDER BY merchant_id, since, reason
+"""
+_TABLES = {
+    _FAKE: ("violations",), _FRAUD: ("account_events",), _CONTACTS: ("collections", "loans"),
+    _PAID: ("repayments", "loans"), _LISTED: ("blacklist",), _TRANSFERS: ("bank_txns", "loans"),
+}  # fmt: skip
+_OF_SALES = ("orders", "refunds")
+_EMPTY = {
+    _FAKE: ("merchant_id", "value"), _FRAUD: ("merchant_id", "value"),
+    _CONTACTS: ("merchant_id", "loan_id", "at", "action", "outcome", "promised_for",
+                "promised_fen"),
+    _PAID: ("loan_id", "at", "fen"), _LISTED: ("merchant_id", "since", "reason"),
+}  # fmt: skip
+
+
+def read_conduct(
+    records: Records, sql: str, moment: pd.Timestamp, debtors: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Run one of this file's queries; a table that is absent gives no rows."""
+    needed = _TABLES.get(sql, _OF_SALES)
+    if needed[0] not in records:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in _EMPTY[sql]})
+    there = [name for name in needed if name in records]
+    facts = {name: records.fact_sql(name) for name in there}
+    con = records.connect(there)
+    try:
+        if debtors is not None:
+            con.register("debtor", debtors)
+        return con.execute(sql.format(**facts), [moment.to_pydatetime()]).df()
+    except duckdb.Error as error:
+        rule, first = "must be readable while conduct is gathered", str(error).splitlines()[0]
+        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+    finally:
+        con.close()
+
+
+def contacts_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
+    """Give steps of collection known before a moment, with ``is_broken`` and ``is_running``.
+
+    A promise is broken when its day is over and less than the amount (anything, where none was
+    named) was paid on the loan from the promise to the end of that day; it is running until then.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> len(contacts_before(read_records({"merchants": merchants}), pd.Timestamp("2013-01-01")))
+    0
+    """
+    steps = read_conduct(records, _CONTACTS, moment)
+    paid = read_conduct(records, _PAID, moment)
+    steps = steps.reset_index(drop=True)
+    at = pd.to_datetime(steps["at"]).astype("datetime64[us]")
+    until = pd.to_datetime(steps["promised_for"]).astype("datetime64[us]") + pd.Timedelta(days=1)
+    is_promise = steps["outcome"].eq("promised") & until.notna()
+    asked = pd.DataFrame({"loan_id": steps["loan_id"], "from": at, "until": until})
+    both = asked[is_promise].reset_index().merge(paid, on="loan_id")
+    inside = both[(both["at"] >= both["from"]) & (both["at"] < both["until"])]
+    got = inside.groupby("index")["fen"].sum().reindex(steps.index, fill_value=0)
+    wanted = pd.to_numeric(steps["promised_fen"], errors="coerce").fillna(1).to_numpy(float)
+    is_short = pd.to_numeric(got).to_numpy(float) < wanted
+    is_over = (until <= moment).to_numpy()
+    steps["at"] = at
+    steps["is_broken"] = is_promise.to_numpy() & is_over & is_short
+    steps["is_running"] = is_promise.to_numpy() & ~is_over & is_short
+    return steps
+
+
+def listed_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
+    """Give who is on the blacklist at a moment: ``merchant_id, since, reason``."""
+    return read_conduct(records, _LISTED, moment)
+
+
+def assess_willingness(
+    records: Records,
+    *,
+    as_of: object,
+    merchants: Sequence[str] | None = None,
+    rules: ConductRules | None = None,
+    policy: str | Policy = "ali-2013",
+) -> Willingness:
+    """Say of each debtor in arrears whether it is unable or unwilling to pay, and why.
+
+    Evidence of unwillingness: fake trade or fraud found; the loan moved out within a day; sales go
+    on for 30 days of arrears while nothing is paid; promises broken; contacts unanswered. Evidence
+    of inability: sales fell; a part was paid while overdue; contacts are answered. Unwilling: at
+    least ``signs`` kinds of the first, and more than of the second; unable: sales fell, and nothing
+    of the first; otherwise unclear. A table that is absent gives no evidence either way.
+
+    Parameters
+    ----------
+    records : Records
+        With ``loans``; of the others, those that are there.
+    as_of : str, date or timestamp
+        Only what happened and was known before is read.
+    merchants : sequence of str or None, default None
+        Which debtors; None: all that are materially overdue.
+    rules : ConductRules or None, default None
+        None stands for ``ConductRules()``.
+    policy : str or Policy, default "ali-2013"
+        Whose products say what lateness is charged.
+
+    Returns
+    -------
+    Willingness
+        Verdicts and the evidence of each.
+
+    Raises
+    ------
+    InputError
+        If a merchant is not overdue, or ``as_of`` is no moment.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
+    ...     "due_at": pd.to_datetime(["2012-12-11"])})
+    >>> calls = pd.DataFrame({"loan_id": "l", "action": "phone", "outcome": "no_answer",
+    ...                       "at": pd.to_datetime(["2013-01-07", "2013-01-08", "2013-01-09"])})
+    >>> records = read_records({"merchants": merchants, "loans": loans, "collections": calls})
+    >>> made = assess_willingness(records, as_of="2013-01-20")
+    >>> made.verdicts["verdict"].tolist(), made.evidence["code"].tolist()
+    (['unclear'], ['WIL_UNREACHABLE'])
+    >>> assess_willingness(records, as_of="2013-01-20", merchants=["n"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: merchants must be overdue at as_of; found 'n'.
+    """
+    moment, chosen = as_moment("as_of", as_of), rules or ConductRules()
+    claims = find_claims(require_records(records), as_of=moment, policy=policy)
+    if merchants is not None:
+        if isinstance(merchants, str):
+            refuse("merchants", "must be several ids", repr(merchants), "put it into a list")
+        asked = pd.Index([str(one) for one in merchants], dtype=object)
+        others = asked[~asked.isin(claims["merchant_id"])]
+        if len(others):
+            refuse("merchants", "must be overdue at as_of", repr(others[0]))
+        claims = claims[claims["merchant_id"].isin(asked)]
+    since = moment.normalize() - pd.to_timedelta(claims["days_past_due"], unit="D")
+    claims = claims.assign(due_day=since.astype("datetime64[us]"))
+    debtors = pd.DataFrame({"claim_fen": claims["due_fen"] + claims["penalty_fen"],
+                            "merchant_id": claims["merchant_id"],
+                            "days": claims["days_past_due"]})  # fmt: skip
+    debtors = debtors.groupby("merchant_id").agg(claim_fen=("claim_fen", "sum"),
+                                                 days=("days", "max"))  # fmt: skip
+    sales = _sales(records, moment, claims).reindex(debtors.index)
+    facts = debtors.join(sales).join(_tallies(records, moment, claims))
+    found = _evidence(facts, chosen)
+    return Willingness(_verdicts(facts, found, chosen), found)
+
+
+def _by_merchant(frame: pd.DataFrame) -> pd.Series:
+    """Take a query's value by merchant."""
+    return pd.Series(frame["value"].to_numpy(float), index=frame["merchant_id"].astype(object))
+
+
+def _sales(records: Records, moment: pd.Timestamp, claims: pd.DataFrame) -> pd.DataFrame:
+    """Give net settled sales of 30 days, now and before the arrears."""
+    columns = ["sales_30d", "sales_before"]
+    if "orders" not in records:
+        return pd.DataFrame(columns=columns, dtype=float)
+    facts = {"refunds": records.fact_sql("refunds")} if "refunds" in records else {}
+    back = _BACK.format(**facts) if facts else ""
+    asked = claims[["merchant_id", "loan_id", "due_day"]]
+    sql = _SALES.format(orders=records.fact_sql("orders"), back=back)
+    made = read_conduct(records, sql, moment, asked).set_index("merchant_id")[columns]
+    return made.astype(float).clip(lower=0).round(2)
+
+
+def _tallies(records: Records, moment: pd.Timestamp, claims: pd.DataFrame) -> pd.DataFrame:
+    """Count by merchant what was found, moved out, promised, tried and paid."""
+    has_bank = "bank_txns" in records
+    asked = claims[["merchant_id", "loan_id", "due_day"]]
+    moved = read_conduct(records, _TRANSFERS, moment, asked) if has_bank else None
+    steps = contacts_before(records, moment)
+    steps = steps[steps["loan_id"].isin(claims["loan_id"])]
+    recent = steps[steps["at"] >= moment - pd.Timedelta(days=30)]
+    recent = recent[recent["outcome"].isin(list(OUTCOMES))]
+    paid = read_conduct(records, _PAID, moment).merge(asked, on="loan_id")
+    paid = paid[pd.to_datetime(paid["at"]) >= paid["due_day"] + pd.Timedelta(days=1)]
+    tallies = {
+        "fake": _by_merchant(read_conduct(records, _FAKE, moment)).add(
+            _by_merchant(read_conduct(records, _FRAUD, moment)), fill_value=0),
+        "moved_out": pd.Series(dtype=float) if moved is None else _by_merchant(moved),
+        "broken": steps[steps["is_broken"]].groupby("merchant_id").size(),
+        "tried": recent.groupby("merchant_id").size(),
+        "answered": recent[recent["outcome"].isin(_ANSWERED)].groupby("merchant_id").size(),
+        "part_fen": paid.groupby("merchant_id")["fen"].sum(),
+    }  # fmt: skip
+    names = pd.Index(sorted(claims["merchant_id"].unique()), name="merchant_id")
+    return pd.DataFrame({name: each.reindex(names).astype(float).fillna(0)
+                         for name, each in tallies.items()}, index=names)  # fmt: skip
+
+
+def _evidence(facts: pd.DataFrame, rules: ConductRules) -> pd.DataFrame:
+    """List each piece of evidence with its value and threshold."""
+    before = facts["sales_before"].where(facts["sales_before"] > 0)
+    ratio = facts["sales_30d"] / before
+    over_due = facts["sales_30d"] * 100 >= rules.sales_over_due * facts["claim_fen"]
+    goes_on = (ratio >= rules.sales_go_on_share) & over_due & (facts["days"] >= 30)
+    tested = {
+        "WIL_FAKE_TRADE": (facts["fake"] > 0, facts["fake"], 1),
+        "WIL_TRANSFER_OUT": (facts["moved_out"] > rules.transfer_out_share, facts["moved_out"],
+                             rules.transfer_out_share),
+        "WIL_SALES_GO_ON": (goes_on & facts["part_fen"].eq(0), ratio, rules.sales_go_on_share),
+        "WIL_PROMISE_BROKEN": (facts["broken"] >= rules.promises_broken, facts["broken"],
+                               rules.promises_broken),
+        "WIL_UNREACHABLE": ((facts["tried"] >= rules.unanswered) & facts["answered"].eq(0),
+                            facts["tried"], rules.unanswered),
+        "WIL_SALES_FELL": (ratio < rules.sales_fell_share, ratio, rules.sales_fell_share),
+        "WIL_PART_PAID": (facts["part_fen"] > 0, facts["part_fen"] / 100, 0.01),
+        "WIL_ANSWERS": (facts["answered"] > 0, facts["answered"], 1),
+    }  # fmt: skip
+    parts = [
+        pd.DataFrame({"merchant_id": facts.index[is_so.to_numpy()], "code": code,
+                      "speaks_for": "unwilling" if code in UNWILLING else "unable",
+                      "value": value[is_so].to_numpy(float), "threshold": float(threshold),
+                      "text": REASONS[code].text, "text_zh": REASONS[code].text_zh})
+        for code, (is_so, value, threshold) in tested.items()
+    ]  # fmt: skip
+    found = pd.concat(parts, ignore_index=True)[_EVIDENCE]
+    order = {code: place for place, code in enumerate((*UNWILLING, *UNABLE))}
+    found["place"] = found["code"].map(order)
+    return found.sort_values(["merchant_id", "place"], ignore_index=True).drop(columns="place")
+
+
+def _verdicts(facts: pd.DataFrame, found: pd.DataFrame, rules: ConductRules) -> pd.DataFrame:
+    """Weigh the evidence."""
+    is_unwilling = found["speaks_for"].eq("unwilling")
+    against = found[is_unwilling].groupby("merchant_id").size().reindex(facts.index, fill_value=0)
+    pleading = found[~is_unwilling].groupby("merchant_id").size()
+    pleading = pleading.reindex(facts.index, fill_value=0)
+
+    def has(*codes: str) -> pd.Series:
+        who = found.loc[found["code"].isin(codes), "merchant_id"]
+        return pd.Series(facts.index.isin(who), index=facts.index)
+
+    unwilling = (against >= rules.signs) & (against > pleading)
+    verdict = np.select([unwilling, has("WIL_SALES_FELL") & (against == 0)],
+                        ["unwilling", "unable"], "unclear")  # fmt: skip
+    return pd.DataFrame(
+        {
+            "merchant_id": facts.index.to_numpy(object),
+            "verdict": verdict.astype(object),
+            "is_malicious": (unwilling | has(*MALICIOUS)).to_numpy(),
+            "is_reachable": (~has("WIL_UNREACHABLE")).to_numpy(),
+            "sales_30d": facts["sales_30d"].to_numpy(float),
+            "sales_before": facts["sales_before"].to_numpy(float),
+        }
+    )
