@@ -1,0 +1,330 @@
+"""Has a population moved? Shifts of shares, of grades and of ranking, against chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from alicredit.checks import refuse, require_between, require_one_of
+from alicredit.evaluation.arrays import Floats, clusters, counts, numbers, pair
+from alicredit.evaluation.metrics import psi
+from alicredit.evaluation.rates import Estimate
+
+ADJUSTMENTS = ("holm", "benjamini-hochberg", "none")
+"""How p-values of many tests may be put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class PsiTest:
+    """A population stability index held against chance.
+
+    Parameters
+    ----------
+    psi : float
+        The index.
+    degrees : int
+        Bins that either population fills, less one.
+    critical : float
+        What chance exceeds with the level asked for; NaN where there is one bin alone.
+    p_value : float
+        Chance of so large an index without a shift beyond the tolerance.
+    """
+
+    psi: float
+    degrees: int
+    critical: float
+    p_value: float
+
+
+def psi_test(
+    reference: npt.ArrayLike,
+    current: npt.ArrayLike,
+    *,
+    effective_reference: float | None = None,
+    effective_current: float | None = None,
+    tolerance: float = 0.0,
+    level: float = 0.05,
+) -> PsiTest:
+    """Hold the stability index of two populations' counts against chance.
+
+    Of n and m independent rows without a shift, PSI / (1/n + 1/m) is about chi-square with one
+    degree of freedom less than bins; with a true shift of ``tolerance`` it is about non-central by
+    tolerance / (1/n + 1/m) (DOMAIN 5.3, S70). A bin that one population leaves empty counts half a
+    row there, one that both leave empty is left out.
+
+    Parameters
+    ----------
+    reference, current : array
+        Rows by bin.
+    effective_reference, effective_current : float or None, default None
+        Independent rows that tell as much, from :func:`effective_shares`; None takes all rows.
+    tolerance : float, default 0
+        A true index up to which a shift is no matter.
+    level : float, default 0.05
+        Rate of false alarms.
+
+    Returns
+    -------
+    PsiTest
+        Index, degrees of freedom, critical value and p-value.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a count is none, a population is empty or a number is out of range.
+
+    Examples
+    --------
+    >>> found = psi_test([100] * 10, [80, 90, 100, 100, 110, 100, 100, 100, 110, 110])
+    >>> round(found.psi, 6), found.degrees, round(found.critical, 4), round(found.p_value, 3)
+    (0.008376, 9, 0.0338, 0.899)
+    >>> psi_test([100, 100], [100])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
+    """
+    require_between("level", level, 0, 1)
+    require_between("tolerance", tolerance, 0, 10)
+    a, b = pair(reference, current)
+    sizes = []
+    for name, rows, stated in (("reference", a, effective_reference),
+                               ("current", b, effective_current)):  # fmt: skip
+        counts(rows, np.zeros(len(rows)))
+        if not rows.sum() > 0:
+            refuse(name, "must count at least one row", "none")
+        size = float(rows.sum()) if stated is None else stated
+        require_between(f"effective_{name}", size, 0, float(rows.sum()) * (1 + 1e-9))
+        sizes.append(size)
+    is_used = (a > 0) | (b > 0)
+    a, b = (np.where(rows[is_used] > 0, rows[is_used], 0.5) for rows in (a, b))
+    value, degrees = psi(a / a.sum(), b / b.sum()), len(a) - 1
+    if not degrees or min(sizes) == 0:
+        return PsiTest(value, degrees, float(np.nan), 1.0)
+    scale = 1 / sizes[0] + 1 / sizes[1]
+    law = stats.chi2(degrees)
+    if tolerance:
+        law = stats.ncx2(degrees, tolerance / scale)
+    return PsiTest(value, degrees, float(law.isf(level) * scale), float(law.sf(value / scale)))
+
+
+def effective_shares(places: npt.ArrayLike, cluster: npt.ArrayLike, *, bins: int) -> float:
+    """Give how many independent rows tell as much of shares by bin as rows that share fates do.
+
+    The design effects d of the shares p are averaged as Rao and Scott (1981) do for a chi-square
+    test: sum (1 - p) d / (bins used - 1). For two bins this is :func:`effective_rows`.
+
+    Parameters
+    ----------
+    places : array of int
+        Each row's bin, from 0.
+    cluster : array
+        What rows share a fate.
+    bins : int
+        How many bins there are.
+
+    Returns
+    -------
+    float
+        Above 0, at most the number of rows; the number of clusters where one bin holds all rows.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, or there is no row.
+
+    Examples
+    --------
+    >>> effective_shares([0, 1, 2, 1], ["a", "b", "c", "d"], bins=3)
+    4.0
+    >>> effective_shares([0, 0, 1, 1], ["a", "a", "b", "b"], bins=2)
+    2.0
+    >>> effective_shares([0, 1], ["a"], bins=2)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
+    """
+    at = np.asarray(places, dtype=np.int64).ravel()
+    if not len(at):
+        refuse("places", "must hold at least one row", "none")
+    who = clusters(cluster, len(at))
+    n, many = len(at), int(who.max()) + 1
+    table = np.bincount(who * bins + at, minlength=many * bins).reshape(many, bins)
+    table = table[:, table.sum(axis=0) > 0].astype(np.float64)
+    share = table.sum(axis=0) / n
+    if len(share) == 1 or many == 1:
+        return float(many)
+    spread = ((table - share * table.sum(axis=1, keepdims=True)) ** 2).sum(axis=0)
+    effect = float((spread / (n * share)).sum() / (len(share) - 1))
+    return float(n / max(1.0, effect))
+
+
+def adjust_p(p_values: npt.ArrayLike, *, method: str = "holm") -> Floats:
+    """Adjust p-values of many tests, so that each can be held against one level.
+
+    ``holm`` keeps the chance of any false alarm at the level whatever the dependence (Holm 1979);
+    ``benjamini-hochberg`` keeps the share of false alarms among all (1995). NaN stays NaN and
+    counts as no test.
+
+    Examples
+    --------
+    >>> adjust_p([0.01, 0.04, 0.03]).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    >>> adjust_p([0.01, 0.04, 0.03], method="benjamini-hochberg").round(3).tolist()
+    [0.03, 0.04, 0.04]
+    >>> adjust_p([0.5], method="bonferoni")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: method must be one of 3 known words; found 'bonferoni'. ...
+    """
+    require_one_of("method", method, ADJUSTMENTS)
+    p = numbers("p_values", p_values).copy()
+    known = ~np.isnan(p)
+    if ((p[known] < 0) | (p[known] > 1)).any():
+        refuse("p_values", "must lie from 0 to 1", p[known].tolist()[:10])
+    if method == "none" or not known.any():
+        return p
+    if method == "benjamini-hochberg":
+        p[known] = stats.false_discovery_control(p[known], method="bh")
+        return p
+    mine, many = p[known], int(known.sum())
+    order = np.argsort(mine, kind="stable")
+    steps = np.maximum.accumulate(mine[order] * (many - np.arange(many)))
+    adjusted = np.empty(many)
+    adjusted[order] = np.minimum(steps, 1.0)
+    p[known] = adjusted
+    return p
+
+
+def auc_decline(development: float, now: Estimate) -> tuple[float, float]:
+    """Test whether ranking is worse than at development: S = (AUC0 - AUC1) / s1, p = 1 - Phi(S).
+
+    The development value is taken as certain (ECB 2019, DOMAIN 5.3); NaN where the error of the
+    present area is not known or is nought.
+
+    Examples
+    --------
+    >>> s, p = auc_decline(0.80, Estimate(0.74, 0.03))
+    >>> round(s, 4), round(p, 4)
+    (2.0, 0.0228)
+    >>> auc_decline(80, Estimate(0.74, 0.03))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: development must be a number from 0 to 1; found 80.
+    """
+    require_between("development", development, 0, 1)
+    if not now.se > 0:
+        return float(np.nan), float(np.nan)
+    s = (development - now.value) / now.se
+    return float(s), float(stats.norm.sf(s))
+
+
+def matrix_bandwidths(moves: npt.ArrayLike) -> tuple[float, float]:
+    """Give how far those who changed grade moved, against the farthest: (to better, to worse).
+
+    With n(i, j) moves from grade i to j, best first: sum |i - j| n / sum max(i - 1, K - i) n below
+    the diagonal (lower, to better grades) and above it (upper, to worse) (ECB 2019, DOMAIN 5.3).
+    NaN where nobody moved.
+
+    Examples
+    --------
+    >>> moves = [[10, 8, 15, 9, 10], [11, 9, 13, 9, 8], [0, 10, 10, 11, 10],
+    ...          [0, 0, 9, 11, 11], [0, 0, 0, 11, 10]]
+    >>> [round(each, 4) for each in matrix_bandwidths(moves)]
+    [0.3306, 0.6066]
+    >>> matrix_bandwidths([[1, 2]])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: moves must be a square of counts; found shape (1, 2).
+    """
+    table = _square(moves)
+    before, after = np.indices(table.shape)
+    farthest = np.maximum(before, len(table) - 1 - before)
+    ends = []
+    for side in (after < before, after > before):
+        most = float((farthest * table)[side].sum())
+        ends.append(float((np.abs(before - after) * table)[side].sum()) / most if most else np.nan)
+    return ends[0], ends[1]
+
+
+def monotone_tests(moves: npt.ArrayLike) -> Floats:
+    """Test that no cell is fuller than its neighbour nearer to the diagonal (ECB 2019).
+
+    z = (p(far) - p(near)) / root((p(far) + p(near) - (p(far) - p(near))^2) / n), of shares p of the
+    n that started in the row; a large z says that the far cell is fuller.
+
+    Parameters
+    ----------
+    moves : array, shape (grades, grades)
+        Counts, from (rows) and to (columns), best grade first.
+
+    Returns
+    -------
+    array, shape (grades, grades)
+        z of each cell off the diagonal; NaN on it, and where both cells are empty.
+
+    Raises
+    ------
+    InputError
+        If it is no square of counts.
+
+    Examples
+    --------
+    >>> monotone_tests([[50, 0, 10], [5, 40, 5], [0, 0, 0]])[0].round(3).tolist()
+    [nan, -17.321, 3.464]
+    >>> monotone_tests([[1, -1], [0, 1]])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: n must be whole numbers of at least 0; found -1.0.
+    """
+    table = _square(moves)
+    before, after = np.indices(table.shape)
+    n = table.sum(axis=1, keepdims=True)
+    share = np.divide(table, n, out=np.zeros_like(table), where=n > 0)
+    near = np.take_along_axis(share, after - np.sign(after - before), axis=1)
+    gap = share - near
+    spread = share + near - gap**2
+    room = np.divide(spread, n, out=np.zeros_like(table), where=n > 0)
+    z = np.full_like(table, np.nan)
+    off = (before != after) & (share + near > 0)
+    some = off & (room > 1e-15)
+    z[some] = gap[some] / np.sqrt(room[some])
+    sure = off & ~some
+    z[sure] = np.sign(gap[sure]) * np.inf
+    return z
+
+
+def concentration_test(before: npt.ArrayLike, after: npt.ArrayLike) -> float:
+    """Give the p-value of the hypothesis that grades are no more concentrated than before.
+
+    CV = root(K sum (share - 1/K)^2); p = 1 - Phi(root(K - 1) (CV1 - CV0) / root(CV1^2 (1/2 +
+    CV1^2))) (ECB 2019). Small values say more concentrated; NaN for one grade, or even shares now.
+
+    Examples
+    --------
+    >>> round(concentration_test([30, 40, 30], [10, 80, 10]), 4)
+    0.1595
+    >>> concentration_test([30, 40, 30], [50, 50])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: arrays must have one length, above 0; found 3 and 2.
+    """
+    pair(before, after)
+    cv = []
+    for name, given in (("before", before), ("after", after)):
+        mass = numbers(name, given)
+        if not np.isfinite(mass).all() or (mass < 0).any() or not mass.sum() > 0:
+            refuse(name, "must be finite, at least 0 and not all 0", mass.tolist()[:10])
+        many = len(mass)
+        cv.append(float(np.sqrt(many * ((mass / mass.sum() - 1 / many) ** 2).sum())))
+    if many == 1 or cv[1] < 1e-12:
+        return float(np.nan)
+    z = np.sqrt(many - 1) * (cv[1] - cv[0]) / (cv[1] * np.sqrt(0.5 + cv[1] ** 2))
+    return float(stats.norm.sf(z))
+
+
+def _square(moves: npt.ArrayLike) -> Floats:
+    """Take a square of counts."""
+    try:
+        table = np.asarray(moves, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        refuse("moves", "must be a square of counts", f"({error})")
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
+        refuse("moves", "must be a square of counts", f"shape {table.shape}")
+    counts(table.ravel(), np.zeros(table.size))
+    return table
