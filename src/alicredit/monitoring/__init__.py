@@ -1,6 +1,17 @@
-"""After the money is out: how vintages season and how arrears roll."""
+"""After the money is out: whether loans, populations, features and claims go as foreseen."""
 
+from alicredit.monitoring.drift import feature_drift
+from alicredit.monitoring.feeds import feed_volumes, stale_feeds
+from alicredit.monitoring.population import population_shares, population_stability
 from alicredit.monitoring.roll import roll_rates
 from alicredit.monitoring.vintage import vintages
 
-__all__ = ["roll_rates", "vintages"]
+__all__ = [
+    "feature_drift",
+    "feed_volumes",
+    "population_shares",
+    "population_stability",
+    "roll_rates",
+    "stale_feeds",
+    "vintages",
+]
