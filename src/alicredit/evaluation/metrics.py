@@ -139,7 +139,7 @@ def spiegelhalter(
     """Give Spiegelhalter's z: sum (y - p)(1 - 2p) over the root of sum (1 - 2p)^2 p (1 - p).
 
     Infinite where certainties alone were claimed and one failed; NaN where nothing can be told.
-    With ``cluster`` the variance is never less than that of sums over rows that share a fate.
+    With ``cluster`` the variance grows by the design effect of rows that share a fate.
 
     Examples
     --------
@@ -151,8 +151,8 @@ def spiegelhalter(
     parts = (label - p) * (1 - 2 * p)
     off = float(parts.sum())
     if cluster is not None:
-        sums = np.bincount(clusters(cluster, len(label)), weights=parts)
-        spread = max(spread, (sums**2).sum())
+        sums, alone = np.bincount(clusters(cluster, len(label)), weights=parts), (parts**2).sum()
+        spread *= max(1.0, (sums**2).sum() / alone) if alone > 0 else 1.0
     if spread > 0:
         return off / float(np.sqrt(spread))
     return float(np.inf) if off > 0 else float(np.nan)

@@ -2,15 +2,18 @@
 
 from alicredit.monitoring.drift import feature_drift
 from alicredit.monitoring.feeds import feed_volumes, stale_feeds
+from alicredit.monitoring.outcomes import RealisedReport, realised_against_predicted
 from alicredit.monitoring.population import population_shares, population_stability
 from alicredit.monitoring.roll import roll_rates
 from alicredit.monitoring.vintage import vintages
 
 __all__ = [
+    "RealisedReport",
     "feature_drift",
     "feed_volumes",
     "population_shares",
     "population_stability",
+    "realised_against_predicted",
     "roll_rates",
     "stale_feeds",
     "vintages",

@@ -41,7 +41,8 @@ def stale_feeds(
     A fact arrives when it is known. Only facts that happened and were known before ``as_of`` are
     read. A table is stale when the gap that runs now, of at least ``silent_days``, is longer than
     ``tolerance`` times its longest gap between days of arrival in the ``window_days`` up to its
-    last arrival, or in its last 5 gaps where these reach further back. Volume: see :func:`feed_volumes`, of the last whole day.
+    last arrival, or in its last 5 gaps where these reach further back. Volume: see
+    :func:`feed_volumes`, of the last whole day.
 
     Parameters
     ----------

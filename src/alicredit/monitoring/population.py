@@ -94,7 +94,7 @@ def population_stability(
     old = np.bincount(before, minlength=cuts.size)
     effective_old = _effective(before, whose_then, cuts.size)
     rows = []
-    for period, mine in _groups(periods, len(after)):
+    for period, mine in period_groups(periods, len(after)):
         counts = np.bincount(after[mine], minlength=cuts.size)
         effective = _effective(after[mine], None if whose_now is None else whose_now[mine],
                                cuts.size)  # fmt: skip
@@ -191,7 +191,7 @@ def _effective(places: Whole, whose: Whole | None, bins: int) -> float:
     return effective_shares(places, whose, bins=bins)
 
 
-def _groups(periods: Any, rows: int) -> list[tuple[Any, npt.NDArray[np.bool_]]]:
+def period_groups(periods: Any, rows: int) -> list[tuple[Any, npt.NDArray[np.bool_]]]:
     """Tell the rows of each period, in order; all where none are told apart."""
     if periods is None:
         return [("all", np.ones(rows, dtype=bool))]
