@@ -250,15 +250,24 @@ CHECKS: Mapping[str, Word] = MappingProxyType(
         ("missing_values", "largest rise of a share of missing values", "缺失率最大升幅"),
         ("feeds", "tables that fell silent, number", "停止更新的数据表数"),
         ("volumes", "tables of unusual volume, number", "数据量异常的数据表数"),
+        ("outcomes", "share of rows whose outcome is known", "已有到期结果的行占比"),
         ("level_low", "chance that probabilities are high enough, p", "违约概率足够高的可能性，p"),
         ("level_high", "chance that probabilities are low enough, p", "违约概率足够低的可能性，p"),
         ("level_grades", "the same for the worst grade, p", "偏低最严重等级的同一检验，p"),
-        ("shape", "fit over grades (Hosmer-Lemeshow), p", "各等级拟合（Hosmer-Lemeshow），p"),
-        ("spread", "spread of probabilities (Spiegelhalter), p", "概率离散度（Spiegelhalter），p"),
+        (
+            "shape",
+            "test of the fit over grades (Hosmer-Lemeshow), p",
+            "各等级拟合检验（Hosmer-Lemeshow），p",
+        ),
+        (
+            "spread",
+            "test of the spread of probabilities (Spiegelhalter), p",
+            "概率离散度检验（Spiegelhalter），p",
+        ),
         ("ranking", "lower end of the area under the curve", "AUC 区间下限"),
-        ("decline", "chance that ranking is as at development, p", "排序能力未下降的可能性，p"),
-        ("migration", "moves that skip nearer grades, p", "越级迁移检验，p"),
-        ("concentration", "grades no more crowded than before, p", "等级集中度未上升检验，p"),
+        ("decline", "test that ranking has not declined, p", "排序能力未下降检验，p"),
+        ("migration", "test that no move skips nearer grades, p", "无越级迁移检验，p"),
+        ("concentration", "test that grades are no more crowded, p", "等级集中度未上升检验，p"),
     )
 )
 """What monitoring checks, each with the measure that it is held by."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.special import ndtr
 
 from alicredit.checks import refuse
@@ -34,8 +35,9 @@ class Migration:
         entered and left.
     tests : pandas.DataFrame
         One row a cell off the diagonal: ``before, after, near`` (the neighbour nearer to the
-        diagonal), ``share, near_share, z, p_value, p_adjusted`` (Holm): small where the far cell
-        is the fuller one.
+        diagonal), ``share, near_share, z, p_value`` (ECB), ``exact_p`` (binomial, of the borrowers
+        in these two cells; holds for few borrowers too) and ``p_adjusted`` (``exact_p`` after
+        Holm): small where the far cell is the fuller one.
     concentration : pandas.DataFrame
         ``when`` (before, after), ``weight`` (count, exposure), ``hhi``, ``normalised`` and
         ``p_value`` (after against before: small says more concentrated).
@@ -188,7 +190,10 @@ def _tests(moves: Floats, names: list[str]) -> pd.DataFrame:
             "p_value": ndtr(-value),
         }
     )  # fmt: skip
-    frame["p_adjusted"] = adjust_p(frame["p_value"])
+    far, close = moves[before, after], moves[before, near]
+    exact = stats.binom.sf(far - 1, far + close, 0.5)
+    frame["exact_p"] = np.where(far + close > 0, exact, np.nan)
+    frame["p_adjusted"] = adjust_p(frame["exact_p"])
     return frame
 
 

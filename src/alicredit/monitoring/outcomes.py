@@ -85,7 +85,8 @@ def realised_against_predicted(
     pd_values : array
         Probabilities claimed, strictly between 0 and 1.
     defaults : array of 0, 1 and NaN
-        What happened; NaN where it is too early to say.
+        What happened; NaN where it is too early to say, for an early default too: where the
+        windows of the others are not over, it would stand alone.
     grades : array of str or None, default None
         Each row's grade; None takes tenths of the probability, named 01 to 10 from the safest.
     scale : sequence of str or None, default None

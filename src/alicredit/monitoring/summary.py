@@ -145,9 +145,7 @@ def cannot_tell(check: str, period: str, why: str) -> Line:
     return Line(check, period, float(np.nan), float(np.nan), "unknown", why=why)
 
 
-def judge_outcomes(
-    grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringRules
-) -> list[Line]:
+def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringRules) -> list[Line]:
     """Judge claims against outcomes, period by period."""
     total = grades[grades["grade"] == "all"].set_index("period")
     parts = grades[(grades["grade"] != "all") & (grades["rows"] > 0)]
@@ -168,18 +166,22 @@ def judge_outcomes(
         "ranking": lambda k: (shape.loc[k, "auc_low"], (0.5, -1.0), ()),
         "decline": lambda k: (shape.loc[k, "decline_p"], share, ()),
     }  # fmt: skip
-    lines = []
+    lines = [_maturity(period, total.loc[period], rules) for period in total.index]
     for check, look in by_check.items():
         if check == "decline" and shape["decline_p"].isna().all():
             continue
-        for period in total.index:
-            rows = int(total.loc[period, "rows"])
-            if rows < rules.fewest_rows:
-                lines.append(cannot_tell(check, period, "few_rows" if rows else "no_outcomes"))
-                continue
+        for period in total.index[known]:
             value, bounds, names = look(period)
             if np.isnan(value):
                 lines.append(cannot_tell(check, period, "one_outcome"))
             else:
                 lines.append(below(check, period, value, bounds, names=names))
     return lines
+
+
+def _maturity(period: str, total: pd.Series, rules: MonitoringRules) -> Line:
+    """Say how many outcomes are known; too few of them judge nothing."""
+    rows = int(total["rows"])
+    if rows < rules.fewest_rows:
+        return cannot_tell("outcomes", period, "few_rows" if rows else "no_outcomes")
+    return Line("outcomes", period, rows / (rows + int(total["immature"])), 0.0, "green")
