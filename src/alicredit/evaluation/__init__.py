@@ -30,6 +30,7 @@ from alicredit.evaluation.stability import (
     matrix_bandwidths,
     monotone_tests,
     psi_test,
+    share_covariance,
 )
 from alicredit.evaluation.validation import ValidationReport, validate_model
 
@@ -58,6 +59,7 @@ __all__ = [
     "pluto_tasche",
     "psi",
     "psi_test",
+    "share_covariance",
     "shift_prior",
     "spiegelhalter",
     "validate_model",

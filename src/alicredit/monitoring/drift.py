@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind, require_whole
-from alicredit.evaluation import adjust_p, effective_shares, psi_test
+from alicredit.evaluation import PsiTest, adjust_p, psi_test
 from alicredit.monitoring.bins import Bins, Floats, Whole, number_owners, quantile_bins, read_values
-from alicredit.monitoring.population import VERDICT, fewest_expected, verdict
+from alicredit.monitoring.population import VERDICT, fewest_expected, shares_spread, verdict
 
 COLUMNS = (
     "feature", "reference_rows", "rows", "reference_missing", "missing", "reference_median",
@@ -109,11 +109,7 @@ def feature_drift(
         card = None if cards is None else cards[name]
         old = None if reference is None else reference[name]
         seen = _see(name, old, current[name], card, bins)
-        sizes = seen.effective(whose, witnesses)
-        found = psi_test(
-            seen.old, seen.new, effective_reference=sizes[0], effective_current=sizes[1],
-            tolerance=tolerance, level=level,
-        )  # fmt: skip
+        found = seen.test(whose, witnesses, tolerance, level)
         fewest = fewest_expected(seen.old, seen.new)
         lines.append((name, *seen.summary, fewest, *verdict(found, level), np.nan, *seen.points))
     frame = pd.DataFrame(lines, columns=list(COLUMNS))
@@ -132,15 +128,20 @@ class _Seen:
     summary: tuple[float, ...]
     points: tuple[float, float, float]
 
-    def effective(self, whose: tuple[Any, Any], witnesses: Any) -> tuple[float, float]:
-        """Count the independent rows of both populations."""
-        sizes = [float(self.old.sum()), float(self.new.sum())]
-        for at, (places, owners) in enumerate(zip(self.places, whose, strict=True)):
-            if places is None:
-                sizes[at] = min(sizes[at], float(witnesses or sizes[at]))
-            elif owners is not None:
-                sizes[at] = effective_shares(places, owners, bins=len(self.new))
-        return sizes[0], sizes[1]
+    def test(
+        self, whose: tuple[Any, Any], witnesses: Any, tolerance: float, level: float
+    ) -> PsiTest:
+        """Hold the shift against chance; ``witnesses`` stand for the reference of a file."""
+        spreads = [
+            None if places is None else shares_spread(places, owners, len(self.new))[1]
+            for places, owners in zip(self.places, whose, strict=True)
+        ]
+        rows = float(self.old.sum())
+        effective = min(rows, float(witnesses or rows)) if self.places[0] is None else None
+        return psi_test(
+            self.old, self.new, effective_reference=effective, covariance_reference=spreads[0],
+            covariance_current=spreads[1], tolerance=tolerance, level=level,
+        )  # fmt: skip
 
 
 def _see(name: str, old: Any, new: Any, card: pd.DataFrame | None, bins: int) -> _Seen:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse, require_whole
-from alicredit.evaluation import PsiTest, effective_shares, psi_test
+from alicredit.evaluation import PsiTest, effective_shares, psi_test, share_covariance
 from alicredit.monitoring.bins import (
     Bins,
+    Floats,
     Whole,
     grade_bins,
     number_owners,
@@ -40,8 +41,8 @@ def population_stability(
     """Hold the distribution of scores or grades against that of a reference population.
 
     PSI = sum (q - p) ln(q / p) over bins (DOMAIN 5.3). Its critical value is
-    (1/n + 1/m) chi-square with bins - 1 degrees of freedom, see
-    :func:`alicredit.evaluation.psi_test`; n and m are the numbers of independent rows. It holds
+    (1/n + 1/m) chi-square with bins - 1 degrees of freedom; where rows of a merchant share a fate
+    both numbers follow from how they do, see :func:`alicredit.evaluation.psi_test`. It holds
     for two samples that are drawn apart; where the same merchants stand in both, chance moves the
     shares less, and the test errs on the side of fewer alarms. It is rough where ``fewest`` is
     below 5.
@@ -92,17 +93,18 @@ def population_stability(
     whose_then = number_owners("reference_merchants", reference_merchants, len(before))
     whose_now = number_owners("merchants", merchants, len(after))
     old = np.bincount(before, minlength=cuts.size)
-    effective_old = _effective(before, whose_then, cuts.size)
+    spread_old = shares_spread(before, whose_then, cuts.size)
     rows = []
     for period, mine in period_groups(periods, len(after)):
         counts = np.bincount(after[mine], minlength=cuts.size)
-        effective = _effective(after[mine], None if whose_now is None else whose_now[mine],
-                               cuts.size)  # fmt: skip
+        spread = shares_spread(
+            after[mine], None if whose_now is None else whose_now[mine], cuts.size
+        )
         found = psi_test(
-            old, counts, effective_reference=effective_old, effective_current=effective,
+            old, counts, covariance_reference=spread_old[1], covariance_current=spread[1],
             tolerance=tolerance, level=level,
         )  # fmt: skip
-        sizes = (int(old.sum()), int(counts.sum()), effective_old, effective)
+        sizes = (int(old.sum()), int(counts.sum()), spread_old[0], spread[0])
         rows.append((period, *sizes, fewest_expected(old, counts), *verdict(found, level)))
     names = [
         "period", "reference_rows", "rows", "reference_effective", "effective", "fewest", *VERDICT,
@@ -184,11 +186,12 @@ def _placed(
     return cuts, cuts.place(old), cuts.place(new)
 
 
-def _effective(places: Whole, whose: Whole | None, bins: int) -> float:
-    """Count the independent rows."""
+def shares_spread(places: Whole, whose: Whole | None, bins: int) -> tuple[float, Floats | None]:
+    """Count the independent rows, and give the covariance of shares of rows that share fates."""
     if whose is None:
-        return float(len(places))
-    return effective_shares(places, whose, bins=bins)
+        return float(len(places)), None
+    effective = effective_shares(places, whose, bins=bins)
+    return effective, share_covariance(places, whose, bins=bins)
 
 
 def period_groups(periods: Any, rows: int) -> list[tuple[Any, npt.NDArray[np.bool_]]]:
@@ -210,7 +213,7 @@ def fewest_expected(old: Whole, new: Whole) -> float:
     return float(pooled.min() / pooled.sum() * min(old.sum(), new.sum()))
 
 
-def verdict(found: PsiTest, level: float) -> tuple[float, int, float, float, bool, str]:
+def verdict(found: PsiTest, level: float) -> tuple[float, float, float, float, bool, str]:
     """Say what an index is against chance, and by the rule of thumb."""
     word = next(word for word, below in FOLKLORE if found.psi < below)
     return found.psi, found.degrees, found.critical, found.p_value, found.p_value < level, word

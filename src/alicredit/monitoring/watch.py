@@ -117,6 +117,7 @@ def monitor(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from alicredit.model import DefaultModel
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame({"sales": rng.normal(size=3000), "visits": rng.normal(size=3000)})
