@@ -179,7 +179,9 @@ def share_covariance(places: npt.ArrayLike, cluster: npt.ArrayLike, *, bins: int
     apart = table - share * table.sum(axis=1, keepdims=True)
     found: Floats = apart.T @ apart / n**2
     least, mine = (_trace_over(each, share) for each in (plain / n, found))
-    return found * (least / mine) if 0 < mine < least else found
+    if mine < 1e-9 * least:
+        return plain / n
+    return found * max(1.0, least / mine)
 
 
 def _trace_over(covariance: Floats, share: Floats) -> float:
