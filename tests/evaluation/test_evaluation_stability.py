@@ -388,3 +388,11 @@ BAD = {
 def test_what_cannot_be_measured_is_refused(case: str) -> None:
     with refused(error=InputError):
         BAD[case]()
+
+
+def test_one_bin_alone_has_nothing_to_tell() -> None:
+    assert not ev.share_covariance([1, 1, 1], ["a", "b", "b"], bins=3).any()
+    assert ev.effective_shares([1, 1, 1], ["a", "b", "b"], bins=3) == 2
+    found = ev.psi_test([0, 3], [0, 5])
+    assert (found.psi, found.degrees, found.p_value) == (0, 0, 1)
+    assert np.isnan(found.critical)

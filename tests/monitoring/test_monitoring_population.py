@@ -109,7 +109,7 @@ def test_periods_are_held_apart_in_order() -> None:
         assert row.psi == alone["psi"]
     mixed = rng.permutation(4000)
     again = population_stability(then, now[mixed], periods=when[mixed])
-    pd.testing.assert_frame_equal(again, found)
+    pd.testing.assert_frame_equal(again, found, check_exact=True)
 
 
 @pytest.mark.parametrize("n", [500, 50_000])
@@ -323,7 +323,7 @@ def test_the_order_of_rows_changes_no_bit(trained) -> None:
     mixed = np.random.default_rng(16).permutation(600)
     one = feature_drift(X, now, model=model, merchants=who)
     two = feature_drift(X[::-1], now.iloc[mixed], model=model, merchants=who[mixed])
-    pd.testing.assert_frame_equal(one, two)
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 @pytest.mark.parametrize("dtype", ["category", "string"])

@@ -172,14 +172,18 @@ def share_covariance(places: npt.ArrayLike, cluster: npt.ArrayLike, *, bins: int
     who = clusters(cluster, len(at))
     n, many = len(at), int(who.max()) + 1
     table = np.bincount(who * bins + at, minlength=many * bins).reshape(many, bins)
+    table = table.astype(np.float64)
     share = table.sum(axis=0) / n
     plain: Floats = np.diag(share) - np.outer(share, share)
     if many == 1:
         return plain
-    apart = table - share * table.sum(axis=1, keepdims=True)
-    found: Floats = apart.T @ apart / n**2
+    size = table.sum(axis=1)
+    # Sums of products of counts are whole, so that no order of clusters changes a bit.
+    together, joint = table.T @ table, np.outer(share, size @ table)
+    found: Floats = together - joint - joint.T + np.outer(share, share) * float(size @ size)
+    found /= n**2
     least, mine = (_trace_over(each, share) for each in (plain / n, found))
-    if mine < 1e-9 * least:
+    if mine <= 1e-9 * least:
         return plain / n
     return found * max(1.0, least / mine)
 

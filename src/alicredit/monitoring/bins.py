@@ -107,15 +107,17 @@ def _is_absent(value: Any) -> bool:
 
 
 def number_owners(name: str, given: Any, rows: int) -> Whole | None:
-    """Number the merchants of rows, once for all bins; None where none are given."""
+    """Number the merchants of rows in order of their names; None where none are given."""
     if given is None:
         return None
-    codes, _ = pd.factorize(np.asarray(given).ravel())
+    codes, seen = pd.factorize(np.asarray(given).ravel())
     if len(codes) != rows:
         refuse(name, f"must have one value for each of the {rows} rows", len(codes))
     if (codes < 0).any():
         refuse(name, "must be known for each row", f"{int((codes < 0).sum())} missing")
-    return np.asarray(codes, dtype=np.int64)
+    place = np.empty(len(seen), dtype=np.int64)
+    place[np.argsort(np.asarray(seen).astype(str), kind="stable")] = np.arange(len(seen))
+    return place[codes]
 
 
 def quantile_bins(values: Any, bins: int) -> Bins:

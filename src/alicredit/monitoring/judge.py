@@ -13,6 +13,7 @@ from alicredit.checks import refuse, require_kind
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.evaluation import clustered_mean
 from alicredit.evaluation.validation import check_claim
+from alicredit.monitoring.bins import number_owners
 from alicredit.monitoring.drift import feature_drift
 from alicredit.monitoring.feeds import stale_feeds
 from alicredit.monitoring.grades import migration
@@ -164,8 +165,11 @@ def _error_of_change(portable: Any, then: Side | None, now: Side) -> float:
         if side is None:
             continue
         rows = side.is_scored
-        who = np.arange(int(rows.sum())) if side.cohort is None else side.owners(rows)
         score = side.scored["score"].to_numpy(np.float64, na_value=np.nan)[rows]
+        owners = number_owners("merchants", side.owners(rows), len(score))
+        who = np.arange(len(score)) if owners is None else owners
+        order = np.lexsort((who, score))
+        score, who = score[order], who if owners is None else who[order]
         errors.append(float(np.nan_to_num(clustered_mean(score, who).se)))
         sizes.append(len(pd.unique(who)))
     if then is None:

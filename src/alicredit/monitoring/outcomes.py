@@ -142,10 +142,14 @@ def realised_against_predicted(
     p, y = _claims(pd_values, defaults)
     names, at = _graded(p, grades, scale)
     whose = number_owners("merchants", merchants, len(p))
-    who = np.arange(len(p)) if whose is None else whose
+    groups = period_groups(periods, len(p))
+    order = np.lexsort((at, y, p) if whose is None else (at, whose, y, p))
+    p, y, at = p[order], y[order], at[order]
+    who = np.arange(len(p)) if whose is None else whose[order]
     by_grade: list[tuple[Any, ...]] = []
     by_period: list[tuple[Any, ...]] = []
-    for period, mine in period_groups(periods, len(p)):
+    for period, rows_of_period in groups:
+        mine = rows_of_period[order]
         cells = [(name, mine & (at == k)) for k, name in enumerate(names)]
         for name, rows in (*cells, ("all", mine)):
             cell = _level(p[rows], y[rows], who[rows], correlation, interval)
@@ -204,7 +208,8 @@ def _level(
         return 0, immature, 0, 0.0, 0, *(np.nan,) * 7, ""
     p, y, who = p[known], y[known], who[known]
     bad, mean, rate = int(y.sum()), float(p.mean()), float(y.mean())
-    counted = effective_rows(y, who)
+    merchants = len(np.unique(who))
+    counted = _independent(y, who)
     low, high = jeffreys_interval(n, bad, level=interval, effective=counted)
     tests = (
         jeffreys_test(n, bad, mean, effective=counted),
@@ -212,7 +217,6 @@ def _level(
     )
     z = (rate - mean) / np.sqrt(float((p * (1 - p)).mean()) / counted)
     light = next(word for word, above in LIGHTS if tests[1] > above or word == "red")
-    merchants = len(np.unique(who))
     return n, immature, merchants, counted, bad, mean, rate, low, high, *tests, float(z), light
 
 
@@ -227,7 +231,7 @@ def _shape(
     used = n > 0
     bad = np.bincount(at, weights=y, minlength=grades)
     mean = np.bincount(at, weights=p, minlength=grades)[used] / n[used]
-    counted = [effective_rows(y[at == k], who[at == k]) for k in np.flatnonzero(used)]
+    counted = [_independent(y[at == k], who[at == k]) for k in np.flatnonzero(used)]
     value, chance = hosmer_lemeshow(n[used], bad[used], mean, effective=counted)
     z = spiegelhalter(y, p, cluster=who)
     shape = (value, int(used.sum()), chance, z, float(_two_sided(z)))
@@ -236,6 +240,11 @@ def _shape(
     area = auc(y, p, cluster=who)
     decline = (np.nan, np.nan) if development is None else auc_decline(development, area)
     return (*shape, area.value, area.se, max(area.low, 0.0), min(area.high, 1.0), *decline)
+
+
+def _independent(y: Floats, who: Whole) -> float:
+    """Count the independent rows that tell as much; all where each merchant has one."""
+    return float(len(y)) if len(np.unique(who)) == len(y) else effective_rows(y, who)
 
 
 def _two_sided(z: float) -> npt.NDArray[np.float64]:
