@@ -229,9 +229,10 @@ def judge_migration(
     for side in (then, now):
         frame = side.cohort.frame.assign(grade=side.grades)  # type: ignore[union-attr]
         frame = frame.sort_values(["as_of", "grade"], kind="stable", na_position="first")
-        latest.append(frame.drop_duplicates("merchant_id", keep="last").set_index("merchant_id"))
-    both = latest[0].join(latest[1], how="outer", lsuffix="_then", rsuffix="_now")
-    pair = both["grade_then"], both["grade_now"]
+        frame = frame.drop_duplicates("merchant_id", keep="last")
+        latest.append(frame.set_index("merchant_id")["grade"])
+    everyone = latest[0].index.union(latest[1].index)
+    pair = latest[0].reindex(everyone), latest[1].reindex(everyone)
     if not (pair[0].notna() & pair[1].notna()).any():
         return []
     moved = migration(*pair, grades=policy.grades.names)
