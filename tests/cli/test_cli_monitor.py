@@ -79,6 +79,7 @@ def test_people_read_what_is_not_green(folder, model, capsys) -> None:
     assert "2012" in out
 
 
+@pytest.mark.slow
 def test_a_table_that_stopped_is_red_and_gives_exit_code_1(folder, model, tmp_path, capsys) -> None:
     records = ac.read_records(folder)
     tables = {n: records[n].to_pandas() for n in records.tables if n != "bank_txns"}
@@ -98,6 +99,7 @@ def test_a_table_that_stopped_is_red_and_gives_exit_code_1(folder, model, tmp_pa
     assert code == FOUND
 
 
+@pytest.mark.slow
 def test_nothing_later_than_the_day_looked_at_is_read(folder, model, tmp_path, capsys) -> None:
     words = ["--model", str(model), "--as-of", "2012-03-01", "--json"]
     _, whole, _ = run(capsys, str(folder), *words)

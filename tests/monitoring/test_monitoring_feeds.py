@@ -211,6 +211,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
     pd.testing.assert_frame_equal(*(stale_feeds(each, as_of=AS_OF) for each in two))
 
 
+@pytest.mark.slow
 def test_a_simulated_platform_is_fresh_until_a_table_stops() -> None:
     records = ac.simulate_platform(60, seed=3, months=24, orders_per_month=6)[0]
     as_of = records.span[1].normalize() - pd.Timedelta(days=60)

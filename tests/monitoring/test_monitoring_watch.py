@@ -66,6 +66,7 @@ def levels(report: MonitoringReport) -> dict[str, str]:
     return worst.to_dict()
 
 
+@pytest.mark.slow
 def test_a_world_that_stays_is_green(trained) -> None:
     alarms = pd.Series(dtype=float)
     for seed in range(2, 14):

@@ -11,6 +11,12 @@ from alicredit.evaluation.metrics import (
     shift_prior,
     spiegelhalter,
 )
+from alicredit.evaluation.moves import (
+    auc_decline,
+    concentration_test,
+    matrix_bandwidths,
+    monotone_tests,
+)
 from alicredit.evaluation.rates import (
     Estimate,
     binomial_test,
@@ -24,11 +30,7 @@ from alicredit.evaluation.signs import measure_signs
 from alicredit.evaluation.stability import (
     PsiTest,
     adjust_p,
-    auc_decline,
-    concentration_test,
     effective_shares,
-    matrix_bandwidths,
-    monotone_tests,
     psi_test,
     share_covariance,
 )

@@ -72,7 +72,10 @@ def read_values(name: str, values: Any, *, as_text: bool | None = None) -> Any:
 
     ``as_text`` says what it must be; None takes what it is.
     """
-    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values).ravel())
+    is_listed = isinstance(values, list | tuple)
+    column = values if isinstance(values, pd.Series) else pd.Series(
+        list(values) if is_listed else np.asarray(values).ravel()
+    )  # fmt: skip
     is_number = pd.api.types.is_numeric_dtype(column) and column.dtype.kind != "c"
     if not is_number and as_text is not True and column.dtype.kind == "O":
         given = [each for each in column.to_numpy(object) if not _is_absent(each)]
@@ -103,14 +106,16 @@ def _texts(name: str, column: pd.Series, rule: str) -> npt.NDArray[np.object_]:
 
 def _is_absent(value: Any) -> bool:
     """Tell a missing value."""
-    return value is None or value is pd.NA or value is pd.NaT or value != value
+    is_nan = isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return value is None or value is pd.NA or value is pd.NaT or is_nan
 
 
 def number_owners(name: str, given: Any, rows: int) -> Whole | None:
     """Number the merchants of rows in order of their names; None where none are given."""
     if given is None:
         return None
-    codes, seen = pd.factorize(np.asarray(given).ravel())
+    kind = object if isinstance(given, list | tuple) else None
+    codes, seen = pd.factorize(np.asarray(given, dtype=kind).ravel())
     if len(codes) != rows:
         refuse(name, f"must have one value for each of the {rows} rows", len(codes))
     if (codes < 0).any():

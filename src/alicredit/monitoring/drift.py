@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind, require_whole
-from alicredit.evaluation import PsiTest, adjust_p, psi_test
+from alicredit.evaluation import PsiTest, adjust_p, psi_test, share_covariance
 from alicredit.monitoring.bins import Bins, Floats, Whole, number_owners, quantile_bins, read_values
-from alicredit.monitoring.population import VERDICT, fewest_expected, shares_spread, verdict
+from alicredit.monitoring.population import VERDICT, fewest_expected, verdict
 
 COLUMNS = (
     "feature", "reference_rows", "rows", "reference_missing", "missing", "reference_median",
@@ -133,7 +133,9 @@ class _Seen:
     ) -> PsiTest:
         """Hold the shift against chance; ``witnesses`` stand for the reference of a file."""
         spreads = [
-            None if places is None else shares_spread(places, owners, len(self.new))[1]
+            None
+            if places is None or owners is None
+            else share_covariance(places, owners, bins=len(self.new))
             for places, owners in zip(self.places, whose, strict=True)
         ]
         rows = float(self.old.sum())
