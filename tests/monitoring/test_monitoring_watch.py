@@ -141,8 +141,14 @@ def test_tables_are_those_of_the_functions(trained) -> None:
     found = realised_against_predicted(
         model.predict_proba(now[INPUTS])[:, 1], now["y"], periods=periods, merchants=who
     )
-    pd.testing.assert_frame_equal(report.tables["grades"], found.grades)
-    pd.testing.assert_frame_equal(report.tables["periods"], found.periods)
+    whole = realised_against_predicted(
+        model.predict_proba(now[INPUTS])[:, 1], now["y"], merchants=who
+    )
+    for name in ("grades", "periods"):
+        frame = report.tables[name]
+        is_all = frame["period"] == "all"
+        pd.testing.assert_frame_equal(frame[~is_all], getattr(found, name))
+        pd.testing.assert_frame_equal(frame[is_all].reset_index(drop=True), getattr(whole, name))
 
 
 def test_the_summary_says_all_in_both_languages(trained) -> None:
@@ -174,11 +180,11 @@ def test_thresholds_share_the_rate_of_false_alarms_among_periods(trained) -> Non
     now = world(2000, 11)
     summary = watch(trained, now).summary
     low = summary[summary["check"] == "level_low"]
-    assert low["period"].tolist() == ["2013Q1", "2013Q2"]
-    assert low["threshold"].tolist() == [0.025, 0.025]
+    assert low["period"].tolist() == ["2013Q1", "2013Q2", "all"]
+    assert low["threshold"].tolist() == pytest.approx([0.05 / 3] * 3)
     monthly = watch(trained, now, rules=MonitoringRules(by="month")).summary
     low = monthly[monthly["check"] == "level_low"]
-    assert low["threshold"].tolist() == pytest.approx([0.05 / 6] * 6)
+    assert low["threshold"].tolist() == pytest.approx([0.05 / 7] * 7)
     index = monthly[monthly["check"] == "population"]
     assert len(index) == 6
     assert (index["threshold"] > 0.02).all()
@@ -193,6 +199,16 @@ def test_the_threshold_of_the_index_is_the_tolerant_quantile(trained) -> None:
     assert line["threshold"] == pytest.approx(law.isf(0.05) * scale)
     assert line["value"] == found["psi"]
     assert found["critical"] == pytest.approx(stats.chi2(found["degrees"]).isf(0.05) * scale)
+
+
+def test_what_each_period_alone_cannot_show_all_together_do(trained) -> None:
+    now = world(1200, 22, worse=0.35)
+    report = watch(trained, now, rules=MonitoringRules(by="month"))
+    line = report.summary[report.summary["check"] == "level_low"].set_index("period")
+    assert line.loc["all", "level"] in ("amber", "red")
+    assert line.loc["all", "value"] < line.drop("all")["value"].min()
+    alone = watch(trained, now, cohort=None).summary.set_index("check").loc["level_low"]
+    assert alone["value"] == pytest.approx(line.loc["all", "value"])
 
 
 def test_outcomes_that_are_not_known_yet_judge_nothing(trained) -> None:

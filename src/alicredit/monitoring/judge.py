@@ -205,18 +205,20 @@ def judge_outcomes(
     if len(known) != len(now.frame):
         refuse("labels", f"must have one value for each of the {len(now.frame)} rows", len(known))
     rows = now.is_scored
-    found = realised_against_predicted(
-        now.scored["pd"].to_numpy(np.float64)[rows],
-        known[rows],
-        grades=None if now.grades is None else now.grades[rows],
-        scale=now.scale,
-        periods=periods[rows],
-        merchants=now.owners(rows),
-        correlation=rules.correlation,
-        development_auc=rules.development_auc,
-    )
-    tables["grades"], tables["periods"] = found.grades, found.periods
-    return judge_claims(found.grades, found.periods, rules)
+    asked: dict[str, Any] = {
+        "grades": None if now.grades is None else now.grades[rows], "scale": now.scale,
+        "merchants": now.owners(rows), "correlation": rules.correlation,
+        "development_auc": rules.development_auc,
+    }  # fmt: skip
+    pair = now.scored["pd"].to_numpy(np.float64)[rows], known[rows]
+    found = realised_against_predicted(*pair, **asked, periods=periods[rows])
+    parts = [found]
+    total = found.grades[found.grades["grade"] == "all"]
+    if (total["rows"] >= rules.fewest_rows).sum() > 1:
+        parts.append(realised_against_predicted(*pair, **asked))
+    tables["grades"] = pd.concat([each.grades for each in parts], ignore_index=True)
+    tables["periods"] = pd.concat([each.periods for each in parts], ignore_index=True)
+    return judge_claims(tables["grades"], tables["periods"], rules)
 
 
 def judge_migration(

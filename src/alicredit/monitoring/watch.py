@@ -36,8 +36,8 @@ class MonitoringReport:
     tables : mapping of str to pandas.DataFrame
         ``summary`` (``check, period, value, threshold, level, message, message_zh, action,
         action_zh``), ``population``, ``shares``, ``drift``, and where there was what they need
-        ``feeds``, ``grades`` and ``periods`` (claims against outcomes), ``matrix``, ``moves``,
-        ``tests`` and ``concentration`` (migration).
+        ``feeds``, ``grades`` and ``periods`` (claims against outcomes; all periods together too,
+        as ``all``), ``matrix``, ``moves``, ``tests`` and ``concentration`` (migration).
     facts : mapping
         The model's id and claim, rows looked at.
     """
