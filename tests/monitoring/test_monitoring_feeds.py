@@ -134,10 +134,11 @@ def test_later_facts_change_nothing(data) -> None:
         pd.testing.assert_frame_equal(*(ask(each, as_of=AS_OF) for each in two))
 
 
-def test_volumes_are_those_written_out() -> None:
+@pytest.mark.parametrize("spread", [1, 25])
+def test_volumes_are_those_written_out(spread: int) -> None:
     rng = np.random.default_rng(1)
     days = pd.date_range("2013-02-01", "2013-05-31")
-    counts = rng.poisson(np.where(days.day_of_week < 5, 40, 9))
+    counts = spread * rng.poisson(np.where(days.day_of_week < 5, 40, 9))
     counts[-2] = 3
     records = records_of(violations=violations(days.repeat(counts)))
     found = feed_volumes(records, as_of=AS_OF, days=20, weeks=4, tables=["violations"])

@@ -10,6 +10,7 @@ from scipy import stats
 
 import alicredit as ac
 from alicredit.errors import InputError
+from alicredit.evaluation import clustered_mean
 from alicredit.monitoring import (
     MonitoringReport,
     MonitoringRules,
@@ -209,6 +210,49 @@ def test_what_each_period_alone_cannot_show_all_together_do(trained) -> None:
     assert line.loc["all", "value"] < line.drop("all")["value"].min()
     alone = watch(trained, now, cohort=None).summary.set_index("check").loc["level_low"]
     assert alone["value"] == pytest.approx(line.loc["all", "value"])
+
+
+def test_the_index_shares_its_rate_of_false_alarms_among_periods(trained) -> None:
+    report = watch(trained, world(2000, 23), policy=None)
+    lines = report.summary[report.summary["check"] == "population"]
+    for line, found in zip(
+        lines.itertuples(), report.tables["population"].itertuples(), strict=True
+    ):
+        scale = 1 / 6000 + 1 / found.rows
+        law = stats.ncx2(found.degrees, 0.02 / scale)
+        assert line.threshold == pytest.approx(law.isf(0.05 / 2) * scale, rel=0.01)
+
+
+def test_few_merchants_may_move_the_mean_score_by_chance(trained) -> None:
+    model, then = trained
+    now, cohort = world(120, 24), cohort_of(120, merchants=30)
+    strict = MonitoringRules(points_amber=0.1, points_red=0.2)
+    found = watch(trained, now, cohort=cohort, rules=strict)
+    line = found.summary.set_index("check").loc["mean_score"]
+    who = cohort.frame["merchant_id"].to_numpy()
+    errors = [
+        clustered_mean(model.predict_score(now[INPUTS]), who).se,
+        clustered_mean(model.predict_score(then[INPUTS]), np.arange(6000)).se,
+    ]
+    assert line["threshold"] == pytest.approx(1.96 * np.hypot(*errors))
+    assert line["threshold"] > 1
+    many = watch(trained, world(3000, 25)).summary.set_index("check").loc["mean_score"]
+    assert many["threshold"] == 5
+
+
+def test_merchants_stand_where_they_stood_last(trained) -> None:
+    model, _ = trained
+    frame = pd.DataFrame({"sales": [-2.5, 3.0] * 60, "disputes": [6.0, 0.0] * 60})
+    when = ["2013-02-01", "2013-01-01"] * 60
+    who = np.repeat(np.arange(60), 2)
+    cohort = ac.Cohort.from_frame(pd.DataFrame({"merchant_id": who, "as_of": when}))
+    report = monitor(model, frame, frame, reference_cohort=cohort, cohort=cohort, policy="ali-2013")
+    grades = report.tables["matrix"].set_index(["before", "after"])["borrowers"]
+    pd_last = model.predict_proba(frame.iloc[[0]])[0, 1]
+    policy = ac.load_policy("ali-2013").grades
+    worst = policy.names[int(np.searchsorted(policy.upper_pd, pd_last))]
+    assert grades[worst, worst] == 60
+    assert grades.sum() == 60
 
 
 def test_outcomes_that_are_not_known_yet_judge_nothing(trained) -> None:
