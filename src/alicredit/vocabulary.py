@@ -333,3 +333,84 @@ def reason_text(code: str, *, language: str = "en") -> str:
     word = reason_word(code)
     chosen = require_one_of("language", language, ("en", "zh"))
     return word.text if chosen == "en" else word.text_zh
+
+
+CHECKS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "check",
+        ("rows_refused", "share of rows the model refuses", "模型拒绝评分的行占比"),
+        ("population", "scores moved from the reference, PSI", "分数分布偏离参照，PSI"),
+        ("mean_score", "change of the mean score, points", "平均分变化，分"),
+        ("features", "features that moved, number", "发生漂移的特征数"),
+        ("missing_values", "largest rise of a share of missing values", "缺失率最大升幅"),
+        ("feeds", "tables that fell silent, number", "停止更新的数据表数"),
+        ("volumes", "tables of unusual volume, number", "数据量异常的数据表数"),
+        ("outcomes", "share of rows whose outcome is known", "已有到期结果的行占比"),
+        ("level_low", "chance that probabilities are high enough, p", "违约概率足够高的可能性，p"),
+        ("level_high", "chance that probabilities are low enough, p", "违约概率足够低的可能性，p"),
+        ("level_grades", "the same for the worst grade, p", "偏低最严重等级的同一检验，p"),
+        (
+            "shape",
+            "test of the fit over grades (Hosmer-Lemeshow), p",
+            "各等级拟合检验（Hosmer-Lemeshow），p",
+        ),
+        (
+            "spread",
+            "test of the spread of probabilities (Spiegelhalter), p",
+            "概率离散度检验（Spiegelhalter），p",
+        ),
+        ("ranking", "lower end of the area under the curve", "AUC 区间下限"),
+        ("decline", "test that ranking has not declined, p", "排序能力未下降检验，p"),
+        ("migration", "test that no move skips nearer grades, p", "无越级迁移检验，p"),
+        ("concentration", "test that grades are no more crowded, p", "等级集中度未上升检验，p"),
+    )
+)
+"""What monitoring checks, each with the measure that it is held by."""
+
+ACTIONS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "action",
+        ("rows_refused", "look at the refused rows' status and mend their source",
+         "查看被拒行的状态并修复数据来源"),
+        ("population", "find who is new: compare shares by bin, channel and region",
+         "查明客群变化：按分箱、渠道、地区比较占比"),
+        ("mean_score", "see which features moved the score, and whether outcomes follow",
+         "查看哪些特征推动分数变化，并核对实际表现"),
+        ("features", "trace each to its records: a changed source, rule or season",
+         "逐一追溯到原始记录：来源、规则或季节变化"),
+        ("missing_values", "ask the source of these features why values lack",
+         "向数据来源核实缺失原因"),
+        ("feeds", "stop scoring on these tables until they arrive again",
+         "恢复更新前停止使用这些数据表评分"),
+        ("volumes", "ask whether a season or a fault of the feed explains it",
+         "核实是季节因素还是数据故障"),
+        ("level_low", "calibrate anew before lending more; review limits and prices",
+         "扩大放款前重新校准，并复核额度与定价"),
+        ("level_high", "calibrate anew: good borrowers are turned away",
+         "重新校准：优质客户可能被误拒"),
+        ("level_grades", "calibrate anew; hold limits of this grade meanwhile",
+         "重新校准，其间暂停提高该等级额度"),
+        ("shape", "calibrate anew over grades", "按等级重新校准"),
+        ("spread", "look at the slope of the calibration", "检查校准斜率"),
+        ("ranking", "do not rank by this model; wait for more outcomes or train anew",
+         "暂勿据此模型排序；等待更多结果或重新训练"),
+        ("decline", "train a challenger on later loans", "用更近的贷款训练挑战者模型"),
+        ("migration", "look at the borrowers who skipped grades", "查看越级迁移的借款人"),
+        ("concentration", "see whether the scale still tells borrowers apart",
+         "检查等级是否仍能区分借款人"),
+    )
+)  # fmt: skip
+"""What to do where a check is not green."""
+
+UNKNOWNS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "unknown",
+        ("few_rows", "too few rows to tell", "行数过少，无法判断"),
+        ("no_outcomes", "no outcome is known yet", "尚无到期结果"),
+        ("no_reference", "a model file holds no scores: give a reference frame",
+         "模型文件不含分数分布：请提供参照样本"),
+        ("one_outcome", "only one outcome happened", "只出现一种结果"),
+        ("no_move", "nobody moved", "没有等级变化"),
+    )
+)  # fmt: skip
+"""Why a check cannot tell."""

@@ -28,6 +28,7 @@ from alicredit.cli.show import (
     step,
     warn,
 )
+from alicredit.cli.watch import run_monitor
 from alicredit.cohort import as_moment
 from alicredit.report import by_product, notes_of, write_portfolio_page
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 errors in data, 2 refused, 130 interrupted.
+        0 done, 1 errors in data or a check that is red, 2 refused, 130 interrupted.
 
     Examples
     --------
@@ -278,4 +279,5 @@ _VERBS = {
     "train": _train,
     "validate": _validate,
     "score": _score,
+    "monitor": run_monitor,
 }

@@ -34,7 +34,8 @@ def make_parser(verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alicredit",
         description="From a platform's records to loan decisions.",
-        epilog="Exit codes: 0 done, 1 the data have errors, 2 refused, 130 interrupted.",
+        epilog="Exit codes: 0 done, 1 the data have errors or a check is red, 2 refused, "
+        "130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"alicredit {ac.__version__}")
     parser.add_argument("--verbose", action="store_true", help="log what is done to stderr")
@@ -101,6 +102,17 @@ def _score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", help="page to write")
 
 
+def _monitor(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--model", default=_MODEL, help="file to read")
+    parser.add_argument("--as-of", required=True, help="the day looked at; nothing later is read")
+    parser.add_argument("--since", help="loans from this date on; without it those after training")
+    parser.add_argument("--policy", help="whose grades to use: built-in name, or a .toml file")
+    parser.add_argument(
+        "--by", default="quarter", choices=("month", "quarter", "year"), help="periods told apart"
+    )
+
+
 _VERBS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("walk the whole way on a sample and write a page", _demo),
     "simulate": ("write the records of a simulated platform", _simulate),
@@ -108,4 +120,5 @@ _VERBS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "train": ("train a model on past loans and save it", _train),
     "validate": ("hold a saved model against later loans", _validate),
     "score": ("decide every merchant as of a date", _score),
+    "monitor": ("watch a model on the loans made since its training", _monitor),
 }

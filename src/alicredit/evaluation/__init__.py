@@ -11,8 +11,15 @@ from alicredit.evaluation.metrics import (
     shift_prior,
     spiegelhalter,
 )
+from alicredit.evaluation.moves import (
+    auc_decline,
+    concentration_test,
+    matrix_bandwidths,
+    monotone_tests,
+)
 from alicredit.evaluation.rates import (
     Estimate,
+    binomial_test,
     clustered_mean,
     effective_rows,
     jeffreys_interval,
@@ -20,24 +27,41 @@ from alicredit.evaluation.rates import (
     pluto_tasche,
 )
 from alicredit.evaluation.signs import measure_signs
+from alicredit.evaluation.stability import (
+    PsiTest,
+    adjust_p,
+    effective_shares,
+    psi_test,
+    share_covariance,
+)
 from alicredit.evaluation.validation import ValidationReport, validate_model
 
 __all__ = [
     "Estimate",
+    "PsiTest",
     "ValidationReport",
+    "adjust_p",
     "auc",
+    "auc_decline",
+    "binomial_test",
     "brier",
     "calibration_line",
     "clustered_mean",
+    "concentration_test",
     "effective_rows",
+    "effective_shares",
     "hhi",
     "hosmer_lemeshow",
     "jeffreys_interval",
     "jeffreys_test",
     "log_loss",
+    "matrix_bandwidths",
     "measure_signs",
+    "monotone_tests",
     "pluto_tasche",
     "psi",
+    "psi_test",
+    "share_covariance",
     "shift_prior",
     "spiegelhalter",
     "validate_model",

@@ -103,9 +103,16 @@ def log_loss(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
 
 
 def hosmer_lemeshow(
-    n: npt.ArrayLike, defaults: npt.ArrayLike, pd: npt.ArrayLike
+    n: npt.ArrayLike,
+    defaults: npt.ArrayLike,
+    pd: npt.ArrayLike,
+    *,
+    effective: npt.ArrayLike | None = None,
 ) -> tuple[float, float]:
     """Give the Hosmer-Lemeshow statistic and its p-value, one degree of freedom a grade.
+
+    ``effective`` are the independent rows of each grade that tell as much, from
+    :func:`effective_rows`; None takes all ``n``.
 
     Examples
     --------
@@ -119,14 +126,20 @@ def hosmer_lemeshow(
         refuse("pd", "must lie between 0 and 1", p[(p <= 0) | (p >= 1)][0])
     if (count == 0).any():
         refuse("n", "must be above 0 in each grade", 0, "leave out empty grades")
-    value = float(((bad - count * p) ** 2 / (count * p * (1 - p))).sum())
+    rows, _ = pair(count if effective is None else effective, count)
+    if ((rows <= 0) | (rows > count)).any():
+        refuse("effective", "must lie above 0 and not above n", rows.tolist()[:10])
+    value = float(((bad / count - p) ** 2 * rows / (p * (1 - p))).sum())
     return value, float(stats.chi2.sf(value, len(count)))
 
 
-def spiegelhalter(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
+def spiegelhalter(
+    y: npt.ArrayLike, pd: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None
+) -> float:
     """Give Spiegelhalter's z: sum (y - p)(1 - 2p) over the root of sum (1 - 2p)^2 p (1 - p).
 
     Infinite where certainties alone were claimed and one failed; NaN where nothing can be told.
+    With ``cluster`` the variance grows by the design effect of rows that share a fate.
 
     Examples
     --------
@@ -135,7 +148,11 @@ def spiegelhalter(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     """
     label, p = outcomes(y, pd)
     spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
-    off = float(((label - p) * (1 - 2 * p)).sum())
+    parts = (label - p) * (1 - 2 * p)
+    off = float(parts.sum())
+    if cluster is not None:
+        sums, alone = np.bincount(clusters(cluster, len(label)), weights=parts), (parts**2).sum()
+        spread *= max(1.0, (sums**2).sum() / alone) if alone > 0 else 1.0
     if spread > 0:
         return off / float(np.sqrt(spread))
     return float(np.inf) if off > 0 else float(np.nan)

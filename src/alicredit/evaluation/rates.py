@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
+from scipy.special import betainc, ndtr, ndtri
 
 from alicredit.checks import require_between, require_whole
 from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair
@@ -140,23 +142,92 @@ def _rate_law(n: int, defaults: int, effective: float | None) -> Any:
     return stats.beta(bad + 0.5, rows - bad + 0.5)
 
 
-def pluto_tasche(n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float) -> Floats:
+def binomial_test(
+    n: int, defaults: int, pd: float, *, correlation: float = 0.0, effective: float | None = None
+) -> float:
+    """Give the chance of so many defaults or more at a stated probability (binomial, BCBS WP14).
+
+    Small values say that the probability is too low. With ``correlation`` all share one factor z:
+    the probability given it is Phi((Phi^-1(pd) + root(rho) z) / root(1 - rho)) (Vasicek), and the
+    binomial chance is averaged over z. ``effective`` is as in :func:`jeffreys_test`.
+
+    Examples
+    --------
+    >>> round(binomial_test(1000, 12, 0.007), 6)
+    0.052716
+    >>> round(binomial_test(1000, 12, 0.007, correlation=0.12), 4)
+    0.1834
+    >>> binomial_test(1000, 12, 0.007, correlation=1.2)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: correlation must be a number from 0 to 0.99; found 1.2.
+    """
+    require_whole("n", n, 1)
+    require_whole("defaults", defaults, 0, high=n)
+    require_between("pd", pd, 0, 1)
+    require_between("correlation", correlation, 0, 0.99)
+    rows = float(n) if effective is None else effective
+    require_between("effective", rows, 0, n)
+    if defaults == 0:
+        return 1.0
+    bad = rows * defaults / n
+
+    def tail(p: Floats) -> Floats:
+        return np.asarray(betainc(bad, rows - bad + 1, p))
+
+    return _over_factor(tail, pd, correlation)
+
+
+def _over_factor(law: Callable[[Floats], Floats], pd: float, correlation: float) -> float:
+    """Average a chance over the one factor that all borrowers share."""
+    if correlation == 0 or pd in (0, 1):
+        return float(law(np.array([pd]))[0])
+    z = np.linspace(-9, 9, 8001)
+    weight = stats.norm.pdf(z)
+    given = ndtr((ndtri(pd) + np.sqrt(correlation) * z) / np.sqrt(1 - correlation))
+    return float((law(given) * weight).sum() / weight.sum())
+
+
+def pluto_tasche(
+    n: npt.ArrayLike, defaults: npt.ArrayLike, *, level: float, correlation: float = 0.0
+) -> Floats:
     """Give most prudent default rates by grade, best grade first (Pluto and Tasche 2005).
 
     Grade k takes all borrowers of grades k and worse: the rate solves
-    P(Bin(n, p) <= d) = 1 - level, and is 1 where all of them defaulted.
+    P(Bin(n, p) <= d) = 1 - level, and is 1 where all of them defaulted. With ``correlation`` the
+    chance is averaged over one factor that all share, as in :func:`binomial_test`.
 
     Examples
     --------
     >>> (100 * pluto_tasche([100, 400, 300], [0, 0, 0], level=0.5)).round(4).tolist()
     [0.0866, 0.099, 0.2308]
+    >>> found = pluto_tasche([100, 400, 300], [0, 0, 0], level=0.5, correlation=0.12)
+    >>> (100 * found).round(4).tolist()
+    [0.1535, 0.173, 0.3702]
     >>> pluto_tasche([100], [0], level=1.5)
     Traceback (most recent call last):
     alicredit.errors.InputError: level must be a number from 0 to 1; found 1.5.
     """
     require_between("level", level, 0, 1)
+    require_between("correlation", correlation, 0, 0.99)
     count, bad = counts(n, defaults)
     pooled, pooled_bad = np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1]
     good = pooled - pooled_bad
+    if correlation and 0 < level < 1:
+        pairs = zip(pooled_bad, good, strict=True)
+        return np.array([_prudent(d, g, level, correlation) for d, g in pairs])
     law = stats.beta(pooled_bad + 1, np.maximum(good, 1))
     return np.where(good > 0, law.ppf(level), 1.0)
+
+
+def _prudent(bad: float, good: float, level: float, correlation: float) -> float:
+    """Solve for the probability at which so few defaults have the chance 1 - level."""
+    if good <= 0:
+        return 1.0
+
+    def off(quantile: float) -> float:
+        def few(p: Floats) -> Floats:
+            return np.asarray(betainc(good, bad + 1, 1 - p))
+
+        return _over_factor(few, float(ndtr(quantile)), correlation) - (1 - level)
+
+    return float(ndtr(optimize.brentq(off, -8, 8, xtol=1e-10)))

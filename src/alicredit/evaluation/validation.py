@@ -105,7 +105,7 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
     portable = getattr(model, "portable_", model)
     if not hasattr(portable, "score_frame"):
         refuse("model", "must be a fitted or loaded model", type(model).__name__)
-    _check_claim(portable, y)
+    check_claim(portable, y)
     if cohort is not None:
         require_cohort(cohort)
     scored = portable.score_frame(X).reset_index(drop=True)
@@ -134,7 +134,7 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
     return ValidationReport(tables, facts)
 
 
-def _check_claim(model: Any, y: Any) -> None:
+def check_claim(model: Any, y: Any) -> None:
     """Refuse outcomes of another horizon or level than the model claims."""
     stated = getattr(y, "attrs", {}) or {}
     claim = model.claim

@@ -1,0 +1,84 @@
+"""The verb ``monitor``: a model at work against the loans it was trained on."""
+
+from __future__ import annotations
+
+import argparse
+
+import pandas as pd
+
+import alicredit as ac
+from alicredit.checks import refuse
+from alicredit.cli.parser import DONE, FOUND
+from alicredit.cli.show import say, show, step, warn
+from alicredit.cohort import as_moment
+from alicredit.monitoring import MonitoringReport, MonitoringRules, monitor
+
+_SHOWN = {"level": "level", "period": "period", "message": "what was found", "action": "what to do"}
+
+
+def run_monitor(options: argparse.Namespace) -> int:
+    """Hold the loans made since training against those of training; red gives exit code 1."""
+    as_of = as_moment("--as-of", options.as_of)
+    records, model = ac.read_records(options.data), ac.load_model(options.model)
+    policy = None if options.policy is None else ac.load_policy(options.policy)
+    first, last = (model.training.get(f"{end}_as_of") for end in ("first", "last"))
+    since = options.since or last
+    if since is None:
+        refuse("--since", "must be given: the model does not say when its training ends", "none")
+    cut = as_moment("--since", since)
+    if options.since is None:
+        cut += pd.Timedelta(days=1)
+    cohort = ac.Cohort.of_loans(records)
+    made = cohort.frame["as_of"]
+    now = ((made >= cut) & (made < as_of)).to_numpy()
+    if not now.any():
+        refuse("--as-of", "must leave loans made since training", f"none from {cut:%Y-%m-%d} on")
+    current = cohort[now]
+    with step(f"labelling {len(current):,} loans as known at {options.as_of}"):
+        labels = ac.label_defaults(records, current, observed_until=as_of)
+    with step(f"building the features of {len(current):,} loans"):
+        X = _features(records, current, model)
+    reference = reference_cohort = None
+    if first is not None and last is not None:
+        end = min(as_moment("last_as_of", last) + pd.Timedelta(days=1), cut)
+        then = ((made >= as_moment("first_as_of", first)) & (made < end)).to_numpy()
+        if then.any():
+            reference_cohort = cohort[then]
+            with step(f"building the features of {len(reference_cohort):,} loans of training"):
+                reference = _features(records, reference_cohort, model)
+    if reference is None:
+        warn("The records hold no loans of training: the counts in the model's file stand for it.")
+    report = monitor(
+        model, reference, X, reference_cohort=reference_cohort, cohort=current, labels=labels,
+        policy=policy, records=records, as_of=as_of, rules=MonitoringRules(by=options.by),
+    )  # fmt: skip
+    _show(report, f"Loans of {cut:%Y-%m-%d} to {options.as_of}: {report.level}", options)
+    return FOUND if report.level == "red" else DONE
+
+
+def _features(records: ac.Records, cohort: ac.Cohort, model: object) -> pd.DataFrame:
+    """Build the model's inputs; refuse a model whose inputs are not of the catalogue."""
+    names = list(getattr(model, "feature_names", ()))
+    foreign = [name for name in names if name not in set(ac.CATALOGUE.names)]
+    if foreign:
+        do = "monitor it in Python, with its own features"
+        refuse("--model", "must read features of the catalogue", repr(foreign[0]), do)
+    found = ac.build_features(records, cohort, catalogue=ac.CATALOGUE.subset(names))
+    if found is None:
+        refuse("features", "must come back as a frame", "none", error=ac.FeatureError)
+    return found
+
+
+def _show(report: MonitoringReport, title: str, options: argparse.Namespace) -> None:
+    """Print what is not green, or all of it as JSON."""
+    summary = report.summary
+    if options.json:
+        show(summary, title, options)
+        return
+    order = {level: at for at, level in enumerate(("red", "amber", "unknown"))}
+    lines = summary[summary["level"] != "green"]
+    lines = lines.sort_values("level", key=lambda each: each.map(order), kind="stable")
+    if len(lines):
+        show(lines[list(_SHOWN)].rename(columns=_SHOWN), title, options)
+    green = int((summary["level"] == "green").sum())
+    say(f"{green} of {len(summary)} checks are green.", options)

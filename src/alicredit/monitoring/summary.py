@@ -1,0 +1,187 @@
+"""What monitoring found, line by line: value, threshold, level, message and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alicredit.checks import require_between, require_one_of, require_whole
+from alicredit.vocabulary import ACTIONS, CHECKS, UNKNOWNS
+
+LEVELS = ("green", "unknown", "amber", "red")
+"""What a check may find, from best to worst; ``unknown``: it cannot tell."""
+
+PERIODS = {"month": "M", "quarter": "Q", "year": "Y"}
+
+COLUMNS = (
+    "check", "period", "value", "threshold", "level", "message", "message_zh", "action",
+    "action_zh",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringRules:
+    """When a check is amber or red.
+
+    A check that runs over several periods, features or grades shares its rate of false alarms among
+    them, so that all of it is amber without cause with about the chance ``amber``.
+
+    Parameters
+    ----------
+    by : {"month", "quarter", "year"}, default "quarter"
+        Periods that are told apart.
+    amber, red : float, default 0.05 and 0.001
+        Rates of false alarms of a check (DOMAIN 5.3, traffic light of S71).
+    psi_amber, psi_red : float, default 0.02 and 0.10 (assumed)
+        A stability index is amber where it is beyond the first for certain, red beyond the second:
+        the true shift is larger, not only the one seen in so many rows.
+    points_amber, points_red : float, default 5 and 20 (assumed)
+        Change of the mean score; 20 points double the odds on the usual scale.
+    missing_amber, missing_red : float, default 0.10 and 0.50 (assumed)
+        Rise of a feature's share of missing values.
+    fewest_rows : int, default 50 (assumed)
+        Fewer rows of a period say nothing.
+    correlation : float, default 0
+        Correlation of borrowers, for the binomial chance.
+    development_auc : float or None, default None
+        Area under the curve at development, for the test of a decline; None leaves it out.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, or red is laxer than amber.
+
+    Examples
+    --------
+    >>> MonitoringRules(by="month").amber
+    0.05
+    >>> MonitoringRules(by="week")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: by must be one of 3 known words; found 'week'. ...
+    """
+
+    by: str = "quarter"
+    amber: float = 0.05
+    red: float = 0.001
+    psi_amber: float = 0.02
+    psi_red: float = 0.10
+    points_amber: float = 5.0
+    points_red: float = 20.0
+    missing_amber: float = 0.10
+    missing_red: float = 0.50
+    fewest_rows: int = 50
+    correlation: float = 0.0
+    development_auc: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse rules that contradict themselves."""
+        require_one_of("by", self.by, PERIODS)
+        require_whole("fewest_rows", self.fewest_rows, 1)
+        for each in fields(self):
+            if each.name not in ("by", "fewest_rows", "development_auc"):
+                require_between(each.name, getattr(self, each.name), 0, 1e6)
+        require_between("amber", self.amber, 1e-9, 0.5)
+        require_between("red", self.red, 0, self.amber)
+        require_between("correlation", self.correlation, 0, 0.99)
+        require_between("psi_red", self.psi_red, self.psi_amber, 10)
+        require_between("points_red", self.points_red, self.points_amber, 1e6)
+        if self.development_auc is not None:
+            require_between("development_auc", self.development_auc, 0, 1)
+        require_between("missing_red", self.missing_red, self.missing_amber, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the summary: what was found, or why nothing can be told."""
+
+    check: str
+    period: str
+    value: float
+    threshold: float
+    level: str
+    names: tuple[str, ...] = ()
+    why: str = ""
+
+
+def lay_out(lines: Iterable[Line]) -> pd.DataFrame:
+    """Write lines as a frame that an officer can read."""
+    return pd.DataFrame([_written(line) for line in lines], columns=list(COLUMNS))
+
+
+def _written(line: Line) -> tuple[Any, ...]:
+    """Say one line in English and Chinese."""
+    word, names = CHECKS[line.check], ", ".join(line.names)
+    if line.why:
+        why = UNKNOWNS[line.why]
+        text, text_zh = f"{word.text}: {why.text}", f"{word.text_zh}：{why.text_zh}"
+    else:
+        value, threshold = f"{line.value:.3g}", f"{line.threshold:.3g}"
+        text = f"{word.text}: {value} against {threshold}" + (f" ({names})" if names else "")
+        text_zh = f"{word.text_zh}：{value}，阈值 {threshold}" + (f"（{names}）" if names else "")
+    is_off = line.level in ("amber", "red")
+    action = (ACTIONS[line.check].text, ACTIONS[line.check].text_zh) if is_off else ("", "")
+    head = (line.check, line.period, line.value, line.threshold, line.level)
+    return *head, text, text_zh, *action
+
+
+def above(check: str, period: str, value: float, bounds: Sequence[float], **more: Any) -> Line:
+    """Judge a value that is off where it is above a bound for amber, or one for red."""
+    level = "red" if value > bounds[1] else "amber" if value > bounds[0] else "green"
+    return Line(check, period, float(value), float(bounds[0]), level, **more)
+
+
+def below(check: str, period: str, value: float, bounds: Sequence[float], **more: Any) -> Line:
+    """Judge a chance that is off where it is below a bound for amber, or one for red."""
+    level = "red" if value < bounds[1] else "amber" if value < bounds[0] else "green"
+    return Line(check, period, float(value), float(bounds[0]), level, **more)
+
+
+def cannot_tell(check: str, period: str, why: str) -> Line:
+    """Say that a check cannot tell, and why."""
+    return Line(check, period, float(np.nan), float(np.nan), "unknown", why=why)
+
+
+def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringRules) -> list[Line]:
+    """Judge claims against outcomes, period by period."""
+    total = grades[grades["grade"] == "all"].set_index("period")
+    parts = grades[(grades["grade"] != "all") & (grades["rows"] > 0)]
+    worst = parts.sort_values("jeffreys_p").drop_duplicates("period").set_index("period")
+    shape = periods.set_index("period")
+    known = total["rows"] >= rules.fewest_rows
+    share = [bound / max(int(known.sum()), 1) for bound in (rules.amber, rules.red)]
+    per_grade = [bound / max(int(parts["period"].isin(total.index[known]).sum()), 1)
+                 for bound in (rules.amber, rules.red)]  # fmt: skip
+    by_check: dict[str, Callable[[str], tuple[float, Sequence[float], tuple[str, ...]]]] = {
+        "level_low": lambda k: (total.loc[k, "jeffreys_p"], share, ()),
+        "level_high": lambda k: (1 - total.loc[k, "jeffreys_p"], (share[0], -1.0), ()),
+        "level_grades": lambda k: (
+            worst.loc[k, "jeffreys_p"], per_grade, (str(worst.loc[k, "grade"]),)
+        ),
+        "shape": lambda k: (shape.loc[k, "hosmer_lemeshow_p"], share, ()),
+        "spread": lambda k: (shape.loc[k, "spiegelhalter_p"], share, ()),
+        "ranking": lambda k: (shape.loc[k, "auc_low"], (0.5, -1.0), ()),
+        "decline": lambda k: (shape.loc[k, "decline_p"], share, ()),
+    }  # fmt: skip
+    lines = [_maturity(period, total.loc[period], rules) for period in total.index]
+    for check, look in by_check.items():
+        if check == "decline" and shape["decline_p"].isna().all():
+            continue
+        for period in total.index[known]:
+            value, bounds, names = look(period)
+            if np.isnan(value):
+                lines.append(cannot_tell(check, period, "one_outcome"))
+            else:
+                lines.append(below(check, period, value, bounds, names=names))
+    return lines
+
+
+def _maturity(period: str, total: pd.Series, rules: MonitoringRules) -> Line:
+    """Say how many outcomes are known; too few of them judge nothing."""
+    rows = int(total["rows"])
+    if rows < rules.fewest_rows:
+        return cannot_tell("outcomes", period, "few_rows" if rows else "no_outcomes")
+    return Line("outcomes", period, rows / (rows + int(total["immature"])), 0.0, "green")
