@@ -193,7 +193,7 @@ STAGES: Mapping[str, Word] = MappingProxyType(
 )
 """How far the collection of an overdue loan has come."""
 
-ACTIONS: Mapping[str, Word] = MappingProxyType(
+COLLECTION_STEPS: Mapping[str, Word] = MappingProxyType(
     _vocabulary(
         "action",
         ("sms", "send a message", "发送短信"),
@@ -367,7 +367,7 @@ CHECKS: Mapping[str, Word] = MappingProxyType(
 )
 """What monitoring checks, each with the measure that it is held by."""
 
-ACTIONS: Mapping[str, Word] = MappingProxyType(
+CHECK_ACTIONS: Mapping[str, Word] = MappingProxyType(
     _vocabulary(
         "action",
         ("rows_refused", "look at the refused rows' status and mend their source",

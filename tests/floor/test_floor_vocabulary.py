@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alicredit.errors import InputError
 from alicredit.vocabulary import (
-    ACTIONS,
+    COLLECTION_STEPS,
     DECISIONS,
     OUTCOMES,
     REASONS,
@@ -23,7 +23,7 @@ from alicredit.vocabulary import (
     reason_word,
 )
 
-RECOVERY = (STAGES, ACTIONS, OUTCOMES, VERDICTS, TOOLS)
+RECOVERY = (STAGES, COLLECTION_STEPS, OUTCOMES, VERDICTS, TOOLS)
 ALL = [word for words in (STATUSES, DECISIONS, REASONS, *RECOVERY) for word in words.values()]
 
 

@@ -20,7 +20,7 @@ from alicredit.monitoring import (
     population_stability,
     realised_against_predicted,
 )
-from alicredit.vocabulary import ACTIONS, CHECKS, UNKNOWNS
+from alicredit.vocabulary import CHECK_ACTIONS, CHECKS, UNKNOWNS
 
 COLUMNS = ["check", "period", "value", "threshold", "level", "message", "message_zh", "action",
            "action_zh"]  # fmt: skip
@@ -167,12 +167,12 @@ def test_the_summary_says_all_in_both_languages(trained) -> None:
         assert row.message.startswith(CHECKS[row.check].text)
         assert row.message_zh.startswith(CHECKS[row.check].text_zh)
         if row.level in ("amber", "red"):
-            assert row.action == ACTIONS[row.check].text
+            assert row.action == CHECK_ACTIONS[row.check].text
 
 
 def test_every_check_has_what_to_do_in_both_languages() -> None:
-    assert set(ACTIONS) == set(CHECKS) - {"outcomes"}
-    for word in (*CHECKS.values(), *ACTIONS.values(), *UNKNOWNS.values()):
+    assert set(CHECK_ACTIONS) == set(CHECKS) - {"outcomes"}
+    for word in (*CHECKS.values(), *CHECK_ACTIONS.values(), *UNKNOWNS.values()):
         assert word.text
         assert any("\u4e00" <= letter <= "\u9fff" for letter in word.text_zh)
 

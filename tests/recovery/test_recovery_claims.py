@@ -17,7 +17,7 @@ from alicredit.ledger import days_past_due_at, read_postings, replay
 from alicredit.loans import penalty, schedule
 from alicredit.policy import read_policy
 from alicredit.recovery import StageRules, find_claims, worklist
-from alicredit.vocabulary import ACTIONS, REASONS, STAGES, reason_text
+from alicredit.vocabulary import COLLECTION_STEPS, REASONS, STAGES, reason_text
 
 START = at("2012-01-01")
 DUE = START + 30 * DAY
@@ -156,7 +156,7 @@ def test_one_debtor_two_loans_one_contact_and_the_desk_apart() -> None:
 
 def test_every_word_used_is_in_the_vocabulary_in_both_languages() -> None:
     made = worklist(ac.read_records("data/sample"), as_of="2013-06-16 08:00", capacity=PEOPLE)
-    assert set(made["action"]) <= set(ACTIONS)
+    assert set(made["action"]) <= set(COLLECTION_STEPS)
     codes = {code for codes in made["reasons"] for code in codes}
     assert codes  # a Sunday: nobody is contacted
     assert codes <= set(REASONS)

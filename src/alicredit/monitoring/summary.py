@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import require_between, require_one_of, require_whole
-from alicredit.vocabulary import ACTIONS, CHECKS, UNKNOWNS
+from alicredit.vocabulary import CHECK_ACTIONS, CHECKS, UNKNOWNS
 
 LEVELS = ("green", "unknown", "amber", "red")
 """What a check may find, from best to worst; ``unknown``: it cannot tell."""
@@ -123,7 +123,9 @@ def _written(line: Line) -> tuple[Any, ...]:
         text = f"{word.text}: {value} against {threshold}" + (f" ({names})" if names else "")
         text_zh = f"{word.text_zh}：{value}，阈值 {threshold}" + (f"（{names}）" if names else "")
     is_off = line.level in ("amber", "red")
-    action = (ACTIONS[line.check].text, ACTIONS[line.check].text_zh) if is_off else ("", "")
+    action = (
+        (CHECK_ACTIONS[line.check].text, CHECK_ACTIONS[line.check].text_zh) if is_off else ("", "")
+    )
     head = (line.check, line.period, line.value, line.threshold, line.level)
     return *head, text, text_zh, *action
 
