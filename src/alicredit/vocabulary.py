@@ -206,6 +206,26 @@ FUNDS_READINGS: Mapping[str, Word] = MappingProxyType(
 )  # fmt: skip
 """How a comparison with similar merchants reads; a difference is no proof of what caused it."""
 
+FUNDS_CAVEAT = Word(
+    "caveat",
+    "What a loan was really used for is hard to see: those who borrow differ from those who do not"
+    " in ways that no record shows, and a difference is no proof that the loan caused it.",
+    "贷款的真实用途难以监控：借款商户与未借款商户存在记录无法体现的差异，差异并不证明由贷款造成。",
+    "caveat",
+)
+"""What must stand beside every comparison of the use of funds (DOMAIN 3.1 and 7)."""
+
+FUNDS_STATUSES: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "status of a compared loan",
+        ("compared", "compared with similar merchants", "已与相似商户比较"),
+        ("borrowed_before", "another loan was out in the weeks before", "此前数周已有其他贷款"),
+        ("too_young", "the merchant was registered too shortly before", "商户注册时间过短"),
+        ("no_match", "no merchant was similar enough", "没有足够相似的商户"),
+    )
+)
+"""Whether a loan's use could be compared, and why not."""
+
 OTHER = "SC_OTHER"
 """The family of inputs that no other family holds; such an input has a code of its own."""
 
