@@ -174,6 +174,7 @@ WARNINGS: Mapping[str, Word] = MappingProxyType(
         ("WARN_TRANSFER_OUT", "the loan was moved away within a day", "放款后24小时内资金转出"),
         ("WARN_VIOLATION", "a new violation of platform rules", "新增平台违规"),
         ("WARN_SCORE_FALL", "the score fell", "评分下降"),
+        ("WARN_SCORE_LOW", "the score is low", "评分偏低"),
         ("WARN_OVERDUE", "a payment is overdue", "还款逾期"),
     )
 )

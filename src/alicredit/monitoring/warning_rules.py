@@ -134,7 +134,7 @@ class WarningRules:
     Examples
     --------
     >>> len(WARNING_RULES), WARNING_RULES.amber_points
-    (8, 1)
+    (9, 1)
     >>> WARNING_RULES.without("WARN_TRANSFER_OUT").codes[-1]
     'WARN_OVERDUE'
     >>> WarningRules(WARNING_RULES.rules, amber_points=3, red_points=2)
@@ -253,14 +253,16 @@ WARNING_RULES = WarningRules(
         _rule("WARN_VIOLATION", ">=", (1.0, 1), reads=VIOLATIONS, days=30, unit="violations",
               evidence="B"),
         _rule("WARN_SCORE_FALL", "<=", (-20.0, 1), days=28, unit="points of the score"),
+        _rule("WARN_SCORE_LOW", "<", (550.0, 1), days=31, unit="points of the score"),
         _rule("WARN_OVERDUE", ">=", (1.0, 1), (91.0, 2), days=1, unit="days", evidence="B"),
     )
 )  # fmt: skip
-"""The rule set of DOMAIN 3.3 with its thresholds; and a fall of the score, where scores are given.
+"""The rule set of DOMAIN 3.3 with its thresholds; and a low or falling score, if scores are given.
 
 An overdue payment is no early sign, but no loan is green that has one: amber from the first day
 past due, red in default (DOMAIN 5.1).
 
 Assumed: windows of 28 days for refunds and 30 for violations, one point a rule (amber) and two
-(red) for a transfer out, and 20 points of the score (the odds halved on the default scale).
+(red) for a transfer out, 20 points of the score (the odds halved on the default scale) and 550
+points (DOMAIN 5.7: a probability of default near 10 %).
 """

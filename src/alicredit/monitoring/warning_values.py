@@ -92,6 +92,10 @@ def build_values(
             columns[code] = loans["days_past_due"].to_numpy(dtype=float)
         elif code == "WARN_TRANSFER_OUT":
             columns[code] = transferred_share(records, loans)
+        elif scores is None or loans.empty:
+            columns[code] = np.full(len(loans), np.nan)
+        elif code == "WARN_SCORE_LOW":
+            columns[code] = latest_score(loans, scores)["score"].to_numpy(dtype=float)
         else:
             columns[code] = _score_change(loans, scores)
     finite = {code: np.where(np.isfinite(each), each, np.nan) for code, each in columns.items()}
@@ -271,10 +275,8 @@ def latest_score(asked: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("place", ignore_index=True)
 
 
-def _score_change(loans: pd.DataFrame, scores: pd.DataFrame | None) -> Floats:
+def _score_change(loans: pd.DataFrame, scores: pd.DataFrame) -> Floats:
     """Give the latest score less the latest of 28 days or more before it."""
-    if scores is None or loans.empty:
-        return np.full(len(loans), np.nan)
     now = latest_score(loans, scores)
     known = now["at"].notna()
     change = np.full(len(loans), np.nan)

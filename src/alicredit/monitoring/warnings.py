@@ -19,6 +19,8 @@ __all__ = ["early_warnings", "explain_warnings", "rate_warnings"]
 
 _KEYS = ("merchant_id", "loan_id", "product_id", "as_of")
 _BOOK = ("state", "days_past_due", "balance_fen")
+OF_SCORE = ("WARN_SCORE_FALL", "WARN_SCORE_LOW")
+"""Rules that read scores."""
 _RATED = ("level", "action", "points", "fired", "unknown")
 
 
@@ -45,7 +47,7 @@ def early_warnings(
         What counts, and how much.
     scores : pandas.DataFrame or None, default None
         ``merchant_id, as_of, score`` of several moments, higher is safer; each used from its
-        ``as_of`` on. Without it the rule of a falling score is left out.
+        ``as_of`` on. Without it the rules of the score are left out.
 
     Returns
     -------
@@ -89,8 +91,8 @@ def early_warnings(
     require_kind("rules", rules, WarningRules, "must be WarningRules", do="use WARNING_RULES")
     moments = _moments(as_of)
     given = None if scores is None else read_scores(scores)
-    if given is None and "WARN_SCORE_FALL" in rules.codes and len(rules) > 1:
-        rules = rules.without("WARN_SCORE_FALL")
+    if given is None:
+        rules = rules.without(*(code for code in OF_SCORE if code in rules.codes))
     loans = open_loans(read_postings(records), moments)
     values, lacking = build_values(records, loans, rules, given)
     frame = loans[[*_KEYS, *_BOOK]].copy()
@@ -228,10 +230,30 @@ def open_loans(postings: Postings, moments: pd.DatetimeIndex) -> pd.DataFrame:
     size = np.maximum(stop - first, 0)
     loan = np.repeat(np.arange(len(loans)), size)
     look = np.arange(len(loan)) - np.repeat(np.cumsum(size) - size - first, size)
-    rows = loans.iloc[loan].assign(as_of=at[look], look=look)
-    parts = [_with_state(postings, mine, moments[k]) for k, mine in rows.groupby("look")]
-    frame = pd.concat(parts) if parts else _with_state(postings, rows, moments[0])
-    return frame.sort_values(["as_of", "loan_id"], ignore_index=True).drop(columns="look")
+    rows = loans.iloc[loan].assign(as_of=at[look])
+    if _is_prompt(postings, moments):
+        frame = _with_state(postings, rows, moments)
+    else:
+        parts = [_with_state(postings.known_before(moment), mine, pd.DatetimeIndex([moment]))
+                 for moment, mine in rows.groupby("as_of")]  # fmt: skip
+        frame = pd.concat(parts) if parts else _with_state(postings, rows, moments)
+    return frame.sort_values(["as_of", "loan_id"], ignore_index=True)
+
+
+def _is_prompt(postings: Postings, moments: pd.DatetimeIndex) -> bool:
+    """Tell whether every posting was known on its day, and looks are at midnight.
+
+    Then one replay of all days sees at the end of each what was known before the next.
+    """
+    lent = postings.loans.set_index("loan_id")["known_at"]
+    first = lent.reindex(postings.dues["loan_id"]).to_numpy()
+    late = [
+        (each["known_at"].dt.normalize() > each[day].dt.normalize()).any()
+        for each, day in ((postings.loans, "disbursed_at"), (postings.payments, "day"),
+                          (postings.events, "day"))
+    ]  # fmt: skip
+    late.append((postings.dues["known_at"].to_numpy() > first).any())
+    return not any(late) and bool((moments == moments.normalize()).all())
 
 
 def closing(loans: pd.DataFrame, payments: pd.DataFrame, time: str) -> npt.NDArray[np.datetime64]:
@@ -243,19 +265,21 @@ def closing(loans: pd.DataFrame, payments: pd.DataFrame, time: str) -> npt.NDArr
     return done.reindex(loans["loan_id"]).to_numpy("datetime64[us]")
 
 
-def _with_state(postings: Postings, rows: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
-    """Add the state of loans at the end of the last day before a moment; leave ended ones out."""
-    ids = rows["loan_id"]
+def _with_state(postings: Postings, rows: pd.DataFrame, moments: pd.DatetimeIndex) -> pd.DataFrame:
+    """Add the state of loans at the end of the last day before looks; leave ended ones out."""
+    ids = rows["loan_id"].unique()
     mine = Postings(
         postings.loans[postings.loans["loan_id"].isin(ids)],
         postings.dues[postings.dues["loan_id"].isin(ids)],
         postings.payments[postings.payments["loan_id"].isin(ids)],
-        postings.events[postings.events["merchant_id"].isin(rows["merchant_id"])],
-    ).known_before(moment)
-    day = (moment - pd.Timedelta(microseconds=1)).normalize()
-    states = replay(mine, [day])[["loan_id", "state", "days_past_due", "balance_fen"]]
+        postings.events[postings.events["merchant_id"].isin(rows["merchant_id"].unique())],
+    )
+    days = (moments - pd.Timedelta(microseconds=1)).normalize()
+    states = replay(mine, days)[["loan_id", "day", "state", "days_past_due", "balance_fen"]]
     states["state"] = states["state"].astype(object)
-    found = rows.merge(states, on="loan_id", how="inner")
+    asked = rows.assign(day=(rows["as_of"] - pd.Timedelta(microseconds=1)).dt.normalize())
+    asked["day"] = asked["day"].astype(states["day"].dtype)
+    found = asked.merge(states, on=["loan_id", "day"], how="inner").drop(columns="day")
     return found[~found["state"].isin(("closed", "written_off"))]
 
 
