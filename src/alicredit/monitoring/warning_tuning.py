@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-_TAILS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
+_TAILS = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002)
 _PRIOR_LOANS = 2.0
 _LEAST_FIRED = 5
 _RED_SHARE = 0.2
