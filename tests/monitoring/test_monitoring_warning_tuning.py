@@ -60,7 +60,7 @@ def test_false_alarms_keep_to_the_budget_where_tuned_and_near_it_elsewhere(budge
     frame, fate = made(1)
     tuned = tune_warnings(frame, fate, rules=PLAIN, false_alarms=budget)
     at_home = measure_warnings(rate_warnings(frame, tuned), fate).iloc[0]
-    assert 0.5 * budget < at_home["false_alarms"] <= budget
+    assert 0.4 * budget < at_home["false_alarms"] <= budget
     other, their_fate = made(2)
     away = measure_warnings(rate_warnings(other, tuned), their_fate).iloc[0]
     assert away["false_low"] < 1.25 * budget

@@ -85,8 +85,8 @@ def find_neighbours(
 ) -> pd.DataFrame:
     """Find for each borrower the nearest merchants of its kind who had no loan out then.
 
-    Distance: Euclidean over log sales and their growth, each in standard deviations of those who
-    may be chosen on that day. Ties go to the merchant that comes first.
+    Distance: Euclidean over log sales and their growth, each in standard deviations of those of
+    the kind who may be chosen on that day. Ties go to the merchant that comes first.
 
     Parameters
     ----------
@@ -121,9 +121,7 @@ def find_neighbours(
             continue
         theirs = stage.path(chosen, when[free])
         mine = stage.path(place[asked], day[asked])
-        spread = theirs.std(axis=0)
-        spread = np.where(spread > 0, spread, 1.0)
-        parts += _nearest(stage, (asked, place[asked], mine / spread), (chosen, theirs / spread),
+        parts += _nearest(stage, (asked, place[asked], mine), (chosen, theirs),
                           neighbours, caliper)  # fmt: skip
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
@@ -143,7 +141,9 @@ def _nearest(
         theirs = stage.kind[chosen[0]] == kind
         if not theirs.any():
             continue
+        spread = chosen[1][theirs].std(axis=0)
         gap = asked[2][mine][:, None, :] - chosen[1][theirs][None, :, :]
+        gap /= np.where(spread > 0, spread, 1.0)
         distance = np.sqrt((gap**2).sum(axis=2))
         order = np.argsort(distance, axis=1, kind="stable")[:, :neighbours]
         near = np.take_along_axis(distance, order, axis=1)
