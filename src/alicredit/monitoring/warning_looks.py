@@ -63,6 +63,8 @@ def loan_outcomes(
     Traceback (most recent call last):
     alicredit.errors.InputError: days_past_due must be a whole number of at least 0; found -1.
     """
+    do = "read_postings(records)"
+    require_kind("postings", postings, Postings, "must be a ledger's Postings", do=do)
     until = as_moment("observed_until", observed_until)
     require_whole("days_past_due", days_past_due, 0)
     loans = postings.loans.sort_values("loan_id", ignore_index=True)

@@ -31,7 +31,7 @@ def measure_warnings(
     about in a month in which it was seen. A default is warned of in time if a look at its loan, at
     least ``ahead_days`` before its arrears began, warns; those never seen before their arrears
     take no part. The score alone warns below one mark, set so that it raises as many false alarms
-    on these very loans (never more) as the warnings do.
+    on these very loans as the warnings do, as nearly as its ties allow.
 
     Parameters
     ----------
@@ -93,11 +93,15 @@ def measure_warnings(
 
 
 def _score_alarm(looks: Looks, alarm: Mask) -> Mask:
-    """Let the score alone alarm below the mark that gives no more false alarms."""
+    """Let the score alone alarm below the mark that gives as many false alarms, ties allowing."""
     risk = -looks.frame["score"].fillna(np.inf).to_numpy(dtype=float)
     worst = np.sort(looks.false_months(risk)["worst"].to_numpy())[::-1]
     budget = int(looks.false_months(alarm.astype(float))["worst"].sum())
-    return risk > worst[budget] if budget < len(worst) else risk > -np.inf
+    if budget >= len(worst):
+        return risk > -np.inf
+    mark = worst[budget]
+    over, upto = int((worst >= mark).sum()) - budget, budget - int((worst > mark).sum())
+    return risk >= mark if over < upto else risk > mark
 
 
 def _told(looks: Looks, alarm: Mask) -> pd.DataFrame:

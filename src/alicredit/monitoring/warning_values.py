@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from alicredit.checks import refusal, refuse, require_columns
 from alicredit.cohort import Cohort
-from alicredit.errors import RecordError
+from alicredit.errors import InputError, RecordError
 from alicredit.features import Catalogue, Feature, build_features
 from alicredit.features.sql import is_fed
 from alicredit.monitoring.warning_rules import REFUNDS, SALES, WarningRules
@@ -257,7 +257,10 @@ def read_scores(scores: pd.DataFrame) -> pd.DataFrame:
         refuse("scores", "must hold finite points in score", f"dtype {given.dtype}")
     if scores.empty:
         refuse("scores", "must have at least one row", "none", "leave scores out")
-    frame = Cohort.from_frame(scores[["merchant_id", "as_of"]]).frame
+    try:
+        frame = Cohort.from_frame(scores[["merchant_id", "as_of"]]).frame
+    except InputError as error:
+        raise InputError(f"scores: {error}") from error
     frame["score"] = given.to_numpy(dtype=float)
     if frame.duplicated(["merchant_id", "as_of"]).any():
         refuse("scores", "must have one score for a merchant and moment", "more", "keep one")

@@ -88,7 +88,7 @@ def early_warnings(
     alicredit.errors.InputError: as_of must be ... found '11/21/2012'. ...
     """
     require_records(records)
-    require_kind("rules", rules, WarningRules, "must be WarningRules", do="use WARNING_RULES")
+    _require_rules(rules)
     moments = _moments(as_of)
     given = None if scores is None else read_scores(scores)
     if given is None:
@@ -137,6 +137,8 @@ def rate_warnings(warnings: pd.DataFrame, rules: WarningRules) -> pd.DataFrame:
     Traceback (most recent call last):
     alicredit.errors.InputError: warnings must have the columns 'WARN_SALES_FALL', ...
     """
+    _require_rules(rules)
+    require_kind("warnings", warnings, pd.DataFrame, "must be a frame of early_warnings")
     require_columns(
         "warnings", map(str, warnings.columns), ("product_id", "no_source", *rules.codes)
     )
@@ -199,6 +201,8 @@ def explain_warnings(warnings: pd.DataFrame, rules: WarningRules = WARNING_RULES
     Traceback (most recent call last):
     alicredit.errors.InputError: warnings must have the value of at least one rule; found none.
     """
+    _require_rules(rules)
+    require_kind("warnings", warnings, pd.DataFrame, "must be a frame of early_warnings")
     require_columns("warnings", map(str, warnings.columns), ("merchant_id", "loan_id", "as_of"))
     parts = []
     for rule in (each for each in rules.rules if each.code in warnings):
@@ -281,6 +285,11 @@ def _with_state(postings: Postings, rows: pd.DataFrame, moments: pd.DatetimeInde
     asked["day"] = asked["day"].astype(states["day"].dtype)
     found = asked.merge(states, on=["loan_id", "day"], how="inner").drop(columns="day")
     return found[~found["state"].isin(("closed", "written_off"))]
+
+
+def _require_rules(rules: object) -> None:
+    """Refuse rules that are none."""
+    require_kind("rules", rules, WarningRules, "must be WarningRules", do="use WARNING_RULES")
 
 
 def _moments(as_of: object) -> pd.DatetimeIndex:
