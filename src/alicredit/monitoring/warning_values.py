@@ -269,7 +269,8 @@ def read_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 def latest_score(asked: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Give the latest score as of each row's moment, not older than 31 days, and its moment."""
-    left = asked[["merchant_id", "as_of"]].assign(place=np.arange(len(asked)))
+    at = asked["as_of"].astype("datetime64[us]")
+    left = asked[["merchant_id"]].assign(as_of=at, place=np.arange(len(asked)))
     right = scores.assign(at=scores["as_of"])
     found = pd.merge_asof(
         left.sort_values("as_of", kind="stable"), right, on="as_of", by="merchant_id",
