@@ -368,6 +368,9 @@ def test_an_absent_source_is_unknown_and_never_green(table: str) -> None:
     gone = {table, "refunds", "ratings"} if table == "orders" else {table}
     found = look({name: frame for name, frame in tables.items() if name not in gone})
     assert set(found["no_source"]) == SOURCES[table]
+    whole = look(tables)
+    for code in set(VALUES) - SOURCES[table]:
+        assert found[code] == pytest.approx(whole[code], nan_ok=True), code
     assert set(found["no_source"]) <= set(found["unknown"])
     assert (found["level"], found["action"]) == ("unknown", "none")
     rules = WARNING_RULES_PLAIN.without(*SOURCES[table])

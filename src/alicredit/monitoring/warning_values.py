@@ -131,7 +131,8 @@ def _others(records: Records, mine: pd.DataFrame) -> pd.DataFrame:
     all_values = everybody.assign(**built)
     old = all_values[_SINCE_REGISTERED.name] >= _LONG_ENOUGH_DAYS
     names = [feature.name for feature in features]
-    counted = all_values[names].where(old & np.isfinite(all_values[names]).all(axis=1), 0.0)
+    is_possible = ~np.isinf(all_values[names]).any(axis=1)
+    counted = all_values[names].where(old & is_possible, 0.0).fillna(0.0)
     total = (counted * 100).round().astype(np.int64).groupby(all_values["as_of"]).sum() / 100
     own = mine[["merchant_id", "as_of"]].merge(
         all_values[["merchant_id", "as_of"]].join(counted), on=["merchant_id", "as_of"], how="left"
