@@ -26,7 +26,7 @@ def sold(merchant: str, amounts: dict[int, float], known_late: int = -1) -> pd.D
     known = [LOOK + DAY if back == known_late else pd.NaT for back in amounts]
     return pd.DataFrame({
         "order_id": [f"{merchant}{back}" for back in amounts], "merchant_id": merchant,
-        "buyer_id": "b", "created_at": at, "paid_at": at, "amount": list(amounts.values()),
+        "buyer_id": "b", "created_at": at, "paid_at": at, "amount": [float(each) for each in amounts.values()],
         "known_at": known})  # fmt: skip
 
 
@@ -79,6 +79,16 @@ def test_an_order_known_later_and_one_paid_later_are_not_seen() -> None:
     unpaid = sold("a", steady(100, 100))
     unpaid.loc[unpaid["order_id"] == "a5", "paid_at"] = LOOK + 2 * DAY
     assert value_of([unpaid, other], OLD) == pytest.approx(13 / 14)
+
+
+def test_an_impossible_amount_makes_no_season_and_no_value() -> None:
+    orders = [sold("a", steady(100, 40)), sold("b", steady(100, 100))]
+    wrong = sold("c", steady(100, 100))
+    wrong.loc[3, "amount"] = np.inf
+    old = OLD | {"c": "2010-01-01"}
+    assert value_of([*orders, wrong], old) == pytest.approx(0.4)
+    orders[0].loc[3, "amount"] = np.inf
+    assert np.isnan(value_of(orders, OLD))
 
 
 def test_fewer_than_five_orders_before_are_too_few_to_expect_anything() -> None:
