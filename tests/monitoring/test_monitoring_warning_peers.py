@@ -26,8 +26,8 @@ def sold(merchant: str, amounts: dict[int, float], known_late: int = -1) -> pd.D
     known = [LOOK + DAY if back == known_late else pd.NaT for back in amounts]
     return pd.DataFrame({
         "order_id": [f"{merchant}{back}" for back in amounts], "merchant_id": merchant,
-        "buyer_id": "b", "created_at": at, "paid_at": at, "amount": [float(each) for each in amounts.values()],
-        "known_at": known})  # fmt: skip
+        "buyer_id": "b", "created_at": at, "paid_at": at,
+        "amount": [float(each) for each in amounts.values()], "known_at": known})  # fmt: skip
 
 
 def steady(level: float, recent: float) -> dict[int, float]:

@@ -76,7 +76,9 @@ def build_values(
     lacking = tuple(code for code in asked if not _has_source(records, code, asked[code].features))
     merchants = loans[["merchant_id", "as_of"]].drop_duplicates(ignore_index=True)
     reads = {f.name: f for rule in rules.rules for f in rule.features}
-    values = merchants.assign(**_features(records, merchants, tuple(reads.values())))
+    own = _features(records, merchants, tuple(reads.values()))
+    possible = {name: np.where(np.isinf(each), np.nan, each) for name, each in own.items()}
+    values = merchants.assign(**possible)
     if {"WARN_SALES_FALL", "WARN_REFUND_RISE"} & set(asked):
         values = values.join(_others(records, values))
     columns: dict[str, Floats] = {}
