@@ -283,6 +283,15 @@ def test_orders_behind_a_loan_are_left_out() -> None:
     assert before > after
 
 
+def test_negative_money_stops_nobody() -> None:
+    tables = stage(3, merchants=30, borrowers=10)
+    wrong = tables["orders"]["merchant_id"] == "m020"
+    tables["orders"].loc[wrong, "amount"] *= -1
+    told = found(tables)
+    assert (told.loans["status"] == "compared").any()
+    assert told.summary["reading"].ne("unknown").all()
+
+
 @pytest.mark.parametrize(
     ("gone", "unknown"),
     [(["traffic_daily"], {"ad_spend", "traffic"}),

@@ -135,7 +135,9 @@ def read_effect(
     if not used.any():
         return columns, told | {"reading": "unknown"}
     told |= {name: float(columns[name][used].mean()) for name in tuple(columns)[:4]}
-    logs = np.log1p(np.stack(loans)), np.log1p(np.stack(others)[:, is_known])
+    logs = [
+        np.log1p(np.maximum(each, 0.0)) for each in (np.stack(loans), np.stack(others)[:, is_known])
+    ]
     mine, beside = logs[0][1] - logs[0][0], logs[1][1] - logs[1][0]
     plain = dyadic_mean(gone[row] - theirs[is_known], weight, owner[row], place)
     relative = dyadic_mean(mine[row] - beside, weight, owner[row], place)

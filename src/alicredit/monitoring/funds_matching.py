@@ -72,8 +72,9 @@ class Stage:
         if self.sales is None:
             return np.full((len(place), 2), np.nan)
         first, second = day - 2 * self.before_days, day - self.before_days
-        now = np.log1p(self.sales.sums("sales", place, second, day))
-        return np.stack([now, now - np.log1p(self.sales.sums("sales", place, first, second))], 1)
+        now, before = (np.log1p(np.maximum(self.sales.sums("sales", place, *span), 0.0))
+                       for span in ((second, day), (first, second)))  # fmt: skip
+        return np.stack([now, now - before], 1)
 
     def is_old(self, place: Whole, day: Whole) -> Mask:
         """Tell who was registered before the first day that is read."""
