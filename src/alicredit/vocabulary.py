@@ -237,6 +237,89 @@ TOOLS: Mapping[str, Word] = MappingProxyType(
 )
 """How a debtor is helped to pay again."""
 
+WARNING_LEVELS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "warning level",
+        ("green", "no warning", "正常"),
+        ("amber", "warned", "预警"),
+        ("red", "urgently warned", "严重预警"),
+        ("unknown", "too little is known to tell", "信息不足，无法判断"),
+    )
+)
+"""How urgently a loan that is out is warned about."""
+
+WARNING_ACTIONS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "warning action",
+        ("none", "nothing to do", "无需处理"),
+        ("freeze_undrawn", "freeze the part of the line not drawn", "冻结未提用额度"),
+        ("pull_order_loan", "take the order loan back at once", "提前收回订单贷款"),
+    )
+)
+"""What a warning asks the lender to do."""
+
+WARNINGS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "warning",
+        ("WARN_SALES_FALL", "sales fell below what the season explains", "销售额低于季节性预期"),
+        ("WARN_REFUND_RISE", "refunds rose", "退款率上升"),
+        ("WARN_RATING_DROP", "detailed ratings dropped", "店铺动态评分下降"),
+        ("WARN_NO_LOGIN", "no login for days", "连续多日未登录"),
+        ("WARN_TRANSFER_OUT", "the loan was moved away within a day", "放款后24小时内资金转出"),
+        ("WARN_VIOLATION", "a new violation of platform rules", "新增平台违规"),
+        ("WARN_SCORE_FALL", "the score fell", "评分下降"),
+        ("WARN_SCORE_LOW", "the score is low", "评分偏低"),
+        ("WARN_OVERDUE", "a payment is overdue", "还款逾期"),
+    )
+)
+"""Rules of early warning, by code."""
+
+FUNDS_OUTCOMES: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "use of funds",
+        ("ad_spend", "advertising", "广告支出"),
+        ("traffic", "visitors", "访客数"),
+        ("orders", "paid orders", "付款订单数"),
+        ("sales", "paid sales", "付款金额"),
+        ("supplier_payments", "payments to suppliers", "供应商付款"),
+        ("transfers_out", "other transfers out right after the loan", "放款后即时转出"),
+    )
+)
+"""What a loan may change, as far as the records show it."""
+
+FUNDS_READINGS: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "reading of the use of funds",
+        ("rose", "rose by more than among similar merchants who did not borrow then",
+         "增幅高于同期未借款的相似商户"),
+        ("fell", "fell against similar merchants who did not borrow then",
+         "相对同期未借款的相似商户下降"),
+        ("no_difference", "no difference from similar merchants that the data can tell from chance",
+         "与同期未借款的相似商户无显著差异"),
+        ("unknown", "too little is known to compare", "信息不足，无法比较"),
+    )
+)  # fmt: skip
+"""How a comparison with similar merchants reads; a difference is no proof of what caused it."""
+
+FUNDS_CAVEAT = Word(
+    "caveat",
+    "What a loan was really used for is hard to see: those who borrow differ from those who do not"
+    " in ways that no record shows, and a difference is no proof that the loan caused it.",
+    "贷款的真实用途难以监控：借款商户与未借款商户存在记录无法体现的差异，差异并不证明由贷款造成。",
+    "caveat",
+)
+"""What must stand beside every comparison of the use of funds (DOMAIN 3.1 and 7)."""
+
+FUNDS_STATUSES: Mapping[str, Word] = MappingProxyType(
+    _vocabulary(
+        "status of a compared loan",
+        ("compared", "compared with similar merchants", "已与相似商户比较"),
+        ("borrowed_before", "another loan was out in the weeks before", "此前数周已有其他贷款"),
+        ("too_young", "the merchant was registered too shortly before", "商户注册时间过短"),
+        ("no_match", "no merchant was similar enough", "没有足够相似的商户"),
+    )
+)
+"""Whether a loan's use could be compared, and why not."""
 
 OTHER = "SC_OTHER"
 """The family of inputs that no other family holds; such an input has a code of its own."""
