@@ -246,8 +246,9 @@ def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Bl
     step = np.zeros(len(by), np.int64)
     for values in (merchant, time, rank):
         step[1:] |= values[by[1:]] != values[by[:-1]]
-    columns[place] = np.cumsum(step)[np.argsort(by)]
-    return Block(merchant, columns)
+    columns = [values[by] for values in columns]
+    columns[place] = np.cumsum(step)
+    return Block(merchant[by], columns)
 
 
 def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> str:
