@@ -26,6 +26,8 @@ STOREYS = (
     ("model",),
     ("policy",),
     ("decision",),
+    ("alerts", "stability"),
+    ("funds",),
     ("monitoring", "recovery"),
     ("portfolio",),
     ("cli",),
@@ -40,7 +42,11 @@ SIDE = {
         "errors", "checks", "vocabulary", "loans", "records", "cohort", "ledger", "score",
     },
 }  # fmt: skip
-LATE = {("evaluation", "report"), ("portfolio", "report"), ("monitoring", "evaluation")}
+LATE = {
+    ("evaluation", "report"),
+    ("portfolio", "report"),
+    *((room, "evaluation") for room in ("alerts", "funds", "monitoring", "stability")),
+}
 HEIGHT = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}
 
 

@@ -10,14 +10,6 @@ from hypothesis import strategies as st
 from refused import refused
 
 from alicredit.errors import InputError
-from alicredit.monitoring.bins import (
-    Bins,
-    grade_bins,
-    number_owners,
-    quantile_bins,
-    read_grades,
-    read_values,
-)
 from alicredit.monitoring.summary import (
     LEVELS,
     Line,
@@ -27,6 +19,14 @@ from alicredit.monitoring.summary import (
     cannot_tell,
     judge_claims,
     lay_out,
+)
+from alicredit.stability.bins import (
+    Bins,
+    grade_bins,
+    number_owners,
+    quantile_bins,
+    read_grades,
+    read_values,
 )
 
 VALUES = st.lists(st.one_of(st.floats(-50, 50), st.just(float("nan"))), min_size=1, max_size=50)

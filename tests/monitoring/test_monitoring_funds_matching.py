@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alicredit as ac
+from alicredit.funds.effects import SOURCES, SUMMARY, read_effect, read_rates
+from alicredit.funds.matching import Stage, find_neighbours
+from alicredit.funds.windows import Daily, read_daily, read_merchants
 from alicredit.monitoring import use_of_funds
-from alicredit.monitoring.funds_effects import SOURCES, SUMMARY, read_effect, read_rates
-from alicredit.monitoring.funds_matching import Stage, find_neighbours
-from alicredit.monitoring.funds_windows import Daily, read_daily, read_merchants
 from alicredit.vocabulary import FUNDS_OUTCOMES
 
 DAY = pd.Timedelta(days=1)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import alicredit as ac
 from alicredit.errors import InputError, RecordError
+from alicredit.funds.effects import dyadic_mean
 from alicredit.monitoring import UseOfFunds, use_of_funds
-from alicredit.monitoring.funds_effects import dyadic_mean
 from alicredit.vocabulary import FUNDS_CAVEAT, FUNDS_OUTCOMES, FUNDS_READINGS, FUNDS_STATUSES
 
 DAY = pd.Timedelta(days=1)

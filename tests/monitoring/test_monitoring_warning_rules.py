@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicredit.alerts.tuning import _candidates, _log_odds, _mark
+from alicredit.alerts.values import _score_change, latest_score, read_scores
 from alicredit.errors import InputError
 from alicredit.monitoring import (
     WARNING_RULES,
@@ -22,8 +24,6 @@ from alicredit.monitoring import (
     loan_outcomes,
     rate_warnings,
 )
-from alicredit.monitoring.warning_tuning import _candidates, _log_odds, _mark
-from alicredit.monitoring.warning_values import _score_change, latest_score, read_scores
 from alicredit.records import TABLES
 
 SIDES = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

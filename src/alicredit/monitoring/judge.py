@@ -13,12 +13,7 @@ from alicredit.checks import refuse, require_kind
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.evaluation import clustered_mean
 from alicredit.evaluation.validation import check_claim
-from alicredit.monitoring.bins import number_owners
-from alicredit.monitoring.drift import feature_drift
-from alicredit.monitoring.feeds import stale_feeds
-from alicredit.monitoring.grades import migration
 from alicredit.monitoring.outcomes import realised_against_predicted
-from alicredit.monitoring.population import population_shares, population_stability
 from alicredit.monitoring.summary import (
     PERIODS,
     Line,
@@ -30,6 +25,11 @@ from alicredit.monitoring.summary import (
 )
 from alicredit.policy import Policy, grade_of
 from alicredit.records import Records
+from alicredit.stability.bins import number_owners
+from alicredit.stability.drift import feature_drift
+from alicredit.stability.feeds import stale_feeds
+from alicredit.stability.grades import migration
+from alicredit.stability.population import population_shares, population_stability
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from alicredit.evaluation import (
     jeffreys_test,
     spiegelhalter,
 )
-from alicredit.monitoring.bins import (
+from alicredit.stability.bins import (
     Floats,
     Whole,
     grade_bins,
@@ -30,7 +30,7 @@ from alicredit.monitoring.bins import (
     read_grades,
     read_values,
 )
-from alicredit.monitoring.population import period_groups
+from alicredit.stability.population import period_groups
 
 LIGHTS = (("green", 0.05), ("amber", 0.001), ("red", 0.0))
 """Traffic light of the binomial chance: green above 5 %, red below 0.1 % (DOMAIN 5.3, S71)."""

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.alerts.looks import Looks
 from alicredit.checks import require_columns, require_one_of
 from alicredit.evaluation import clustered_mean, effective_rows, jeffreys_interval
-from alicredit.monitoring.warning_looks import Looks
 
 __all__ = ["measure_warnings"]
 

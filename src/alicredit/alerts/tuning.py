@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.alerts.early import rate_warnings
+from alicredit.alerts.looks import Looks
+from alicredit.alerts.rules import WARNING_RULES, WarningRule, WarningRules
 from alicredit.checks import refuse, require_between, require_kind
-from alicredit.monitoring.warning_looks import Looks
-from alicredit.monitoring.warning_rules import WARNING_RULES, WarningRule, WarningRules
-from alicredit.monitoring.warnings import rate_warnings
 
 __all__ = ["tune_warnings"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.monitoring.funds_windows import Daily
+from alicredit.funds.windows import Daily
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

@@ -19,7 +19,7 @@ from alicredit.evaluation import (
     matrix_bandwidths,
     monotone_tests,
 )
-from alicredit.monitoring.bins import Floats, grade_bins, read_grades, read_values
+from alicredit.stability.bins import Floats, grade_bins, read_grades, read_values
 
 
 @dataclass(frozen=True, eq=False)

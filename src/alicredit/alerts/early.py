@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.alerts.rules import WARNING_RULES, WarningRules
+from alicredit.alerts.values import build_values, latest_score, read_scores
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
 from alicredit.ledger import Postings, read_postings, replay
-from alicredit.monitoring.warning_rules import WARNING_RULES, WarningRules
-from alicredit.monitoring.warning_values import build_values, latest_score, read_scores
 from alicredit.records import Records, require_records
 
 __all__ = ["early_warnings", "explain_warnings", "rate_warnings"]

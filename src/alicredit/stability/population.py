@@ -11,7 +11,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_whole
 from alicredit.evaluation import PsiTest, effective_shares, psi_test, share_covariance
-from alicredit.monitoring.bins import (
+from alicredit.stability.bins import (
     Bins,
     Floats,
     Whole,

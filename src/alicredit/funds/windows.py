@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.alerts.values import SPENT_IN_TRADE
 from alicredit.checks import refusal
 from alicredit.errors import RecordError
-from alicredit.monitoring.warning_values import SPENT_IN_TRADE
 from alicredit.records import Records, quoted
 
 Floats = npt.NDArray[np.float64]

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.alerts.early import closing
+from alicredit.alerts.values import transferred_share
 from alicredit.checks import refuse, require_between, require_one_of, require_whole
 from alicredit.cohort import as_moment
+from alicredit.funds.effects import read_effect, read_rates, summary_of
+from alicredit.funds.matching import Stage, find_neighbours
+from alicredit.funds.windows import Daily, read_daily, read_merchants
 from alicredit.ledger import Postings, read_postings
-from alicredit.monitoring.funds_effects import read_effect, read_rates, summary_of
-from alicredit.monitoring.funds_matching import Stage, find_neighbours
-from alicredit.monitoring.funds_windows import Daily, read_daily, read_merchants
-from alicredit.monitoring.warning_values import transferred_share
-from alicredit.monitoring.warnings import closing
 from alicredit.records import Records, require_records
 from alicredit.vocabulary import FUNDS_CAVEAT, FUNDS_OUTCOMES, FUNDS_READINGS
 

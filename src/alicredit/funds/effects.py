@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.evaluation import Estimate
-from alicredit.monitoring.funds_windows import Daily
+from alicredit.funds.windows import Daily
 from alicredit.vocabulary import FUNDS_OUTCOMES
 
 Floats = npt.NDArray[np.float64]

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from alicredit.alerts.rules import REFUNDS, SALES, WarningRules
 from alicredit.checks import refusal, refuse, require_columns
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError, RecordError
 from alicredit.features import Catalogue, Feature, build_features
 from alicredit.features.sql import is_fed
-from alicredit.monitoring.warning_rules import REFUNDS, SALES, WarningRules
 from alicredit.records import TABLES, Records
 
 __all__ = ["SPENT_IN_TRADE", "build_values", "read_scores"]

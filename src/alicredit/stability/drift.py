@@ -11,8 +11,8 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind, require_whole
 from alicredit.evaluation import PsiTest, adjust_p, psi_test, share_covariance
-from alicredit.monitoring.bins import Bins, Floats, Whole, number_owners, quantile_bins, read_values
-from alicredit.monitoring.population import VERDICT, fewest_expected, verdict
+from alicredit.stability.bins import Bins, Floats, Whole, number_owners, quantile_bins, read_values
+from alicredit.stability.population import VERDICT, fewest_expected, verdict
 
 COLUMNS = (
     "feature", "reference_rows", "rows", "reference_missing", "missing", "reference_median",

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.alerts.early import closing
 from alicredit.checks import refuse, require_columns, require_kind, require_whole
 from alicredit.cohort import as_moment
 from alicredit.ledger import Postings, find_spells
-from alicredit.monitoring.warnings import closing
 
 __all__ = ["Looks", "loan_outcomes"]
 

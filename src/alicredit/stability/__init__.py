@@ -1,0 +1,16 @@
+"""Whether populations, features, feeds and grades are as they were."""
+
+from alicredit.stability.drift import feature_drift
+from alicredit.stability.feeds import feed_volumes, stale_feeds
+from alicredit.stability.grades import Migration, migration
+from alicredit.stability.population import population_shares, population_stability
+
+__all__ = [
+    "Migration",
+    "feature_drift",
+    "feed_volumes",
+    "migration",
+    "population_shares",
+    "population_stability",
+    "stale_feeds",
+]
