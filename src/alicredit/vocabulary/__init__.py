@@ -1,0 +1,56 @@
+"""The closed vocabularies: row statuses, decisions, reason codes, each with its texts.
+
+Codes are what programs compare; texts are what a merchant or an officer reads, in English and
+Chinese. They stand on the floor because features name codes, policies raise them and decisions
+carry them.
+"""
+
+from alicredit.vocabulary.answers import (
+    DECISIONS,
+    OTHER,
+    REASONS,
+    STATUSES,
+    input_code,
+    reason_text,
+    reason_word,
+)
+from alicredit.vocabulary.collecting import COLLECTION_STEPS, OUTCOMES, STAGES, TOOLS, VERDICTS
+from alicredit.vocabulary.watching import (
+    CHECK_ACTIONS,
+    CHECKS,
+    FUNDS_CAVEAT,
+    FUNDS_OUTCOMES,
+    FUNDS_READINGS,
+    FUNDS_STATUSES,
+    UNKNOWNS,
+    WARNING_ACTIONS,
+    WARNING_LEVELS,
+    WARNINGS,
+)
+from alicredit.vocabulary.words import Word
+
+__all__ = [
+    "CHECKS",
+    "CHECK_ACTIONS",
+    "COLLECTION_STEPS",
+    "DECISIONS",
+    "FUNDS_CAVEAT",
+    "FUNDS_OUTCOMES",
+    "FUNDS_READINGS",
+    "FUNDS_STATUSES",
+    "OTHER",
+    "OUTCOMES",
+    "REASONS",
+    "STAGES",
+    "STATUSES",
+    "TOOLS",
+    "UNKNOWNS",
+    "VERDICTS",
+    "WARNINGS",
+    "WARNING_ACTIONS",
+    "WARNING_LEVELS",
+    "Word",
+    "input_code",
+    "reason_text",
+    "reason_word",
+]
