@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alicredit as ac
+from alicredit.alerts import early
 from alicredit.errors import InputError, RecordError
 from alicredit.ledger import read_postings, replay
 from alicredit.monitoring import (
@@ -19,7 +20,6 @@ from alicredit.monitoring import (
     early_warnings,
     explain_warnings,
     rate_warnings,
-    warnings,
 )
 from alicredit.vocabulary import WARNING_ACTIONS, WARNING_LEVELS, WARNINGS
 
@@ -197,7 +197,7 @@ def platform() -> ac.Records:
 def test_replaying_all_looks_at_once_is_replaying_each_from_what_was_known(platform, monkeypatch):
     looks = pd.date_range("2011-03-07", periods=8, freq="31D")
     quick = early_warnings(platform, as_of=looks)
-    monkeypatch.setattr(warnings, "_is_prompt", lambda *_: False)
+    monkeypatch.setattr(early, "_is_prompt", lambda *_: False)
     pd.testing.assert_frame_equal(quick, early_warnings(platform, as_of=looks))
 
 
