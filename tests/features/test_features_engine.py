@@ -162,7 +162,9 @@ def test_a_memory_that_is_no_size_is_refused(memory: object) -> None:
         )  # fmt: skip
 
 
-def test_numbers_as_identifiers_give_the_same_bits_as_their_texts() -> None:
+def test_numbers_as_identifiers_give_the_same_bits_as_their_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tables, moments = make_tables(25), make_moments(25)
     codes = {name: {} for name in ("merchant_id", "order_id", "buyer_id", "loan_id")}
     numbered, named = {}, {}
@@ -179,8 +181,10 @@ def test_numbers_as_identifiers_give_the_same_bits_as_their_texts() -> None:
     assert {("orders", "buyer_id"), ("merchants", "merchant_id"), ("refunds", "order_id")} <= ids
     assert records_of(named).number_ids == frozenset()
     fast = ac.build_features(records_of(numbered), cohort, catalogue=WIDE)
-    assert bits(fast) == bits(ac.build_features(records_of(named), cohort, catalogue=WIDE))
     assert fast.notna().any(axis=None)
+    monkeypatch.setattr(engine, "_parts", lambda *_: 3)  # others' events are dropped as they come
+    for tables in (numbered, named):
+        assert bits(fast) == bits(ac.build_features(records_of(tables), cohort, catalogue=WIDE))
 
 
 def test_one_text_among_them_makes_all_identifiers_of_a_kind_texts() -> None:

@@ -187,44 +187,53 @@ def read_events(
         At least one. Columns: the time; those of the layout, a missing number as NaN; and where
         events are timed the moments between which each is seen.
     """
-    batches = list(arrow_reader(con, _query(records, stream, layout, asked), _BATCH_ROWS))
     timed = is_timed(records, stream, asked)
-    if not batches:
+    blocks, ties = [], []
+    for batch in arrow_reader(con, _query(records, stream, layout, asked), _BATCH_ROWS):
+        merchant, its = _numbered(batch, asked)
+        blocks.append(Block(merchant, _columns(its, layout, timed=timed)))
+        if layout.is_placed:
+            ties.append(its["_tie"])
+    if not blocks:
         none = np.empty(0, np.int64)
         return [Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))]
-    blocks = [_block(batch, layout, asked, timed=timed) for batch in batches]
     if not layout.is_placed:
         return blocks
-    ties = pa.chunked_array([batch["_tie"] for batch in batches])
-    return [_placed_by_key(blocks, ties, layout.width - 1)]
+    return [_placed_by_key(blocks, pa.chunked_array(ties), layout.width - 1)]
 
 
-def _block(batch: pa.RecordBatch, layout: Layout, asked: Asked, *, timed: bool) -> Block:
+def _numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:
+    """Number the merchants of a batch's events, and drop nobody's where these are many."""
+    whose = _array(batch, "_slot")
+    if asked.slots is None:
+        return whose.astype(np.int32, copy=False), batch
+    slots = asked.slots.find(whose)
+    kept = slots >= 0
+    if np.count_nonzero(kept) > _KEPT_SHARE * len(batch):
+        return slots, batch
+    return slots[kept], batch.filter(pa.array(kept))
+
+
+def _columns(batch: pa.RecordBatch, layout: Layout, *, timed: bool) -> list[npt.NDArray[Any]]:
     """Take a batch's columns as they lie in memory."""
-
-    def column(name: str) -> npt.NDArray[Any]:
-        return np.asarray(batch[name].to_numpy(zero_copy_only=False))
-
     rows = len(batch)
-    columns = [column(name) for name in ("_time", *layout.names)]
+    columns = [_array(batch, name) for name in ("_time", *layout.names)]
     if layout.flags:
-        columns.append(column("f0"))
+        columns.append(_array(batch, "f0"))
     for at in range(1, len(layout.flags)):
-        columns[-1] = columns[-1] | column(f"f{at}").astype(np.int64) << at
+        columns[-1] = columns[-1] | _array(batch, f"f{at}").astype(np.int64) << at
     if layout.is_placed:
         columns.append(np.zeros(rows, np.int64))
     if timed:
-        columns.append(column("_since"))
+        columns.append(_array(batch, "_since"))
         superseded = "_until" in batch.schema.names
-        columns.append(column("_until") if superseded else np.broadcast_to(FOREVER, rows))
-    whose = column("_slot")
-    if asked.slots is None:
-        return Block(whose.astype(np.int32, copy=False), columns)
-    slots = asked.slots.find(whose)
-    kept = slots >= 0
-    if np.count_nonzero(kept) > _KEPT_SHARE * rows:
-        return Block(slots, columns)
-    return Block(slots[kept], [each[kept] for each in columns])
+        columns.append(_array(batch, "_until") if superseded else np.broadcast_to(FOREVER, rows))
+    return columns
+
+
+def _array(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
+    """Take a column of a batch; a missing real is NaN."""
+    return np.asarray(batch[name].to_numpy(zero_copy_only=False))
 
 
 def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Block:

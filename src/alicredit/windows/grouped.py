@@ -106,14 +106,14 @@ _PROMPT, _TIMED, _AHEAD = range(3)
 
 
 def group_events(
-    blocks: Sequence[Block], merchants: int, *, is_timed: bool = False, is_ahead: bool = False
+    blocks: list[Block], merchants: int, *, is_timed: bool = False, is_ahead: bool = False
 ) -> Sides:
     """Group events by merchant and sort each merchant's by time; prompt ones and late ones.
 
     Parameters
     ----------
-    blocks : sequence of Block
-        The events, each block with the same columns.
+    blocks : list of Block
+        The events, each block with the same columns; used up, so that memory is free for the rest.
     merchants : int
         How many there are.
     is_timed : bool, default False
@@ -136,7 +136,9 @@ def group_events(
     rows = np.empty((int(start[-1]), width), np.int64)
     at = start[:-1].copy()
     room = np.empty((width, max((len(each.merchant) for each in blocks), default=0)), np.int64)
-    for block in blocks:
+    blocks.reverse()
+    while blocks:
+        block = blocks.pop()
         _fill(block, room)
         _scatter(block.merchant, room, at, rows)
     prompt_start, late_start = _starts(rows, start, mode)
