@@ -8,6 +8,7 @@ others state what is expected and leave the model free.
 from __future__ import annotations
 
 from alicredit.features.buyer_features import buyer_features
+from alicredit.features.credit_features import credit_features
 from alicredit.features.declaration import Catalogue
 from alicredit.features.money_features import money_features
 from alicredit.features.outside_features import outside_features
@@ -21,6 +22,7 @@ CATALOGUE = Catalogue(
         *buyer_features(),
         *service_features(),
         *money_features(),
+        *credit_features(),
     )
 )
 """The built-in features; ``CATALOGUE + [Feature(...)]`` adds one's own."""

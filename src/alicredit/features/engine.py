@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort
+from alicredit.derived import DERIVED, TABLES
 from alicredit.errors import FeatureError
 from alicredit.features.declaration import Feature
 from alicredit.features.local import TooWideError, build_stream
 from alicredit.features.reference import build_by_sql
 from alicredit.features.streams import Asked, Stream, find_streams
-from alicredit.records import TABLES, Records, quoted
+from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
 from alicredit.windows.grouped import Questions, Reals, sort_questions
 
@@ -107,6 +108,8 @@ def _tables(stream: Stream) -> list[str]:
 
 def _shown(stream: Stream, numbers: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
     """Choose the identifiers to be shown as numbers: those that no condition compares with text."""
+    if stream.table in DERIVED:
+        return frozenset()  # its identifiers are text
     compared = {
         (stream.table, column)
         for feature in stream.features
