@@ -7,13 +7,15 @@ that it can disagree with the SQL under test.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import alicredit as ac
-from alicredit.features import CATALOGUE, engine, reference, sql, streams
+from alicredit.derived import base_tables
+from alicredit.features import CATALOGUE, Catalogue, engine, reference, sql, streams
 from alicredit.records import TABLES
 from alicredit.records.declaration import Column, Table
 
@@ -33,6 +35,8 @@ ROWS = {
     "loans": 16,
 }
 """Rows a merchant; tables that are not named have 8, children two for three parents."""
+CHILDREN = {"instalments": 2.0, "repayments": 2.5}
+"""Children a parent, where a parent may have several."""
 
 Tables = dict[str, pd.DataFrame]
 
@@ -42,11 +46,13 @@ def make_tables(seed: int, merchants: int = 8) -> Tables:
     rng = np.random.default_rng(seed)
     names = [f"m{k}" for k in range(merchants)]
     tables: Tables = {}
-    for name in sorted(CATALOGUE.tables, key=lambda each: bool(TABLES[each].parent)):
+    written = base_tables(CATALOGUE.tables)
+    for name in sorted(written, key=lambda each: bool(TABLES[each].parent)):
         table = TABLES[name]
         if table.parent:
             parents = tables[table.parent.split(".")[0]]
-            owner = parents.sample(frac=0.66, random_state=seed % 2**31)
+            each = CHILDREN.get(name, 0.66)
+            owner = parents.sample(frac=each, replace=each > 1, random_state=seed % 2**31)
             tables[name] = _rows(rng, table, len(owner), owner[table.parent.split(".")[1]])
         else:
             count = 1 if name == "merchants" else ROWS.get(name, 8)
@@ -96,7 +102,7 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
         "text": lambda: rng.integers(0, 6, size).astype(str),
         "flag": lambda: rng.random(size) < 0.5,
         "count": lambda: rng.integers(max(low, -1), min(high, 9) + 1, size),
-        "fen": lambda: rng.integers(0, 10**6, size),
+        "fen": lambda: rng.integers(0, 20_000, size),
     }.get(column.kind, lambda: rng.uniform(low, high, size).round(2))()
     if column.name == "penalty":
         drawn = drawn * (rng.random(size) < 0.5)  # most repayments bear none
@@ -112,6 +118,11 @@ def make_moments(seed: int, merchants: int = 8) -> pd.Series:
     return pd.Series(
         START + pd.to_timedelta(seconds, "s"), index=[f"m{k}" for k in range(merchants)]
     )
+
+
+def shown(catalogue: Catalogue) -> Catalogue:
+    """Make columns of the mere parts too, so that they can be held to the truth."""
+    return Catalogue(tuple(replace(feature, is_part=False) for feature in catalogue))
 
 
 def records_of(tables: Tables) -> ac.Records:
@@ -148,7 +159,9 @@ def placed(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
     else:
         frame["_merchant"] = frame["merchant_id"]
         floor = pd.Series(pd.NaT, index=frame.index)
-    happened = frame[table.happened]
+    happened = frame[table.happened] if table.happened else floor
+    if table.parent and not table.happened:
+        happened = frame[table.parent.split(".")[1]].map(parent["_happened"])
     if table.period == "day":
         happened = happened.dt.normalize() + pd.Timedelta(1, "D") - MICROSECOND
     if table.period == "month":
@@ -236,7 +249,7 @@ def _change(
     for column in other:
         if column != link and column not in table.key:
             frame[column] = frame[column].mask(hidden, other[column])
-    if table.happened not in table.key:
+    if table.happened and table.happened not in table.key:
         from_now = hidden & (rng.random(len(frame)) < 0.5)
         time = _later(rng, as_of)
         frame[table.happened] = frame[table.happened].mask(from_now, time)
@@ -255,6 +268,8 @@ def _added(
     new = _rows(rng, table, len(picked), owner)
     late = pd.Series(rng.random(len(picked)) < 0.5)
     from_now = _later(rng, moment)
+    if not table.happened:  # it happens with its parent, and becomes known later
+        return new.assign(known_at=from_now)
     if new[table.happened].dt.normalize().equals(new[table.happened]):
         from_now = from_now.dt.normalize()
     new["known_at"] = new["known_at"].mask(late, _later(rng, moment))

@@ -161,7 +161,7 @@ def _view(records: Records, derived: DerivedTable) -> View:
     steps = [f"{quoted(name)} AS ({_canonical(records, name)})" for name in read]
     steps += [f"{quoted(f'{name}_facts')} AS ({fact_sql(columns, name)})" for name in names]
     lacking = [name for name in derived.optional if name not in names]
-    steps += [f"{quoted(f'{name}_facts')} AS ({_nothing(name)})" for name in lacking]
+    steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
     kept = [
         column.name
         for column in derived.table.columns
@@ -190,8 +190,14 @@ def _canonical(records: Records, name: str) -> str:
     return f"SELECT {listed} FROM {records.sources[name].sql}"
 
 
-def _nothing(name: str) -> str:
-    """Write the query of a table without rows."""
+def empty_facts(name: str) -> str:
+    """Write the query of a table's facts where it has none.
+
+    Examples
+    --------
+    >>> empty_facts("violations").endswith("WHERE false")
+    True
+    """
     listed = ", ".join(
         f"CAST(NULL AS {column.sql_type}) AS {quoted(column.name)}"
         for column in TABLES[name].columns

@@ -7,10 +7,13 @@ from types import MappingProxyType
 
 from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.loan_tables import LOAN_DUES
+from alicredit.derived.peer_tables import PEER_RATINGS, PEER_SALES, SALES_BY_DAY
 from alicredit.records import TABLES as WRITTEN
 from alicredit.records import Table
 
-DERIVED: Mapping[str, DerivedTable] = MappingProxyType({each.name: each for each in (LOAN_DUES,)})
+DERIVED: Mapping[str, DerivedTable] = MappingProxyType(
+    {each.name: each for each in (LOAN_DUES, SALES_BY_DAY, PEER_SALES, PEER_RATINGS)}
+)
 """Every derived table by its name."""
 
 TABLES: Mapping[str, Table] = MappingProxyType(

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from alicredit.checks import refusal, refuse, require_one_of
 from alicredit.cohort import Cohort
-from alicredit.derived import TABLES, derive_tables
+from alicredit.derived import DERIVED, PEERS, TABLES, ask_of_peers, derive_tables
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
@@ -96,7 +96,10 @@ def build_features(
     try:
         records = derive_tables(records, catalogue.tables)
         fed = _fed(records, catalogue, places, values)
-        _over_events(records, cohort, fed, places, values, engine, memory)
+        own = [feature for feature in fed if not _is_of_peers(feature)]
+        _over_events(records, cohort, own, places, values, engine, memory)
+        of_peers = [feature for feature in fed if _is_of_peers(feature)]
+        _over_peers(records, cohort, of_peers, places, values, engine, memory)
         _add_derived(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
@@ -150,6 +153,31 @@ def _over_events(
             values[places[name]] = column
     finally:
         con.close()
+
+
+def _over_peers(
+    records: Records,
+    cohort: Cohort,
+    features: list[Feature],
+    places: dict[str, int],
+    values: Reals,
+    engine: str,
+    memory: str | None,
+) -> None:
+    """Build the features of each merchant's group, once a group and moment."""
+    if not features:
+        return
+    asked, place = ask_of_peers(records, cohort)
+    found = np.empty((len(features), len(asked)))
+    rows = {feature.name: at for at, feature in enumerate(features)}
+    _over_events(records, asked, features, rows, found, engine, memory)
+    for name, at in rows.items():
+        values[places[name]] = found[at, place]
+
+
+def _is_of_peers(feature: Feature) -> bool:
+    """Tell whether a feature's facts belong to a group of merchants."""
+    return feature.table in DERIVED and DERIVED[feature.table].owner == PEERS
 
 
 def _is_fed(records: Records, feature: Feature) -> bool:

@@ -12,6 +12,7 @@ from alicredit.features.credit_features import credit_features
 from alicredit.features.declaration import Catalogue
 from alicredit.features.money_features import money_features
 from alicredit.features.outside_features import outside_features
+from alicredit.features.peer_features import peer_features
 from alicredit.features.service_features import service_features
 from alicredit.features.trade_features import trade_features
 
@@ -23,6 +24,7 @@ CATALOGUE = Catalogue(
         *service_features(),
         *money_features(),
         *credit_features(),
+        *peer_features(),
     )
 )
 """The built-in features; ``CATALOGUE + [Feature(...)]`` adds one's own."""
