@@ -12,30 +12,55 @@ import pandas as pd
 from feature_stage import Tables, seen
 
 DAY = pd.Timedelta(1, "D")
+EVERYONE = "*"
+LEAST = 30
+"""Merchants that make a group of their own; a test may lower it, with the library's."""
 
 
 def derived_facts(name: str, tables: Tables, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
     """Make the facts of a derived table that a question about a merchant may see."""
-    everyone = pd.Series(as_of, index=tables["merchants"]["merchant_id"].unique())
-    known = Known(tables, everyone)
-    return {"loan_dues": loan_dues}[name](known, merchant, as_of)
+    known = known_before(tables, as_of)
+    return {
+        "loan_dues": loan_dues,
+        "sales_by_day": sales_by_day,
+        "peer_sales": peer_sales,
+        "peer_ratings": peer_ratings,
+    }[name](known, merchant, as_of)
 
 
 class Known:
-    """What was known of each table, worked out when first asked for."""
+    """What was known of each table before a moment, worked out when first asked for."""
 
-    def __init__(self, tables: Tables, moments: pd.Series) -> None:
-        self._tables, self._moments = tables, moments
-        self._seen: Tables = {}
+    def __init__(self, tables: Tables, as_of: pd.Timestamp) -> None:
+        self.tables, self.as_of = tables, as_of
+        self._rows: dict[str, dict[str, list[dict]]] = {}
+        self._peers: Peers | None = None
 
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self._seen:
-            self._seen[name] = seen(self._tables, name, self._moments)
-        return self._seen[name]
+    def by_merchant(self, name: str) -> dict[str, list[dict]]:
+        if name not in self._rows:
+            everyone = pd.Series(self.as_of, index=self.tables["merchants"]["merchant_id"].unique())
+            rows = self._rows[name] = {}
+            for row in seen(self.tables, name, everyone).to_dict("records"):
+                rows.setdefault(row["_merchant"], []).append(row)
+        return self._rows[name]
 
-    def of(self, name: str, merchant: str) -> list[dict[str, object]]:
-        frame = self[name]
-        return frame[frame["_merchant"] == merchant].to_dict("records")
+    def of(self, name: str, merchant: str) -> list[dict]:
+        return self.by_merchant(name).get(merchant, [])
+
+    @property
+    def peers(self) -> Peers:
+        self._peers = self._peers or Peers(self, self.as_of)
+        return self._peers
+
+
+_LATEST: list[Known] = []
+
+
+def known_before(tables: Tables, as_of: pd.Timestamp) -> Known:
+    """Keep what was worked out for the question before, if it is the same moment's."""
+    if not (_LATEST and _LATEST[0].tables is tables and _LATEST[0].as_of == as_of):
+        _LATEST[:] = [Known(tables, as_of)]
+    return _LATEST[0]
 
 
 def half_up(amount: float) -> int:
@@ -135,3 +160,110 @@ def replay(loan: dict, dues: list[dict], paid: list[dict]) -> list[dict]:
         }
         for due in in_force
     ]  # fmt: skip
+
+
+def end_of(day: pd.Timestamp) -> pd.Timestamp:
+    return day.normalize() + DAY - pd.Timedelta(1, "us")
+
+
+def sales_by_day(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Put each paid order at the end of its day."""
+    rows = [
+        {"_happened": end_of(order["paid_at"]), **{k: order[k] for k in ("amount", "order_id")}}
+        for order in known.of("orders", merchant)
+        if pd.notna(order["paid_at"]) and end_of(order["paid_at"]) < as_of
+    ]
+    return frame_of(rows, ["_happened", "amount", "order_id"])
+
+
+def frame_of(rows: list[dict], columns: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["_happened"] = pd.to_datetime(frame["_happened"])
+    return frame
+
+
+def category_of(known: Known, merchant: str, moment: pd.Timestamp) -> str | None:
+    """Tell the category that a merchant was known to have at a moment."""
+    told = [
+        (row["event_time"], str(row["value"]) if pd.notna(row["value"]) else "")
+        for row in known.of("merchant_history", merchant)
+        if row["field"] == "category" and max(row["_happened"], row["_known"]) <= moment
+    ]
+    if told:
+        return max(told)[1] or None
+    for row in known.of("merchants", merchant):
+        if max(row["_happened"], row["_known"]) <= moment and pd.notna(row["category"]):
+            return str(row["category"])
+    return None
+
+
+class Peers:
+    """What each group sold and how it was rated, by day and day of becoming known."""
+
+    def __init__(self, known: Known, as_of: pd.Timestamp) -> None:
+        self.known, self.as_of = known, as_of
+        self.sales = self._told("orders", "paid_at")
+        self._sold_on: dict[tuple, set[str]] = {}
+        for group, _, seen_day, row in self.sales:
+            self._sold_on.setdefault((group, seen_day), set()).add(row["_merchant"])
+        self.ratings = self._told("ratings", "rated_at")
+
+    def _told(self, name: str, time: str) -> list[tuple[str, pd.Timestamp, pd.Timestamp, dict]]:
+        rows = []
+        for row in (row for rows in self.known.by_merchant(name).values() for row in rows):
+            if pd.isna(row[time]):
+                continue
+            seen_at = max(row[time], row["_happened"], row["_known"])
+            if end_of(seen_at) < self.as_of:
+                group = category_of(self.known, row["_merchant"], seen_at)
+                day = (row[time].normalize(), seen_at.normalize())
+                rows += [(g, *day, row) for g in {EVERYONE, group} if g is not None]
+        return rows
+
+    def selling(self, group: str, day: pd.Timestamp) -> int:
+        """Count the merchants of a group with a sale known in the 90 days up to a day's end."""
+        days = [self._sold_on.get((group, day - back * DAY), set()) for back in range(90)]
+        return len(set().union(*days))
+
+    def group(self, merchant: str) -> str:
+        """Choose the group of a question."""
+        before = self.as_of - pd.Timedelta(1, "us")
+        category = category_of(self.known, merchant, before)
+        days = [day for g, day, seen, _ in self.sales if g == category and day == seen]
+        if category is None or not days or self.selling(category, max(days)) < LEAST:
+            return EVERYONE
+        return category
+
+
+def peer_sales(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Sum what the merchant's group sold."""
+    peers = known.peers
+    group = peers.group(merchant)
+    sums: dict[tuple, int] = {}
+    for g, day, seen, row in peers.sales:
+        if g == group:
+            sums[day, seen] = sums.get((day, seen), 0) + half_up(row["amount"] * 100)
+    rows = [
+        {"_happened": end_of(day), "day": day, "seen_day": seen, "amount": fen / 100,
+         "merchant_id": group, "merchants": peers.selling(group, day) if day == seen else None}
+        for (day, seen), fen in sums.items()
+    ]  # fmt: skip
+    return frame_of(rows, ["_happened", "day", "seen_day", "merchant_id", "amount", "merchants"])
+
+
+def peer_ratings(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """List the ratings of the merchant's group."""
+    peers = known.peers
+    group = peers.group(merchant)
+    rows = []
+    for g, day, seen, row in peers.ratings:
+        if g == group:
+            parts = [row[name] for name in ("dsr_desc", "dsr_service", "dsr_ship")]
+            scored = not any(pd.isna(part) for part in parts)
+            rows.append(
+                {"_happened": end_of(day), "day": day, "seen_day": seen, "merchant_id": group,
+                 "dsr_sum": sum(parts) if scored else 0.0, "dsr_count": 3 * int(scored),
+                 "ratings": 1, "positive": int(row["polarity"] == 1)}
+            )  # fmt: skip
+    columns = ["day", "seen_day", "merchant_id", "dsr_sum", "dsr_count", "ratings", "positive"]
+    return frame_of(rows, ["_happened", *columns])

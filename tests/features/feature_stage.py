@@ -14,20 +14,20 @@ import pandas as pd
 import pytest
 
 import alicredit as ac
-from alicredit.derived import base_tables
+from alicredit.derived import DERIVED, PEERS, base_tables
 from alicredit.features import CATALOGUE, Catalogue, engine, reference, sql, streams
 from alicredit.records import TABLES
 from alicredit.records.declaration import Column, Table
 
 START = pd.Timestamp("2012-01-01")
-DAYS = 420
+DAYS = 540
 MICROSECOND = pd.Timedelta(1, "us")
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
 ROWS = {
-    "orders": 130,
-    "interactions_daily": 150,
-    "traffic_daily": 150,
-    "bank_txns": 60,
+    "orders": 170,
+    "interactions_daily": 190,
+    "traffic_daily": 190,
+    "bank_txns": 75,
     "customs": 14,
     "declared_sales": 40,
     "merchant_history": 12,
@@ -93,6 +93,8 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
         return pd.Series([f"{column.name[0]}{key}" for key in keys])
     low = -500 if column.low is None or column.low < 0 else column.low
     high = 500 if column.high is None else min(column.high, 500)
+    if table.name == "merchants" and column.name == "category":
+        return pd.Series(rng.integers(0, 3, size).astype(str))  # as merchant_history writes them
     if table.name == "declared_sales":
         low, high = 5_000, 50_000
     if column.name == "balance_after":
@@ -113,7 +115,7 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
 def make_moments(seed: int, merchants: int = 8) -> pd.Series:
     """Draw one question a merchant, with a time of day, where past and future are both rich."""
     rng = np.random.default_rng(seed + 1)
-    seconds = rng.integers(230 * 86_400, 360 * 86_400, merchants)
+    seconds = rng.integers(400 * 86_400, 480 * 86_400, merchants)
     seconds[0] -= seconds[0] % 86_400  # one at midnight
     return pd.Series(
         START + pd.to_timedelta(seconds, "s"), index=[f"m{k}" for k in range(merchants)]
@@ -123,6 +125,15 @@ def make_moments(seed: int, merchants: int = 8) -> pd.Series:
 def shown(catalogue: Catalogue) -> Catalogue:
     """Make columns of the mere parts too, so that they can be held to the truth."""
     return Catalogue(tuple(replace(feature, is_part=False) for feature in catalogue))
+
+
+def reads_others(name: str, catalogue: Catalogue = CATALOGUE) -> bool:
+    """Tell whether other merchants' past, which is no future, goes into a feature."""
+    feature = catalogue[name]
+    derived = DERIVED.get(feature.table)
+    if derived is not None and (derived.owner == PEERS or derived.is_of_others):
+        return True
+    return any(reads_others(part, catalogue) for part in feature.parts)
 
 
 def records_of(tables: Tables) -> ac.Records:

@@ -33,6 +33,8 @@ class DerivedTable:
         Column -> (table, column) without which this column cannot be made and is left out.
     owner : str, default "merchant"
         ``"merchant"``, or ``"peers"``: ``merchant_id`` names a group of merchants.
+    is_of_others : bool, default False
+        Whether other merchants' facts go into a merchant's own, so that it must be made of all.
     is_view : bool, default False
         Whether it is made anew at each reading, in constant memory, instead of once.
     """
@@ -43,6 +45,7 @@ class DerivedTable:
     optional: tuple[str, ...] = ()
     needs: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     owner: str = "merchant"
+    is_of_others: bool = False
     is_view: bool = False
 
     @property

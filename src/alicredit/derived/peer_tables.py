@@ -130,11 +130,11 @@ _RATINGS = f"""
 WITH {SPANS},
 fact AS (
   SELECT merchant_id, day, CAST(seen_at AS DATE) AS seen_day, max(seen_at) AS seen_at,
-         count(dsr) AS dsr_count, CAST(coalesce(sum(dsr), 0) AS BIGINT) AS dsr_sum,
+         3 * count(dsr) AS dsr_count, CAST(coalesce(sum(dsr), 0) AS BIGINT) AS dsr_sum,
          count(polarity) AS told, count(*) FILTER (WHERE polarity = 1) AS positive
   FROM (SELECT _merchant_id AS merchant_id, CAST(rated_at AS DATE) AS day,
                greatest(_happened, _known) AS seen_at, polarity,
-               CAST(round((dsr_desc + dsr_service + dsr_ship) / 3 * 1000000) AS BIGINT) AS dsr
+               CAST(round((dsr_desc + dsr_service + dsr_ship) * 1000000) AS BIGINT) AS dsr
         FROM ratings_facts
         WHERE coalesce(dsr_desc BETWEEN 1 AND 5, true) AND coalesce(dsr_ship BETWEEN 1 AND 5, true)
           AND coalesce(dsr_service BETWEEN 1 AND 5, true) AND polarity BETWEEN -1 AND 1)
@@ -169,4 +169,5 @@ PEER_RATINGS = DerivedTable(
     needs={"dsr_sum": _DSR, "dsr_count": _DSR},
     owner=PEERS,
 )
-"""Sums over a category, or over all, from which the mean rating of peers follows."""
+"""Sums over a category, or over all, from which the mean rating of peers follows; ``dsr_count``
+counts three for each rating that has all three detailed ones, as ``dsr_sum`` adds three."""
