@@ -28,7 +28,7 @@ ROWS = {
     "interactions_daily": 190,
     "traffic_daily": 190,
     "bank_txns": 75,
-    "customs": 14,
+    "customs": 30,
     "declared_sales": 40,
     "merchant_history": 12,
     "utilities": 30,
@@ -95,6 +95,8 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
     high = 500 if column.high is None else min(column.high, 500)
     if table.name == "merchants" and column.name == "category":
         return pd.Series(rng.integers(0, 3, size).astype(str))  # as merchant_history writes them
+    if column.name == "hs_code":
+        return pd.Series(rng.choice(["850110", "8501", "610910"], size))
     if table.name == "declared_sales":
         low, high = 5_000, 50_000
     if column.name == "balance_after":

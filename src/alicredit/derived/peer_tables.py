@@ -171,3 +171,37 @@ PEER_RATINGS = DerivedTable(
 )
 """Sums over a category, or over all, from which the mean rating of peers follows; ``dsr_count``
 counts three for each rating that has all three detailed ones, as ``dsr_sum`` adds three."""
+
+_POWER = f"""
+WITH {SPANS},
+fact AS (
+  SELECT _merchant_id AS merchant_id, CAST(date_trunc('month', period) AS DATE) AS month,
+         CAST(greatest(_happened, _known) AS DATE) AS seen_day,
+         greatest(_happened, _known) AS seen_at, CAST(round(billed * 100) AS BIGINT) AS fen
+  FROM utilities_facts WHERE kind = 'power' AND billed BETWEEN 0 AND 1e11),
+{_GROUPED}
+SELECT peers AS merchant_id, month, seen_day, CAST(sum(fen) AS BIGINT) AS billed,
+       count(*) AS bills, CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+FROM grouped GROUP BY peers, month, seen_day"""
+
+PEER_POWER = DerivedTable(
+    Table(
+        "peer_power",
+        "power billed to a category's merchants for a month",
+        (
+            merchant_column(),
+            Column("month", "date"),
+            Column("seen_day", "date"),
+            Column("billed", "fen", unit="fen", low=0),
+            Column("bills", "count", low=0),
+        ),
+        ("merchant_id", "month", "seen_day"),
+        "month",
+        "month",
+    ),
+    {"merchants": (), "utilities": ()},
+    _POWER,
+    optional=("merchant_history",),
+    owner=PEERS,
+)
+"""Sums over a category, or over all, from which a peer's bill of a month follows."""

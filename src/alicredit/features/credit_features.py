@@ -85,7 +85,33 @@ def _owed() -> Iterator[Feature]:
     )  # fmt: skip
 
 
+def _use() -> Iterator[Feature]:
+    """Declare what changed after the latest loan, and where its money went."""
+    for measure, title, chinese in (
+        ("sales_change", "sales", "销售"), ("uv_change", "visitors", "访客"),
+        ("ad_change", "advertising", "广告支出"),
+    ):  # fmt: skip
+        yield Feature(
+            table="loan_effects", aggregate="last", measure=measure, window_days=365,
+            unit="log ratio", expected=-1, evidence="B",
+            title=f"change of {title} after the latest loan", title_zh=f"最近贷款后{chinese}变化",
+            code="SC_CREDIT_USE",
+        )  # fmt: skip
+    yield Feature(
+        table="loan_spending", aggregate="last", measure="supplier_share", window_days=365,
+        unit="share", expected=-1, evidence="B",
+        title="share of the latest loan spent on suppliers", title_zh="最近贷款支付供应商占比",
+        code="SC_CREDIT_USE",
+    )  # fmt: skip
+    yield Feature(
+        table="loan_spending", aggregate="last", measure="transfer_share", window_days=365,
+        unit="share", expected=1, evidence="B",
+        title="share of the latest loan moved away within a day",
+        title_zh="最近贷款24小时内转出占比", code="SC_CREDIT_USE",
+    )  # fmt: skip
+
+
 def credit_features() -> Iterator[Feature]:
     """Yield the features of credit behaviour, in order."""
-    for family in (_punctuality, _owed):
+    for family in (_punctuality, _owed, _use):
         yield from family()

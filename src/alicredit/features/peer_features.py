@@ -130,7 +130,53 @@ def _ratings() -> Iterator[Feature]:
     )  # fmt: skip
 
 
+def _power() -> Iterator[Feature]:
+    """Declare power against sales, beyond what peers need for theirs."""
+    for measure, what, chinese in (("billed", "power", "电费"), ("bills", "power bills", "电费账单数")):
+        yield Feature(
+            table="peer_power", aggregate="sum", measure=measure, window_days=365,
+            unit="yuan" if measure == "billed" else "bills", is_part=True,
+            title=f"peers' {what} of 365 days", title_zh=f"近365天同类{chinese}",
+            code="SC_UTILITY_LATE",
+        )  # fmt: skip
+    yield Feature(
+        label="peer_power_year", aggregate="ratio", factor=12.0,
+        of=("peer_power_billed_sum_365d", "peer_power_bills_sum_365d"),
+        support="peer_power_bills_sum_365d", min_support=100, unit="yuan", is_part=True,
+        title="a peer's power of a year", title_zh="同类商户全年平均电费", code="SC_UTILITY_LATE",
+    )  # fmt: skip
+    yield Feature(
+        label="peer_power_to_sales_365d", aggregate="log_ratio",
+        of=("peer_power_year", "peer_pace_365d"), unit="log ratio", is_part=True,
+        title="a peer's power against sales of a year", title_zh="同类一年电费与销售额之比",
+        code="SC_UTILITY_LATE",
+    )  # fmt: skip
+    yield Feature(
+        label="power_residual_365d", aggregate="difference",
+        of=("power_to_sales_365d", "peer_power_to_sales_365d"),
+        support="utilities_power_billed_sum_365d", min_support=1, unit="log ratio",
+        title="power against sales beyond that of peers", title_zh="电费与销售额之比相对同类偏离",
+        code="SC_UTILITY_LATE",
+    )  # fmt: skip
+
+
+def _prices() -> Iterator[Feature]:
+    """Declare how far declared prices lie from those of peers."""
+    yield Feature(
+        table="customs_prices", aggregate="median", measure="price_distance", window_days=365,
+        min_support=3, unit="standard deviations", expected=1,
+        title="median distance of declared prices from those of peers",
+        title_zh="一年报关单价与同类偏离中位数", code="SC_CUSTOMS",
+    )  # fmt: skip
+    yield Feature(
+        table="customs_prices", label="odd", aggregate="share", window_days=365,
+        hit=(("price_distance", ">", 3),), min_support=3, unit="share", expected=1,
+        title="share of declared prices three deviations from those of peers",
+        title_zh="一年报关单价异常占比", code="SC_CUSTOMS",
+    )  # fmt: skip
+
+
 def peer_features() -> Iterator[Feature]:
     """Yield the features held against peers, in order."""
-    for family in (_season, _year_on_year, _ratings):
+    for family in (_season, _year_on_year, _ratings, _power, _prices):
         yield from family()
