@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 from feature_stage import Tables, seen
 
@@ -25,6 +26,10 @@ def derived_facts(name: str, tables: Tables, merchant: str, as_of: pd.Timestamp)
         "sales_by_day": sales_by_day,
         "peer_sales": peer_sales,
         "peer_ratings": peer_ratings,
+        "peer_power": peer_power,
+        "loan_effects": loan_effects,
+        "loan_spending": loan_spending,
+        "customs_prices": customs_prices,
     }[name](known, merchant, as_of)
 
 
@@ -207,6 +212,7 @@ class Peers:
         for group, _, seen_day, row in self.sales:
             self._sold_on.setdefault((group, seen_day), set()).add(row["_merchant"])
         self.ratings = self._told("ratings", "rated_at")
+        self.bills = self._told("utilities", "_happened")
 
     def _told(self, name: str, time: str) -> list[tuple[str, pd.Timestamp, pd.Timestamp, dict]]:
         rows = []
@@ -267,3 +273,121 @@ def peer_ratings(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFra
             )  # fmt: skip
     columns = ["day", "seen_day", "merchant_id", "dsr_sum", "dsr_count", "ratings", "positive"]
     return frame_of(rows, ["_happened", *columns])
+
+
+def peer_power(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """List the power bills of the merchant's group."""
+    group = known.peers.group(merchant)
+    rows = [
+        {"_happened": row["_happened"], "month": row["period"], "seen_day": seen_day,
+         "merchant_id": group, "billed": half_up(row["billed"] * 100) / 100, "bills": 1}
+        for g, _, seen_day, row in known.peers.bills
+        if g == group and row["kind"] == "power"
+    ]  # fmt: skip
+    return frame_of(rows, ["_happened", "month", "seen_day", "merchant_id", "billed", "bills"])
+
+
+def last_time(row: dict) -> pd.Timestamp:
+    return max(row["_happened"], row["_known"])
+
+
+def loan_effects(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Compare 14 days after each loan with 28 before, once the 14 are over."""
+    rows = []
+    for loan in known.of("loans", merchant):
+        day = loan["disbursed_at"].normalize()
+        seen_at = day + 15 * DAY
+        if not seen_at < as_of:
+            continue
+        change: dict[str, list[list[float]]] = {n: [[], []] for n in ("uv", "ad_spend", "amount")}
+        for fact in known.of("traffic_daily", merchant):
+            away = (fact["day"].normalize() - day).days
+            if last_time(fact) < seen_at and away != 0 and -28 <= away <= 14:
+                for name in ("uv", "ad_spend"):
+                    if pd.notna(fact[name]):
+                        change[name][away > 0].append(float(fact[name]))
+        for order in known.of("orders", merchant):
+            if pd.isna(order["paid_at"]) or not max(order["paid_at"], last_time(order)) < seen_at:
+                continue
+            away = (order["paid_at"].normalize() - day).days
+            if away != 0 and -28 <= away <= 14:
+                change["amount"][away > 0].append(order["amount"])
+        before, after = change["amount"]
+        rows.append({
+            "_happened": seen_at, "loan_id": loan["loan_id"],
+            "uv_change": by_known_days(*change["uv"]),
+            "ad_change": by_known_days(*change["ad_spend"]),
+            "sales_change": math.log((sum(after) / 14 + 1) / (sum(before) / 28 + 1))
+            if len(before) >= 5 else None,
+        })  # fmt: skip
+    return frame_of(rows, ["_happened", "loan_id", "uv_change", "ad_change", "sales_change"])
+
+
+def by_known_days(before: list[float], after: list[float]) -> float | None:
+    if len(before) < 2 or not after:
+        return None
+    return math.log((np.mean(after) + 1) / (np.mean(before) + 1))
+
+
+def loan_spending(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """See where a loan's money went: within a day, and within 14 days."""
+    rows = []
+    for loan in known.of("loans", merchant):
+        taken, principal = loan["disbursed_at"], half_up(loan["principal"] * 100)
+        soon, late = taken + DAY, taken + 14 * DAY
+        if not soon < as_of or principal <= 0:
+            continue
+        moved = supplied = 0
+        told = {soon: 0, late: 0}
+        for posting in known.of("bank_txns", merchant):
+            known_at, kind = last_time(posting), posting["kind"]
+            fen = max(half_up(-posting["amount"] * 100), 0)
+            if not taken - 90 * DAY <= posting["at"] < late or not known_at < late:
+                continue
+            told[late] += 1
+            told[soon] += known_at < soon
+            if posting["at"] >= taken and not pd.isna(kind) and kind == "supplier":
+                supplied += fen
+            if taken <= posting["at"] < soon and known_at < soon and (pd.isna(kind) or kind == "other"):
+                moved += fen
+        rows.append({
+            "_happened": soon, "loan_id": loan["loan_id"],
+            "transfer_share": min(moved / principal, 1) if told[soon] else None,
+            "supplier_share": min(supplied / principal, 1) if told[late] and late < as_of else None,
+        })  # fmt: skip
+    return frame_of(rows, ["_happened", "loan_id", "transfer_share", "supplier_share"])
+
+
+def customs_prices(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Hold each declared price against those that others had declared before its day."""
+    rows = []
+    for goods in known.of("customs", merchant):
+        price = log_price(goods)
+        today = last_time(goods).normalize()
+        if price is None:
+            continue
+        others = [
+            other_price
+            for name, every in known.by_merchant("customs").items()
+            for other in every
+            if name != merchant and other["direction"] == goods["direction"]
+            and str(other["hs_code"])[:4] == str(goods["hs_code"])[:4]
+            and 1 <= (today - last_time(other).normalize()).days <= 365
+            and (other_price := log_price(other)) is not None
+        ]  # fmt: skip
+        if len(others) >= 10 and np.std(others, ddof=1) > 0:
+            distance = abs(price - np.mean(others)) / np.std(others, ddof=1)
+            rows.append(
+                {"_happened": goods["declared_at"], "price_distance": min(distance, 100.0),
+                 "declaration_no": goods["declaration_no"]}
+            )  # fmt: skip
+    return frame_of(rows, ["_happened", "price_distance", "declaration_no"])
+
+
+def log_price(goods: dict) -> float | None:
+    value = goods["fob_usd"] if pd.notna(goods["fob_usd"]) else goods["cif_usd"]
+    if any(pd.isna(each) for each in (value, goods["qty"], goods["hs_code"])):
+        return None
+    if value < 1e-6 or goods["qty"] < 1e-6:
+        return None
+    return round(math.log(value / goods["qty"]) * 1e6) / 1e6

@@ -31,7 +31,7 @@ ROWS = {
     "customs": 30,
     "declared_sales": 40,
     "merchant_history": 12,
-    "utilities": 30,
+    "utilities": 70,
     "loans": 16,
 }
 """Rows a merchant; tables that are not named have 8, children two for three parents."""
@@ -99,6 +99,8 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
         return pd.Series(rng.choice(["850110", "8501", "610910"], size))
     if table.name == "declared_sales":
         low, high = 5_000, 50_000
+    if table.name == "loans" and column.name == "principal":
+        high = 2_000
     if column.name == "balance_after":
         high = 5_000  # below and above what counts as low
     drawn = {

@@ -17,16 +17,15 @@ WITH loan AS (
   FROM loans_facts),
 fact AS (
   SELECT _merchant_id AS merchant_id, CAST(t.day AS DATE) AS day,
-         greatest(_happened, _known) AS known, uv, ad_spend, CAST(NULL AS DOUBLE) AS amount,
-         1 AS is_traffic
+         greatest(_happened, _known) AS known, uv, ad_spend, CAST(NULL AS DOUBLE) AS amount
   FROM traffic_daily_facts t
   UNION ALL
   SELECT _merchant_id, CAST(paid_at AS DATE), greatest(paid_at, _happened, _known), NULL, NULL,
-         amount, 0
+         amount
   FROM orders_facts WHERE paid_at IS NOT NULL),
 around AS (
-  SELECT l.loan_id, l.merchant_id, l.seen_at, l.known, f.day > l.day AS is_after, f.is_traffic,
-         uv, CAST(round(ad_spend * 100) AS HUGEINT) AS ads,
+  SELECT l.loan_id, l.merchant_id, l.seen_at, l.known, f.day > l.day AS is_after, uv,
+         CAST(round(ad_spend * 100) AS HUGEINT) AS ads,
          CAST(round(amount * 100) AS HUGEINT) AS sales,
          coalesce(uv NOT BETWEEN 0 AND 1e12, false) AS bad_uv,
          coalesce(ad_spend NOT BETWEEN 0 AND 1e11, false) AS bad_ads,
@@ -43,18 +42,23 @@ total AS (
   SELECT loan_id,
          count(uv) FILTER (WHERE is_after) AS days_after,
          count(uv) FILTER (WHERE NOT is_after) AS days_before,
+         count(ads) FILTER (WHERE is_after) AS ad_days_after,
+         count(ads) FILTER (WHERE NOT is_after) AS ad_days_before,
          count(sales) FILTER (WHERE NOT is_after) AS orders_before,
          bool_or(bad_uv) AS bad_uv, bool_or(bad_ads) AS bad_ads, bool_or(bad_sales) AS bad_sales,
-         {", ".join(
-             f"coalesce(sum({name}) FILTER (WHERE {'' if when == 'after' else 'NOT '}is_after), 0)"
-             f" / {days}.0 AS {name}_{when}"
-             for name in ("uv", "ads", "sales") for when, days in (("after", 14), ("before", 28))
-         )}
+         avg(uv) FILTER (WHERE is_after) AS uv_after,
+         avg(uv) FILTER (WHERE NOT is_after) AS uv_before,
+         CAST(sum(ads) FILTER (WHERE is_after) AS DOUBLE)
+           / count(ads) FILTER (WHERE is_after) AS ads_after,
+         CAST(sum(ads) FILTER (WHERE NOT is_after) AS DOUBLE)
+           / count(ads) FILTER (WHERE NOT is_after) AS ads_before,
+         coalesce(CAST(sum(sales) FILTER (WHERE is_after) AS DOUBLE), 0) / 14 AS sales_after,
+         coalesce(CAST(sum(sales) FILTER (WHERE NOT is_after) AS DOUBLE), 0) / 28 AS sales_before
   FROM around GROUP BY loan_id)
 SELECT l.loan_id, l.merchant_id, l.seen_at,
-       CASE WHEN bad_uv THEN {_BROKEN} WHEN days_before >= 14 AND days_after >= 7
+       CASE WHEN bad_uv THEN {_BROKEN} WHEN days_before >= 2 AND days_after >= 1
          THEN ln((uv_after + 1) / (uv_before + 1)) END AS uv_change,
-       CASE WHEN bad_ads THEN {_BROKEN} WHEN days_before >= 14 AND days_after >= 7
+       CASE WHEN bad_ads THEN {_BROKEN} WHEN ad_days_before >= 2 AND ad_days_after >= 1
          THEN ln((ads_after / 100 + 1) / (ads_before / 100 + 1)) END AS ad_change,
        CASE WHEN bad_sales THEN {_BROKEN} WHEN orders_before >= 5
          THEN ln((sales_after / 100 + 1) / (sales_before / 100 + 1)) END AS sales_change,
@@ -87,7 +91,8 @@ LOAN_EFFECTS = DerivedTable(
 )
 """Logarithms of a day's visitors, advertising and sales in the 14 days after the day of a loan over
 those in the 28 before (plus one), seen when these 14 days are over; of what was known by then.
-Nothing where fewer than 14 and 7 days of traffic, or 5 orders before, are known (assumed)."""
+Visitors and advertising are means of the days that are known, two before and one after at least;
+sales are of all days, with five orders before at least (assumed)."""
 
 _SPENDING = """
 WITH loan AS (
