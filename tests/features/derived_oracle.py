@@ -235,7 +235,7 @@ class Peers:
         """Choose the group of a question."""
         before = self.as_of - pd.Timedelta(1, "us")
         category = category_of(self.known, merchant, before)
-        days = [day for g, day, seen, _ in self.sales if g == category and day == seen]
+        days = [day for g, day, seen_day, _ in self.sales if g == category and day == seen_day]
         if category is None or not days or self.selling(category, max(days)) < LEAST:
             return EVERYONE
         return category
@@ -246,9 +246,9 @@ def peer_sales(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame
     peers = known.peers
     group = peers.group(merchant)
     sums: dict[tuple, int] = {}
-    for g, day, seen, row in peers.sales:
+    for g, day, seen_day, row in peers.sales:
         if g == group:
-            sums[day, seen] = sums.get((day, seen), 0) + half_up(row["amount"] * 100)
+            sums[day, seen_day] = sums.get((day, seen_day), 0) + half_up(row["amount"] * 100)
     rows = [
         {"_happened": end_of(day), "day": day, "seen_day": seen, "amount": fen / 100,
          "merchant_id": group, "merchants": peers.selling(group, day) if day == seen else None}
@@ -262,12 +262,12 @@ def peer_ratings(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFra
     peers = known.peers
     group = peers.group(merchant)
     rows = []
-    for g, day, seen, row in peers.ratings:
+    for g, day, seen_day, row in peers.ratings:
         if g == group:
             parts = [row[name] for name in ("dsr_desc", "dsr_service", "dsr_ship")]
             scored = not any(pd.isna(part) for part in parts)
             rows.append(
-                {"_happened": end_of(day), "day": day, "seen_day": seen, "merchant_id": group,
+                {"_happened": end_of(day), "day": day, "seen_day": seen_day, "merchant_id": group,
                  "dsr_sum": sum(parts) if scored else 0.0, "dsr_count": 3 * int(scored),
                  "ratings": 1, "positive": int(row["polarity"] == 1)}
             )  # fmt: skip
@@ -348,7 +348,8 @@ def loan_spending(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFr
             told[soon] += known_at < soon
             if posting["at"] >= taken and not pd.isna(kind) and kind == "supplier":
                 supplied += fen
-            if taken <= posting["at"] < soon and known_at < soon and (pd.isna(kind) or kind == "other"):
+            is_soon = taken <= posting["at"] < soon and known_at < soon
+            if is_soon and (pd.isna(kind) or kind == "other"):
                 moved += fen
         rows.append({
             "_happened": soon, "loan_id": loan["loan_id"],

@@ -82,7 +82,8 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
     >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "product_id": ["p"],
     ...     "principal": [1000.0], "rate": [0.0005],
-    ...     "disbursed_at": pd.to_datetime(["2013-01-01"]), "due_at": pd.to_datetime(["2013-01-31"])})
+    ...     "disbursed_at": pd.to_datetime(["2013-01-01"]),
+    ...     "due_at": pd.to_datetime(["2013-01-31"])})
     >>> paid = pd.DataFrame({"loan_id": ["l"], "at": pd.to_datetime(["2013-02-03"]),
     ...                      "amount": [1015.0]})
     >>> records = read_records({"merchants": merchants, "loans": loans, "repayments": paid})
@@ -205,6 +206,3 @@ def empty_facts(name: str) -> str:
     times = "CAST(NULL AS TIMESTAMP) AS _happened, CAST(NULL AS TIMESTAMP) AS _known"
     texts = "CAST(NULL AS VARCHAR) AS _merchant_id, CAST(NULL AS VARCHAR) AS _key"
     return f"SELECT {listed}, {times}, {texts} WHERE false"
-
-
-

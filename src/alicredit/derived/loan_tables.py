@@ -5,7 +5,7 @@ from __future__ import annotations
 from alicredit.derived.declaration import DerivedTable
 from alicredit.ledger.postings import OWED_FEN, PAID_SUMS, PRINCIPAL_FEN
 from alicredit.records import Column, Table
-from alicredit.records.declaration import later, merchant_column, moment, number
+from alicredit.records.declaration import later, merchant_column, moment
 
 _FEW = "NOT BETWEEN 0 AND 1e13"
 _MONEY = "NOT BETWEEN 0 AND 1e11"
@@ -19,7 +19,8 @@ WITH loan AS (
          coalesce(l.principal {_MONEY}, true) AS is_bad
   FROM loans_facts l),
 rest AS (
-  SELECT loan_id, principal_fen, CAST(least(10000, floor(principal_fen * 0.1)) AS BIGINT) AS material
+  SELECT loan_id, principal_fen,
+         CAST(least(10000, floor(principal_fen * 0.1)) AS BIGINT) AS material
   FROM loan),
 listed AS (
   SELECT d.loan_id, d.due_at, greatest(d._happened, d._known) AS known,
@@ -95,7 +96,8 @@ SELECT loan_id, merchant_id, taken_at, due_at, CAST(day AS TIMESTAMP) AS due_day
        CAST(day AS TIMESTAMP) + INTERVAL 1 DAY AS late_from,
        fen AS amount, principal, replaced_at,
        CASE WHEN is_broken THEN broken_at ELSE seen_at END AS settled_seen_at,
-       CASE WHEN is_broken THEN broken_at WHEN seen_at IS NOT NULL THEN settled_at END AS settled_at,
+       CASE WHEN is_broken THEN broken_at
+         WHEN seen_at IS NOT NULL THEN settled_at END AS settled_at,
        CASE WHEN is_broken THEN -1.0 WHEN seen_at IS NOT NULL
          THEN CAST(greatest(date_diff('day', day, CAST(settled_at AS DATE)), 0) AS DOUBLE)
        END AS days_late,
@@ -119,9 +121,14 @@ LOAN_DUES = DerivedTable(
             later("settled_seen_at"),
             Column("settled_at", "time", nullable=True, timed_by="settled_seen_at"),
             Column(
-                "days_late", "number", unit="days", nullable=True, timed_by="settled_seen_at",
-                low=0, high=100_000,
-            ),  # fmt: skip
+                "days_late",
+                "number",
+                unit="days",
+                nullable=True,
+                timed_by="settled_seen_at",
+                low=0,
+                high=100_000,
+            ),
         ),
         ("loan_id", "due_at"),
         "taken_at",

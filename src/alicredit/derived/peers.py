@@ -20,7 +20,8 @@ size AS (
 member AS (
   SELECT q.row, q.as_of, s.category FROM question q LEFT JOIN span s
     ON s.merchant_id = q.merchant_id AND s.since < q.as_of AND q.as_of <= s.until)
-SELECT m.row, CASE WHEN coalesce(z.merchants, 0) >= {least} THEN m.category ELSE '{all}' END AS peers
+SELECT m.row,
+       CASE WHEN coalesce(z.merchants, 0) >= {least} THEN m.category ELSE '{all}' END AS peers
 FROM member m ASOF LEFT JOIN size z ON z.peers = m.category AND m.as_of > z.since
 ORDER BY m.row"""
 

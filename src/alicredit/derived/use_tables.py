@@ -139,9 +139,7 @@ LOAN_SPENDING = DerivedTable(
             moment("day_after"),
             later("spent_by"),
             Column("transfer_share", "share", nullable=True, low=0, high=1),
-            Column(
-                "supplier_share", "share", nullable=True, timed_by="spent_by", low=0, high=1
-            ),
+            Column("supplier_share", "share", nullable=True, timed_by="spent_by", low=0, high=1),
         ),
         ("loan_id",),
         "day_after",

@@ -290,7 +290,7 @@ class Catalogue(Sequence[Feature]):
         return {f.name: f.direction if f.expected is None else f.expected for f in self._shown}
 
     def sources(self, name: str) -> tuple[str, ...]:
-        """Give the tables of records that a feature needs, through its parts and what they are of."""
+        """Give the tables of records that a feature needs, through its parts and derived tables."""
         feature = self[name]
         found = list(base_tables([feature.table])) if feature.table else []
         for part in feature.parts:

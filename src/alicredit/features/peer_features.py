@@ -132,7 +132,10 @@ def _ratings() -> Iterator[Feature]:
 
 def _power() -> Iterator[Feature]:
     """Declare power against sales, beyond what peers need for theirs."""
-    for measure, what, chinese in (("billed", "power", "电费"), ("bills", "power bills", "电费账单数")):
+    for measure, what, chinese in (
+        ("billed", "power", "电费"),
+        ("bills", "power bills", "电费账单数"),
+    ):
         yield Feature(
             table="peer_power", aggregate="sum", measure=measure, window_days=365,
             unit="yuan" if measure == "billed" else "bills", is_part=True,
