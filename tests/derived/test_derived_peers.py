@@ -63,8 +63,10 @@ def test_sums_of_a_day_grow_by_rows_of_their_own_when_orders_are_known_late() ->
 def test_merchants_who_join_or_leave_are_no_season() -> None:
     daily = [(f"m{k}", day + 0.5, 10.0) for k in range(4) for day in range(400)]
     joined = [(f"n{k}", day + 0.5, 10.0) for k in range(8) for day in range(385, 400)]
-    left = [(f"o{k}", day + 0.5, 10.0) for k in range(8) for day in range(200, 230)]
-    names = sorted({row[0] for row in [*daily, *joined, *left]})
+    by_turns = [
+        (f"o{k}", day + 0.5, 10.0) for k in range(60) for day in range(10 * k, 10 * k + 100)
+    ]
+    names = sorted({row[0] for row in [*daily, *joined, *by_turns]})
     steady = {"merchants": merchants(names), "orders": orders(daily)}
     assert features(steady, on(400), [SEASON, OVER], "m0").tolist() == [1.0, 1.0]
     moved = {"merchants": merchants(names), "orders": orders([*daily, *joined])}
@@ -72,8 +74,8 @@ def test_merchants_who_join_or_leave_are_no_season() -> None:
     naive = (4 * 30 + 8 * 15) / (4 * 180 + 8 * 15) * 6
     assert naive > 1.7
     assert abs(found - 1) < 0.05
-    gone = {"merchants": merchants(names), "orders": orders([*daily, *left])}
-    assert abs(features(gone, on(400), [SEASON], "m0")[SEASON] - 1) < 0.35
+    churn = {"merchants": merchants(names), "orders": orders([*daily, *by_turns])}
+    assert abs(features(churn, on(400), [SEASON], "m0")[SEASON] - 1) < 0.05
 
 
 def test_a_day_under_way_does_not_stand_against_whole_days_of_peers() -> None:
@@ -86,7 +88,7 @@ def test_a_day_under_way_does_not_stand_against_whole_days_of_peers() -> None:
 
 @pytest.fixture(scope="module")
 def around_the_peak() -> dict[str, pd.DataFrame]:
-    """Features of a simulated platform, before and after 11.11."""
+    """Features of a simulated platform, as 11.11 begins and when it is over."""
     records, _ = ac.simulate_platform(400, seed=5, months=24, orders_per_month=20)
     names = ["own_pace_30_180", OVER, "sales_over_season_30_365", "sales_year_on_year"]
     wanted = CATALOGUE.subset(names)
@@ -97,7 +99,7 @@ def around_the_peak() -> dict[str, pd.DataFrame]:
         day: ac.build_features(
             records, ac.Cohort.at(records, pd.Timestamp(f"{year}-{day}")), catalogue=catalogue
         )
-        for day in ("11-05", "11-13")
+        for day in ("11-11", "11-13")
     }
 
 
@@ -106,9 +108,9 @@ def test_the_peak_of_11_11_does_not_look_like_growth(
 ) -> None:
     before, after = (frame.mean() for frame in around_the_peak.values())
     raw = after["own_pace_30_180"] / before["own_pace_30_180"]
-    assert raw > 1.12  # the peak is there
+    assert raw > 1.08  # the peak is there
     for name in (OVER, "sales_over_season_30_365"):
-        assert after[name] / before[name] == pytest.approx(1, abs=0.06)
+        assert after[name] / before[name] == pytest.approx(1, abs=0.04)
         assert before[name] == pytest.approx(1, abs=0.25)
     year = "sales_year_on_year"
     assert abs(after[year] - before[year]) < 0.3
@@ -160,4 +162,6 @@ def test_no_later_fact_of_another_merchant_changes_a_bit() -> None:
     names = [SEASON, OVER, "peer_pace_365d"]
     here, there = (features(each, on(300), names, "m0") for each in (tables, known_later))
     assert here.to_numpy().tobytes() == there.to_numpy().tobytes()
-    assert (features(known_later, on(302), names, "m0") != features(tables, on(302), names, "m0")).all()
+    assert (
+        features(known_later, on(302), names, "m0") != features(tables, on(302), names, "m0")
+    ).all()

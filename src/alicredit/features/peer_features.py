@@ -97,9 +97,9 @@ def _ratings() -> Iterator[Feature]:
             window_days=180, unit="ratings" if not measure else "points", is_part=True,
             title=f"{title} of 180 days", title_zh=f"近180天{chinese}", code="SC_RATING",
         )  # fmt: skip
-    for over, under, label, title, chinese in (
-        ("dsr_sum", "dsr_count", "peer_dsr_365d", "detailed rating", "动态评分"),
-        ("positive", "ratings", "peer_positive_365d", "share of positive ratings", "好评率"),
+    for over, under, least, label, title, chinese in (
+        ("dsr_sum", "dsr_count", 300, "peer_dsr_365d", "detailed rating", "动态评分"),
+        ("positive", "ratings", 100, "peer_positive_365d", "share of positive ratings", "好评率"),
     ):
         for name, unit in ((over, "summed"), (under, "counted")):
             yield Feature(
@@ -111,7 +111,7 @@ def _ratings() -> Iterator[Feature]:
         yield Feature(
             label=label, aggregate="ratio",
             of=(f"peer_ratings_{over}_sum_365d", f"peer_ratings_{under}_sum_365d"),
-            support=f"peer_ratings_{under}_sum_365d", min_support=100, unit="mean", is_part=True,
+            support=f"peer_ratings_{under}_sum_365d", min_support=least, unit="mean", is_part=True,
             title=f"peers' {title} of 365 days", title_zh=f"近365天同类{chinese}", code="SC_RATING",
         )  # fmt: skip
     yield Feature(
