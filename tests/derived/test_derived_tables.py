@@ -136,7 +136,7 @@ LEAKS = {
                   "settled_at AS settled_seen_at"),
     "loan_effects": ("f.known < l.seen_at AND", ""),
     "loan_spending": ("b.known < l.spent_by AND b.happened < l.spent_by", "true"),
-    "sales_by_day": ("greatest(paid_at, _happened, _known) AS known_at", "NULL::TIMESTAMP AS known_at"),
+    "sales_by_day": ("greatest(paid_at, _happened, _known)", "paid_at"),
     "customs_prices": ("INTERVAL 1 DAY PRECEDING", "INTERVAL 90 DAY FOLLOWING"),
     "peer_sales": ("CAST(s.seen_day AS TIMESTAMP)", "CAST(s.day AS TIMESTAMP)"),
     "peer_ratings": ("CAST(seen_day AS TIMESTAMP)", "CAST(day AS TIMESTAMP)"),

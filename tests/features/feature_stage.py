@@ -74,7 +74,8 @@ def _rows(rng: np.random.Generator, table: Table, size: int, owner: pd.Series) -
         elif column.name == table.happened:
             columns[column.name] = clock.dt.normalize() if column.kind == "date" else clock
         elif column.kind in ("time", "date"):
-            clock = clock + pd.to_timedelta(rng.exponential(4 * 86_400, size).round(), "s")
+            mean = (20 if (table.name, column.name) == ("loans", "due_at") else 4) * 86_400
+            clock = clock + pd.to_timedelta(rng.exponential(mean, size).round(), "s")
             given = clock.dt.normalize() if column.kind == "date" else clock
             empty = rng.random(size) < (0.2 if column.nullable else 0)
             columns[column.name] = given.mask(pd.Series(empty))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import alicredit as ac
-from alicredit.records import TABLES
+from alicredit.derived import TABLES
 from alicredit.vocabulary import REASONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "catalogue.md"

@@ -8,8 +8,10 @@ from types import MappingProxyType
 
 import duckdb
 
+from alicredit.checks import refusal
 from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.schema import DERIVED
+from alicredit.errors import RecordError
 from alicredit.records import TABLES, Records, fact_sql, quoted
 from alicredit.records.sources import Source, arrow_reader
 
@@ -149,6 +151,10 @@ def _made(records: Records, derived: DerivedTable) -> Source:
             return replace(view, types=MappingProxyType(types))
         held = arrow_reader(con, f"SELECT * FROM {view.sql}", _BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
+    except duckdb.Error as error:
+        rule = f"must be readable while {derived.name} is made of them"
+        first = str(error).splitlines()[0]
+        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     finally:
         con.close()
 
