@@ -137,8 +137,8 @@ def replay(loan: dict, dues: list[dict], paid: list[dict]) -> list[dict]:
                 continue
             day = due["due_at"].normalize()
             need = sum(d["fen"] for d in in_force if d["due_at"].normalize() <= day) - rest
-            if need <= 0 and sum(amounts[k][0] for k in here) >= need:
-                due["settled_at"] = due.get("known", loan["_known"])
+            if need <= 0:  # too little to be late with
+                due["settled_at"] = min(due.get("known", loan["_known"]), due["due_at"])
                 continue
             moments = sorted({paid[k]["at"] for k in here})
             reached = [
@@ -148,7 +148,7 @@ def replay(loan: dict, dues: list[dict], paid: list[dict]) -> list[dict]:
             ]  # fmt: skip
             total = [sum(amounts[k][part] for k in here) for part in (0, 1)]
             if total[0] >= need or total[1] >= principal:
-                due["settled_at"] = reached[0] if reached else due.get("known", loan["_known"])
+                due["settled_at"] = reached[0]
     return [
         {
             "loan_id": loan["loan_id"],

@@ -70,7 +70,7 @@ met AS (
   FROM need n
   JOIN step s ON s.loan_id = n.loan_id AND s.is_whole = n.is_whole AND s.since = n.since
   JOIN rest r ON r.loan_id = n.loan_id
-  WHERE s.fen >= n.fen - r.material OR s.principal_fen >= r.principal_fen
+  WHERE n.fen <= r.material OR s.fen >= n.fen - r.material OR s.principal_fen >= r.principal_fen
   GROUP BY n.id, r.principal_fen, r.material),
 reached AS (
   SELECT id, min(stamp) AS settled_at
@@ -89,7 +89,7 @@ told AS (
   SELECT d.*, l.merchant_id, l.taken_at,
          coalesce(b.seen_at <= coalesce(m.seen_at, b.seen_at), false) AS is_broken,
          greatest(b.seen_at, d.known) AS broken_at, m.seen_at,
-         coalesce(r.settled_at, d.known) AS settled_at
+         coalesce(r.settled_at, least(d.known, d.due_at)) AS settled_at
   FROM due d JOIN loan l USING (loan_id) LEFT JOIN met m USING (id) LEFT JOIN reached r USING (id)
   LEFT JOIN bad b USING (loan_id))
 SELECT loan_id, merchant_id, taken_at, due_at, CAST(day AS TIMESTAMP) AS due_day,
