@@ -57,7 +57,22 @@ def make_tables(seed: int, merchants: int = 8) -> Tables:
         else:
             count = 1 if name == "merchants" else ROWS.get(name, 8)
             tables[name] = _rows(rng, table, count * merchants, pd.Series(names * count))
+    _spend(rng, tables)
     return tables
+
+
+def _spend(rng: np.random.Generator, tables: Tables) -> None:
+    """Let much of what leaves the bank do so soon after a loan, for suppliers or for nothing."""
+    bank, loans = tables["bank_txns"], tables["loans"]
+    taken = loans.groupby("merchant_id")["disbursed_at"].apply(list)
+    soon = pd.Series(rng.random(len(bank)) < 0.5)
+    hours = pd.to_timedelta(rng.exponential(60, len(bank)).round(3), "h").round("s")
+    picked = pd.Series(
+        [taken[who][k % len(taken[who])] for k, who in enumerate(bank["merchant_id"])]
+    )
+    bank["at"] = bank["at"].mask(soon, picked + hours)
+    words = pd.Series(rng.choice(["supplier", "other"], len(bank)), dtype=bank["kind"].dtype)
+    bank["kind"] = bank["kind"].mask(soon, words)
 
 
 def _rows(rng: np.random.Generator, table: Table, size: int, owner: pd.Series) -> pd.DataFrame:
@@ -97,7 +112,9 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
     if table.name == "merchants" and column.name == "category":
         return pd.Series(rng.integers(0, 3, size).astype(str))  # as merchant_history writes them
     if column.name == "hs_code":
-        return pd.Series(rng.choice(["850110", "8501", "610910"], size))
+        return pd.Series(
+            rng.choice(["850110", "8501", "850190", "610910", "610990", "6109", "61091"], size)
+        )
     if table.name == "declared_sales":
         low, high = 5_000, 50_000
     if table.name == "loans" and column.name == "principal":
