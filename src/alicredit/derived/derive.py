@@ -90,7 +90,7 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
     ...                      "amount": [1015.0]})
     >>> records = read_records({"merchants": merchants, "loans": loans, "repayments": paid})
     >>> derive_tables(records, ["loan_dues"])["loan_dues"]["days_late"].to_pylist()
-    [3]
+    [3.0]
     >>> derive_tables(read_records({"merchants": merchants}), ["loan_dues"]).tables
     ('merchants',)
     >>> derive_tables(records, ["loan_dues"])["loan_due"]
