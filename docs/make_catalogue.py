@@ -50,7 +50,7 @@ def lines(found: pd.DataFrame) -> Iterator[str]:
     yield HEAD
     told = found["verdict"].value_counts()
     known = ", ".join(f"{told.get(word, 0)} {word}" for word in ("as expected", "against", "open"))
-    yield f"Of {len(ac.CATALOGUE)} features: {known}.\n"
+    yield f"Of {len(ac.CATALOGUE.names)} features: {known}.\n"
     frame = ac.CATALOGUE.describe().set_index("name")
     frame["main"] = [names.split(", ")[0] for names in frame["tables"]]
     for table in dict.fromkeys(frame["main"]):
@@ -81,7 +81,7 @@ def main() -> None:
     """Write the page."""
     text = "\n".join(lines(measured()))
     (HERE / "catalogue.md").write_text(text.rstrip() + "\n", encoding="utf-8")
-    sys.stdout.write(f"{len(ac.CATALOGUE)} features\n")
+    sys.stdout.write(f"{len(ac.CATALOGUE.names)} features\n")
 
 
 if __name__ == "__main__":

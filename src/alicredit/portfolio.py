@@ -23,6 +23,7 @@ from alicredit.checks import (
 )
 from alicredit.cohort import Cohort, as_moment
 from alicredit.decision import COLUMNS, Decision, digest_inputs
+from alicredit.derived import derive_tables
 from alicredit.errors import InputError, PolicyError
 from alicredit.features import CATALOGUE, build_features
 from alicredit.policy import Policy, Product, build_applicants, find_rules, grade_of, load_policy
@@ -247,11 +248,12 @@ def _gather(
         rule = "must take only built-in features to be scored from records"
         refuse("model", rule, repr(foreign[0]), do)
     catalogue = CATALOGUE.subset(wanted)
+    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
     size = chunk_rows or max(len(cohort), 1)
     inputs, applicants = [], []
     for start in range(0, len(cohort), size):
         part = cohort[start : start + size]
-        inputs.append(build_features(records, part, catalogue=catalogue))
+        inputs.append(build_features(whole, part, catalogue=catalogue))
         applicants.append(build_applicants(records, part))
         if progress is not None:
             progress(min(start + size, len(cohort)), len(cohort))

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from derived_oracle import derived_facts
 from feature_stage import Tables, seen
 
+from alicredit.derived import DERIVED, TABLES
 from alicredit.features import Catalogue, Feature
-from alicredit.records import TABLES
 
 HOUR = 3600.0
 
@@ -53,7 +54,7 @@ TESTS: dict[str, Callable[[pd.Series, object], pd.Series]] = {
 
 def column(facts: pd.DataFrame, name: str) -> pd.Series:
     """Give a column or measure of the facts; a code stays itself, all numbers are floats."""
-    made = MEASURES[name](facts) if name in MEASURES else facts[name]
+    made = facts[name] if name in facts else MEASURES[name](facts)
     return made.astype("float64") if pd.api.types.is_numeric_dtype(made) else made
 
 
@@ -196,10 +197,13 @@ def of_known(feature: Feature, a: float, b: float, parts: list[float]) -> float:
 
 def expected(catalogue: Catalogue, tables: Tables, moments: pd.Series) -> pd.DataFrame:
     """Work out every feature of every question."""
-    views = {name: seen(tables, name, moments) for name in catalogue.tables}
+    written = [name for name in catalogue.tables if name not in DERIVED]
+    views = {name: seen(tables, name, moments) for name in written}
     rows = []
     for merchant, as_of in moments.items():
         mine = {name: view[view["_merchant"] == merchant] for name, view in views.items()}
+        made = [name for name in catalogue.tables if name in DERIVED]
+        mine |= {name: derived_facts(name, tables, merchant, as_of) for name in made}
         row: dict[str, float] = {}
         for feature in catalogue:
             if feature.of:

@@ -7,32 +7,36 @@ that it can disagree with the SQL under test.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import alicredit as ac
-from alicredit.features import CATALOGUE, engine, reference, sql, streams
+from alicredit.derived import DERIVED, PEERS, base_tables
+from alicredit.features import CATALOGUE, Catalogue, engine, reference, sql, streams
 from alicredit.records import TABLES
 from alicredit.records.declaration import Column, Table
 
 START = pd.Timestamp("2012-01-01")
-DAYS = 420
+DAYS = 540
 MICROSECOND = pd.Timedelta(1, "us")
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
 ROWS = {
-    "orders": 130,
-    "interactions_daily": 150,
-    "traffic_daily": 150,
-    "bank_txns": 60,
-    "customs": 14,
+    "orders": 170,
+    "interactions_daily": 190,
+    "traffic_daily": 190,
+    "bank_txns": 75,
+    "customs": 30,
     "declared_sales": 40,
     "merchant_history": 12,
-    "utilities": 30,
+    "utilities": 70,
     "loans": 16,
 }
 """Rows a merchant; tables that are not named have 8, children two for three parents."""
+CHILDREN = {"instalments": 2.0, "repayments": 2.5}
+"""Children a parent, where a parent may have several."""
 
 Tables = dict[str, pd.DataFrame]
 
@@ -42,16 +46,33 @@ def make_tables(seed: int, merchants: int = 8) -> Tables:
     rng = np.random.default_rng(seed)
     names = [f"m{k}" for k in range(merchants)]
     tables: Tables = {}
-    for name in sorted(CATALOGUE.tables, key=lambda each: bool(TABLES[each].parent)):
+    written = base_tables(CATALOGUE.tables)
+    for name in sorted(written, key=lambda each: bool(TABLES[each].parent)):
         table = TABLES[name]
         if table.parent:
             parents = tables[table.parent.split(".")[0]]
-            owner = parents.sample(frac=0.66, random_state=seed % 2**31)
+            each = CHILDREN.get(name, 0.66)
+            owner = parents.sample(frac=each, replace=each > 1, random_state=seed % 2**31)
             tables[name] = _rows(rng, table, len(owner), owner[table.parent.split(".")[1]])
         else:
             count = 1 if name == "merchants" else ROWS.get(name, 8)
             tables[name] = _rows(rng, table, count * merchants, pd.Series(names * count))
+    _spend(rng, tables)
     return tables
+
+
+def _spend(rng: np.random.Generator, tables: Tables) -> None:
+    """Let much of what leaves the bank do so soon after a loan, for suppliers or for nothing."""
+    bank, loans = tables["bank_txns"], tables["loans"]
+    taken = loans.groupby("merchant_id")["disbursed_at"].apply(list)
+    soon = pd.Series(rng.random(len(bank)) < 0.5)
+    hours = pd.to_timedelta(rng.exponential(60, len(bank)).round(3), "h").round("s")
+    picked = pd.Series(
+        [taken[who][k % len(taken[who])] for k, who in enumerate(bank["merchant_id"])]
+    )
+    bank["at"] = bank["at"].mask(soon, picked + hours)
+    words = pd.Series(rng.choice(["supplier", "other"], len(bank)), dtype=bank["kind"].dtype)
+    bank["kind"] = bank["kind"].mask(soon, words)
 
 
 def _rows(rng: np.random.Generator, table: Table, size: int, owner: pd.Series) -> pd.DataFrame:
@@ -68,7 +89,8 @@ def _rows(rng: np.random.Generator, table: Table, size: int, owner: pd.Series) -
         elif column.name == table.happened:
             columns[column.name] = clock.dt.normalize() if column.kind == "date" else clock
         elif column.kind in ("time", "date"):
-            clock = clock + pd.to_timedelta(rng.exponential(4 * 86_400, size).round(), "s")
+            mean = (20 if (table.name, column.name) == ("loans", "due_at") else 4) * 86_400
+            clock = clock + pd.to_timedelta(rng.exponential(mean, size).round(), "s")
             given = clock.dt.normalize() if column.kind == "date" else clock
             empty = rng.random(size) < (0.2 if column.nullable else 0)
             columns[column.name] = given.mask(pd.Series(empty))
@@ -87,8 +109,16 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
         return pd.Series([f"{column.name[0]}{key}" for key in keys])
     low = -500 if column.low is None or column.low < 0 else column.low
     high = 500 if column.high is None else min(column.high, 500)
+    if table.name == "merchants" and column.name == "category":
+        return pd.Series(rng.integers(0, 3, size).astype(str))  # as merchant_history writes them
+    if column.name == "hs_code":
+        return pd.Series(
+            rng.choice(["850110", "8501", "850190", "610910", "610990", "6109", "61091"], size)
+        )
     if table.name == "declared_sales":
         low, high = 5_000, 50_000
+    if table.name == "loans" and column.name == "principal":
+        high = 2_000
     if column.name == "balance_after":
         high = 5_000  # below and above what counts as low
     drawn = {
@@ -96,7 +126,7 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
         "text": lambda: rng.integers(0, 6, size).astype(str),
         "flag": lambda: rng.random(size) < 0.5,
         "count": lambda: rng.integers(max(low, -1), min(high, 9) + 1, size),
-        "fen": lambda: rng.integers(0, 10**6, size),
+        "fen": lambda: rng.integers(0, 20_000, size),
     }.get(column.kind, lambda: rng.uniform(low, high, size).round(2))()
     if column.name == "penalty":
         drawn = drawn * (rng.random(size) < 0.5)  # most repayments bear none
@@ -107,11 +137,25 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
 def make_moments(seed: int, merchants: int = 8) -> pd.Series:
     """Draw one question a merchant, with a time of day, where past and future are both rich."""
     rng = np.random.default_rng(seed + 1)
-    seconds = rng.integers(230 * 86_400, 360 * 86_400, merchants)
+    seconds = rng.integers(400 * 86_400, 480 * 86_400, merchants)
     seconds[0] -= seconds[0] % 86_400  # one at midnight
     return pd.Series(
         START + pd.to_timedelta(seconds, "s"), index=[f"m{k}" for k in range(merchants)]
     )
+
+
+def shown(catalogue: Catalogue) -> Catalogue:
+    """Make columns of the mere parts too, so that they can be held to the truth."""
+    return Catalogue(tuple(replace(feature, is_part=False) for feature in catalogue))
+
+
+def reads_others(name: str, catalogue: Catalogue = CATALOGUE) -> bool:
+    """Tell whether other merchants' past, which is no future, goes into a feature."""
+    feature = catalogue[name]
+    derived = DERIVED.get(feature.table)
+    if derived is not None and (derived.owner == PEERS or derived.is_of_others):
+        return True
+    return any(reads_others(part, catalogue) for part in feature.parts)
 
 
 def records_of(tables: Tables) -> ac.Records:
@@ -148,7 +192,9 @@ def placed(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
     else:
         frame["_merchant"] = frame["merchant_id"]
         floor = pd.Series(pd.NaT, index=frame.index)
-    happened = frame[table.happened]
+    happened = frame[table.happened] if table.happened else floor
+    if table.parent and not table.happened:
+        happened = frame[table.parent.split(".")[1]].map(parent["_happened"])
     if table.period == "day":
         happened = happened.dt.normalize() + pd.Timedelta(1, "D") - MICROSECOND
     if table.period == "month":
@@ -236,7 +282,7 @@ def _change(
     for column in other:
         if column != link and column not in table.key:
             frame[column] = frame[column].mask(hidden, other[column])
-    if table.happened not in table.key:
+    if table.happened and table.happened not in table.key:
         from_now = hidden & (rng.random(len(frame)) < 0.5)
         time = _later(rng, as_of)
         frame[table.happened] = frame[table.happened].mask(from_now, time)
@@ -255,6 +301,8 @@ def _added(
     new = _rows(rng, table, len(picked), owner)
     late = pd.Series(rng.random(len(picked)) < 0.5)
     from_now = _later(rng, moment)
+    if not table.happened:  # it happens with its parent, and becomes known later
+        return new.assign(known_at=from_now)
     if new[table.happened].dt.normalize().equals(new[table.happened]):
         from_now = from_now.dt.normalize()
     new["known_at"] = new["known_at"].mask(late, _later(rng, moment))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import alicredit as ac
-from alicredit.records import TABLES
+from alicredit.derived import TABLES
 from alicredit.vocabulary import REASONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "catalogue.md"
@@ -48,7 +48,18 @@ FAMILIES = {
                 "customs_partner_country_hhi_365d", "customs_trouble_share_365d",
                 "import_to_export_365d"),
     "credit behaviour": ("loans_count", "loans_days_since", "utilisation_30d",
-                         "repayments_late_share_365d"),
+                         "repayments_late_share_365d", "loan_dues_on_time_share_365d",
+                         "days_late_max_365d", "draws_per_month", "utilisation"),
+    "year on year": ("sales_year_on_year",),
+    "seasonality": ("sales_over_season_30_180", "sales_over_season_30_365"),
+    "shrunk ratings": ("dsr_shrunk_180d", "positive_share_shrunk_180d"),
+    "debt service": ("debt_service_coverage_90d", "loan_dues_open_amount_sum_next_90d"),
+    "power residual": ("power_residual_365d",),
+    "customs prices": ("customs_prices_price_distance_median_365d",
+                       "customs_prices_odd_share_365d"),
+    "in-loan": ("loan_effects_ad_change_last_365d", "loan_effects_uv_change_last_365d",
+                "loan_effects_sales_change_last_365d", "loan_spending_supplier_share_last_365d",
+                "loan_spending_transfer_share_last_365d"),
 }  # fmt: skip
 
 

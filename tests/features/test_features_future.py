@@ -13,6 +13,7 @@ from feature_stage import (
     make_tables,
     moved,
     plant_leak,
+    reads_others,
     records_of,
     seen,
 )
@@ -54,6 +55,19 @@ def test_no_feature_moves_by_one_bit_when_the_unknown_is_disturbed(
 ) -> None:
     tables, moments = make_tables(seed), asked(seed, same)
     other = disturb(tables, moments, seed + 7, frozenset(kinds))
+    found = moved(built(tables, moments, engine), built(other, moments, engine))
+    assert [name for name in found if same or not reads_others(name)] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(seed=st.integers(0, 2**31), kinds=st.sets(st.sampled_from(KINDS), min_size=1))
+@SETTINGS
+def test_no_later_fact_of_another_merchant_moves_what_peers_go_into(
+    engine: str, seed: int, kinds: set[str]
+) -> None:
+    tables, moments = make_tables(seed), make_moments(seed)
+    last = pd.Series(moments.max(), index=moments.index)
+    other = disturb(tables, last, seed + 7, frozenset(kinds))
     assert moved(built(tables, moments, engine), built(other, moments, engine)) == []
 
 

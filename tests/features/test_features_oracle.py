@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from feature_oracle import expected
-from feature_stage import bits, cohort_of, make_moments, make_tables, records_of
+from feature_stage import bits, cohort_of, make_moments, make_tables, records_of, shown
 
 import alicredit as ac
 from alicredit.features import CATALOGUE, Feature, engine
@@ -70,7 +70,7 @@ OVER = [
     )
     for each, arity in OVER_FEATURES.items()
 ]  # fmt: skip
-WIDE = (CATALOGUE + [*EXTRA, *OVER]).with_counts()
+WIDE = shown(CATALOGUE + [*EXTRA, *OVER]).with_counts()
 
 
 def test_the_declarations_under_test_use_every_aggregate() -> None:

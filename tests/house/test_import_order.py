@@ -20,6 +20,7 @@ STOREYS = (
     ("records",),
     ("cohort",),
     ("ledger", "windows"),
+    ("derived",),
     ("features", "labels"),
     ("audit",),
     ("score",),

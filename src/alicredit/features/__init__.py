@@ -4,10 +4,12 @@ from alicredit.features.build import build_features
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
 from alicredit.features.measures import MEASURES, Measure
+from alicredit.features.psychometric import PSYCHOMETRIC
 
 __all__ = [
     "CATALOGUE",
     "MEASURES",
+    "PSYCHOMETRIC",
     "Catalogue",
     "Feature",
     "Measure",

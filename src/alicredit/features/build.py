@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from alicredit.checks import refusal, refuse, require_one_of
 from alicredit.cohort import Cohort
+from alicredit.derived import DERIVED, PEERS, TABLES, ask_of_peers, derive_tables
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
 from alicredit.features.reference import build_by_sql
 from alicredit.features.sql import derived_sql, is_fed
-from alicredit.records import TABLES, Records, quoted
+from alicredit.records import Records, quoted
 from alicredit.records.sources import literal
 
 log = logging.getLogger(__name__)
@@ -90,27 +91,41 @@ def build_features(
     """
     require_one_of("engine", engine, ENGINES, error=FeatureError)
     _require_catalogue(catalogue)
-    base = [feature for feature in catalogue if feature.table]
-    fed = [feature for feature in base if _is_fed(records, feature)]
-    starved = {feature.name for feature in base} - {feature.name for feature in fed}
-    places = {name: at for at, name in enumerate(catalogue.names)}
+    places = {feature.name: at for at, feature in enumerate(catalogue)}
     values = np.empty((len(catalogue), len(cohort)))
-    for name in starved:
-        values[places[name]] = np.nan
-    if starved:
-        log.info("the records lack what %d features read: they are NaN", len(starved))
     try:
-        _over_events(records, cohort, fed, places, values, engine, memory)
+        records = derive_tables(records, catalogue.tables)
+        fed = _fed(records, catalogue, places, values)
+        own = [feature for feature in fed if not _is_of_peers(feature)]
+        _over_events(records, cohort, own, places, values, engine, memory)
+        of_peers = [feature for feature in fed if _is_of_peers(feature)]
+        _over_peers(records, cohort, of_peers, places, values, engine, memory)
         _add_derived(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+    if len(catalogue.names) < len(catalogue):
+        values = values[[places[name] for name in catalogue.names]]
     frame = pd.DataFrame(values.T, columns=list(catalogue.names), copy=False)
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
     return None
+
+
+def _fed(
+    records: Records, catalogue: Catalogue, places: dict[str, int], values: Reals
+) -> list[Feature]:
+    """Give the features over events that the records can feed; the others are NaN."""
+    base = [feature for feature in catalogue if feature.table]
+    fed = [feature for feature in base if _is_fed(records, feature)]
+    starved = {feature.name for feature in base} - {feature.name for feature in fed}
+    for name in starved:
+        values[places[name]] = np.nan
+    if starved:
+        log.info("the records lack what %d features read: they are NaN", len(starved))
+    return fed
 
 
 def _over_events(
@@ -138,6 +153,31 @@ def _over_events(
             values[places[name]] = column
     finally:
         con.close()
+
+
+def _over_peers(
+    records: Records,
+    cohort: Cohort,
+    features: list[Feature],
+    places: dict[str, int],
+    values: Reals,
+    engine: str,
+    memory: str | None,
+) -> None:
+    """Build the features of each merchant's group, once a group and moment."""
+    if not features:
+        return
+    asked, place = ask_of_peers(records, cohort)
+    found = np.empty((len(features), len(asked)))
+    rows = {feature.name: at for at, feature in enumerate(features)}
+    _over_events(records, asked, features, rows, found, engine, memory)
+    for name, at in rows.items():
+        values[places[name]] = found[at, place]
+
+
+def _is_of_peers(feature: Feature) -> bool:
+    """Tell whether a feature's facts belong to a group of merchants."""
+    return feature.table in DERIVED and DERIVED[feature.table].owner == PEERS
 
 
 def _is_fed(records: Records, feature: Feature) -> bool:
@@ -175,7 +215,7 @@ def _add_derived(catalogue: Catalogue, places: dict[str, int], values: Reals) ->
     if not derived or not values.shape[1]:
         return
     read = {part for f in derived for part in (*f.of, *([f.support] if f.support else []))}
-    base = [name for name in catalogue.names if name in read and not catalogue[name].of]
+    base = [feature.name for feature in catalogue if feature.name in read and not feature.of]
     con = duckdb.connect()
     try:
         columns = {name: pa.array(values[places[name]], from_pandas=True) for name in base}

@@ -8,9 +8,11 @@ others state what is expected and leave the model free.
 from __future__ import annotations
 
 from alicredit.features.buyer_features import buyer_features
+from alicredit.features.credit_features import credit_features
 from alicredit.features.declaration import Catalogue
 from alicredit.features.money_features import money_features
 from alicredit.features.outside_features import outside_features
+from alicredit.features.peer_features import peer_features
 from alicredit.features.service_features import service_features
 from alicredit.features.trade_features import trade_features
 
@@ -21,6 +23,8 @@ CATALOGUE = Catalogue(
         *buyer_features(),
         *service_features(),
         *money_features(),
+        *credit_features(),
+        *peer_features(),
     )
 )
 """The built-in features; ``CATALOGUE + [Feature(...)]`` adds one's own."""

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from alicredit.checks import nearest, refusal
+from alicredit.derived import base_tables
 from alicredit.errors import FeatureError
 from alicredit.features.aggregates import (
     OPERATORS,
@@ -25,7 +26,9 @@ from alicredit.features.rules import check_feature
 __all__ = ["OPERATORS", "OVER_EVENTS", "OVER_FEATURES", "Catalogue", "Condition", "Feature"]
 
 _DAY_US = 86_400_000_000
-_TEXTS = ("title", "title_zh", "unit", "direction", "expected", "code", "evidence", "note")
+_TEXTS = (
+    "title", "title_zh", "unit", "direction", "expected", "code", "evidence", "note", "is_part",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,9 @@ class Feature:
         Name of the feature whose facts a count counts; the count is named after it, with ``_n``.
     restricted : bool, default False
         Whether the caller states a lawful basis for reading a restricted table of answers.
+    is_part : bool, default False
+        Whether it is only what other features are made of, and no column of its own (what peers
+        sold tells the calendar, which no model should learn).
     title, title_zh : str
         What a person reads.
     unit : str, default ""
@@ -112,6 +118,7 @@ class Feature:
     label: str = ""
     counts_for: str = ""
     restricted: bool = False
+    is_part: bool = False
     title: str
     title_zh: str
     unit: str = ""
@@ -264,8 +271,8 @@ class Catalogue(Sequence[Feature]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Give the column names in order."""
-        return tuple(feature.name for feature in self.features)
+        """Give the column names in order; a mere part of other features is none."""
+        return tuple(feature.name for feature in self.features if not feature.is_part)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -275,17 +282,17 @@ class Catalogue(Sequence[Feature]):
     @property
     def directions(self) -> dict[str, int]:
         """Give the constrained direction of risk by name."""
-        return {feature.name: feature.direction for feature in self.features}
+        return {feature.name: feature.direction for feature in self._shown}
 
     @property
     def expected(self) -> dict[str, int]:
         """Give the expected direction of risk by name, whether constrained or not."""
-        return {f.name: f.direction if f.expected is None else f.expected for f in self.features}
+        return {f.name: f.direction if f.expected is None else f.expected for f in self._shown}
 
     def sources(self, name: str) -> tuple[str, ...]:
-        """Give the tables that a feature needs, through its parts too."""
+        """Give the tables of records that a feature needs, through its parts and derived tables."""
         feature = self[name]
-        found = [feature.table] if feature.table else []
+        found = list(base_tables([feature.table])) if feature.table else []
         for part in feature.parts:
             found += self.sources(part)
         return tuple(dict.fromkeys(found))
@@ -302,11 +309,11 @@ class Catalogue(Sequence[Feature]):
 
     def with_counts(self) -> Catalogue:
         """Add, after each feature that needs more than one fact, how many it has: ``name_n``."""
-        named, kept = set(self.names), list[Feature]()
+        named, kept = {feature.name for feature in self.features}, list[Feature]()
         for feature in self.features:
             kept.append(feature)
             counted = self._support_of(feature)
-            if counted and counted not in named and not feature.of:
+            if counted and counted not in named and not feature.of and not feature.is_part:
                 kept.append(feature.count())
         return Catalogue(tuple(kept))
 
@@ -321,19 +328,24 @@ class Catalogue(Sequence[Feature]):
         return pd.DataFrame(
             {
                 "name": self.names,
-                "title": [f.title for f in self.features],
-                "title_zh": [f.title_zh for f in self.features],
-                "unit": [f.unit for f in self.features],
-                "direction": [f.direction for f in self.features],
+                "title": [f.title for f in self._shown],
+                "title_zh": [f.title_zh for f in self._shown],
+                "unit": [f.unit for f in self._shown],
+                "direction": [f.direction for f in self._shown],
                 "expected": list(self.expected.values()),
-                "evidence": [f.evidence for f in self.features],
-                "code": [f.code for f in self.features],
+                "evidence": [f.evidence for f in self._shown],
+                "code": [f.code for f in self._shown],
                 "tables": [", ".join(self.sources(name)) for name in self.names],
-                "min_support": [f.min_support for f in self.features],
-                "support": [self._support_of(feature) for feature in self.features],
-                "note": [f.note for f in self.features],
+                "min_support": [f.min_support for f in self._shown],
+                "support": [self._support_of(feature) for feature in self._shown],
+                "note": [f.note for f in self._shown],
             }
         )
+
+    @property
+    def _shown(self) -> tuple[Feature, ...]:
+        """Give the features that are columns."""
+        return tuple(feature for feature in self.features if not feature.is_part)
 
     def _support_of(self, feature: Feature) -> str:
         """Name the column that counts what a feature rests on, where it needs more than one."""

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort
+from alicredit.derived import DERIVED, TABLES
 from alicredit.errors import FeatureError
 from alicredit.features.declaration import Feature
 from alicredit.features.local import TooWideError, build_stream
 from alicredit.features.reference import build_by_sql
 from alicredit.features.streams import Asked, Slots, Stream, find_streams
-from alicredit.records import TABLES, Records, quoted
+from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
 from alicredit.windows.grouped import Questions, Reals, sort_questions
 
@@ -83,23 +84,40 @@ def build_locally(
     merchants = np.asarray(found, object)
     as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
     streams = find_streams(features)
-    numbers = _shown(streams, records.number_ids)
+    written = [stream for stream in streams if stream.table not in DERIVED]
+    derived = [stream for stream in streams if stream.table in DERIVED]
+    jobs = ((written, _shown(written, records.number_ids)), (derived, frozenset[tuple[str, str]]()))
     with announced():
-        con = records.connect(_tables(streams), numbers=numbers)
+        for members, numbers in jobs:  # identifiers of derived tables are text
+            con = records.connect(_tables(members), numbers=numbers)
+            try:
+                con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
+                sizes = {name: _events(con, name) for name in {each.table for each in members}}
+                for parts, group in _by_parts(members, sizes, budget):
+                    for part in _split(codes, merchants, as_of, parts):
+                        asked = _ask(con, part, numbers, max(sizes.values()))
+                        _answer(con, records, cohort, group, part, asked, places, out)
+            finally:
+                con.close()
+
+
+def _answer(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    cohort: Cohort,
+    streams: list[Stream],
+    part: _Part,
+    asked: Asked,
+    places: Mapping[str, int],
+    out: Reals,
+) -> None:
+    """Answer streams for some merchants; those whose sums pass 64 bits by the reference."""
+    for stream in streams:
         try:
-            con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
-            sizes = {name: _events(con, name) for name in {each.table for each in streams}}
-            for parts, members in _by_parts(streams, sizes, budget):
-                for part in _split(codes, merchants, as_of, parts):
-                    asked = _ask(con, part, numbers, max(sizes.values()))
-                    for stream in members:
-                        try:
-                            build_stream(con, records, stream, part.questions, asked, places, out)
-                        except TooWideError:
-                            log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
-                            _answer_by_sql(records, cohort, stream, part, places, out)
-        finally:
-            con.close()
+            build_stream(con, records, stream, part.questions, asked, places, out)
+        except TooWideError:
+            log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
+            _answer_by_sql(records, cohort, stream, part, places, out)
 
 
 def _tables(streams: list[Stream]) -> list[str]:

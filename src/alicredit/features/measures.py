@@ -66,6 +66,7 @@ MEASURES: Mapping[tuple[str, str], Measure] = MappingProxyType(
         ("merchant_history", "value_number"): Measure(
             ("value",), "TRY_CAST({value} AS DOUBLE)", ""
         ),
+        ("psych_items", "score"): Measure(("response",), "TRY_CAST({response} AS DOUBLE)", "score"),
         ("bank_txns", "inflow"): Measure(("amount",), "greatest({amount}, 0)", "yuan", scale=100),
         ("bank_txns", "outflow"): Measure(("amount",), "greatest(-{amount}, 0)", "yuan", scale=100),
         ("utilities", "days_late"): Measure(

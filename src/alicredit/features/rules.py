@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alicredit.checks import nearest, refuse, require_one_of, require_whole
+from alicredit.derived import TABLES
 from alicredit.errors import FeatureError
 from alicredit.features.aggregates import (
     KEYED,
@@ -15,7 +16,6 @@ from alicredit.features.aggregates import (
     SINCE,
 )
 from alicredit.features.measures import MEASURES
-from alicredit.records import TABLES
 from alicredit.vocabulary import REASONS
 
 if TYPE_CHECKING:

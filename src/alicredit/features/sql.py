@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
+from alicredit.derived import TABLES
 from alicredit.features.aggregates import KEYED, PERIODIC, Condition
 from alicredit.features.declaration import Feature
 from alicredit.features.measures import MEASURES
-from alicredit.records import TABLES, Column, quoted
+from alicredit.records import Column, quoted
 from alicredit.records.sources import literal
 
 _INFINITY = "CAST('inf' AS DOUBLE)"

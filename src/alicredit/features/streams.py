@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from alicredit.derived import TABLES
 from alicredit.features import sql
 from alicredit.features.declaration import Condition, Feature
-from alicredit.records import TABLES, Records, quoted
+from alicredit.records import Records, quoted
 from alicredit.records.sources import arrow_reader
 from alicredit.windows.grouped import FOREVER, Block, find_slots
 

@@ -36,7 +36,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def fact_sql(columns: Mapping[str, Collection[str]], name: str) -> str:
+def fact_sql(
+    columns: Mapping[str, Collection[str]], name: str, *, tables: Mapping[str, Table] = TABLES
+) -> str:
     """Write the query that yields a table's facts.
 
     Every declared column is there, an absent optional one as a typed NULL; beside them stand
@@ -50,13 +52,15 @@ def fact_sql(columns: Mapping[str, Collection[str]], name: str) -> str:
         The columns present, by table.
     name : str
         A declared and present table.
+    tables : mapping of str to Table, default TABLES
+        Where it and its parent are declared.
 
     Returns
     -------
     str
         A SELECT statement without parameters, over views named as the tables.
     """
-    table = TABLES[name]
+    table = tables[name]
     present = columns[name]
     listed = ", ".join(_column_sql(column, present) for column in table.columns)
     happened = _happened_sql(table)
@@ -72,7 +76,7 @@ def fact_sql(columns: Mapping[str, Collection[str]], name: str) -> str:
     return (
         f"SELECT {listed}, p._merchant_id AS _merchant_id, {happened} AS _happened, "
         f"greatest({known}, p._happened, p._known) AS _known, {key} AS _key FROM {quoted(name)} t "
-        f"JOIN ({_parent_sql(TABLES[parent], columns[parent])}) p "
+        f"JOIN ({_parent_sql(tables[parent], columns[parent])}) p "
         f"ON t.{quoted(link)} = p._id"
     )
 

@@ -246,6 +246,10 @@ class Records:
             raise RecordError(refusal(f"table {table!r}", rule, f"{len(self.tables)} tables", hint))
         return self.sources[table]
 
+    def projection(self, table: str) -> dict[str, str]:
+        """Map each column of a table to the expression that gives its canonical type."""
+        return self._projection(self._source(table))
+
     def _projection(self, source: Source) -> dict[str, str]:
         """Map each column of a source to its canonical expression, declared ones first."""
         declared = TABLES.get(source.table)

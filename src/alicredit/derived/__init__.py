@@ -1,0 +1,17 @@
+"""Tables made of other facts: what a feature reads that nobody wrote down as such."""
+
+from alicredit.derived.declaration import PEERS, DerivedTable
+from alicredit.derived.derive import DerivedRecords, base_tables, derive_tables
+from alicredit.derived.peers import ask_of_peers
+from alicredit.derived.schema import DERIVED, TABLES
+
+__all__ = [
+    "DERIVED",
+    "PEERS",
+    "TABLES",
+    "DerivedRecords",
+    "DerivedTable",
+    "ask_of_peers",
+    "base_tables",
+    "derive_tables",
+]

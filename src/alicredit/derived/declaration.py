@@ -1,0 +1,54 @@
+"""How a table that is made of other facts is declared: its sources, its query, its two times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alicredit.records import Table
+
+PEERS = "peers"
+"""Kind of owner whose rows belong to a group of merchants and not to one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedTable:
+    """A table of facts that are made of other facts, read as if it stood among the records.
+
+    A derived fact happens when its ``table`` says and becomes known with the last of its parents;
+    a value that can only be made later has a time of its own, as any column that fills in later.
+
+    Parameters
+    ----------
+    table : Table
+        Its columns, key and times, as of any table of records.
+    sources : mapping of str to tuple of str
+        Table it is made of -> columns that must be there beside the required ones; where one lacks
+        there is no derived table, and features of it are NaN.
+    sql : str
+        A query that gives the columns and ``known_at``; it reads ``NAME_facts`` for each source.
+    optional : tuple of str, default ()
+        Tables that it reads where they are there.
+    needs : mapping of str to tuple of (str, str), default empty
+        Column -> (table, column) without which this column cannot be made and is left out.
+    owner : str, default "merchant"
+        ``"merchant"``, or ``"peers"``: ``merchant_id`` names a group of merchants.
+    is_of_others : bool, default False
+        Whether other merchants' facts go into a merchant's own, so that it must be made of all.
+    is_view : bool, default False
+        Whether it is made anew at each reading, in constant memory, instead of once.
+    """
+
+    table: Table
+    sources: Mapping[str, tuple[str, ...]]
+    sql: str
+    optional: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    owner: str = "merchant"
+    is_of_others: bool = False
+    is_view: bool = False
+
+    @property
+    def name(self) -> str:
+        """Give the table's name."""
+        return self.table.name

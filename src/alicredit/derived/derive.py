@@ -1,0 +1,214 @@
+"""Making derived tables: records with more tables than were written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+
+import duckdb
+
+from alicredit.checks import refusal
+from alicredit.derived.declaration import DerivedTable
+from alicredit.derived.schema import DERIVED
+from alicredit.errors import RecordError
+from alicredit.records import TABLES, Records, fact_sql, quoted
+from alicredit.records.sources import Source, arrow_reader
+
+_BATCH = 1_000_000
+
+
+@dataclass(frozen=True)
+class View(Source):
+    """Rows that a query gives, made anew at each reading.
+
+    Parameters
+    ----------
+    text : str, default ""
+        The query.
+    parts : tuple of Source, default ()
+        What it reads.
+    """
+
+    text: str = ""
+    parts: tuple[Source, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """Give the FROM clause that reads the rows."""
+        return f"({self.text})"
+
+    def attach(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Make what it reads visible to a connection."""
+        for part in self.parts:
+            part.attach(con)
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedRecords(Records):
+    """Records with derived tables beside those that were written down."""
+
+    def fact_sql(self, table: str) -> str:
+        """Write the query of a table's facts; see :func:`alicredit.records.fact_sql`."""
+        if table not in DERIVED:
+            return super().fact_sql(table)
+        return fact_sql({table: self.columns(table)}, table, tables={table: DERIVED[table].table})
+
+
+def derive_tables(records: Records, names: Iterable[str]) -> Records:
+    """Add derived tables to records, as far as their sources are there.
+
+    Parameters
+    ----------
+    records : Records
+        What was written down, perhaps with derived tables already.
+    names : iterable of str
+        Wanted tables; those that are not derived, or are there already, are passed over.
+
+    Returns
+    -------
+    Records
+        The same, with more tables; where a source or one of its columns is absent, so is the
+        derived table, and nothing made of it is zero for that.
+
+    Raises
+    ------
+    RecordError
+        If rows cannot be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "product_id": ["p"],
+    ...     "principal": [1000.0], "rate": [0.0005],
+    ...     "disbursed_at": pd.to_datetime(["2013-01-01"]),
+    ...     "due_at": pd.to_datetime(["2013-01-31"])})
+    >>> paid = pd.DataFrame({"loan_id": ["l"], "at": pd.to_datetime(["2013-02-03"]),
+    ...                      "amount": [1015.0]})
+    >>> records = read_records({"merchants": merchants, "loans": loans, "repayments": paid})
+    >>> derive_tables(records, ["loan_dues"])["loan_dues"]["days_late"].to_pylist()
+    [3.0]
+    >>> derive_tables(read_records({"merchants": merchants}), ["loan_dues"]).tables
+    ('merchants',)
+    >>> derive_tables(records, ["loan_dues"])["loan_due"]
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'loan_due' must be among the records; ...
+    """
+    wanted = [name for name in dict.fromkeys(names) if name in DERIVED]
+    there = isinstance(records, DerivedRecords)
+    new = [
+        DERIVED[name]
+        for name in wanted
+        if not (there and name in records) and _is_fed(records, DERIVED[name])
+    ]
+    if not new:
+        return records
+    sources = dict(records.sources) | {each.name: _made(records, each) for each in new}
+    given = {each.name: getattr(records, each.name) for each in fields(Records)}
+    return DerivedRecords(**(given | {"sources": MappingProxyType(sources)}))
+
+
+def base_tables(tables: Iterable[str]) -> tuple[str, ...]:
+    """Name the tables of records that tables are made of; one that is not derived is itself.
+
+    Examples
+    --------
+    >>> base_tables(["orders", "loan_dues"])
+    ('orders', 'loans', 'repayments', 'instalments')
+    >>> base_tables(["nothing"])
+    ('nothing',)
+    """
+    found: list[str] = []
+    for name in tables:
+        derived = DERIVED.get(name)
+        found += [name] if derived is None else [*derived.sources, *derived.optional]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_fed(records: Records, derived: DerivedTable) -> bool:
+    """Tell whether the records have what a derived table cannot be made without."""
+    for name, columns in derived.sources.items():
+        if name not in records or not set(columns) <= set(records.columns(name)):
+            return False
+        parent = TABLES[name].parent.split(".")[0]
+        if parent and parent not in records:
+            return False
+    return True
+
+
+def _made(records: Records, derived: DerivedTable) -> Source:
+    """Make a derived table, or the view that gives it."""
+    view = _view(records, derived)
+    con = duckdb.connect()
+    try:
+        view.attach(con)
+        rows = con.execute(f"DESCRIBE SELECT * FROM {view.sql}").fetchall()
+        types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
+        if derived.is_view:
+            return replace(view, types=MappingProxyType(types))
+        held = arrow_reader(con, f"SELECT * FROM {view.sql}", _BATCH).read_all()
+        return Source(derived.name, memory=held, types=MappingProxyType(types))
+    except duckdb.Error as error:
+        rule = f"must be readable while {derived.name} is made of them"
+        first = str(error).splitlines()[0]
+        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+    finally:
+        con.close()
+
+
+def _view(records: Records, derived: DerivedTable) -> View:
+    """Write a derived table's query, each source before it as it reads it."""
+    names = [*derived.sources, *(name for name in derived.optional if _is_there(records, name))]
+    parents = [TABLES[name].parent.split(".")[0] for name in names]
+    read = [name for name in dict.fromkeys((*parents, *names)) if name]
+    columns = {name: records.columns(name) for name in read}
+    steps = [f"{quoted(name)} AS ({_canonical(records, name)})" for name in read]
+    steps += [f"{quoted(f'{name}_facts')} AS ({fact_sql(columns, name)})" for name in names]
+    lacking = [name for name in derived.optional if name not in names]
+    steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
+    kept = [
+        column.name
+        for column in derived.table.columns
+        if all(_has(records, *need) for need in derived.needs.get(column.name, ()))
+    ]
+    listed = ", ".join(quoted(name) for name in (*kept, "known_at"))
+    text = f"WITH {', '.join(steps)} SELECT {listed} FROM ({derived.sql})"
+    return View(derived.name, text=text, parts=tuple(records.sources[name] for name in read))
+
+
+def _is_there(records: Records, name: str) -> bool:
+    """Tell whether a table is there, and its parent where it has one."""
+    parent = TABLES[name].parent.split(".")[0]
+    return name in records and (not parent or parent in records)
+
+
+def _has(records: Records, table: str, column: str) -> bool:
+    """Tell whether a column is there."""
+    return table in records and column in records.columns(table)
+
+
+def _canonical(records: Records, name: str) -> str:
+    """Write the query of a table's rows in canonical types."""
+    projection: Mapping[str, str] = records.projection(name)
+    listed = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in projection.items())
+    return f"SELECT {listed} FROM {records.sources[name].sql}"
+
+
+def empty_facts(name: str) -> str:
+    """Write the query of a table's facts where it has none.
+
+    Examples
+    --------
+    >>> empty_facts("violations").endswith("WHERE false")
+    True
+    """
+    listed = ", ".join(
+        f"CAST(NULL AS {column.sql_type}) AS {quoted(column.name)}"
+        for column in TABLES[name].columns
+    )
+    times = "CAST(NULL AS TIMESTAMP) AS _happened, CAST(NULL AS TIMESTAMP) AS _known"
+    texts = "CAST(NULL AS VARCHAR) AS _merchant_id, CAST(NULL AS VARCHAR) AS _key"
+    return f"SELECT {listed}, {times}, {texts} WHERE false"

@@ -1,0 +1,207 @@
+"""What a merchant's peers do: dated sums over the merchants of a category, and over all."""
+
+from __future__ import annotations
+
+from alicredit.derived.declaration import PEERS, DerivedTable
+from alicredit.records import Column, Table
+from alicredit.records.declaration import merchant_column, number, yuan
+
+EVERYONE = "*"
+"""The group of all merchants, for those whose category is unknown or too small."""
+
+LEAST_PEERS = 30
+"""Merchants that a category must have selling, to be a group of its own (assumed)."""
+
+ACTIVE_DAYS = 90
+"""Days after a sale for which a merchant counts as selling (assumed)."""
+
+_END = "+ INTERVAL 1 DAY - INTERVAL 1 MICROSECOND"
+
+SPANS = """
+told AS (
+  SELECT DISTINCT merchant_id, since, nullif(substr(max(word) OVER w, 21), '') AS category
+  FROM (SELECT _merchant_id AS merchant_id, greatest(_happened, _known) AS since,
+               lpad(CAST(epoch_us(event_time) AS VARCHAR), 20, '0') || coalesce(value, '') AS word
+        FROM merchant_history_facts WHERE field = 'category')
+  WINDOW w AS (PARTITION BY merchant_id ORDER BY since)),
+snapshot AS (
+  SELECT m.merchant_id, m.since, m.category
+  FROM (SELECT _merchant_id AS merchant_id, min(greatest(_happened, _known)) AS since,
+               max(category) AS category FROM merchants_facts GROUP BY ALL) m
+  LEFT JOIN (SELECT merchant_id, min(since) AS since FROM told GROUP BY ALL) t USING (merchant_id)
+  WHERE t.since IS NULL OR m.since < t.since),
+span AS (
+  SELECT *, coalesce(lead(since) OVER (PARTITION BY merchant_id ORDER BY since),
+                     TIMESTAMP '9999-12-31') AS until
+  FROM (FROM told UNION ALL FROM snapshot))"""
+"""Which category a merchant was known to have, from when until when: its history's word that was
+latest by its own time, and before there is any the category it registered with."""
+
+_GROUPED = f"""
+member AS (
+  SELECT f.*, s.category
+  FROM fact f LEFT JOIN span s
+    ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
+grouped AS (
+  SELECT category AS peers, * EXCLUDE (category) FROM member
+  WHERE category IS NOT NULL AND category <> '{EVERYONE}'
+  UNION ALL SELECT '{EVERYONE}', * EXCLUDE (category) FROM member)"""
+
+_SALES = f"""
+WITH {SPANS},
+fact AS (
+  SELECT merchant_id, day, CAST(seen_at AS DATE) AS seen_day, max(seen_at) AS seen_at,
+         CAST(sum(fen) AS BIGINT) AS fen
+  FROM (SELECT _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day,
+               greatest(paid_at, _happened, _known) AS seen_at,
+               CAST(round(amount * 100) AS BIGINT) AS fen
+        FROM orders_facts WHERE paid_at IS NOT NULL AND amount BETWEEN 0 AND 1e11)
+  GROUP BY ALL),
+{_GROUPED},
+seen AS (
+  SELECT peers, seen_day,
+         lag(seen_day) OVER w AS before, lead(seen_day) OVER w AS after
+  FROM (SELECT DISTINCT peers, merchant_id, seen_day FROM grouped)
+  WINDOW w AS (PARTITION BY peers, merchant_id ORDER BY seen_day)),
+change AS (
+  SELECT peers, day, sum(sum(step)) OVER (PARTITION BY peers ORDER BY day) AS merchants
+  FROM (SELECT peers, seen_day AS day, 1 AS step FROM seen
+        WHERE before IS NULL OR date_diff('day', before, seen_day) > {ACTIVE_DAYS}
+        UNION ALL
+        SELECT peers, seen_day + {ACTIVE_DAYS}, -1 FROM seen
+        WHERE after IS NULL OR date_diff('day', seen_day, after) > {ACTIVE_DAYS})
+  GROUP BY peers, day),
+sold AS (
+  SELECT peers, day, seen_day, CAST(sum(fen) AS BIGINT) AS amount FROM grouped GROUP BY ALL)
+SELECT s.peers AS merchant_id, s.day, s.seen_day, s.amount,
+       CASE WHEN s.day = s.seen_day THEN CAST(c.merchants AS BIGINT) END AS merchants,
+       CAST(s.seen_day AS TIMESTAMP) {_END} AS known_at
+FROM sold s ASOF LEFT JOIN change c ON c.peers = s.peers AND s.day >= c.day"""
+
+_GROUP_COLUMNS = (
+    merchant_column(),
+    Column("day", "date"),
+    Column("seen_day", "date"),
+)
+
+PEER_SALES = DerivedTable(
+    Table(
+        "peer_sales",
+        "what a category's merchants sold together on a day",
+        (
+            *_GROUP_COLUMNS,
+            Column("amount", "fen", unit="fen", low=0),
+            Column("merchants", "count", nullable=True, low=0),
+        ),
+        ("merchant_id", "day", "seen_day"),
+        "day",
+        "day",
+    ),
+    {"merchants": (), "orders": ("paid_at",)},
+    _SALES,
+    optional=("merchant_history",),
+    owner=PEERS,
+)
+"""``merchant_id`` is a category, or ``*`` for all. Of orders known late a row of their own adds to
+the day's, from the end of the day on which they became known. ``merchants`` counts those with a
+sale of the last 90 days, so that merchants who join or leave do not look like a season."""
+
+_BY_DAY = """
+SELECT order_id, _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day, amount,
+       greatest(paid_at, _happened, _known) AS known_at
+FROM orders_facts WHERE paid_at IS NOT NULL"""
+
+SALES_BY_DAY = DerivedTable(
+    Table(
+        "sales_by_day",
+        "paid orders, each at the end of its day",
+        (Column("order_id", "id"), merchant_column(), Column("day", "date"), yuan("amount")),
+        ("order_id",),
+        "day",
+        "day",
+    ),
+    {"orders": ("paid_at",)},
+    _BY_DAY,
+    is_view=True,
+)
+"""As ``peer_sales`` sees them: a day under way does not stand against whole days of peers."""
+
+_RATINGS = f"""
+WITH {SPANS},
+fact AS (
+  SELECT merchant_id, day, CAST(seen_at AS DATE) AS seen_day, max(seen_at) AS seen_at,
+         3 * count(dsr) AS dsr_count, CAST(coalesce(sum(dsr), 0) AS BIGINT) AS dsr_sum,
+         count(polarity) AS told, count(*) FILTER (WHERE polarity = 1) AS positive
+  FROM (SELECT _merchant_id AS merchant_id, CAST(rated_at AS DATE) AS day,
+               greatest(_happened, _known) AS seen_at, polarity,
+               CAST(round((dsr_desc + dsr_service + dsr_ship) * 1000000) AS BIGINT) AS dsr
+        FROM ratings_facts
+        WHERE coalesce(dsr_desc BETWEEN 1 AND 5, true) AND coalesce(dsr_ship BETWEEN 1 AND 5, true)
+          AND coalesce(dsr_service BETWEEN 1 AND 5, true) AND polarity BETWEEN -1 AND 1)
+  GROUP BY ALL),
+{_GROUPED}
+SELECT peers AS merchant_id, day, seen_day, CAST(sum(dsr_sum) AS DOUBLE) / 1000000 AS dsr_sum,
+       CAST(sum(dsr_count) AS BIGINT) AS dsr_count, CAST(sum(told) AS BIGINT) AS ratings,
+       CAST(sum(positive) AS BIGINT) AS positive,
+       CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+FROM grouped GROUP BY peers, day, seen_day"""
+
+_DSR = tuple(("ratings", name) for name in ("dsr_desc", "dsr_service", "dsr_ship"))
+
+PEER_RATINGS = DerivedTable(
+    Table(
+        "peer_ratings",
+        "how buyers rated a category's merchants on a day",
+        (
+            *_GROUP_COLUMNS,
+            number("dsr_sum", "points of 5"),
+            Column("dsr_count", "count", low=0),
+            Column("ratings", "count", low=0),
+            Column("positive", "count", low=0),
+        ),
+        ("merchant_id", "day", "seen_day"),
+        "day",
+        "day",
+    ),
+    {"merchants": (), "orders": (), "ratings": ()},
+    _RATINGS,
+    optional=("merchant_history",),
+    needs={"dsr_sum": _DSR, "dsr_count": _DSR},
+    owner=PEERS,
+)
+"""Sums over a category, or over all, from which the mean rating of peers follows; ``dsr_count``
+counts three for each rating that has all three detailed ones, as ``dsr_sum`` adds three."""
+
+_POWER = f"""
+WITH {SPANS},
+fact AS (
+  SELECT _merchant_id AS merchant_id, CAST(date_trunc('month', period) AS DATE) AS month,
+         CAST(greatest(_happened, _known) AS DATE) AS seen_day,
+         greatest(_happened, _known) AS seen_at, CAST(round(billed * 100) AS BIGINT) AS fen
+  FROM utilities_facts WHERE kind = 'power' AND billed BETWEEN 0 AND 1e11),
+{_GROUPED}
+SELECT peers AS merchant_id, month, seen_day, CAST(sum(fen) AS BIGINT) AS billed,
+       count(*) AS bills, CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+FROM grouped GROUP BY peers, month, seen_day"""
+
+PEER_POWER = DerivedTable(
+    Table(
+        "peer_power",
+        "power billed to a category's merchants for a month",
+        (
+            merchant_column(),
+            Column("month", "date"),
+            Column("seen_day", "date"),
+            Column("billed", "fen", unit="fen", low=0),
+            Column("bills", "count", low=0),
+        ),
+        ("merchant_id", "month", "seen_day"),
+        "month",
+        "month",
+    ),
+    {"merchants": (), "utilities": ()},
+    _POWER,
+    optional=("merchant_history",),
+    owner=PEERS,
+)
+"""Sums over a category, or over all, from which a peer's bill of a month follows."""
