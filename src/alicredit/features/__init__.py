@@ -2,6 +2,12 @@
 
 from alicredit.features.build import build_features
 from alicredit.features.catalogue import CATALOGUE
+from alicredit.features.daily import update_features
+from alicredit.features.daily_file import (
+    DailyFeatures,
+    read_daily_features,
+    write_daily_features,
+)
 from alicredit.features.declaration import Catalogue, Feature
 from alicredit.features.measures import MEASURES, Measure
 
@@ -9,7 +15,11 @@ __all__ = [
     "CATALOGUE",
     "MEASURES",
     "Catalogue",
+    "DailyFeatures",
     "Feature",
     "Measure",
     "build_features",
+    "read_daily_features",
+    "update_features",
+    "write_daily_features",
 ]

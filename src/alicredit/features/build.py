@@ -91,7 +91,7 @@ def build_features(
     require_one_of("engine", engine, ENGINES, error=FeatureError)
     _require_catalogue(catalogue)
     base = [feature for feature in catalogue if feature.table]
-    fed = [feature for feature in base if _is_fed(records, feature)]
+    fed = [feature for feature in base if is_supplied(records, feature)]
     starved = {feature.name for feature in base} - {feature.name for feature in fed}
     places = {name: at for at, name in enumerate(catalogue.names)}
     values = np.empty((len(catalogue), len(cohort)))
@@ -101,7 +101,7 @@ def build_features(
         log.info("the records lack what %d features read: they are NaN", len(starved))
     try:
         _over_events(records, cohort, fed, places, values, engine, memory)
-        _add_derived(catalogue, places, values)
+        add_derived(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]
@@ -140,7 +140,7 @@ def _over_events(
         con.close()
 
 
-def _is_fed(records: Records, feature: Feature) -> bool:
+def is_supplied(records: Records, feature: Feature) -> bool:
     """Tell whether the records have the table and columns that a feature reads."""
     table = feature.table
     there = table in records and _has_parent(records, table)
@@ -169,7 +169,7 @@ def _has_parent(records: Records, table: str) -> bool:
     return not parent or parent.split(".")[0] in records
 
 
-def _add_derived(catalogue: Catalogue, places: dict[str, int], values: Reals) -> None:
+def add_derived(catalogue: Catalogue, places: dict[str, int], values: Reals) -> None:
     """Fill in the features of other features, in the catalogue's order."""
     derived = [feature for feature in catalogue if feature.of]
     if not derived or not values.shape[1]:
