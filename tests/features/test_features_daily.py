@@ -117,7 +117,7 @@ def rewrite(tables: Tables, start: pd.Timestamp, seed: int, kind: str) -> Tables
     shown = {name: seen(tables, name, pd.Series(start, index=names())) for name in tables}
     after = {}
     for name, frame in tables.items():
-        mine = shown[name].index[shown[name]["_merchant"] == "m3"]
+        mine = shown[name][shown[name]["_merchant"] == "m3"].sort_values("_happened").index[-9:]
         picked = rng.permutation(mine)[: 1 if name == "merchants" else 3]
         fresh = frame.copy()
         if name in ("orders", "loans", "merchants") and kind == "deleted":

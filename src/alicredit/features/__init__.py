@@ -10,6 +10,7 @@ from alicredit.features.daily_file import (
 )
 from alicredit.features.declaration import Catalogue, Feature
 from alicredit.features.measures import MEASURES, Measure
+from alicredit.features.spark import SparkRecords, read_spark_records
 
 __all__ = [
     "CATALOGUE",
@@ -18,8 +19,10 @@ __all__ = [
     "DailyFeatures",
     "Feature",
     "Measure",
+    "SparkRecords",
     "build_features",
     "read_daily_features",
+    "read_spark_records",
     "update_features",
     "write_daily_features",
 ]

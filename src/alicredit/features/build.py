@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -30,27 +31,29 @@ ENGINES = ("local", "sql")
 
 
 def build_features(
-    records: Records,
+    records: Any,
     cohort: Cohort,
     *,
     catalogue: Catalogue = CATALOGUE,
-    engine: str = "local",
+    engine: Any = "local",
     out: str | Path | None = None,
     memory: str | None = None,
-) -> pd.DataFrame | None:
+) -> Any:
     """Build features of each question from what had happened and was known before its as_of.
 
     Parameters
     ----------
     records : Records
-        The platform's records.
+        The platform's records; on Spark ``SparkRecords``, or a mapping from table name to Spark
+        frame.
     cohort : Cohort
         Who, and as of when.
     catalogue : Catalogue, default CATALOGUE
         Which features.
-    engine : str, default "local"
+    engine : str or SparkSession, default "local"
         ``"local"``: compiled windows on this machine. ``"sql"``: the generated SQL, much slower,
-        which the former is held to.
+        which the former is held to. A SparkSession: the local engine over a part of the merchants
+        in each task.
     out : str, Path or None, default None
         Write a Parquet file there instead of returning a frame.
     memory : str or None, default None
@@ -58,11 +61,12 @@ def build_features(
 
     Returns
     -------
-    pandas.DataFrame or None
+    pandas.DataFrame, pyspark.sql.DataFrame or None
         One row per question in the cohort's order, index 0 to n - 1, one float64 column per
         feature. A count or sum over nothing is 0, a ratio over nothing NaN; a feature of a table
         or column that is absent is NaN; a feature that meets an impossible value is infinite, so
-        that no score comes of it. None where ``out`` is given.
+        that no score comes of it. On Spark a Spark frame with the same columns after ``row``, the
+        question's place, in no order. None where ``out`` is given.
 
     Raises
     ------
@@ -88,8 +92,10 @@ def build_features(
     Traceback (most recent call last):
     alicredit.errors.FeatureError: engine must be one of 2 known words; found 'cluster'. ...
     """
-    require_one_of("engine", engine, ENGINES, error=FeatureError)
     _require_catalogue(catalogue)
+    if not isinstance(engine, str):
+        return _on_spark(records, cohort, catalogue, engine, out, memory)
+    require_one_of("engine", engine, ENGINES, error=FeatureError)
     base = [feature for feature in catalogue if feature.table]
     fed = [feature for feature in base if is_supplied(records, feature)]
     starved = {feature.name for feature in base} - {feature.name for feature in fed}
@@ -110,6 +116,27 @@ def build_features(
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
+    return None
+
+
+def _on_spark(
+    records: Any,
+    cohort: Cohort,
+    catalogue: Catalogue,
+    session: Any,
+    out: str | Path | None,
+    memory: str | None,
+) -> Any:
+    """Build the features in tasks of Spark, and write them there where that is asked for."""
+    from alicredit.features.spark import build_on_spark
+
+    if not hasattr(session, "createDataFrame"):
+        rule, do = "must be 'local', 'sql' or a SparkSession", "SparkSession.builder.getOrCreate()"
+        refuse("engine", rule, type(session).__name__, do=do, error=FeatureError)
+    frame = build_on_spark(records, cohort, catalogue=catalogue, session=session, memory=memory)
+    if out is None:
+        return frame
+    frame.write.mode("overwrite").parquet(str(out))
     return None
 
 
