@@ -103,9 +103,9 @@ def test_a_simulated_platform_at_its_loans_to_the_bit(session: Any, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize(("parts", "catalogue"), [(1, FEW), (3, WIDE)], ids=["1", "3"])
 def test_any_order_of_rows_and_count_of_parts_gives_the_same_bits(
-    parts: int, session: Any, tmp_path: Path
+    parts: int, catalogue: Catalogue, session: Any, tmp_path: Path
 ) -> None:
     from pyspark.sql import functions
 
@@ -118,9 +118,9 @@ def test_any_order_of_rows_and_count_of_parts_gives_the_same_bits(
     session.conf.set("spark.sql.shuffle.partitions", str(parts))
     try:
         found = ac.build_features(
-            read_spark_records(shuffled, data_use=USE), cohort, catalogue=WIDE, engine=session
+            read_spark_records(shuffled, data_use=USE), cohort, catalogue=catalogue, engine=session
         )
-        assert_same(found, ac.build_features(records_of(tables), cohort, catalogue=WIDE))
+        assert_same(found, ac.build_features(records_of(tables), cohort, catalogue=catalogue))
     finally:
         session.conf.set("spark.sql.shuffle.partitions", "2")
 
@@ -144,7 +144,8 @@ def test_nothing_later_changes_a_bit_on_spark(session: Any, tmp_path: Path) -> N
 
 def numbered(folder: Path) -> dict[str, pa.Table]:
     """Tables whose identifiers are numbers, an order twice, a refund of no order, moments."""
-    time = pd.to_datetime(["2013-04-01", "2013-04-02", "2013-04-30 23:59:59", "2013-04-30"])
+    time = pd.to_datetime(["2013-04-01", "2013-04-02", "2013-04-30", "2013-04-30"])
+    time += pd.to_timedelta([0, 0, 86_399, 0], "s")
     utc = pa.timestamp("us", tz="UTC")
     aware = time.tz_localize("Asia/Shanghai").tz_convert("UTC")
     tables = {
@@ -234,6 +235,14 @@ def test_a_value_that_cannot_be_read_stops_the_job_and_is_named(
     found = ac.build_features(frames, cohort, catalogue=catalogue, engine=session)
     with pytest.raises(Exception, match="column 'logins' must be of kind count"):
         found.collect()
+
+
+@pytest.mark.slow
+def test_each_part_goes_to_a_partition_of_its_own(session: Any) -> None:
+    keys = spark._spread_keys(session, 7)
+    sent = session.createDataFrame(pa.table({"key": pa.array(keys, pa.int32())}))
+    places = sent.repartition(7, "key").selectExpr("spark_partition_id() AS place").collect()
+    assert sorted(row["place"] for row in places) == list(range(7))
 
 
 COHORT = ac.Cohort.from_frame(pd.DataFrame({"merchant_id": ["1"], "as_of": ["2013-05-01"]}))

@@ -94,9 +94,9 @@ def read_spark_records(
     """
     do = "read it with spark.read.parquet(path)"
     rule = "must be a mapping from table name to Spark frame"
-    given: object = frames
-    if not isinstance(given, Mapping):
-        refuse("records", rule, type(given).__name__, do, error=RecordError)
+    source: object = frames
+    if not isinstance(source, Mapping):
+        refuse("records", rule, type(source).__name__, do, error=RecordError)
     for name, frame in frames.items():
         if not hasattr(frame, "mapInArrow"):
             rule = "must be a Spark frame"
@@ -104,7 +104,8 @@ def read_spark_records(
     none = {str(name): _shape(frame).empty_table() for name, frame in frames.items()}
     empty = read_records(none, data_use=data_use)
     kept = {name: frames[name] for name in empty.tables if name in TABLES}
-    return SparkRecords(kept, empty, data_use)
+    use = None if data_use is None else {name: dict(given) for name, given in data_use.items()}
+    return SparkRecords(kept, empty, use)
 
 
 _ARROW = {
@@ -178,7 +179,7 @@ def build_on_spark(
     packed.append(_packed_frame(asked, _QUESTIONS, keys))
     together = reduce(lambda left, right: left.unionAll(right), packed)
     placed = together.repartition(parts, "_part").sortWithinPartitions("_part", "_table")
-    shapes = {name: taken.empty[name].schema for name in taken.frames}
+    shapes = {name: _shape(frame) for name, frame in taken.frames.items()}
     task = _Task(shapes, catalogue, taken.data_use, memory)
     fields = [types.StructField("row", types.LongType(), nullable=False)]
     fields += [types.StructField(name, types.DoubleType()) for name in catalogue.names]
@@ -272,11 +273,13 @@ def _pack(
 ) -> Iterator[pa.RecordBatch]:
     """Collect batches until they are worth packing, then pack them."""
     held: list[pa.RecordBatch] = []
+    size = 0
     for batch in batches:
         held.append(batch)
-        if sum(each.nbytes for each in held) >= _FLUSH_BYTES:
+        size += batch.nbytes
+        if size >= _FLUSH_BYTES:
             yield _packed(name, keys, held)
-            held = []
+            held, size = [], 0
     if held:
         yield _packed(name, keys, held)
 
