@@ -24,6 +24,8 @@ import window_peers as peers
 import alicredit as ac
 from alicredit.features import update_features
 
+DAILY = ("orders", "interactions_daily", "traffic_daily", "bank_txns")
+
 
 def costed(work: Callable[[], Any]) -> tuple[Any, float, float]:
     """Do some work and give what it made, its CPU-seconds and its wall time."""
@@ -33,10 +35,17 @@ def costed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 
 def run(
-    title: str, records: ac.Records, catalogue: ac.Catalogue, start: pd.Timestamp, nights: int
+    title: str,
+    records: ac.Records,
+    catalogue: ac.Catalogue,
+    start: pd.Timestamp,
+    nights: int,
+    *,
+    whole: tuple[str, ...] = (),
 ) -> None:
     """Go through some nights and print what each way costs and which merchants moved."""
-    night = update_features(None, records, ac.Cohort.at(records, start), catalogue=catalogue)
+    cohort = ac.Cohort.at(records, start)
+    night = update_features(None, records, cohort, catalogue=catalogue, whole=whole)
     costs, works = [], []
     for k in range(1, nights + 1):
         cohort = ac.Cohort.at(records, start + pd.Timedelta(k, "D"))
@@ -45,11 +54,11 @@ def run(
             return ac.build_features(records, cohort, catalogue=catalogue)
 
         def update(cohort: ac.Cohort = cohort, night: Any = night) -> Any:
-            return update_features(night, records, cohort, catalogue=catalogue)
+            return update_features(night, records, cohort, catalogue=catalogue, whole=whole)
 
-        whole, *full_cost = costed(full)
+        built, *full_cost = costed(full)
         night, *update_cost = costed(update)
-        assert whole.to_numpy().tobytes() == night.frame.to_numpy().tobytes()
+        assert built.to_numpy().tobytes() == night.frame.to_numpy().tobytes()
         costs.append((*full_cost, *update_cost))
         works.append(night.work.assign(night=k))
     cpu, wall, cpu_update, wall_update = map(statistics.median, zip(*costs, strict=True))
@@ -79,6 +88,8 @@ def main() -> None:
         records = ac.read_records(folder)
         start = last - pd.Timedelta(60 + given.nights, "D")
         run("simulated platform", records, ac.CATALOGUE, start, given.nights)
+        title = "simulated platform, daily tables whole"
+        run(title, records, ac.CATALOGUE, start, given.nights, whole=DAILY)
     place = given.folder or Path(tempfile.mkdtemp())
     if not (place / "plain").exists():
         maker.make_orders(place / "plain", int(given.orders))
@@ -93,6 +104,8 @@ def main() -> None:
     run("orders alone", records, catalogue, start, given.nights)
     plain = ac.Catalogue(tuple(f for f in catalogue if f.aggregate != "cv"))
     run("orders alone, without weeks", records, plain, start, given.nights)
+    few = plain.subset([f.name for f in plain if f.window_days in (90, 365)])
+    run("orders alone, two windows", records, few, start, given.nights)
 
 
 if __name__ == "__main__":

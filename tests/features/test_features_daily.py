@@ -24,7 +24,7 @@ from alicredit.features.aggregates import OVER_EVENTS, PERIODIC, SINCE
 from alicredit.records import TABLES
 
 SETTINGS = settings(
-    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 GAPS = st.sampled_from(["0us", "1us", "40min", "7h", "1D", "2D", "9D"])
 OVER_ORDERS = [

@@ -105,6 +105,26 @@ def test_another_catalogue_builds_all_and_says_so(
     assert moved(ac.build_features(records, cohort, catalogue=wider), found.frame) == []
 
 
+def test_a_table_built_whole_is_not_looked_into_and_may_come_back(
+    records: ac.Records, first: DailyFeatures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    find = daily.find_changes
+    monkeypatch.setattr(
+        daily, "find_changes", lambda *given: (looked.append(given[1]), find(*given))[1]
+    )
+    path, night = tmp_path / "day.parquet", first
+    for k, whole in enumerate([("loans",), ("loans", "merchants", "violations"), (), ()]):
+        cohort = cohort_at(START + pd.Timedelta(k, "h"), names())
+        update_features(night, records, cohort, catalogue=SOME, whole=whole, out=path)
+        night = read_daily_features(path)
+        assert set(looked) == set(SOME.tables) - set(whole)
+        assert moved(ac.build_features(records, cohort, catalogue=SOME), night.frame) == []
+        assert night.work["altered"].sum() == 0
+        looked.clear()
+    assert night.work["kept"].sum() > 0
+
+
 def test_other_columns_or_software_build_all_and_say_so(
     first: DailyFeatures, records: ac.Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +201,8 @@ def test_a_file_that_is_not_whole_is_refused(
         ({"cohort": cohort_at(START, ["m1", "m1"])}, InputError, "must ask once of each merchant"),
         ({"catalogue": list(SOME)}, FeatureError, "catalogue must be a Catalogue"),
         ({"records": "data"}, RecordError, "records must be what read_records gives"),
+        ({"whole": "loans"}, InputError, "whole must be a list of tables"),
+        ({"whole": ["loan"]}, InputError, "whole must be one of .*did you mean 'loans'"),
         ({"memory": "much"}, FeatureError, "memory must be a size"),
         ({"out": "/nowhere/at/all.parquet"}, InputError, "out must be a place that can be written"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 import alicredit
-from alicredit.checks import refusal, refuse, require_kind
+from alicredit.checks import refusal, refuse, require_kind, require_one_of
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.aggregates import SINCE
@@ -26,6 +26,7 @@ from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.changes import DAY_US, find_changes
 from alicredit.features.daily_file import DailyFeatures, read_daily_features, write_daily_features
 from alicredit.features.declaration import Catalogue, Feature
+from alicredit.features.engine import read_size
 from alicredit.features.measures import MEASURES
 from alicredit.records import TABLES, Records
 from alicredit.records.reading import require_records
@@ -46,6 +47,7 @@ def update_features(
     cohort: Cohort,
     *,
     catalogue: Catalogue = CATALOGUE,
+    whole: Collection[str] = (),
     out: str | Path | None = None,
     memory: str | None = None,
 ) -> DailyFeatures:
@@ -59,9 +61,10 @@ def update_features(
     features is made anew for all, which is cheap.
 
     It pays where most merchants are quiet from one day to the next: no fact of the table at either
-    edge of any window. A merchant with facts every day moves every day, and then the pass that
-    finds this is spent in vain (``benchmarks/RESULTS.md`` has figures). Sparse tables (loans,
-    customs, statements, violations) are kept nearly whole; daily ones nearly never.
+    edge of any window. The pass costs two fifths of a full build of the table, so that nothing is
+    won where more than some four merchants in ten move (``benchmarks/RESULTS.md``). Sparse tables
+    (loans, customs, violations) are kept nearly whole; of daily ones, and of slopes and variations
+    over weeks, nearly nothing is: name such tables in ``whole``.
 
     Parameters
     ----------
@@ -74,6 +77,8 @@ def update_features(
         come and gone.
     catalogue : Catalogue, default CATALOGUE
         Which features; with another catalogue than before all are built.
+    whole : collection of str, default ()
+        Tables that are built whole each night, without looking for what can be kept.
     out : str, Path or None, default None
         Write a Parquet file there too, whole or not at all; it may be where ``previous`` is.
     memory : str or None, default None
@@ -117,6 +122,12 @@ def update_features(
         "catalogue", catalogue, Catalogue, "must be a Catalogue",
         do="Catalogue((Feature(...), ...))", error=FeatureError,
     )  # fmt: skip
+    if isinstance(whole, str):
+        refuse("whole", "must be a list of tables", repr(whole), f"[{whole!r}]")
+    for table in whole:
+        require_one_of("whole", table, catalogue.tables)
+    if memory is not None:
+        read_size(memory)
     earlier = _earlier(previous, moment)
     made_of = _made_of(records, catalogue, moment)
     reason = _reason(earlier, made_of)
@@ -129,8 +140,10 @@ def update_features(
     try:
         step = _Step(records, cohort, catalogue, moment, kept, memory)
         for table in catalogue.tables:
-            found, seen[table], counts = step.take(table)
+            found, after, counts = step.take(table, is_whole=table in whole)
             work.append({"table": table, **counts})
+            if after is not None:
+                seen[table] = after
             for name, column in found.items():
                 values[places[name]] = column
         add_derived(catalogue, places, values)
@@ -141,7 +154,8 @@ def update_features(
     frame = pd.DataFrame(values.T, columns=list(catalogue.names), copy=False)
     columns = ["table", "merchants", "kept", "new", "moved", "altered"]
     listed = pd.DataFrame(work, columns=columns)
-    daily = DailyFeatures(cohort, frame, pd.DataFrame(seen), made_of, listed, reason)
+    remembered = pd.DataFrame(seen, index=frame.index)
+    daily = DailyFeatures(cohort, frame, remembered, made_of, listed, reason)
     if out is not None:
         write_daily_features(daily, out)
     return daily
@@ -170,18 +184,23 @@ class _Step:
             return np.full(len(self.cohort), -1)
         return self.earlier.merchants.get_indexer(self.merchants)
 
-    def take(self, table: str) -> tuple[dict[str, Reals], Ints, dict[str, int]]:
+    def take(
+        self, table: str, *, is_whole: bool
+    ) -> tuple[dict[str, Reals], Ints | None, dict[str, int]]:
         """Give a table's features, the hashes of what was seen, and what the work was."""
         own = [feature for feature in self.catalogue if feature.table == table]
-        moved, before, after = self._changes(table, own)
         is_new = self.place < 0
         found = {feature.name: np.empty(len(is_new)) for feature in own}
-        altered = np.zeros(len(is_new), bool)
-        if self.earlier is not None:
-            altered = ~is_new & (before != self.earlier.seen[table].to_numpy()[self.place])
-            for feature in own:
-                found[feature.name], is_far = self._aged(self.earlier, feature)
-                moved |= is_far
+        moved, altered, after = ~is_new, np.zeros(len(is_new), bool), None
+        if not is_whole:
+            moved, before, after = self._changes(table, own)
+            if self.earlier is not None and table in self.earlier.seen:
+                altered = ~is_new & (before != self.earlier.seen[table].to_numpy()[self.place])
+                for feature in own:
+                    found[feature.name], is_far = self._aged(self.earlier, feature)
+                    moved |= is_far
+            else:
+                moved = ~is_new
         if altered.any():
             log.warning("table %s: the past of %d merchants is not what it was", table,
                         int(altered.sum()))  # fmt: skip

@@ -156,7 +156,10 @@ def read_daily_features(path: str | Path) -> DailyFeatures:
     return DailyFeatures(
         Cohort.from_frame(pd.DataFrame({"merchant_id": merchants, "as_of": as_of})),
         pd.DataFrame(values.T, columns=names),
-        pd.DataFrame({name.removeprefix(_SEEN): table[name].to_numpy() for name in seen}),
+        pd.DataFrame(
+            {name.removeprefix(_SEEN): table[name].to_numpy() for name in seen},
+            index=pd.RangeIndex(len(table)),
+        ),
         note["made_of"],
         pd.DataFrame(note["work"]),
         note["reason"],
