@@ -194,7 +194,7 @@ def test_an_update_that_overlooks_one_kind_of_change_is_caught(
     if slip == "ages":
         monkeypatch.setattr(daily, "SINCE", ())
     if slip == "altered":
-        monkeypatch.setattr(changes, "_hash_sql", lambda features, at: "CAST(0 AS UBIGINT)")
+        monkeypatch.setattr(changes, "_hash_sql", lambda features, at: "CAST(0 AS BIGINT)")
     tables, start = few_tables(5), moment_of(5)
     after = rewrite(tables, start, 1, "corrected") if slip == "altered" else tables
     ends = [start + pd.Timedelta(gap) for gap in ("7h", "1D", "2D")]

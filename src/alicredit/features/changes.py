@@ -21,6 +21,9 @@ from alicredit.records import TABLES, Column, Records, quoted
 
 DAY_US = 86_400_000_000
 _WEEK_US = 7 * DAY_US
+_HASH_BITS = 38
+"""Bits of a row's hash; sums of so few are quick, and a change is overlooked once in 2**38."""
+
 _MODULUS = 2**63
 
 STEADY = frozenset(OVER_EVENTS) - frozenset(PERIODIC) - frozenset(SINCE)
@@ -72,13 +75,13 @@ def _changes_sql(
     """Write the query of :func:`find_changes`; a hash is made anew only where a fact moved."""
     moved = " OR ".join(_edges(features, before, after)) if after > before else "false"
     facts = records.fact_sql(table)
-    total = f"CAST(sum({{}}) % {_MODULUS} AS BIGINT)"
+    old, new = _hash_sql(features, before), _hash_sql(features, after)
     return (
         "SELECT CAST(_merchant_id AS VARCHAR) AS merchant_id, bool_or(_moved) AS moved, "
-        f"{total.format('_old')} AS before, {total.format('_new')} AS after FROM ("
-        f"SELECT _merchant_id, _moved, _old, CASE WHEN _moved THEN {_hash_sql(features, after)} "
-        f"ELSE _old END AS _new FROM (SELECT *, coalesce({moved}, false) AS _moved, "
-        f"{_hash_sql(features, before)} AS _old FROM ({facts}) f "
+        f"CAST(sum(_old) % {_MODULUS} AS BIGINT) AS before, CAST((sum(_old) + coalesce("
+        f"sum(_new - _old) FILTER (WHERE _moved), 0)) % {_MODULUS} AS BIGINT) AS after FROM ("
+        f"SELECT _merchant_id, _moved, _old, CASE WHEN _moved THEN {new} END AS _new "
+        f"FROM (SELECT *, coalesce({moved}, false) AS _moved, {old} AS _old FROM ({facts}) f "
         f"WHERE {_micros('_happened')} < {after} AND {_micros('_known')} < {after}) f"
         ") GROUP BY _merchant_id"
     )
@@ -112,7 +115,8 @@ def _hash_sql(features: list[Feature], at: int) -> str:
     shown = ["f._happened", *(["f._key"] if is_tied else [])]
     shown += [_shown(table[name], f"f.{quoted(name)}", at) for name in names]
     seen = " AND ".join((f"{_SINCE} < {at}", *_within_reach(features, at)))
-    return f"CASE WHEN {seen} THEN hash({', '.join(shown)}) ELSE CAST(0 AS UBIGINT) END"
+    value = f"CAST(hash({', '.join(shown)}) >> {64 - _HASH_BITS} AS BIGINT)"
+    return f"CASE WHEN {seen} THEN {value} ELSE 0 END"
 
 
 def _shown(column: Column, value: str, at: int) -> str:

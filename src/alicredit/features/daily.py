@@ -61,10 +61,11 @@ def update_features(
     features is made anew for all, which is cheap.
 
     It pays where most merchants are quiet from one day to the next: no fact of the table at either
-    edge of any window. The pass costs two fifths of a full build of the table, so that nothing is
-    won where more than some four merchants in ten move (``benchmarks/RESULTS.md``). Sparse tables
-    (loans, customs, violations) are kept nearly whole; of daily ones, and of slopes and variations
-    over weeks, nearly nothing is: name such tables in ``whole``.
+    edge of any window. The pass costs two fifths of a full build of a large table, so that nothing
+    is won where more than a quarter of the merchants move, nor where tables are small, as a full
+    build is quick (``benchmarks/RESULTS.md``). Sparse tables (loans, customs, violations) are kept
+    nearly whole; of daily ones, and of slopes and variations over weeks, nearly nothing is: name
+    such tables in ``whole``.
 
     Parameters
     ----------
