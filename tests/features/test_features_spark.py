@@ -253,7 +253,7 @@ COHORT = ac.Cohort.from_frame(pd.DataFrame({"merchant_id": ["1"], "as_of": ["201
     [
         ({}, 3, FeatureError, "engine must be 'local', 'sql' or a SparkSession; found int"),
         ({}, None, FeatureError, "engine must be 'local', 'sql' or a SparkSession"),
-        ({}, "spark", FeatureError, "engine must be one of 2 known words"),
+        ({}, "spark", FeatureError, "engine must be a SparkSession itself"),
         ("data/sample", ..., RecordError, "records must be a mapping from table name"),
         ({"merchants": pd.DataFrame()}, ..., RecordError, "'merchants' must be a Spark frame"),
     ],

@@ -95,6 +95,9 @@ def build_features(
     _require_catalogue(catalogue)
     if not isinstance(engine, str):
         return _on_spark(records, cohort, catalogue, engine, out, memory)
+    if engine == "spark":
+        do = "pip install 'alicredit[spark]', then engine=SparkSession.builder.getOrCreate()"
+        refuse("engine", "must be a SparkSession itself", "'spark'", do=do, error=FeatureError)
     require_one_of("engine", engine, ENGINES, error=FeatureError)
     base = [feature for feature in catalogue if feature.table]
     fed = [feature for feature in base if is_supplied(records, feature)]

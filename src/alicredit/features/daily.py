@@ -60,11 +60,11 @@ def update_features(
     bytes, but for days since a fact, which grow by the days between. What features make of other
     features is made anew for all, which is cheap.
 
-    It seldom pays, because a full build is quick: the pass alone costs some two fifths of it. On the
-    platforms measured (``benchmarks/RESULTS.md``), where a third to nearly all merchants move in a
-    night, it took 1.1 to 1.8 times as long; where one merchant in ten moves, or fewer, it takes
-    less than three quarters. A merchant moves where a fact stands at either edge of any window, so
-    that sparse tables (loans, customs, violations) are kept nearly whole, and of daily ones, and of
+    It seldom pays, because a full build is quick: the pass alone costs some two fifths of it. On
+    the platforms measured (``benchmarks/RESULTS.md``), where a third to nearly all merchants move
+    in a night, it took 1.1 to 1.8 times as long; where one in ten or fewer moves, it takes less
+    than three quarters. A merchant moves where a fact stands at either edge of any window, so that
+    sparse tables (loans, customs, violations) are kept nearly whole, and of daily ones, and of
     slopes and variations over weeks, nearly nothing is: name such tables in ``whole``. What it
     gives besides, at that price, is word of every merchant whose past was rewritten.
 
