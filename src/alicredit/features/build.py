@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -31,27 +33,29 @@ ENGINES = ("local", "sql")
 
 
 def build_features(
-    records: Records,
+    records: Any,
     cohort: Cohort,
     *,
     catalogue: Catalogue = CATALOGUE,
-    engine: str = "local",
+    engine: Any = "local",
     out: str | Path | None = None,
     memory: str | None = None,
-) -> pd.DataFrame | None:
+) -> Any:
     """Build features of each question from what had happened and was known before its as_of.
 
     Parameters
     ----------
     records : Records
-        The platform's records.
+        The platform's records; on Spark ``SparkRecords``, or a mapping from table name to Spark
+        frame.
     cohort : Cohort
         Who, and as of when.
     catalogue : Catalogue, default CATALOGUE
         Which features.
-    engine : str, default "local"
+    engine : str or SparkSession, default "local"
         ``"local"``: compiled windows on this machine. ``"sql"``: the generated SQL, much slower,
-        which the former is held to.
+        which the former is held to. A SparkSession: the local engine over a part of the merchants
+        in each task.
     out : str, Path or None, default None
         Write a Parquet file there instead of returning a frame.
     memory : str or None, default None
@@ -59,11 +63,12 @@ def build_features(
 
     Returns
     -------
-    pandas.DataFrame or None
+    pandas.DataFrame, pyspark.sql.DataFrame or None
         One row per question in the cohort's order, index 0 to n - 1, one float64 column per
         feature. A count or sum over nothing is 0, a ratio over nothing NaN; a feature of a table
         or column that is absent is NaN; a feature that meets an impossible value is infinite, so
-        that no score comes of it. None where ``out`` is given.
+        that no score comes of it. On Spark a Spark frame with the same columns after ``row``, the
+        question's place, in no order. None where ``out`` is given.
 
     Raises
     ------
@@ -89,18 +94,18 @@ def build_features(
     Traceback (most recent call last):
     alicredit.errors.FeatureError: engine must be one of 2 known words; found 'cluster'. ...
     """
-    require_one_of("engine", engine, ENGINES, error=FeatureError)
     _require_catalogue(catalogue)
+    if not isinstance(engine, str):
+        return _on_spark(records, cohort, catalogue, engine, out, memory)
+    if engine == "spark":
+        do = "pip install 'alicredit[spark]', then engine=SparkSession.builder.getOrCreate()"
+        refuse("engine", "must be a SparkSession itself", "'spark'", do=do, error=FeatureError)
+    require_one_of("engine", engine, ENGINES, error=FeatureError)
     places = {feature.name: at for at, feature in enumerate(catalogue)}
     values = np.empty((len(catalogue), len(cohort)))
     try:
-        records = derive_tables(records, catalogue.tables)
-        fed = _fed(records, catalogue, places, values)
-        own = [feature for feature in fed if not _is_of_peers(feature)]
-        _over_events(records, cohort, own, places, values, engine, memory)
-        of_peers = [feature for feature in fed if _is_of_peers(feature)]
-        _over_peers(records, cohort, of_peers, places, values, engine, memory)
-        _add_derived(catalogue, places, values)
+        build_base(records, cohort, catalogue, places, values, engine=engine, memory=memory)
+        add_derived(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]
@@ -114,25 +119,73 @@ def build_features(
     return None
 
 
-def _fed(
-    records: Records, catalogue: Catalogue, places: dict[str, int], values: Reals
-) -> list[Feature]:
-    """Give the features over events that the records can feed; the others are NaN."""
-    base = [feature for feature in catalogue if feature.table]
-    fed = [feature for feature in base if _is_fed(records, feature)]
+def _on_spark(
+    records: Any,
+    cohort: Cohort,
+    catalogue: Catalogue,
+    session: Any,
+    out: str | Path | None,
+    memory: str | None,
+) -> Any:
+    """Build the features in tasks of Spark, and write them there where that is asked for."""
+    from alicredit.features.spark import build_on_spark
+
+    if not hasattr(session, "createDataFrame"):
+        rule, do = "must be 'local', 'sql' or a SparkSession", "SparkSession.builder.getOrCreate()"
+        refuse("engine", rule, type(session).__name__, do=do, error=FeatureError)
+    frame = build_on_spark(records, cohort, catalogue=catalogue, session=session, memory=memory)
+    if out is None:
+        return frame
+    frame.write.mode("overwrite").parquet(str(out))
+    return None
+
+
+def build_base(
+    records: Records,
+    cohort: Cohort,
+    features: Iterable[Feature],
+    places: Mapping[str, int],
+    values: Reals,
+    *,
+    engine: str = "local",
+    memory: str | None = None,
+) -> None:
+    """Build the features over events, also those that are mere parts of others.
+
+    Parameters
+    ----------
+    records : Records
+        The platform's records.
+    cohort : Cohort
+        Who, and as of when.
+    features : iterable of Feature
+        Those over other features are passed over.
+    places : mapping of str to int
+        Feature -> its row of ``values``.
+    values : float64 array, features by questions
+        Filled in.
+    engine, memory
+        As for :func:`build_features`.
+    """
+    base = [feature for feature in features if feature.table]
+    records = derive_tables(records, dict.fromkeys(feature.table for feature in base))
+    fed = [feature for feature in base if is_supplied(records, feature)]
     starved = {feature.name for feature in base} - {feature.name for feature in fed}
     for name in starved:
         values[places[name]] = np.nan
     if starved:
         log.info("the records lack what %d features read: they are NaN", len(starved))
-    return fed
+    own = [feature for feature in fed if not is_of_peers(feature)]
+    _over_events(records, cohort, own, places, values, engine, memory)
+    of_peers = [feature for feature in fed if is_of_peers(feature)]
+    _over_peers(records, cohort, of_peers, places, values, engine, memory)
 
 
 def _over_events(
     records: Records,
     cohort: Cohort,
     features: list[Feature],
-    places: dict[str, int],
+    places: Mapping[str, int],
     values: Reals,
     engine: str,
     memory: str | None,
@@ -159,7 +212,7 @@ def _over_peers(
     records: Records,
     cohort: Cohort,
     features: list[Feature],
-    places: dict[str, int],
+    places: Mapping[str, int],
     values: Reals,
     engine: str,
     memory: str | None,
@@ -175,12 +228,19 @@ def _over_peers(
         values[places[name]] = found[at, place]
 
 
-def _is_of_peers(feature: Feature) -> bool:
+def is_of_peers(feature: Feature) -> bool:
     """Tell whether a feature's facts belong to a group of merchants."""
     return feature.table in DERIVED and DERIVED[feature.table].owner == PEERS
 
 
-def _is_fed(records: Records, feature: Feature) -> bool:
+def is_of_others(feature: Feature) -> bool:
+    """Tell whether other merchants' facts go into a feature, so that it is made of all of them."""
+    return is_of_peers(feature) or (
+        feature.table in DERIVED and DERIVED[feature.table].is_of_others
+    )
+
+
+def is_supplied(records: Records, feature: Feature) -> bool:
     """Tell whether the records have the table and columns that a feature reads."""
     table = feature.table
     there = table in records and _has_parent(records, table)
@@ -209,7 +269,7 @@ def _has_parent(records: Records, table: str) -> bool:
     return not parent or parent.split(".")[0] in records
 
 
-def _add_derived(catalogue: Catalogue, places: dict[str, int], values: Reals) -> None:
+def add_derived(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> None:
     """Fill in the features of other features, in the catalogue's order."""
     derived = [feature for feature in catalogue if feature.of]
     if not derived or not values.shape[1]:
