@@ -126,6 +126,13 @@ def both(*plants: Callable[[Tables], None]) -> Callable[[Tables], None]:
     return plant
 
 
+def book_twice(tables: Tables) -> None:
+    halves = {"amount": 50.75, "principal": 50.0, "interest": 0.5, "penalty": 0.25}
+    frame = tables["repayments"]
+    half = frame.iloc[:1].assign(**halves)
+    tables["repayments"] = pd.concat([half, half, frame.iloc[1:]], ignore_index=True)
+
+
 OLD = pd.Timestamp("1970-01-01")
 PLANTED: dict[tuple[str, str], tuple[Callable[[Tables], None], str, int]] = {
     ("orders", "paid_at before created_at"): (move("orders", "paid_at", 2), "warning", 3),
@@ -157,6 +164,10 @@ PLANTED: dict[tuple[str, str], tuple[Callable[[Tables], None], str, int]] = {
     ("repayments", "more principal repaid than lent"): (
         both(put("repayments", "principal", 100.01), put("repayments", "amount", 101.51)),
         "error", 3),
+    ("repayments", "repayment booked twice"): (book_twice, "warning", 2),
+    ("repayments", "far more repaid than lent"): (
+        both(put("repayments", "interest", 99.51), put("repayments", "amount", 200.01)),
+        "warning", 3),
     ("instalments", "instalments do not sum to the loan"): (
         put("instalments", "principal", 3999), "warning", 3),
     ("orders", "wrong unit suspected"): (scale("declared_sales", "amount", 1 / 31), "warning", 1),
@@ -199,6 +210,7 @@ AT_THE_EDGE = {
     "a month's rate": both(put("loans", "rate_unit", "month"), put("loans", "rate", 0.1)),
     "a rating at once": move("ratings", "rated_at", 9),
     "repaid when lent": move("repayments", "at", 296),
+    "twice the loan": both(put("repayments", "interest", 99.5), put("repayments", "amount", 200.0)),
     "half a fen": put("refunds", "amount", 100.004),
     "cash on delivery": both(put("orders", "payment", "cod"), put("orders", "paid_at", pd.NaT)),
     "a shop with its merchant": put("merchants", "shop_opened_at", pd.Timestamp("2010-01-05")),
@@ -213,6 +225,17 @@ def test_what_just_holds_is_no_finding(case: str) -> None:
     tables = clean()
     AT_THE_EDGE[case](tables)
     assert found(tables) == []
+
+
+@pytest.mark.parametrize("table", ["loans", "repayments"])
+def test_amounts_in_another_currency_are_an_error(table: str) -> None:
+    tables = clean()
+    frame = tables[table]
+    frame["currency"] = "CNY"
+    kinds = [(name, rule) for name, rule, _, _ in found(tables)]
+    assert kinds == [(table, "unknown column")]
+    frame.loc[frame.index[:3], "currency"] = ["USD", "usd", "HKD"]
+    assert (table, "another currency", "error", 3) in found(tables)
 
 
 def test_a_placeholder_date_does_not_make_the_other_feeds_stale() -> None:

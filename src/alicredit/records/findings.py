@@ -187,6 +187,8 @@ def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
         yield from _of_keys(table, present)
         yield from _of_times(table, present)
         yield from _of_dates(records, table)
+        if moment is None:
+            yield from _of_currency(table, present)
         for column in table.columns:
             if column.name in present:
                 yield from _of_column(table, column)
@@ -259,6 +261,19 @@ def _of_dates(records: Records, table: Table) -> Iterator[Check]:
         future = f"{when} > TIMESTAMP {literal(str(end))} AND _happened < TIMESTAMP '2100-01-01'"
         text = f"{table.happened} lies after the records were taken ({until}): check the clocks"
         yield Check(table.name, "future row", "warning", _rows(table.name, future), text)
+
+
+def _of_currency(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
+    """Check that amounts which name their currency are in the one that all are read in."""
+    if "currency" not in present or "currency" in table:
+        return
+    merchant = '"merchant_id"' if "merchant_id" in table else "NULL"
+    sql = (
+        f"SELECT CAST(currency AS VARCHAR) AS key, {merchant} AS _merchant_id "
+        f"FROM {quoted(table.name)} WHERE upper(CAST(currency AS VARCHAR)) NOT IN ('CNY', 'RMB')"
+    )
+    message = "amounts are read as yuan, whatever currency says: convert these rows first"
+    yield Check(table.name, "another currency", "error", sql, message)
 
 
 def _of_presence(table: Table, column: Column, moment: pd.Timestamp | None) -> Iterator[Check]:

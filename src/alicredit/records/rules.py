@@ -153,6 +153,21 @@ ACROSS: tuple[Across, ...] = (
         "repaid principal must not exceed the loan's: look for payments booked twice",
     ),
     Across(
+        "repayments", "repayment booked twice", "warning",
+        {"repayments": ("at", "amount")},
+        "SELECT _key AS key, _merchant_id FROM {repayments} QUALIFY count(*) OVER"
+        " (PARTITION BY loan_id, \"at\", amount) > 1",
+        "the same amount at the same moment for one loan: remove the copy, if it is one",
+    ),
+    Across(
+        "repayments", "far more repaid than lent", "warning",
+        {"repayments": ("amount",), "loans": ("principal",)},
+        "SELECT l.loan_id AS key, l._merchant_id FROM {loans} l JOIN (SELECT loan_id,"
+        " sum(amount) AS yuan FROM {repayments} GROUP BY loan_id) r"
+        " ON r.loan_id = l.loan_id WHERE r.yuan > 2 * l.principal + 0.005",
+        "repayments come to more than twice the loan: look for payments of another loan or unit",
+    ),
+    Across(
         "instalments", "instalments do not sum to the loan", "warning",
         {"instalments": ("principal",), "loans": ("principal",)},
         "SELECT l.loan_id AS key, l._merchant_id FROM {loans} l JOIN (SELECT loan_id,"
