@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import orders as maker
 import window_peers as peers
@@ -27,6 +28,8 @@ TASKS = {
     "alicredit": (peers.by_alicredit, "plain"),
     "alicredit, late": (peers.by_alicredit, "late"),
     "alicredit, 20 windows": (peers.by_alicredit, "plain"),
+    "alicredit, sums alone": (peers.by_alicredit, "plain"),
+    "duckdb, prefix sums and ASOF joins": (peers.by_asof, "plain"),
     "polars": (peers.by_polars, "plain"),
     "duckdb": (peers.by_duckdb, "plain"),
 }
@@ -38,9 +41,12 @@ def run_one(task: str, folder: Path, cohort: str, sample: int) -> None:
     function, kind = TASKS[task]
     orders = str(folder / kind / "orders" / "*.parquet")
     asked = str(folder / "plain_cohorts" / f"{cohort}.parquet")
-    more = {"windows": TWENTY} if "20" in task else {}
+    more: dict[str, Any] = {"windows": TWENTY} if "20" in task else {}
+    if "sums alone" in task:
+        more = {"only_sums": True}
     if "alicredit" in task:
-        function(orders, str(folder / "plain_cohorts" / "few.parquet"), 1, **more)  # compiled now
+        for name in ("few", "half"):  # compiled now, with both ways of finding merchants
+            function(orders, str(folder / "plain_cohorts" / f"{name}.parquet"), 1, **more)
     start, cpu = time.perf_counter(), time.process_time()
     function(orders, asked, sample, **more)
     cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - start}
@@ -68,6 +74,9 @@ def main() -> None:
 
         few = pd.read_parquet(given.folder / "plain_cohorts" / "train.parquet").head(50)
         few.to_parquet(given.folder / "plain_cohorts" / "few.parquet")
+        batch = pd.read_parquet(given.folder / "plain_cohorts" / "batch.parquet")
+        half = batch.head(len(batch) // 2)
+        half.to_parquet(given.folder / "plain_cohorts" / "half.parquet")
     for cohort in given.cohorts:
         costs: dict[str, list[dict[str, float]]] = {task: [] for task in given.tasks}
         for _ in range(given.rounds):
@@ -78,7 +87,7 @@ def main() -> None:
 
 def _measured(folder: Path, task: str, cohort: str) -> dict[str, float]:
     """Run a candidate in a process of its own."""
-    sample = 10 if cohort == "train" and task in ("polars", "duckdb") else 1
+    sample = 10 if cohort == "train" and task.startswith(("polars", "duckdb")) else 1
     command = [sys.executable, __file__, str(folder), "--one", task, cohort, str(sample)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     cost: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
