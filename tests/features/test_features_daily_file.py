@@ -51,6 +51,21 @@ def test_a_night_reads_back_the_same(first: DailyFeatures, tmp_path: Path) -> No
     assert repr(again) == "DailyFeatures(11 of 8 merchants, 2012-10-01T10:00:00.000000)"
 
 
+def test_parts_that_are_no_columns_are_kept_over_night_too(tmp_path: Path) -> None:
+    catalogue = ac.CATALOGUE.subset(["sales_year_on_year"])
+    hidden = {feature.name for feature in catalogue if feature.is_part and feature.table}
+    assert hidden == {"orders_paid_amount_sum_395d", "orders_paid_count_395d"}
+    tables = make_tables(12)
+    records = records_of({name: tables[name] for name in ("merchants", "orders")})
+    moment, path = START + pd.Timedelta(420, "D"), tmp_path / "day.parquet"
+    update_features(None, records, cohort_at(moment, names()), catalogue=catalogue, out=path)
+    cohort = cohort_at(moment + pd.Timedelta(1, "us"), names())
+    found = update_features(path, records, cohort, catalogue=catalogue)
+    assert found.work["kept"].sum() > 4
+    assert set(found.parts) == hidden
+    assert bits(found.frame) == bits(ac.build_features(records, cohort, catalogue=catalogue))
+
+
 def test_from_a_file_in_place_gives_what_memory_gives(
     records: ac.Records, first: DailyFeatures, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 import pytest
+from feature_stage import shown
 
 import alicredit as ac
 from alicredit.features import Catalogue, Feature
@@ -169,7 +170,7 @@ def test_a_count_of_support_is_what_decides_whether_there_is_a_value() -> None:
 def test_every_built_in_feature_is_missing_exactly_where_its_count_is_too_small() -> None:
     records = ac.simulate_platform(50, seed=6, months=12, orders_per_month=4, default_rate=0.2)[0]
     cohort = ac.Cohort.at(records, "2010-03-01")
-    catalogue = ac.CATALOGUE.with_counts()
+    catalogue = shown(ac.CATALOGUE.with_counts())
     built = ac.build_features(records, cohort, catalogue=catalogue)
     checked = 0
     for feature in catalogue:

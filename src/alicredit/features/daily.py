@@ -146,7 +146,7 @@ def update_features(
             derive_tables(records, catalogue.tables), cohort, catalogue, moment, kept, memory
         )
         for table in catalogue.tables:
-            is_whole = table in whole or table in DERIVED or _has_parts(catalogue, table)
+            is_whole = table in whole or table in DERIVED
             found, after, counts = step.take(table, is_whole=is_whole)
             work.append({"table": table, **counts})
             if after is not None:
@@ -160,10 +160,12 @@ def update_features(
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     shown = values[[places[name] for name in catalogue.names]]
     frame = pd.DataFrame(shown.T, columns=list(catalogue.names), copy=False)
+    hidden = [f.name for f in catalogue if f.is_part and f.table and f.table not in DERIVED]
+    parts = pd.DataFrame({name: values[places[name]] for name in hidden}, index=frame.index)
     columns = ["table", "merchants", "kept", "new", "moved", "altered"]
     listed = pd.DataFrame(work, columns=columns)
     remembered = pd.DataFrame(seen, index=frame.index)
-    daily = DailyFeatures(cohort, frame, remembered, made_of, listed, reason)
+    daily = DailyFeatures(cohort, frame, parts, remembered, made_of, listed, reason)
     if out is not None:
         write_daily_features(daily, out)
     return daily
@@ -247,18 +249,14 @@ class _Step:
 
     def _aged(self, earlier: DailyFeatures, feature: Feature) -> tuple[Reals, Mask]:
         """Give a feature as it is kept, an age grown by the time between; and ages out of reach."""
-        values = earlier.frame[feature.name].to_numpy()[self.place]
+        kept = earlier.parts if feature.is_part else earlier.frame
+        values = kept[feature.name].to_numpy()[self.place]
         if feature.aggregate not in SINCE:
             return values, np.zeros(len(values), bool)
         passed = int((self.moment - earlier.as_of).astype(np.int64))
         micros = np.rint(values * float(DAY_US)) + passed
         is_far = np.isfinite(values) & (np.abs(micros) > _FAR_US)
         return micros / float(DAY_US), is_far
-
-
-def _has_parts(catalogue: Catalogue, table: str) -> bool:
-    """Tell whether a table has features that are no columns, which are not kept over night."""
-    return any(feature.is_part for feature in catalogue if feature.table == table)
 
 
 def _moment_of(cohort: Cohort) -> np.datetime64:

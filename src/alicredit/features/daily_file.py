@@ -20,6 +20,7 @@ from alicredit.cohort import Cohort
 
 _KEY = b"alicredit.daily"
 _SEEN = "_seen_"
+_PART = "_part_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,8 @@ class DailyFeatures:
         Who, all as of one moment, each once.
     frame : pandas.DataFrame
         What :func:`build_features` gives for this cohort, to the bit.
+    parts : pandas.DataFrame
+        float64, a column by feature that is a mere part of others and no column of ``frame``.
     seen : pandas.DataFrame
         int64, a column by table: sums of the hashes of what each merchant's question saw.
     made_of : mapping of str to object
@@ -48,6 +51,7 @@ class DailyFeatures:
 
     cohort: Cohort
     frame: pd.DataFrame
+    parts: pd.DataFrame
     seen: pd.DataFrame
     made_of: Mapping[str, Any]
     work: pd.DataFrame
@@ -93,6 +97,7 @@ def write_daily_features(daily: DailyFeatures, path: str | Path) -> None:
     place = require_path("out", path)
     columns = {"merchant_id": pa.array(daily.merchants.tolist(), pa.string())}
     columns |= {name: pa.array(daily.frame[name].to_numpy()) for name in daily.frame}
+    columns |= {_PART + name: pa.array(daily.parts[name].to_numpy()) for name in daily.parts}
     columns |= {_SEEN + name: pa.array(daily.seen[name].to_numpy()) for name in daily.seen}
     table = pa.table(columns)
     note = {
@@ -152,18 +157,22 @@ def read_daily_features(path: str | Path) -> DailyFeatures:
     values = np.array([table[name].to_numpy() for name in names]).reshape(len(names), len(table))
     merchants = table["merchant_id"].to_pylist()
     as_of = pd.Timestamp(note["made_of"]["as_of"]).as_unit("us")
-    seen = [name for name in table.column_names if name.startswith(_SEEN)]
     return DailyFeatures(
         Cohort.from_frame(pd.DataFrame({"merchant_id": merchants, "as_of": as_of})),
         pd.DataFrame(values.T, columns=names),
-        pd.DataFrame(
-            {name.removeprefix(_SEEN): table[name].to_numpy() for name in seen},
-            index=pd.RangeIndex(len(table)),
-        ),
+        _marked(table, _PART),
+        _marked(table, _SEEN),
         note["made_of"],
         pd.DataFrame(note["work"]),
         note["reason"],
     )
+
+
+def _marked(table: pa.Table, mark: str) -> pd.DataFrame:
+    """Take the columns whose names begin with a mark, without it."""
+    names = [name for name in table.column_names if name.startswith(mark)]
+    columns = {name.removeprefix(mark): table[name].to_numpy() for name in names}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
 
 
 def _digest(table: pa.Table) -> str:
