@@ -135,6 +135,7 @@ def simulated() -> tuple[ac.Records, ac.Cohort]:
 
 
 SUMS = {
+    "far more repaid than lent",
     "instalments do not sum to the loan",
     "more answered than asked",
     "more principal repaid than lent",
