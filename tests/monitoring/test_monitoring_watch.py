@@ -352,8 +352,10 @@ def test_merchants_that_only_stay_do_not_alarm(trained) -> None:
 def test_silent_tables_are_red_where_the_model_reads_them() -> None:
     days = pd.date_range("2012-01-01", "2013-05-20")
     merchants = pd.DataFrame(
-        {"merchant_id": ["m"], "platform": ["taobao"], "registered_at": days[:1]}
-    )
+        {"merchant_id": [f"m{k}" for k in range(90)], "platform": "taobao",
+         "registered_at": days[::5][-90:]}
+    )  # fmt: skip
+    merchants.loc[0, "merchant_id"] = "m"
     traffic = pd.DataFrame({"merchant_id": "m", "day": days, "uv": 5})
     name = ac.CATALOGUE.names[0]
     used = ac.CATALOGUE.sources(name)
@@ -373,6 +375,39 @@ def test_silent_tables_are_red_where_the_model_reads_them() -> None:
     other = ac.DefaultModel(directions=None).fit(X.rename(columns={name: reads_it}), y)
     Z = X.rename(columns={name: reads_it})
     assert levels(monitor(other, Z, Z, records=records, as_of="2013-05-25"))["feeds"] == "red"
+
+
+def test_tables_that_are_not_there_are_as_silent_as_those_that_stopped() -> None:
+    rng = np.random.default_rng(21)
+    reads = next(n for n in ac.CATALOGUE.names if ac.CATALOGUE.sources(n) == ("orders",))
+    X = pd.DataFrame({reads: rng.lognormal(3, 1, 1000)})
+    y = (rng.random(1000) < 0.05 + 0.3 * (X[reads] < X[reads].median())).astype(float)
+    model = ac.DefaultModel(directions=None).fit(X, y)
+    days = pd.date_range("2013-01-01", "2013-03-31")
+    whole = {
+        "merchants": pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+                                   "registered_at": pd.to_datetime(["2011-05-01"])}),
+        "traffic_daily": pd.DataFrame({"merchant_id": "m", "day": days, "uv": 3}),
+    }  # fmt: skip
+    orders = pd.DataFrame({"order_id": days.astype(str), "merchant_id": "m", "buyer_id": "b",
+                           "created_at": days, "paid_at": days, "amount": 1.0})  # fmt: skip
+
+    def feeds(**more: pd.DataFrame) -> pd.Series:
+        records = ac.read_records({**whole, **more})
+        found = monitor(model, X, X, records=records, as_of="2013-04-01")
+        return found.summary.set_index("check").loc["feeds"]
+
+    assert feeds(orders=orders)["level"] == "green"
+    later = orders.assign(known_at=pd.Timestamp("2030-01-01"))
+    for found in (feeds(), feeds(orders=orders.iloc[:0]), feeds(orders=later)):
+        assert (found["level"], found["value"]) == ("red", 1)
+        assert "orders" in found["message"]
+        assert "orders" in found["message_zh"]
+    few = feeds(orders=orders.iloc[:3])
+    assert few["level"] == "unknown"
+    assert few["message"].endswith(UNKNOWNS["no_rhythm"].text + " (orders)")
+    stopped = feeds(orders=orders.iloc[:3], traffic_daily=whole["traffic_daily"].iloc[:-9])
+    assert stopped["level"] == "amber"
 
 
 BAD = {

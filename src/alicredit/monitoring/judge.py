@@ -182,17 +182,24 @@ def _error_of_change(portable: Any, then: Side | None, now: Side) -> float:
 def judge_feeds(
     portable: Any, records: Records, as_of: object, tables: dict[str, Any]
 ) -> list[Line]:
-    """Judge the tables; one that an input of the model is made from is red when silent."""
+    """Judge the tables; one that an input of the model is made from is red when silent.
+
+    A table that inputs are made from and that is not there, or has no fact, is as silent as one
+    that stopped; nothing can be told of one whose rhythm is not known.
+    """
     feeds = stale_feeds(records, as_of=as_of)
     tables["feeds"] = feeds
     used = {source for table in portable.features for source in table.sources}
-    silent = tuple(feeds.loc[feeds["status"] == "stale", "table"])
+    status = dict(zip(feeds["table"], feeds["status"], strict=True))
+    gone = tuple(name for name in sorted(used) if status.get(name, "empty") == "empty")
+    silent = (*gone, *(name for name in status if status[name] == "stale"))
+    unsure = tuple(name for name in status if name in used and status[name] == "unknown")
     odd = tuple(feeds.loc[feeds["volume_status"].isin(["low", "high"]), "table"])
     level = "red" if used & set(silent) else "amber" if silent else "green"
-    return [
-        Line("feeds", "all", float(len(silent)), 0.0, level, silent),
-        above("volumes", "all", len(odd), (0.0, np.inf), names=odd),
-    ]
+    line = Line("feeds", "all", float(len(silent)), 0.0, level, silent)
+    if unsure and not silent:
+        line = cannot_tell("feeds", "all", "no_rhythm", names=unsure)
+    return [line, above("volumes", "all", len(odd), (0.0, np.inf), names=odd)]
 
 
 def judge_outcomes(

@@ -117,7 +117,8 @@ def _written(line: Line) -> tuple[Any, ...]:
     word, names = CHECKS[line.check], ", ".join(line.names)
     if line.why:
         why = UNKNOWNS[line.why]
-        text, text_zh = f"{word.text}: {why.text}", f"{word.text_zh}：{why.text_zh}"
+        text = f"{word.text}: {why.text}" + (f" ({names})" if names else "")
+        text_zh = f"{word.text_zh}：{why.text_zh}" + (f"（{names}）" if names else "")
     else:
         value, threshold = f"{line.value:.3g}", f"{line.threshold:.3g}"
         text = f"{word.text}: {value} against {threshold}" + (f" ({names})" if names else "")
@@ -142,9 +143,9 @@ def below(check: str, period: str, value: float, bounds: Sequence[float], **more
     return Line(check, period, float(value), float(bounds[0]), level, **more)
 
 
-def cannot_tell(check: str, period: str, why: str) -> Line:
+def cannot_tell(check: str, period: str, why: str, names: tuple[str, ...] = ()) -> Line:
     """Say that a check cannot tell, and why."""
-    return Line(check, period, float(np.nan), float(np.nan), "unknown", why=why)
+    return Line(check, period, float(np.nan), float(np.nan), "unknown", names, why)
 
 
 def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringRules) -> list[Line]:
