@@ -283,6 +283,19 @@ def test_orders_behind_a_loan_are_left_out() -> None:
     assert before > after
 
 
+def test_a_loan_order_without_an_order_leaves_no_order_out() -> None:
+    tables = stage(8, merchants=30, borrowers=5)
+    plain = found(tables)
+    tables["loan_orders"] = pd.DataFrame(
+        {"loan_id": ["l000"], "order_id": pd.Series([None], dtype="string"),
+         "pledged_amount": [10.0]}
+    )  # fmt: skip
+    told = found(tables)
+    pd.testing.assert_frame_equal(told.loans, plain.loans)
+    pd.testing.assert_frame_equal(told.summary, plain.summary)
+    assert (told.loans["orders_before"] > 0).all()
+
+
 def test_negative_money_stops_nobody() -> None:
     tables = stage(3, merchants=30, borrowers=10)
     wrong = tables["orders"]["merchant_id"] == "m020"

@@ -96,14 +96,14 @@ def read_daily(records: Records, merchants: pd.Index, moment: pd.Timestamp) -> d
                 where += " AND paid_at < $1"
             if source == "orders" and "loan_orders" in records:
                 where += (
-                    f" AND order_id NOT IN (SELECT order_id FROM "
-                    f"({records.fact_sql('loan_orders')}) WHERE _known < $1)"
+                    f" AND NOT EXISTS (SELECT 1 FROM ({records.fact_sql('loan_orders')}) behind "
+                    "WHERE behind._known < $1 AND behind.order_id = facts.order_id)"
                 )
             if source == "ad_spend":
                 where += " AND ad_spend IS NOT NULL"
             rows = con.execute(
                 f"SELECT _merchant_id AS m, {_DAY.format(quoted(time))} AS day, {listed} "
-                f"FROM ({records.fact_sql(table)}) WHERE {where} GROUP BY ALL",
+                f"FROM ({records.fact_sql(table)}) facts WHERE {where} GROUP BY ALL",
                 [moment.to_pydatetime()],
             ).df()
             place = merchants.get_indexer(rows["m"])
