@@ -296,6 +296,40 @@ def test_a_loan_order_without_an_order_leaves_no_order_out() -> None:
     assert (told.loans["orders_before"] > 0).all()
 
 
+def test_days_whose_visitors_are_not_known_are_no_days_without_visitors() -> None:
+    tables = stage(9, merchants=40, borrowers=12)
+    lent = tables["loans"].set_index("merchant_id")["disbursed_at"].dt.normalize()
+    visits = tables["traffic_daily"].astype({"uv": "Int64"})
+    since = visits["day"] - visits["merchant_id"].map(lent)
+    plain = found(tables).loans
+    odd = (since > 0 * DAY) & (since.dt.days % 2 == 1)
+    half = visits.assign(uv=visits["uv"].mask(odd))
+    kept = half.loc[(since > 0 * DAY) & (since <= 14 * DAY)].groupby("merchant_id")["uv"].mean()
+    told = found({**tables, "traffic_daily": half})
+    expected = kept.reindex(told.loans["merchant_id"]).astype(float).to_numpy()
+    assert told.loans["traffic_after"].to_numpy() == pytest.approx(expected)
+    none = found({**tables, "traffic_daily": visits.assign(uv=visits["uv"].mask(since > 0 * DAY))})
+    assert none.loans["traffic_after"].isna().all()
+    assert none.summary.set_index("outcome").loc["traffic", "reading"] == "unknown"
+    pd.testing.assert_series_equal(none.loans["ad_spend_after"], plain["ad_spend_after"])
+
+
+def test_an_account_no_longer_read_has_unknown_payments() -> None:
+    tables = stage(11, merchants=40, borrowers=12)
+    bank = tables["bank_txns"]
+    lent = tables["loans"].set_index("merchant_id")["disbursed_at"].dt.normalize()
+    since = bank["at"].dt.normalize() - bank["merchant_id"].map(lent)
+    told = found({**tables, "bank_txns": bank[~(since >= 0 * DAY)]})
+    for name in ("supplier_payments", "transfers_out"):
+        assert told.loans[[f"{name}_before", f"{name}_after"]].isna().all(axis=None)
+        assert told.summary.set_index("outcome").loc[name, "reading"] == "unknown"
+    assert told.loans["supplier_share"].isna().all()
+    quiet = bank[~((since > 0 * DAY) & (since <= 14 * DAY))]
+    told = found({**tables, "bank_txns": quiet})
+    assert (told.loans["supplier_payments_after"] == 0).all()
+    assert (told.loans["transfers_out_after"] > 0).all()
+
+
 def test_negative_money_stops_nobody() -> None:
     tables = stage(3, merchants=30, borrowers=10)
     wrong = tables["orders"]["merchant_id"] == "m020"

@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 _REACH = 40_000
+LAST_DAY = _REACH - 1
+"""No fact lies on or after it."""
+
 _DAY = "CAST(date_diff('day', DATE '1970-01-01', CAST({} AS DATE)) AS BIGINT)"
 _OUT = "CASE WHEN amount < 0 AND {} THEN CAST(round(-amount * 100) AS BIGINT) ELSE 0 END"
 _MOVED = "coalesce(kind, '') NOT IN ({})".format(", ".join(f"'{each}'" for each in SPENT_IN_TRADE))
@@ -34,7 +37,7 @@ DAILY: Mapping[str, tuple[str, tuple[str, ...], str, Mapping[str, str]]] = Mappi
             "traffic_daily", ("ad_spend",), "day",
             {"ad_spend": "CAST(round(ad_spend * 100) AS BIGINT)", "ad_days": "1"},
         ),
-        "traffic": ("traffic_daily", (), "day", {"traffic": "uv", "traffic_days": "1"}),
+        "traffic": ("traffic_daily", ("uv",), "day", {"traffic": "uv", "traffic_days": "1"}),
         "bank": (
             "bank_txns", ("kind",), "at",
             {"supplier_payments": _OUT.format("kind = 'supplier'"),
@@ -99,8 +102,8 @@ def read_daily(records: Records, merchants: pd.Index, moment: pd.Timestamp) -> d
                     f" AND NOT EXISTS (SELECT 1 FROM ({records.fact_sql('loan_orders')}) behind "
                     "WHERE behind._known < $1 AND behind.order_id = facts.order_id)"
                 )
-            if source == "ad_spend":
-                where += " AND ad_spend IS NOT NULL"
+            if table == "traffic_daily":
+                where += f" AND {needed[0]} IS NOT NULL"
             rows = con.execute(
                 f"SELECT _merchant_id AS m, {_DAY.format(quoted(time))} AS day, {listed} "
                 f"FROM ({records.fact_sql(table)}) facts WHERE {where} GROUP BY ALL",
