@@ -132,7 +132,12 @@ def _written(line: Line) -> tuple[Any, ...]:
 
 
 def above(check: str, period: str, value: float, bounds: Sequence[float], **more: Any) -> Line:
-    """Judge a value that is off where it is above a bound for amber, or one for red."""
+    """Judge a value that is off where it is above a bound for amber, or one for red.
+
+    Nothing can be told where one of them is not known.
+    """
+    if np.isnan([value, *bounds]).any():
+        return cannot_tell(check, period, "no_chance")
     level = "red" if value > bounds[1] else "amber" if value > bounds[0] else "green"
     return Line(check, period, float(value), float(bounds[0]), level, **more)
 

@@ -167,6 +167,7 @@ UNKNOWNS: Mapping[str, Word] = MappingProxyType(
          "模型文件不含分数分布：请提供参照样本"),
         ("one_outcome", "only one outcome happened", "只出现一种结果"),
         ("no_move", "nobody moved", "没有等级变化"),
+        ("no_chance", "no telling what chance would do", "无法判断偶然波动的范围"),
         ("no_rhythm", "too few arrivals to know a rhythm", "到达次数过少，无法判断更新规律"),
     )
 )  # fmt: skip
