@@ -118,8 +118,8 @@ def rate_warnings(warnings: pd.DataFrame, rules: WarningRules) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The same rows with ``level``, ``action``, ``points``, ``fired`` and ``unknown`` by these
-        rules. A level is the sum of points against the rules' two marks; ``unknown`` if nothing
-        fired and a rule's source lacks, or no early sign is known.
+        rules. A level is the sum of points against the rules' two marks; ``unknown`` if it would
+        be green and a rule's source lacks, or no early sign is known.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def rate_warnings(warnings: pd.DataFrame, rules: WarningRules) -> pd.DataFrame:
     early = [each for code, each in unknown.items() if code != "WARN_OVERDUE"]
     is_blind = is_starved | (np.all(early, axis=0) if early else False)
     level = np.select(
-        [total >= rules.red_points, total >= rules.amber_points, (total == 0) & is_blind],
+        [total >= rules.red_points, total >= rules.amber_points, is_blind],
         ["red", "amber", "unknown"],
         "green",
     )
