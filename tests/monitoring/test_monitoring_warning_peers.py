@@ -72,6 +72,14 @@ def test_newcomers_make_no_season() -> None:
     assert value_of([*orders, new], OLD | {"c": "2013-01-15"}) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("days", "is_known"), [(30, False), (97, False), (98, True), (400, True)])
+def test_a_newcomer_has_no_84_days_to_fall_from(days: int, is_known: bool) -> None:
+    mine = {back: 20.0 if back <= 14 else 100.0 for back in range(1, min(days, 98) + 1)}
+    registered = OLD | {"a": str((LOOK - days * DAY).date())}
+    told = value_of([sold("a", mine), sold("b", steady(100, 100))], registered)
+    assert np.isnan(told) == (not is_known)
+
+
 def test_an_order_known_later_and_one_paid_later_are_not_seen() -> None:
     other = sold("b", steady(100, 100))
     late = value_of([sold("a", steady(100, 100), known_late=3), other], OLD)

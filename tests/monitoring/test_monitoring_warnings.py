@@ -75,15 +75,19 @@ class Oracle:
                            self.at - stop * DAY))  # fmt: skip
 
     def others(self, merchant: str) -> list[str]:
+        return [name for name in self.old() if name != merchant]
+
+    def old(self) -> list[str]:
         rows = self.seen["merchants"]
-        old = rows[rows["_happened"] <= self.at - 98 * DAY]
-        return [name for name in old["_merchant"] if name != merchant]
+        return list(rows.loc[rows["_happened"] <= self.at - 98 * DAY, "_merchant"])
 
     def sales(self, merchant: str) -> float:
         new, base = (self.paid(merchant, *w)["amount"].sum() for w in ((14, 0), (98, 14)))
         theirs = [sum(self.paid(m, *w)["amount"].sum() for m in self.others(merchant))
                   for w in ((14, 0), (98, 14))]  # fmt: skip
-        if len(self.paid(merchant, 98, 14)) < 5 or theirs[1] <= 0 or theirs[0] <= 0 or base <= 0:
+        if merchant not in self.old() or len(self.paid(merchant, 98, 14)) < 5:
+            return np.nan
+        if theirs[1] <= 0 or theirs[0] <= 0 or base <= 0:
             return np.nan
         return (new / base) / (theirs[0] / theirs[1])
 

@@ -76,6 +76,8 @@ def build_values(
     lacking = tuple(code for code in asked if not _has_source(records, code, asked[code].features))
     merchants = loans[["merchant_id", "as_of"]].drop_duplicates(ignore_index=True)
     reads = {f.name: f for rule in rules.rules for f in rule.features}
+    if "WARN_SALES_FALL" in asked:
+        reads[_SINCE_REGISTERED.name] = _SINCE_REGISTERED
     own = _features(records, merchants, tuple(reads.values()))
     possible = {name: np.where(np.isinf(each), np.nan, each) for name, each in own.items()}
     values = merchants.assign(**possible)
@@ -166,7 +168,7 @@ def _sales(frame: pd.DataFrame) -> Floats:
     """Give sales of 14 days over what the 84 days before and the others' season let expect.
 
     (own 14 d / own 84 d before) / (others' 14 d / others' 84 d before); unknown with fewer than
-    five orders in the 84 days.
+    five orders in the 84 days, or fewer than 98 days since registration, as for the others.
     """
     new, whole, new_count, count = (feature.name for feature in SALES)
     own, others = ((frame[f"{who}{new}"].to_numpy(), frame[f"{who}{whole}"].to_numpy())
@@ -174,7 +176,8 @@ def _sales(frame: pd.DataFrame) -> Floats:
     base = np.round(own[1] - own[0], 2)
     season = _divided(others[0], np.round(others[1] - others[0], 2))
     value = _divided(own[0], base * season)
-    return np.where(frame[count] - frame[new_count] >= 5, value, np.nan)
+    is_old = frame[_SINCE_REGISTERED.name] >= _LONG_ENOUGH_DAYS
+    return np.where(is_old & (frame[count] - frame[new_count] >= 5), value, np.nan)
 
 
 def _refunds(frame: pd.DataFrame) -> Floats:
