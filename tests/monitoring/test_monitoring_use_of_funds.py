@@ -330,6 +330,24 @@ def test_an_account_no_longer_read_has_unknown_payments() -> None:
     assert (told.loans["transfers_out_after"] > 0).all()
 
 
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1e300])
+def test_an_impossible_number_is_left_out_as_if_it_were_not_there(wrong: float) -> None:
+    tables = stage(3, merchants=30, borrowers=10)
+    odd = dict(tables)
+    for name, column in (("orders", "amount"), ("bank_txns", "amount")):
+        extra = tables[name].iloc[[5, 900]].assign(**{column: wrong})
+        if "order_id" in extra:
+            extra["order_id"] = ["x1", "x2"]
+        odd[name] = pd.concat([tables[name], extra], ignore_index=True)
+    visits = tables["traffic_daily"]
+    mask = visits.index.isin([7, 800])
+    odd["traffic_daily"] = visits.assign(ad_spend=visits["ad_spend"].mask(mask, wrong))
+    tables["traffic_daily"] = visits.assign(ad_spend=visits["ad_spend"].mask(mask))
+    told, plain = found(odd), found(tables)
+    pd.testing.assert_frame_equal(told.summary, plain.summary)
+    pd.testing.assert_frame_equal(told.loans, plain.loans)
+
+
 def test_negative_money_stops_nobody() -> None:
     tables = stage(3, merchants=30, borrowers=10)
     wrong = tables["orders"]["merchant_id"] == "m020"

@@ -27,6 +27,9 @@ SPENT_IN_TRADE = ("supplier", "wage", "tax", "loan_repay")
 
 _LONG_ENOUGH_DAYS = 98
 _USUAL_WEIGHT = 50.0
+_FROM_NOTHING = 1e12
+"""The ratio of a rise from nothing (assumed): beyond all ratios of counts, and finite."""
+
 _LOGIN_CAP_DAYS = 33.0
 _USUAL_DAYS = 14
 _SCORE_BACK = pd.Timedelta(days=28)
@@ -37,16 +40,18 @@ _SINCE_REGISTERED = Feature(
     title_zh="注册天数", unit="days",
 )  # fmt: skip
 
+_SOON = "b._happened >= a.disbursed_at AND b._happened < a.disbursed_at + INTERVAL 24 HOUR"
 _TRANSFERS = """
 WITH out AS (
-  SELECT a.row, sum(CAST(round(-b.amount * 100) AS BIGINT)) FILTER (
-      b._happened >= a.disbursed_at AND b._happened < a.disbursed_at + INTERVAL 24 HOUR
-      AND b.amount < 0 AND {is_moved}) AS fen, count(*) AS n
+  SELECT a.row, sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) FILTER (
+      {is_soon} AND b.amount < 0 AND {is_moved}) AS fen, count(*) AS n,
+    bool_or(b.amount NOT BETWEEN -1e11 AND 1e11) FILTER ({is_soon}) AS is_bad
   FROM asked a JOIN ({bank}) b ON b._merchant_id = a.merchant_id
     AND b._happened >= a.disbursed_at - INTERVAL 90 DAY
     AND b._happened < a.as_of AND b._known < a.as_of
   GROUP BY a.row)
-SELECT a.row, CASE WHEN o.n > 0 THEN coalesce(o.fen, 0) / a.principal_fen END AS share
+SELECT a.row, CASE WHEN o.n > 0 AND NOT coalesce(o.is_bad, false)
+  THEN coalesce(o.fen, 0) / a.principal_fen END AS share
 FROM asked a LEFT JOIN out o USING (row) ORDER BY a.row
 """
 
@@ -141,7 +146,9 @@ def _others(records: Records, mine: pd.DataFrame) -> pd.DataFrame:
     own = mine[["merchant_id", "as_of"]].merge(
         all_values[["merchant_id", "as_of"]].join(counted), on=["merchant_id", "as_of"], how="left"
     )
-    rest = total.loc[mine["as_of"]].to_numpy() - own[names].fillna(0.0).to_numpy()
+    rest = (
+        total.reindex(mine["as_of"], fill_value=0.0).to_numpy() - own[names].fillna(0.0).to_numpy()
+    )
     return pd.DataFrame(rest, columns=[f"others_{n}" for n in names], index=mine.index)
 
 
@@ -184,7 +191,8 @@ def _refunds(frame: pd.DataFrame) -> Floats:
     """Give refunds an order of 28 days over the rate of the 180 days before.
 
     The earlier rate is drawn to the others' rate of that time as if 50 more orders had it (the
-    prior weight of DOMAIN 3.3); unknown with fewer than five orders in the 28 days.
+    prior weight of DOMAIN 3.3); unknown with fewer than five orders in the 28 days. A rise where
+    neither they nor the others had any refund is the largest ratio, 1e12 (assumed).
     """
     new, whole, orders, all_orders = (feature.name for feature in REFUNDS)
     asked = [frame[f"others_{n}"].to_numpy() for n in (new, whole, orders, all_orders)]
@@ -193,7 +201,8 @@ def _refunds(frame: pd.DataFrame) -> Floats:
     paid_before = frame[all_orders].to_numpy() - frame[orders].to_numpy()
     base = (before + _USUAL_WEIGHT * usual) / (paid_before + _USUAL_WEIGHT)
     now = _divided(frame[new].to_numpy(), frame[orders].to_numpy())
-    value = np.where(now == 0, 0.0, _divided(now, base))
+    value = np.where((now > 0) & (base == 0), _FROM_NOTHING, _divided(now, base))
+    value = np.where(now == 0, 0.0, np.minimum(value, _FROM_NOTHING))
     return np.where(frame[orders] >= 5, value, np.nan)
 
 
@@ -223,7 +232,8 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
     """Give the share of each loan moved away within 24 hours of its disbursement.
 
     Outflows of the bank account but for those of trade, known before the look, over the principal;
-    unknown where no posting of the 90 days before the loan or since is known.
+    unknown where no posting of the 90 days before the loan or since is known, or one of the 24
+    hours has an impossible amount.
     """
     if loans.empty:
         return np.empty(0)
@@ -242,8 +252,9 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
         con.register("asked_rows", asked)
         con.execute("CREATE TEMP TABLE asked AS SELECT * FROM asked_rows")
         query = _TRANSFERS.format(
-            bank=records.fact_sql("bank_txns"), is_moved=f"coalesce(b.kind, '') NOT IN ({listed})"
-        )
+            bank=records.fact_sql("bank_txns"), is_soon=_SOON,
+            is_moved=f"coalesce(b.kind, '') NOT IN ({listed})",
+        )  # fmt: skip
         found = con.execute(query).fetchnumpy()["share"]
     except duckdb.Error as error:
         rule, first = "must be readable", str(error).splitlines()[0]

@@ -47,6 +47,9 @@ DAILY: Mapping[str, tuple[str, tuple[str, ...], str, Mapping[str, str]]] = Mappi
 )  # fmt: skip
 """Source -> its table, columns it cannot do without, the day of a fact, and what is summed."""
 
+_AMOUNT = {"orders": "amount", "ad_spend": "ad_spend", "traffic": "uv", "bank": "amount"}
+"""Source -> what is summed; a fact whose number is impossible is left out."""
+
 YUAN = ("sales", "ad_spend", "supplier_payments", "transfers_out")
 """What is summed in fen."""
 
@@ -95,6 +98,7 @@ def read_daily(records: Records, merchants: pd.Index, moment: pd.Timestamp) -> d
                 continue
             listed = ", ".join(f"CAST(sum({sql}) AS BIGINT) AS {n}" for n, sql in values.items())
             where = f"_happened < $1 AND _known < $1 AND {quoted(time)} IS NOT NULL"
+            where += f" AND coalesce({_AMOUNT[source]} BETWEEN -1e11 AND 1e11, true)"
             if source == "orders":
                 where += " AND paid_at < $1"
             if source == "orders" and "loan_orders" in records:
