@@ -83,6 +83,7 @@ def test_levels_and_actions_are_what_a_loop_over_the_rules_gives(rules, data) ->
         blind = bool(set(given_["no_source"]) & set(rules.codes)) or (
             bool(early) and set(early) <= set(unknown)
         )
+        blind |= "WARN_OVERDUE" in unknown
         if points >= rules.red_points:
             level = "red"
         elif points >= rules.amber_points:

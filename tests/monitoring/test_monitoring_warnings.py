@@ -382,6 +382,21 @@ def test_an_absent_source_is_unknown_and_never_green(table: str) -> None:
     assert rated["level"].tolist() == ["green"]
 
 
+def test_a_loan_without_any_due_date_is_never_green() -> None:
+    tables = base_tables()
+    tables["loans"]["due_at"] = pd.NaT
+    found = look(tables)
+    assert np.isnan(found["WARN_OVERDUE"])
+    assert "WARN_OVERDUE" in found["unknown"]
+    assert (found["level"], found["action"]) == ("unknown", "none")
+    due = pd.DataFrame({"loan_id": ["l"], "interest": [0], "principal": [500_000],
+                        "due_at": [pd.Timestamp("2013-03-20")]})  # fmt: skip
+    listed = look(tables | {"instalments": due})
+    assert (listed["WARN_OVERDUE"], listed["level"]) == (0, "green")
+    later = due.assign(known_at=pd.Timestamp("2013-03-05"))
+    assert np.isnan(look(tables | {"instalments": later})["WARN_OVERDUE"])
+
+
 def test_an_absent_column_is_an_absent_source() -> None:
     tables = base_tables()
     tables["ratings"] = tables["ratings"].drop(columns="dsr_ship")

@@ -66,7 +66,7 @@ def build_values(
     records : Records
         The platform's records.
     loans : pandas.DataFrame
-        ``merchant_id, as_of, disbursed_at, principal_fen, days_past_due``.
+        ``merchant_id, as_of, disbursed_at, principal_fen, days_past_due, has_due``.
     rules : WarningRules
         Which values.
     scores : pandas.DataFrame or None
@@ -98,7 +98,7 @@ def build_values(
         elif code in _OF_FEATURES:
             columns[code] = _OF_FEATURES[code](by_merchant)
         elif code == "WARN_OVERDUE":
-            columns[code] = loans["days_past_due"].to_numpy(dtype=float)
+            columns[code] = loans["days_past_due"].where(loans["has_due"]).to_numpy(dtype=float)
         elif code == "WARN_TRANSFER_OUT":
             columns[code] = transferred_share(records, loans)
         elif scores is None or loans.empty:
