@@ -218,7 +218,7 @@ def claims(jeffreys: list[float], rows: int = 100) -> tuple[pd.DataFrame, pd.Dat
     )  # fmt: skip
     periods = pd.DataFrame(
         {"period": names, "hosmer_lemeshow_p": 0.5, "spiegelhalter_p": 0.5, "auc_low": 0.7,
-         "decline_p": np.nan}
+         "auc_high": 0.9, "rows": rows, "defaults": 10, "decline_p": np.nan}
     )  # fmt: skip
     return grades, periods
 
@@ -253,3 +253,23 @@ def test_periods_with_few_rows_are_not_judged() -> None:
     lines = judge_claims(*claims([0.0001], rows=49), MonitoringRules(fewest_rows=49))
     assert {each.check: each.level for each in lines}["level_low"] == "red"
     assert next(each for each in lines if each.check == "outcomes").value == 49 / 59
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "defaults", "level"),
+    [
+        (0.45, 0.9, 10, "unknown"),
+        (0.45, 0.9, 29, "unknown"),
+        (0.45, 0.9, 30, "amber"),
+        (0.45, 0.9, 380, "unknown"),
+        (0.2, 0.45, 10, "amber"),
+        (0.51, 0.9, 10, "green"),
+    ],
+)
+def test_a_ranking_by_few_defaults_is_off_only_where_it_is_upside_down(
+    low: float, high: float, defaults: int, level: str
+) -> None:
+    grades, periods = claims([0.5], rows=400)
+    periods = periods.assign(auc_low=low, auc_high=high, defaults=defaults)
+    lines = judge_claims(grades, periods, MonitoringRules())
+    assert [each.level for each in lines if each.check == "ranking"] == [level]

@@ -226,7 +226,7 @@ def test_the_index_shares_its_rate_of_false_alarms_among_periods(trained) -> Non
 def test_few_merchants_may_move_the_mean_score_by_chance(trained) -> None:
     model, then = trained
     now, cohort = world(120, 24), cohort_of(120, merchants=30)
-    strict = MonitoringRules(points_amber=0.1, points_red=0.2)
+    strict = MonitoringRules(points_amber=0.1, points_red=0.2, fewest_rows=30)
     found = watch(trained, now, cohort=cohort, rules=strict)
     line = found.summary.set_index("check").loc["mean_score"]
     who = cohort.frame["merchant_id"].to_numpy()
@@ -238,6 +238,28 @@ def test_few_merchants_may_move_the_mean_score_by_chance(trained) -> None:
     assert line["threshold"] > 1
     many = watch(trained, world(3000, 25)).summary.set_index("check").loc["mean_score"]
     assert many["threshold"] == 5
+
+
+def test_few_merchants_tell_nothing_however_many_their_rows(trained) -> None:
+    moved = world(2000, 26, shift=-2.0)
+    checks = ("population", "mean_score", "features", "missing_values")
+    for merchants, is_told in ((49, False), (50, True)):
+        report = watch(trained, moved, cohort=cohort_of(2000, merchants=merchants))
+        found = levels(report)
+        assert [found[check] != "unknown" for check in checks] == [is_told] * 4
+    assert found["features"] == "red"
+    line = watch(trained, moved[:40], cohort=None).summary.set_index("check").loc["features"]
+    assert line["message"].endswith(UNKNOWNS["few_rows"].text)
+
+
+def test_a_change_of_the_mean_score_without_an_error_is_not_judged(trained) -> None:
+    now = world(300, 27, shift=-2.0)
+    report = watch(trained, now, cohort=cohort_of(300, merchants=1),
+                   rules=MonitoringRules(fewest_rows=1))  # fmt: skip
+    line = report.summary.set_index("check").loc["mean_score"]
+    assert line["level"] == "unknown"
+    assert line["message"].endswith(UNKNOWNS["no_chance"].text)
+    assert np.isnan(line["threshold"])
 
 
 def test_merchants_stand_where_they_stood_last(trained) -> None:

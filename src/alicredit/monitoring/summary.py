@@ -12,6 +12,10 @@ import pandas as pd
 from alicredit.checks import require_between, require_one_of, require_whole
 from alicredit.vocabulary import CHECK_ACTIONS, CHECKS, UNKNOWNS
 
+FEWEST_DEFAULTS = 30
+"""With fewer defaults, or fewer that are none, a ranking that may be by chance tells nothing
+(assumed: the standard error of the area is then about 0.05)."""
+
 LEVELS = ("green", "unknown", "amber", "red")
 """What a check may find, from best to worst; ``unknown``: it cannot tell."""
 
@@ -44,7 +48,8 @@ class MonitoringRules:
     missing_amber, missing_red : float, default 0.10 and 0.50 (assumed)
         Rise of a feature's share of missing values.
     fewest_rows : int, default 50 (assumed)
-        Fewer rows of a period say nothing.
+        Fewer rows of a period say nothing; of scores and features, fewer merchants, where it is
+        known whose the rows are.
     correlation : float, default 0
         Correlation of borrowers, for the binomial chance.
     development_auc : float or None, default None
@@ -182,9 +187,17 @@ def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringR
             value, bounds, names = look(period)
             if np.isnan(value):
                 lines.append(cannot_tell(check, period, "one_outcome"))
+            elif check == "ranking" and _may_be_chance(shape.loc[period]):
+                lines.append(cannot_tell(check, period, "few_defaults"))
             else:
                 lines.append(below(check, period, value, bounds, names=names))
     return lines
+
+
+def _may_be_chance(shape: pd.Series) -> bool:
+    """Tell whether few defaults leave open if a model ranks at all; see ``FEWEST_DEFAULTS``."""
+    rarer = min(shape["defaults"], shape["rows"] - shape["defaults"])
+    return bool(rarer < FEWEST_DEFAULTS and shape["auc_low"] < 0.5 <= shape["auc_high"])
 
 
 def _maturity(period: str, total: pd.Series, rules: MonitoringRules) -> Line:

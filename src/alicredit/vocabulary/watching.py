@@ -162,6 +162,7 @@ UNKNOWNS: Mapping[str, Word] = MappingProxyType(
     vocabulary(
         "unknown",
         ("few_rows", "too few rows to tell", "行数过少，无法判断"),
+        ("few_defaults", "too few defaults to tell", "违约数过少，无法判断"),
         ("no_outcomes", "no outcome is known yet", "尚无到期结果"),
         ("no_reference", "a model file holds no scores: give a reference frame",
          "模型文件不含分数分布：请提供参照样本"),
