@@ -66,6 +66,33 @@ def test_quantile_bins_are_never_empty_and_never_more_than_asked(values, bins: i
     assert set(cuts.edges) <= set(array[~np.isnan(array)].tolist())
 
 
+@given(VALUES, st.integers(2, 15), st.floats(0.1, 100))
+def test_what_is_beyond_a_tied_end_stands_alone(values, bins: int, far: float) -> None:
+    array = np.array(values)
+    known = array[~np.isnan(array)]
+    cuts = quantile_bins(array, bins, open_ends=True)
+    counts = cuts.count(array)
+    assert counts.sum() == len(array)
+    assert len(cuts.names) == cuts.size
+    if not len(known):
+        return
+    for end, beyond in ((known.min(), known.min() - far), (known.max(), known.max() + far)):
+        is_tied = (known == end).mean() >= 1 / bins
+        assert (counts[cuts.place(np.array([beyond]))[0]] == 0) == is_tied
+    inner = quantile_bins(array, bins)
+    assert set(inner.edges) <= set(cuts.edges)
+    assert sorted(counts[counts > 0]) == sorted(n for n in inner.count(array) if n)
+
+
+def test_a_constant_reference_sees_what_is_beyond_it() -> None:
+    cuts = quantile_bins(np.full(50, 600.0), 10, open_ends=True)
+    assert cuts.names == ["below 600", "[600, 600]", "above 600", "(missing)"]
+    assert cuts.place(np.array([599.0, 600.0, 601.0, np.nan])).tolist() == [0, 1, 2, 3]
+    zero = quantile_bins(np.r_[np.zeros(30), np.arange(1.0, 31)], 3, open_ends=True)
+    assert zero.names[:2] == ["below 0", "[0, 0]"]
+    assert zero.place(np.array([-1e-9, 0.0])).tolist() == [0, 1]
+
+
 def test_names_of_bins_are_what_a_person_reads() -> None:
     assert Bins().names == ["any", "(missing)"]
     assert Bins((1.5,)).names == ["up to 1.5", "above 1.5", "(missing)"]
@@ -155,6 +182,8 @@ def test_levels_run_from_best_to_worst() -> None:
     assert below("shape", "all", 0.001, (0.05, 0.001)).level == "amber"
     assert below("shape", "all", 0.05, (0.05, 0.001)).level == "green"
     assert cannot_tell("shape", "all", "few_rows").level == "unknown"
+    for value, bounds in ((np.nan, (0.1, 0.2)), (0.3, (np.nan, 0.2)), (0.3, (0.1, np.nan))):
+        assert above("population", "all", value, bounds).level == "unknown"
     assert LEVELS == ("green", "unknown", "amber", "red")
 
 
@@ -189,7 +218,7 @@ def claims(jeffreys: list[float], rows: int = 100) -> tuple[pd.DataFrame, pd.Dat
     )  # fmt: skip
     periods = pd.DataFrame(
         {"period": names, "hosmer_lemeshow_p": 0.5, "spiegelhalter_p": 0.5, "auc_low": 0.7,
-         "decline_p": np.nan}
+         "auc_high": 0.9, "rows": rows, "defaults": 10, "decline_p": np.nan}
     )  # fmt: skip
     return grades, periods
 
@@ -224,3 +253,23 @@ def test_periods_with_few_rows_are_not_judged() -> None:
     lines = judge_claims(*claims([0.0001], rows=49), MonitoringRules(fewest_rows=49))
     assert {each.check: each.level for each in lines}["level_low"] == "red"
     assert next(each for each in lines if each.check == "outcomes").value == 49 / 59
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "defaults", "level"),
+    [
+        (0.45, 0.9, 10, "unknown"),
+        (0.45, 0.9, 29, "unknown"),
+        (0.45, 0.9, 30, "amber"),
+        (0.45, 0.9, 380, "unknown"),
+        (0.2, 0.45, 10, "amber"),
+        (0.51, 0.9, 10, "green"),
+    ],
+)
+def test_a_ranking_by_few_defaults_is_off_only_where_it_is_upside_down(
+    low: float, high: float, defaults: int, level: str
+) -> None:
+    grades, periods = claims([0.5], rows=400)
+    periods = periods.assign(auc_low=low, auc_high=high, defaults=defaults)
+    lines = judge_claims(grades, periods, MonitoringRules())
+    assert [each.level for each in lines if each.check == "ranking"] == [level]

@@ -83,7 +83,7 @@ def test_bins_are_equal_shares_of_the_reference_and_equal_scores_stay_together()
     tied = np.repeat([600.0, 610.0, 620.0], [500, 400, 100])
     lumps = population_shares(tied, tied)
     assert lumps["reference_rows"].tolist() == [500, 400, 100]
-    assert lumps["bin"].tolist() == ["up to 600", "(600, 610]", "above 610"]
+    assert lumps["bin"].tolist() == ["[600, 600]", "(600, 610]", "(610, 620]"]
 
 
 def test_bins_of_one_scale_hold_what_a_loop_finds() -> None:
@@ -388,3 +388,19 @@ def test_what_cannot_be_compared_is_refused_by_name(case: str) -> None:
     ask, words = BAD[case]
     with refused(words, error=InputError):
         ask()
+
+
+@pytest.mark.parametrize("to", [300.0, 601.0])
+def test_a_shift_away_from_a_tied_reference_is_seen(to: float) -> None:
+    same, moved = np.full(1000, 600.0), np.full(1000, to)
+    found = population_stability(same, moved).iloc[0]
+    assert found["is_shifted"]
+    assert found["folklore"] == "shifted"
+    mostly = np.r_[same[:950], 600 - np.sign(to - 600) * np.arange(1, 51)]
+    away = np.r_[moved[:950], mostly[950:]]
+    assert population_stability(mostly, away)["is_shifted"].all()
+    assert not population_stability(mostly, mostly)["is_shifted"].any()
+    drift = feature_drift(pd.DataFrame({"x": same}), pd.DataFrame({"x": moved}))
+    assert drift["is_shifted"].all()
+    still = population_stability(same, same).iloc[0]
+    assert (still["psi"], still["is_shifted"]) == (0, False)

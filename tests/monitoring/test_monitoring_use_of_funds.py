@@ -283,6 +283,71 @@ def test_orders_behind_a_loan_are_left_out() -> None:
     assert before > after
 
 
+def test_a_loan_order_without_an_order_leaves_no_order_out() -> None:
+    tables = stage(8, merchants=30, borrowers=5)
+    plain = found(tables)
+    tables["loan_orders"] = pd.DataFrame(
+        {"loan_id": ["l000"], "order_id": pd.Series([None], dtype="string"),
+         "pledged_amount": [10.0]}
+    )  # fmt: skip
+    told = found(tables)
+    pd.testing.assert_frame_equal(told.loans, plain.loans)
+    pd.testing.assert_frame_equal(told.summary, plain.summary)
+    assert (told.loans["orders_before"] > 0).all()
+
+
+def test_days_whose_visitors_are_not_known_are_no_days_without_visitors() -> None:
+    tables = stage(9, merchants=40, borrowers=12)
+    lent = tables["loans"].set_index("merchant_id")["disbursed_at"].dt.normalize()
+    visits = tables["traffic_daily"].astype({"uv": "Int64"})
+    since = visits["day"] - visits["merchant_id"].map(lent)
+    plain = found(tables).loans
+    odd = (since > 0 * DAY) & (since.dt.days % 2 == 1)
+    half = visits.assign(uv=visits["uv"].mask(odd))
+    kept = half.loc[(since > 0 * DAY) & (since <= 14 * DAY)].groupby("merchant_id")["uv"].mean()
+    told = found({**tables, "traffic_daily": half})
+    expected = kept.reindex(told.loans["merchant_id"]).astype(float).to_numpy()
+    assert told.loans["traffic_after"].to_numpy() == pytest.approx(expected)
+    none = found({**tables, "traffic_daily": visits.assign(uv=visits["uv"].mask(since > 0 * DAY))})
+    assert none.loans["traffic_after"].isna().all()
+    assert none.summary.set_index("outcome").loc["traffic", "reading"] == "unknown"
+    pd.testing.assert_series_equal(none.loans["ad_spend_after"], plain["ad_spend_after"])
+
+
+def test_an_account_no_longer_read_has_unknown_payments() -> None:
+    tables = stage(11, merchants=40, borrowers=12)
+    bank = tables["bank_txns"]
+    lent = tables["loans"].set_index("merchant_id")["disbursed_at"].dt.normalize()
+    since = bank["at"].dt.normalize() - bank["merchant_id"].map(lent)
+    told = found({**tables, "bank_txns": bank[~(since >= 0 * DAY)]})
+    for name in ("supplier_payments", "transfers_out"):
+        assert told.loans[[f"{name}_before", f"{name}_after"]].isna().all(axis=None)
+        assert told.summary.set_index("outcome").loc[name, "reading"] == "unknown"
+    assert told.loans["supplier_share"].isna().all()
+    quiet = bank[~((since > 0 * DAY) & (since <= 14 * DAY))]
+    told = found({**tables, "bank_txns": quiet})
+    assert (told.loans["supplier_payments_after"] == 0).all()
+    assert (told.loans["transfers_out_after"] > 0).all()
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1e300])
+def test_an_impossible_number_is_left_out_as_if_it_were_not_there(wrong: float) -> None:
+    tables = stage(3, merchants=30, borrowers=10)
+    odd = dict(tables)
+    for name, column in (("orders", "amount"), ("bank_txns", "amount")):
+        extra = tables[name].iloc[[5, 900]].assign(**{column: wrong})
+        if "order_id" in extra:
+            extra["order_id"] = ["x1", "x2"]
+        odd[name] = pd.concat([tables[name], extra], ignore_index=True)
+    visits = tables["traffic_daily"]
+    mask = visits.index.isin([7, 800])
+    odd["traffic_daily"] = visits.assign(ad_spend=visits["ad_spend"].mask(mask, wrong))
+    tables["traffic_daily"] = visits.assign(ad_spend=visits["ad_spend"].mask(mask))
+    told, plain = found(odd), found(tables)
+    pd.testing.assert_frame_equal(told.summary, plain.summary)
+    pd.testing.assert_frame_equal(told.loans, plain.loans)
+
+
 def test_negative_money_stops_nobody() -> None:
     tables = stage(3, merchants=30, borrowers=10)
     wrong = tables["orders"]["merchant_id"] == "m020"

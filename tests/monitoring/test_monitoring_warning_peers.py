@@ -37,6 +37,11 @@ def steady(level: float, recent: float) -> dict[int, float]:
 
 def value_of(orders: list[pd.DataFrame], registered: dict[str, str]) -> float:
     """The share of expectation of merchant a, whose loan is out."""
+    return look_of(orders, registered)["WARN_SALES_FALL"]
+
+
+def look_of(orders: list[pd.DataFrame], registered: dict[str, str], **more) -> pd.Series:
+    """The look at the loan of merchant a."""
     tables = {
         "merchants": pd.DataFrame({"merchant_id": list(registered), "platform": "taobao",
                                    "registered_at": pd.to_datetime(list(registered.values()))}),
@@ -44,8 +49,10 @@ def value_of(orders: list[pd.DataFrame], registered: dict[str, str]) -> float:
         "loans": pd.DataFrame({"loan_id": ["l"], "merchant_id": ["a"], "rate": [0.0005],
                                "product_id": ["taobao_order"], "principal": [5000.0],
                                "disbursed_at": [LOOK - 9 * DAY], "due_at": [LOOK + 21 * DAY]}),
-    }  # fmt: skip
-    return early_warnings(ac.read_records(tables), as_of=LOOK)["WARN_SALES_FALL"].iloc[0]
+    } | more  # fmt: skip
+    use = {"bank_txns": {"purpose": "monitoring", "legal_basis": "consent"}}
+    records = ac.read_records(tables, data_use=use if "bank_txns" in more else None)
+    return early_warnings(records, as_of=LOOK).iloc[0]
 
 
 OLD = {"a": "2010-01-01", "b": "2010-01-01"}
@@ -70,6 +77,52 @@ def test_newcomers_make_no_season() -> None:
     orders = [sold("a", steady(100, 100)), sold("b", steady(100, 100))]
     new = sold("c", dict.fromkeys(range(1, 40), 5000.0))
     assert value_of([*orders, new], OLD | {"c": "2013-01-15"}) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(30, False), (97, False), (98, True), (400, True)])
+def test_a_newcomer_has_no_84_days_to_fall_from(days: int, is_known: bool) -> None:
+    mine = {back: 20.0 if back <= 14 else 100.0 for back in range(1, min(days, 98) + 1)}
+    registered = OLD | {"a": str((LOOK - days * DAY).date())}
+    told = value_of([sold("a", mine), sold("b", steady(100, 100))], registered)
+    assert np.isnan(told) == (not is_known)
+
+
+@pytest.mark.parametrize("refunds", [0, 1, 10])
+def test_refunds_from_none_at_all_are_a_rise_and_not_unknown(refunds: int) -> None:
+    orders = [sold("a", steady(100, 100)), sold("b", steady(100, 100))]
+    back = pd.DataFrame({
+        "id": [f"r{k}" for k in range(refunds + 1)],
+        "order_id": [f"a{k + 1}" for k in range(refunds)] + ["b1"], "amount": 20.0,
+        "opened_at": [LOOK - 5 * DAY] * refunds + [LOOK + DAY], "reason": "quality",
+    })  # fmt: skip
+    told = look_of(orders, OLD, refunds=back)
+    assert ("WARN_REFUND_RISE" in told["fired"]) == (refunds > 0)
+    assert "WARN_REFUND_RISE" not in told["unknown"]
+    assert np.isfinite(told["WARN_REFUND_RISE"])
+
+
+def test_before_any_merchant_is_known_there_is_no_season() -> None:
+    told = look_of([sold("a", steady(100, 40))], {"a": "2013-04-01", "b": "2013-04-01"})
+    assert np.isnan(told["WARN_SALES_FALL"])
+    assert told["level"] == "unknown"
+
+
+def bank(**amounts: float) -> pd.DataFrame:
+    """A posting of each merchant an hour after the loan, and one long before."""
+    lent = LOOK - 9 * DAY
+    rows = [(name[0], lent + at, amount) for name, amount in amounts.items()
+            for at in ([pd.Timedelta(hours=1)] if "_" not in name else [-40 * DAY])]  # fmt: skip
+    return pd.DataFrame(rows, columns=["merchant_id", "at", "amount"]).assign(kind="other")
+
+
+def test_impossible_postings_stop_nobody_and_are_no_transfer() -> None:
+    orders = [sold("a", steady(100, 100)), sold("b", steady(100, 100))]
+    for more in ({"b": np.inf}, {"a_": np.inf}, {"a_": -np.inf, "b": np.nan}):
+        told = look_of(orders, OLD, bank_txns=bank(a=-4500.0, **more))
+        assert told["WARN_TRANSFER_OUT"] == pytest.approx(0.9)
+    for wrong in (np.inf, -np.inf):
+        rows = pd.concat([bank(a=-4500.0), bank(a=wrong)], ignore_index=True)
+        assert np.isnan(look_of(orders, OLD, bank_txns=rows)["WARN_TRANSFER_OUT"])
 
 
 def test_an_order_known_later_and_one_paid_later_are_not_seen() -> None:

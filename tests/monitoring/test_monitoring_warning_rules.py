@@ -83,12 +83,13 @@ def test_levels_and_actions_are_what_a_loop_over_the_rules_gives(rules, data) ->
         blind = bool(set(given_["no_source"]) & set(rules.codes)) or (
             bool(early) and set(early) <= set(unknown)
         )
+        blind |= "WARN_OVERDUE" in unknown
         if points >= rules.red_points:
             level = "red"
         elif points >= rules.amber_points:
             level = "amber"
         else:
-            level = "unknown" if not fired and blind else "green"
+            level = "unknown" if blind else "green"
         action = {"green": "none", "unknown": "none", "amber": "freeze_undrawn"}.get(level)
         if action is None:
             pulled = given_["product_id"] == "taobao_order"
@@ -96,6 +97,17 @@ def test_levels_and_actions_are_what_a_loop_over_the_rules_gives(rules, data) ->
         assert (told["level"], told["action"], told["points"]) == (level, action, points)
         assert told["fired"] == tuple(fired)
         assert told["unknown"] == tuple(unknown)
+
+
+def test_few_points_do_not_make_a_blind_look_green() -> None:
+    rules = dataclasses.replace(WARNING_RULES, amber_points=2, red_points=3)
+    row = {"product_id": ["taobao_order"], "no_source": [("WARN_TRANSFER_OUT",)]}
+    row |= {code: [0.0] for code in rules.codes} | {"WARN_VIOLATION": [1.0]}
+    row |= {code: [1000.0] for code in ("WARN_SALES_FALL", "WARN_SCORE_LOW")}
+    told = rate_warnings(pd.DataFrame(row), rules).iloc[0]
+    assert (told["points"], told["level"], told["action"]) == (1, "unknown", "none")
+    seen = rate_warnings(pd.DataFrame(row | {"no_source": [()]}), rules)
+    assert seen["level"].tolist() == ["green"]
 
 
 @given(some_rules())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,9 +92,27 @@ def test_a_rule_that_hardly_fired_keeps_its_threshold_and_warns_alone() -> None:
     frame, fate = made(6)
     tuned = tune_warnings(frame, fate, rules=PLAIN)
     kept = tuned["WARN_TRANSFER_OUT"]
-    assert kept.steps == ((0.8, tuned.amber_points),)
+    assert kept.threshold == 0.8
+    assert tuned.red_points > tuned.amber_points + 1
     one = frame.iloc[[0]].assign(**dict.fromkeys(CODES, np.nan) | {"WARN_TRANSFER_OUT": 0.9})
     assert rate_warnings(one, tuned)["level"].tolist() == ["amber"]
+    for rule in tuned.rules:
+        if rule.code != "WARN_TRANSFER_OUT":
+            worse = rule.threshold + (-0.001 if rule.operator in ("<", "<=") else 0.001)
+            both = rate_warnings(one.assign(**{rule.code: worse}), tuned)
+            assert both["level"].tolist() == ["red"], rule.code
+
+
+@pytest.mark.parametrize(("worth", "level"), [(1, "amber"), (2, "red"), (5, "red")])
+def test_what_is_overdue_is_never_dropped_by_tuning(worth: int, level: str) -> None:
+    frame, fate = made(6)
+    frame["WARN_OVERDUE"] = 0.0
+    late = replace(PLAIN["WARN_OVERDUE"], steps=((1.0, worth),))
+    rules = replace(PLAIN, rules=(*PLAIN.without("WARN_OVERDUE").rules, late))
+    tuned = tune_warnings(frame, fate, rules=rules)
+    assert tuned["WARN_OVERDUE"].threshold == 1
+    one = frame.iloc[[0]].assign(**dict.fromkeys(CODES, np.nan) | {"WARN_OVERDUE": 3.0})
+    assert rate_warnings(one, tuned)["level"].tolist() == [level]
 
 
 @given(seed=st.integers(0, 10**6), budget=st.floats(0.005, 0.3))

@@ -75,15 +75,19 @@ class Oracle:
                            self.at - stop * DAY))  # fmt: skip
 
     def others(self, merchant: str) -> list[str]:
+        return [name for name in self.old() if name != merchant]
+
+    def old(self) -> list[str]:
         rows = self.seen["merchants"]
-        old = rows[rows["_happened"] <= self.at - 98 * DAY]
-        return [name for name in old["_merchant"] if name != merchant]
+        return list(rows.loc[rows["_happened"] <= self.at - 98 * DAY, "_merchant"])
 
     def sales(self, merchant: str) -> float:
         new, base = (self.paid(merchant, *w)["amount"].sum() for w in ((14, 0), (98, 14)))
         theirs = [sum(self.paid(m, *w)["amount"].sum() for m in self.others(merchant))
                   for w in ((14, 0), (98, 14))]  # fmt: skip
-        if len(self.paid(merchant, 98, 14)) < 5 or theirs[1] <= 0 or theirs[0] <= 0 or base <= 0:
+        if merchant not in self.old() or len(self.paid(merchant, 98, 14)) < 5:
+            return np.nan
+        if theirs[1] <= 0 or theirs[0] <= 0 or base <= 0:
             return np.nan
         return (new / base) / (theirs[0] / theirs[1])
 
@@ -376,6 +380,21 @@ def test_an_absent_source_is_unknown_and_never_green(table: str) -> None:
     rules = WARNING_RULES_PLAIN.without(*SOURCES[table])
     rated = rate_warnings(found.to_frame().T.infer_objects(), rules)
     assert rated["level"].tolist() == ["green"]
+
+
+def test_a_loan_without_any_due_date_is_never_green() -> None:
+    tables = base_tables()
+    tables["loans"]["due_at"] = pd.NaT
+    found = look(tables)
+    assert np.isnan(found["WARN_OVERDUE"])
+    assert "WARN_OVERDUE" in found["unknown"]
+    assert (found["level"], found["action"]) == ("unknown", "none")
+    due = pd.DataFrame({"loan_id": ["l"], "interest": [0], "principal": [500_000],
+                        "due_at": [pd.Timestamp("2013-03-20")]})  # fmt: skip
+    listed = look(tables | {"instalments": due})
+    assert (listed["WARN_OVERDUE"], listed["level"]) == (0, "green")
+    later = due.assign(known_at=pd.Timestamp("2013-03-05"))
+    assert np.isnan(look(tables | {"instalments": later})["WARN_OVERDUE"])
 
 
 def test_an_absent_column_is_an_absent_source() -> None:

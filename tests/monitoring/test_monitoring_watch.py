@@ -226,7 +226,7 @@ def test_the_index_shares_its_rate_of_false_alarms_among_periods(trained) -> Non
 def test_few_merchants_may_move_the_mean_score_by_chance(trained) -> None:
     model, then = trained
     now, cohort = world(120, 24), cohort_of(120, merchants=30)
-    strict = MonitoringRules(points_amber=0.1, points_red=0.2)
+    strict = MonitoringRules(points_amber=0.1, points_red=0.2, fewest_rows=30)
     found = watch(trained, now, cohort=cohort, rules=strict)
     line = found.summary.set_index("check").loc["mean_score"]
     who = cohort.frame["merchant_id"].to_numpy()
@@ -238,6 +238,28 @@ def test_few_merchants_may_move_the_mean_score_by_chance(trained) -> None:
     assert line["threshold"] > 1
     many = watch(trained, world(3000, 25)).summary.set_index("check").loc["mean_score"]
     assert many["threshold"] == 5
+
+
+def test_few_merchants_tell_nothing_however_many_their_rows(trained) -> None:
+    moved = world(2000, 26, shift=-2.0)
+    checks = ("population", "mean_score", "features", "missing_values")
+    for merchants, is_told in ((49, False), (50, True)):
+        report = watch(trained, moved, cohort=cohort_of(2000, merchants=merchants))
+        found = levels(report)
+        assert [found[check] != "unknown" for check in checks] == [is_told] * 4
+    assert found["features"] == "red"
+    line = watch(trained, moved[:40], cohort=None).summary.set_index("check").loc["features"]
+    assert line["message"].endswith(UNKNOWNS["few_rows"].text)
+
+
+def test_a_change_of_the_mean_score_without_an_error_is_not_judged(trained) -> None:
+    now = world(300, 27, shift=-2.0)
+    report = watch(trained, now, cohort=cohort_of(300, merchants=1),
+                   rules=MonitoringRules(fewest_rows=1))  # fmt: skip
+    line = report.summary.set_index("check").loc["mean_score"]
+    assert line["level"] == "unknown"
+    assert line["message"].endswith(UNKNOWNS["no_chance"].text)
+    assert np.isnan(line["threshold"])
 
 
 def test_merchants_stand_where_they_stood_last(trained) -> None:
@@ -352,8 +374,10 @@ def test_merchants_that_only_stay_do_not_alarm(trained) -> None:
 def test_silent_tables_are_red_where_the_model_reads_them() -> None:
     days = pd.date_range("2012-01-01", "2013-05-20")
     merchants = pd.DataFrame(
-        {"merchant_id": ["m"], "platform": ["taobao"], "registered_at": days[:1]}
-    )
+        {"merchant_id": [f"m{k}" for k in range(90)], "platform": "taobao",
+         "registered_at": days[::5][-90:]}
+    )  # fmt: skip
+    merchants.loc[0, "merchant_id"] = "m"
     traffic = pd.DataFrame({"merchant_id": "m", "day": days, "uv": 5})
     name = ac.CATALOGUE.names[0]
     used = ac.CATALOGUE.sources(name)
@@ -373,6 +397,39 @@ def test_silent_tables_are_red_where_the_model_reads_them() -> None:
     other = ac.DefaultModel(directions=None).fit(X.rename(columns={name: reads_it}), y)
     Z = X.rename(columns={name: reads_it})
     assert levels(monitor(other, Z, Z, records=records, as_of="2013-05-25"))["feeds"] == "red"
+
+
+def test_tables_that_are_not_there_are_as_silent_as_those_that_stopped() -> None:
+    rng = np.random.default_rng(21)
+    reads = next(n for n in ac.CATALOGUE.names if ac.CATALOGUE.sources(n) == ("orders",))
+    X = pd.DataFrame({reads: rng.lognormal(3, 1, 1000)})
+    y = (rng.random(1000) < 0.05 + 0.3 * (X[reads] < X[reads].median())).astype(float)
+    model = ac.DefaultModel(directions=None).fit(X, y)
+    days = pd.date_range("2013-01-01", "2013-03-31")
+    whole = {
+        "merchants": pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+                                   "registered_at": pd.to_datetime(["2011-05-01"])}),
+        "traffic_daily": pd.DataFrame({"merchant_id": "m", "day": days, "uv": 3}),
+    }  # fmt: skip
+    orders = pd.DataFrame({"order_id": days.astype(str), "merchant_id": "m", "buyer_id": "b",
+                           "created_at": days, "paid_at": days, "amount": 1.0})  # fmt: skip
+
+    def feeds(**more: pd.DataFrame) -> pd.Series:
+        records = ac.read_records({**whole, **more})
+        found = monitor(model, X, X, records=records, as_of="2013-04-01")
+        return found.summary.set_index("check").loc["feeds"]
+
+    assert feeds(orders=orders)["level"] == "green"
+    later = orders.assign(known_at=pd.Timestamp("2030-01-01"))
+    for found in (feeds(), feeds(orders=orders.iloc[:0]), feeds(orders=later)):
+        assert (found["level"], found["value"]) == ("red", 1)
+        assert "orders" in found["message"]
+        assert "orders" in found["message_zh"]
+    few = feeds(orders=orders.iloc[:3])
+    assert few["level"] == "unknown"
+    assert few["message"].endswith(UNKNOWNS["no_rhythm"].text + " (orders)")
+    stopped = feeds(orders=orders.iloc[:3], traffic_daily=whole["traffic_daily"].iloc[:-9])
+    assert stopped["level"] == "amber"
 
 
 BAD = {

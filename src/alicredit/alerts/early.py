@@ -33,7 +33,8 @@ def early_warnings(
 ) -> pd.DataFrame:
     """Warn about every loan that is out, from what was known before each look.
 
-    A rule whose facts lack is unknown, and said to be. A loan against which nothing is known is
+    A rule whose facts lack is unknown, and said to be; so is what is overdue on a loan of which it
+    is not known when anything falls due. A loan against which nothing is known is
     green only if the records have the source of every rule; leave a rule out with
     ``rules.without(...)`` where there is no such source.
 
@@ -93,7 +94,9 @@ def early_warnings(
     given = None if scores is None else read_scores(scores)
     if given is None:
         rules = rules.without(*(code for code in OF_SCORE if code in rules.codes))
-    loans = open_loans(read_postings(records), moments)
+    postings = read_postings(records)
+    loans = open_loans(postings, moments)
+    loans["has_due"] = _has_due(postings, loans)
     values, lacking = build_values(records, loans, rules, given)
     frame = loans[[*_KEYS, *_BOOK]].copy()
     if given is not None:
@@ -118,8 +121,8 @@ def rate_warnings(warnings: pd.DataFrame, rules: WarningRules) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The same rows with ``level``, ``action``, ``points``, ``fired`` and ``unknown`` by these
-        rules. A level is the sum of points against the rules' two marks; ``unknown`` if nothing
-        fired and a rule's source lacks, or no early sign is known.
+        rules. A level is the sum of points against the rules' two marks; ``unknown`` if it would
+        be green and a rule's source lacks, no early sign is known, or not whether it is overdue.
 
     Raises
     ------
@@ -150,8 +153,9 @@ def rate_warnings(warnings: pd.DataFrame, rules: WarningRules) -> pd.DataFrame:
     is_starved = np.array([bool(set(c) & set(rules.codes)) for c in warnings["no_source"]], bool)
     early = [each for code, each in unknown.items() if code != "WARN_OVERDUE"]
     is_blind = is_starved | (np.all(early, axis=0) if early else False)
+    is_blind |= unknown.get("WARN_OVERDUE", False)
     level = np.select(
-        [total >= rules.red_points, total >= rules.amber_points, (total == 0) & is_blind],
+        [total >= rules.red_points, total >= rules.amber_points, is_blind],
         ["red", "amber", "unknown"],
         "green",
     )
@@ -244,6 +248,21 @@ def open_loans(postings: Postings, moments: pd.DatetimeIndex) -> pd.DataFrame:
     return frame.sort_values(["as_of", "loan_id"], ignore_index=True)
 
 
+def _has_due(postings: Postings, loans: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell of which loans it was known at each look when something falls due."""
+    dues = _timed(postings.dues)
+    first = dues.groupby("loan_id")["known_at"].min().reindex(loans["loan_id"])
+    is_listed = first.to_numpy() < loans["as_of"].to_numpy()
+    is_whole = (loans["due_at"].notna() & loans["owed_fen"].notna()).to_numpy()
+    return np.asarray(is_whole | is_listed, bool)
+
+
+def _timed(dues: pd.DataFrame) -> pd.DataFrame:
+    """Keep the dues whose day and amount are known."""
+    found = dues[dues["day"].notna() & dues["fen"].notna()]
+    return found.astype({"fen": np.int64})
+
+
 def _is_prompt(postings: Postings, moments: pd.DatetimeIndex) -> bool:
     """Tell whether every posting was known on its day, and looks are at midnight.
 
@@ -274,7 +293,7 @@ def _with_state(postings: Postings, rows: pd.DataFrame, moments: pd.DatetimeInde
     ids = rows["loan_id"].unique()
     mine = Postings(
         postings.loans[postings.loans["loan_id"].isin(ids)],
-        postings.dues[postings.dues["loan_id"].isin(ids)],
+        _timed(postings.dues[postings.dues["loan_id"].isin(ids)]),
         postings.payments[postings.payments["loan_id"].isin(ids)],
         postings.events[postings.events["merchant_id"].isin(rows["merchant_id"].unique())],
     )

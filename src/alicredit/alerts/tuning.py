@@ -104,10 +104,10 @@ def tune_warnings(
     red = max(amber, _mark(worst, false_alarms * _RED_SHARE))
     judged = tuple(_settled(rule, amber, red) for rule in kept)
     late = tuple(
-        replace(r, steps=((r.threshold, amber), (r.steps[-1][0], red + 1)))
-        for r in rules.rules
-        if r.code == "WARN_OVERDUE" and r.code in warnings and len(r.steps) > 1
-    )  # fmt: skip
+        _overdue(rule, rules, amber, red)
+        for rule in rules.rules
+        if rule.code == "WARN_OVERDUE" and rule.code in warnings
+    )
     tuned = replace(rules, rules=judged + late, amber_points=amber, red_points=red)
     fired = rate_warnings(looks.frame, replace(tuned, rules=judged))["points"].to_numpy() >= amber
     share = looks.false_months(fired.astype(float))["worst"].mean()
@@ -191,7 +191,18 @@ def _mark(worst: Floats, budget: float) -> int:
 
 
 def _settled(rule: WarningRule, amber: int, red: int) -> WarningRule:
-    """Let a rule that was judged beforehand warn alone: amber at once, red with anything more."""
+    """Let a rule that was judged beforehand warn alone: amber at once, red with anything more.
+
+    Where the budget leaves one mark for both levels, it is red at once.
+    """
     if rule.steps[0][1] != _JUDGED:
         return rule
-    return replace(rule, steps=((rule.threshold, min(amber, red)),))
+    return replace(rule, steps=((rule.threshold, max(amber, red - 1)),))
+
+
+def _overdue(rule: WarningRule, rules: WarningRules, amber: int, red: int) -> WarningRule:
+    """Let what is overdue warn alone: amber, and red at its last step, or where it was red."""
+    if len(rule.steps) > 1:
+        return replace(rule, steps=((rule.threshold, amber), (rule.steps[-1][0], red + 1)))
+    worth = red if rule.steps[0][1] >= rules.red_points else amber
+    return replace(rule, steps=((rule.threshold, worth),))

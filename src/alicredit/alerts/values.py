@@ -27,6 +27,9 @@ SPENT_IN_TRADE = ("supplier", "wage", "tax", "loan_repay")
 
 _LONG_ENOUGH_DAYS = 98
 _USUAL_WEIGHT = 50.0
+_FROM_NOTHING = 1e12
+"""The ratio of a rise from nothing (assumed): beyond all ratios of counts, and finite."""
+
 _LOGIN_CAP_DAYS = 33.0
 _USUAL_DAYS = 14
 _SCORE_BACK = pd.Timedelta(days=28)
@@ -37,16 +40,18 @@ _SINCE_REGISTERED = Feature(
     title_zh="注册天数", unit="days",
 )  # fmt: skip
 
+_SOON = "b._happened >= a.disbursed_at AND b._happened < a.disbursed_at + INTERVAL 24 HOUR"
 _TRANSFERS = """
 WITH out AS (
-  SELECT a.row, sum(CAST(round(-b.amount * 100) AS BIGINT)) FILTER (
-      b._happened >= a.disbursed_at AND b._happened < a.disbursed_at + INTERVAL 24 HOUR
-      AND b.amount < 0 AND {is_moved}) AS fen, count(*) AS n
+  SELECT a.row, sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) FILTER (
+      {is_soon} AND b.amount < 0 AND {is_moved}) AS fen, count(*) AS n,
+    bool_or(b.amount NOT BETWEEN -1e11 AND 1e11) FILTER ({is_soon}) AS is_bad
   FROM asked a JOIN ({bank}) b ON b._merchant_id = a.merchant_id
     AND b._happened >= a.disbursed_at - INTERVAL 90 DAY
     AND b._happened < a.as_of AND b._known < a.as_of
   GROUP BY a.row)
-SELECT a.row, CASE WHEN o.n > 0 THEN coalesce(o.fen, 0) / a.principal_fen END AS share
+SELECT a.row, CASE WHEN o.n > 0 AND NOT coalesce(o.is_bad, false)
+  THEN coalesce(o.fen, 0) / a.principal_fen END AS share
 FROM asked a LEFT JOIN out o USING (row) ORDER BY a.row
 """
 
@@ -61,7 +66,7 @@ def build_values(
     records : Records
         The platform's records.
     loans : pandas.DataFrame
-        ``merchant_id, as_of, disbursed_at, principal_fen, days_past_due``.
+        ``merchant_id, as_of, disbursed_at, principal_fen, days_past_due, has_due``.
     rules : WarningRules
         Which values.
     scores : pandas.DataFrame or None
@@ -76,6 +81,8 @@ def build_values(
     lacking = tuple(code for code in asked if not _has_source(records, code, asked[code].features))
     merchants = loans[["merchant_id", "as_of"]].drop_duplicates(ignore_index=True)
     reads = {f.name: f for rule in rules.rules for f in rule.features}
+    if "WARN_SALES_FALL" in asked:
+        reads[_SINCE_REGISTERED.name] = _SINCE_REGISTERED
     own = _features(records, merchants, tuple(reads.values()))
     possible = {name: np.where(np.isinf(each), np.nan, each) for name, each in own.items()}
     values = merchants.assign(**possible)
@@ -91,7 +98,7 @@ def build_values(
         elif code in _OF_FEATURES:
             columns[code] = _OF_FEATURES[code](by_merchant)
         elif code == "WARN_OVERDUE":
-            columns[code] = loans["days_past_due"].to_numpy(dtype=float)
+            columns[code] = loans["days_past_due"].where(loans["has_due"]).to_numpy(dtype=float)
         elif code == "WARN_TRANSFER_OUT":
             columns[code] = transferred_share(records, loans)
         elif scores is None or loans.empty:
@@ -139,7 +146,9 @@ def _others(records: Records, mine: pd.DataFrame) -> pd.DataFrame:
     own = mine[["merchant_id", "as_of"]].merge(
         all_values[["merchant_id", "as_of"]].join(counted), on=["merchant_id", "as_of"], how="left"
     )
-    rest = total.loc[mine["as_of"]].to_numpy() - own[names].fillna(0.0).to_numpy()
+    rest = (
+        total.reindex(mine["as_of"], fill_value=0.0).to_numpy() - own[names].fillna(0.0).to_numpy()
+    )
     return pd.DataFrame(rest, columns=[f"others_{n}" for n in names], index=mine.index)
 
 
@@ -166,7 +175,7 @@ def _sales(frame: pd.DataFrame) -> Floats:
     """Give sales of 14 days over what the 84 days before and the others' season let expect.
 
     (own 14 d / own 84 d before) / (others' 14 d / others' 84 d before); unknown with fewer than
-    five orders in the 84 days.
+    five orders in the 84 days, or fewer than 98 days since registration, as for the others.
     """
     new, whole, new_count, count = (feature.name for feature in SALES)
     own, others = ((frame[f"{who}{new}"].to_numpy(), frame[f"{who}{whole}"].to_numpy())
@@ -174,14 +183,16 @@ def _sales(frame: pd.DataFrame) -> Floats:
     base = np.round(own[1] - own[0], 2)
     season = _divided(others[0], np.round(others[1] - others[0], 2))
     value = _divided(own[0], base * season)
-    return np.where(frame[count] - frame[new_count] >= 5, value, np.nan)
+    is_old = frame[_SINCE_REGISTERED.name] >= _LONG_ENOUGH_DAYS
+    return np.where(is_old & (frame[count] - frame[new_count] >= 5), value, np.nan)
 
 
 def _refunds(frame: pd.DataFrame) -> Floats:
     """Give refunds an order of 28 days over the rate of the 180 days before.
 
     The earlier rate is drawn to the others' rate of that time as if 50 more orders had it (the
-    prior weight of DOMAIN 3.3); unknown with fewer than five orders in the 28 days.
+    prior weight of DOMAIN 3.3); unknown with fewer than five orders in the 28 days. A rise where
+    neither they nor the others had any refund is the largest ratio, 1e12 (assumed).
     """
     new, whole, orders, all_orders = (feature.name for feature in REFUNDS)
     asked = [frame[f"others_{n}"].to_numpy() for n in (new, whole, orders, all_orders)]
@@ -190,7 +201,8 @@ def _refunds(frame: pd.DataFrame) -> Floats:
     paid_before = frame[all_orders].to_numpy() - frame[orders].to_numpy()
     base = (before + _USUAL_WEIGHT * usual) / (paid_before + _USUAL_WEIGHT)
     now = _divided(frame[new].to_numpy(), frame[orders].to_numpy())
-    value = np.where(now == 0, 0.0, _divided(now, base))
+    value = np.where((now > 0) & (base == 0), _FROM_NOTHING, _divided(now, base))
+    value = np.where(now == 0, 0.0, np.minimum(value, _FROM_NOTHING))
     return np.where(frame[orders] >= 5, value, np.nan)
 
 
@@ -220,7 +232,8 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
     """Give the share of each loan moved away within 24 hours of its disbursement.
 
     Outflows of the bank account but for those of trade, known before the look, over the principal;
-    unknown where no posting of the 90 days before the loan or since is known.
+    unknown where no posting of the 90 days before the loan or since is known, or one of the 24
+    hours has an impossible amount.
     """
     if loans.empty:
         return np.empty(0)
@@ -239,8 +252,9 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
         con.register("asked_rows", asked)
         con.execute("CREATE TEMP TABLE asked AS SELECT * FROM asked_rows")
         query = _TRANSFERS.format(
-            bank=records.fact_sql("bank_txns"), is_moved=f"coalesce(b.kind, '') NOT IN ({listed})"
-        )
+            bank=records.fact_sql("bank_txns"), is_soon=_SOON,
+            is_moved=f"coalesce(b.kind, '') NOT IN ({listed})",
+        )  # fmt: skip
         found = con.execute(query).fetchnumpy()["share"]
     except duckdb.Error as error:
         rule, first = "must be readable", str(error).splitlines()[0]

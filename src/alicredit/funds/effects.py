@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.evaluation import Estimate
-from alicredit.funds.windows import Daily
+from alicredit.funds.windows import LAST_DAY, Daily
 from alicredit.vocabulary import FUNDS_OUTCOMES
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +50,8 @@ def read_rates(
     """Give an outcome a day before and after days of disbursement; NaN where it is unknown.
 
     Traffic and advertising are means over the days that are written down, since a day that is not
-    is no day without visitors; payments are known where the account had a posting before.
+    is no day without visitors; payments are known where the account had a posting before, and one
+    from the days after on, without which it may no longer be read.
     """
     source, support = SOURCES[outcome]
     if source not in daily:
@@ -67,6 +68,7 @@ def read_rates(
         found.append(np.divide(total, length, out=np.full(len(total), np.nan), where=length > 0))
     if support == "postings":
         live = facts.sums(support, place, day - before_days, day) > 0
+        live &= facts.sums(support, place, after[0], np.full_like(day, LAST_DAY)) > 0
         found = [np.where(live, each, np.nan) for each in found]
     return found[0], found[1]
 

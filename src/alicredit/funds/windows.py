@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 _REACH = 40_000
+LAST_DAY = _REACH - 1
+"""No fact lies on or after it."""
+
 _DAY = "CAST(date_diff('day', DATE '1970-01-01', CAST({} AS DATE)) AS BIGINT)"
 _OUT = "CASE WHEN amount < 0 AND {} THEN CAST(round(-amount * 100) AS BIGINT) ELSE 0 END"
 _MOVED = "coalesce(kind, '') NOT IN ({})".format(", ".join(f"'{each}'" for each in SPENT_IN_TRADE))
@@ -34,7 +37,7 @@ DAILY: Mapping[str, tuple[str, tuple[str, ...], str, Mapping[str, str]]] = Mappi
             "traffic_daily", ("ad_spend",), "day",
             {"ad_spend": "CAST(round(ad_spend * 100) AS BIGINT)", "ad_days": "1"},
         ),
-        "traffic": ("traffic_daily", (), "day", {"traffic": "uv", "traffic_days": "1"}),
+        "traffic": ("traffic_daily", ("uv",), "day", {"traffic": "uv", "traffic_days": "1"}),
         "bank": (
             "bank_txns", ("kind",), "at",
             {"supplier_payments": _OUT.format("kind = 'supplier'"),
@@ -43,6 +46,9 @@ DAILY: Mapping[str, tuple[str, tuple[str, ...], str, Mapping[str, str]]] = Mappi
     }
 )  # fmt: skip
 """Source -> its table, columns it cannot do without, the day of a fact, and what is summed."""
+
+_AMOUNT = {"orders": "amount", "ad_spend": "ad_spend", "traffic": "uv", "bank": "amount"}
+"""Source -> what is summed; a fact whose number is impossible is left out."""
 
 YUAN = ("sales", "ad_spend", "supplier_payments", "transfers_out")
 """What is summed in fen."""
@@ -92,18 +98,19 @@ def read_daily(records: Records, merchants: pd.Index, moment: pd.Timestamp) -> d
                 continue
             listed = ", ".join(f"CAST(sum({sql}) AS BIGINT) AS {n}" for n, sql in values.items())
             where = f"_happened < $1 AND _known < $1 AND {quoted(time)} IS NOT NULL"
+            where += f" AND coalesce({_AMOUNT[source]} BETWEEN -1e11 AND 1e11, true)"
             if source == "orders":
                 where += " AND paid_at < $1"
             if source == "orders" and "loan_orders" in records:
                 where += (
-                    f" AND order_id NOT IN (SELECT order_id FROM "
-                    f"({records.fact_sql('loan_orders')}) WHERE _known < $1)"
+                    f" AND NOT EXISTS (SELECT 1 FROM ({records.fact_sql('loan_orders')}) behind "
+                    "WHERE behind._known < $1 AND behind.order_id = facts.order_id)"
                 )
-            if source == "ad_spend":
-                where += " AND ad_spend IS NOT NULL"
+            if table == "traffic_daily":
+                where += f" AND {needed[0]} IS NOT NULL"
             rows = con.execute(
                 f"SELECT _merchant_id AS m, {_DAY.format(quoted(time))} AS day, {listed} "
-                f"FROM ({records.fact_sql(table)}) WHERE {where} GROUP BY ALL",
+                f"FROM ({records.fact_sql(table)}) facts WHERE {where} GROUP BY ALL",
                 [moment.to_pydatetime()],
             ).df()
             place = merchants.get_indexer(rows["m"])

@@ -108,7 +108,10 @@ def judge_population(
     }  # fmt: skip
     pair = then.marks(old), now.marks(new)
     plain = population_stability(*pair, **asked, level=rules.amber)
-    is_told = plain["rows"] >= rules.fewest_rows
+    seen = pd.Series(periods[new]).groupby(periods[new]).size()
+    if asked["merchants"] is not None:
+        seen = pd.Series(asked["merchants"]).groupby(periods[new]).nunique()
+    is_told = seen.reindex(plain["period"]).to_numpy() >= rules.fewest_rows
     level = rules.amber / max(int(is_told.sum()), 1)
     bounds = [
         population_stability(*pair, **asked, tolerance=beyond, level=level)["critical"]
@@ -134,6 +137,8 @@ def judge_drift(
         "reference_merchants": None if then is None else then.owners(old),
     }  # fmt: skip
     pair = None if then is None else then.frame[old], now.frame[new]
+    owners = asked["merchants"]
+    witnesses = int(new.sum()) if owners is None else len(pd.unique(owners))
     plain = feature_drift(*pair, **asked, level=rules.amber)
     tables["drift"] = plain
     beyond, far = (
@@ -146,8 +151,11 @@ def judge_drift(
     moved = plain["points_change"]
     pushes = moved.abs().sort_values(ascending=False, kind="stable").index
     change, chance = abs(float(moved.sum())), 1.96 * _error_of_change(portable, then, now)
-    bounds = max(rules.points_amber, chance), max(rules.points_red, chance)
+    bounds = [float(np.maximum(each, chance)) for each in (rules.points_amber, rules.points_red)]
     names = tuple(f"{plain.loc[k, 'feature']} {moved[k]:+.1f}" for k in pushes[:3] if moved[k])
+    if witnesses < rules.fewest_rows:
+        return [cannot_tell(check, "all", "few_rows")
+                for check in ("mean_score", "features", "missing_values")]  # fmt: skip
     rise = plain["missing"] - plain["reference_missing"]
     gone = tuple(plain.loc[rise > rules.missing_amber, "feature"].head(5))
     return [
@@ -159,7 +167,7 @@ def judge_drift(
 
 
 def _error_of_change(portable: Any, then: Side | None, now: Side) -> float:
-    """Give the standard error of the change of the mean score; NaN errors count as none."""
+    """Give the standard error of the change of the mean score; NaN where one is not known."""
     errors, sizes = [], []
     for side in (now, then):
         if side is None:
@@ -170,7 +178,7 @@ def _error_of_change(portable: Any, then: Side | None, now: Side) -> float:
         who = np.arange(len(score)) if owners is None else owners
         order = np.lexsort((who, score))
         score, who = score[order], who if owners is None else who[order]
-        errors.append(float(np.nan_to_num(clustered_mean(score, who).se)))
+        errors.append(float(clustered_mean(score, who).se))
         sizes.append(len(pd.unique(who)))
     if then is None:
         facts = portable.training
@@ -182,17 +190,24 @@ def _error_of_change(portable: Any, then: Side | None, now: Side) -> float:
 def judge_feeds(
     portable: Any, records: Records, as_of: object, tables: dict[str, Any]
 ) -> list[Line]:
-    """Judge the tables; one that an input of the model is made from is red when silent."""
+    """Judge the tables; one that an input of the model is made from is red when silent.
+
+    A table that inputs are made from and that is not there, or has no fact, is as silent as one
+    that stopped; nothing can be told of one whose rhythm is not known.
+    """
     feeds = stale_feeds(records, as_of=as_of)
     tables["feeds"] = feeds
     used = {source for table in portable.features for source in table.sources}
-    silent = tuple(feeds.loc[feeds["status"] == "stale", "table"])
+    status = dict(zip(feeds["table"], feeds["status"], strict=True))
+    gone = tuple(name for name in sorted(used) if status.get(name, "empty") == "empty")
+    silent = (*gone, *(name for name in status if status[name] == "stale"))
+    unsure = tuple(name for name in status if name in used and status[name] == "unknown")
     odd = tuple(feeds.loc[feeds["volume_status"].isin(["low", "high"]), "table"])
     level = "red" if used & set(silent) else "amber" if silent else "green"
-    return [
-        Line("feeds", "all", float(len(silent)), 0.0, level, silent),
-        above("volumes", "all", len(odd), (0.0, np.inf), names=odd),
-    ]
+    line = Line("feeds", "all", float(len(silent)), 0.0, level, silent)
+    if unsure and not silent:
+        line = cannot_tell("feeds", "all", "no_rhythm", names=unsure)
+    return [line, above("volumes", "all", len(odd), (0.0, np.inf), names=odd)]
 
 
 def judge_outcomes(

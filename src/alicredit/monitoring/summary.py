@@ -12,6 +12,10 @@ import pandas as pd
 from alicredit.checks import require_between, require_one_of, require_whole
 from alicredit.vocabulary import CHECK_ACTIONS, CHECKS, UNKNOWNS
 
+FEWEST_DEFAULTS = 30
+"""With fewer defaults, or fewer that are none, a ranking that may be by chance tells nothing
+(assumed: the standard error of the area is then about 0.05)."""
+
 LEVELS = ("green", "unknown", "amber", "red")
 """What a check may find, from best to worst; ``unknown``: it cannot tell."""
 
@@ -44,7 +48,8 @@ class MonitoringRules:
     missing_amber, missing_red : float, default 0.10 and 0.50 (assumed)
         Rise of a feature's share of missing values.
     fewest_rows : int, default 50 (assumed)
-        Fewer rows of a period say nothing.
+        Fewer rows of a period say nothing; of scores and features, fewer merchants, where it is
+        known whose the rows are.
     correlation : float, default 0
         Correlation of borrowers, for the binomial chance.
     development_auc : float or None, default None
@@ -117,7 +122,8 @@ def _written(line: Line) -> tuple[Any, ...]:
     word, names = CHECKS[line.check], ", ".join(line.names)
     if line.why:
         why = UNKNOWNS[line.why]
-        text, text_zh = f"{word.text}: {why.text}", f"{word.text_zh}：{why.text_zh}"
+        text = f"{word.text}: {why.text}" + (f" ({names})" if names else "")
+        text_zh = f"{word.text_zh}：{why.text_zh}" + (f"（{names}）" if names else "")
     else:
         value, threshold = f"{line.value:.3g}", f"{line.threshold:.3g}"
         text = f"{word.text}: {value} against {threshold}" + (f" ({names})" if names else "")
@@ -131,7 +137,12 @@ def _written(line: Line) -> tuple[Any, ...]:
 
 
 def above(check: str, period: str, value: float, bounds: Sequence[float], **more: Any) -> Line:
-    """Judge a value that is off where it is above a bound for amber, or one for red."""
+    """Judge a value that is off where it is above a bound for amber, or one for red.
+
+    Nothing can be told where one of them is not known.
+    """
+    if np.isnan([value, *bounds]).any():
+        return cannot_tell(check, period, "no_chance")
     level = "red" if value > bounds[1] else "amber" if value > bounds[0] else "green"
     return Line(check, period, float(value), float(bounds[0]), level, **more)
 
@@ -142,9 +153,9 @@ def below(check: str, period: str, value: float, bounds: Sequence[float], **more
     return Line(check, period, float(value), float(bounds[0]), level, **more)
 
 
-def cannot_tell(check: str, period: str, why: str) -> Line:
+def cannot_tell(check: str, period: str, why: str, names: tuple[str, ...] = ()) -> Line:
     """Say that a check cannot tell, and why."""
-    return Line(check, period, float(np.nan), float(np.nan), "unknown", why=why)
+    return Line(check, period, float(np.nan), float(np.nan), "unknown", names, why)
 
 
 def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringRules) -> list[Line]:
@@ -176,9 +187,17 @@ def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringR
             value, bounds, names = look(period)
             if np.isnan(value):
                 lines.append(cannot_tell(check, period, "one_outcome"))
+            elif check == "ranking" and _may_be_chance(shape.loc[period]):
+                lines.append(cannot_tell(check, period, "few_defaults"))
             else:
                 lines.append(below(check, period, value, bounds, names=names))
     return lines
+
+
+def _may_be_chance(shape: pd.Series) -> bool:
+    """Tell whether few defaults leave open if a model ranks at all; see ``FEWEST_DEFAULTS``."""
+    rarer = min(shape["defaults"], shape["rows"] - shape["defaults"])
+    return bool(rarer < FEWEST_DEFAULTS and shape["auc_low"] < 0.5 <= shape["auc_high"])
 
 
 def _maturity(period: str, total: pd.Series, rules: MonitoringRules) -> Line:

@@ -30,10 +30,13 @@ class Bins:
         Rising; a step holds values up to and including its edge, the last step the rest.
     levels : tuple of str or None
         Levels of a category, which has no edges; None for numbers.
+    least : float or None
+        The number below which the first step ends; None where the first edge belongs to its step.
     """
 
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] | None = None
+    least: float | None = None
 
     @property
     def size(self) -> int:
@@ -49,7 +52,13 @@ class Bins:
             return ["any", MISSING]
         shown = [f"{edge:.6g}" for edge in self.edges]
         between = [f"({a}, {b}]" for a, b in itertools.pairwise(shown)]
-        return [f"up to {shown[0]}", *between, f"above {shown[-1]}", MISSING]
+        first = f"up to {shown[0]}"
+        if self.least is not None:
+            first = f"below {self.least:.6g}"
+            between = [f"[{self.least:.6g}, {b}]" for b in shown[1:2]] + between[1:]
+        last = f"above {shown[-1]}" if self.least is None or between else (
+            f"{self.least:.6g} or above")  # fmt: skip
+        return [first, *between, last, MISSING]
 
     def place(self, values: Any) -> Whole:
         """Give the bin of each value that :func:`read_values` read."""
@@ -125,8 +134,12 @@ def number_owners(name: str, given: Any, rows: int) -> Whole | None:
     return place[codes]
 
 
-def quantile_bins(values: Any, bins: int) -> Bins:
-    """Make bins of equal shares of a population; equal values stay together."""
+def quantile_bins(values: Any, bins: int, *, open_ends: bool = False) -> Bins:
+    """Make bins of equal shares of a population; equal values stay together.
+
+    With ``open_ends``, a smallest or largest value that fills a bin has it to itself on its outer
+    side: what is beyond it, where this population has nothing, stands in a bin of its own.
+    """
     if values.dtype == object:
         return Bins(levels=tuple(sorted({each for each in values if each is not None})))
     known = values[~np.isnan(values)]
@@ -134,7 +147,14 @@ def quantile_bins(values: Any, bins: int) -> Bins:
         return Bins()
     steps = np.linspace(0, 1, bins + 1)[1:-1]
     edges = np.unique(np.quantile(known, steps, method="inverted_cdf"))
-    return Bins(tuple(float(edge) for edge in edges[edges < known.max()]))
+    low, high = float(known.min()), float(known.max())
+    inner = [float(edge) for edge in edges[edges < high]]
+    if not open_ends:
+        return Bins(tuple(inner))
+    is_low, is_high = ((known == end).mean() >= 1 / bins for end in (low, high))
+    below = [float(np.nextafter(low, -np.inf))] if is_low else []
+    above = [high] if is_high else []
+    return Bins((*below, *inner, *above), least=low if is_low else None)
 
 
 def grade_bins(grades: Sequence[str]) -> Bins:

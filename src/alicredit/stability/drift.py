@@ -153,7 +153,7 @@ def _see(name: str, old: Any, new: Any, card: pd.DataFrame | None, bins: int) ->
     if before is not None and is_text is None:
         is_text = before.dtype == object
     after = read_values(f"current[{name!r}]", new, as_text=is_text)
-    cuts = quantile_bins(before, bins) if card is None else _steps(card)
+    cuts = quantile_bins(before, bins, open_ends=True) if card is None else _steps(card)
     places = (None if before is None else cuts.place(before), cuts.place(after))
     count = np.bincount(places[1], minlength=cuts.size)
     base = count

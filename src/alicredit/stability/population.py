@@ -55,7 +55,7 @@ def population_stability(
         Names of the grades, best first; None takes numbers, in bins of equal shares of the
         reference.
     bins : int, default 10
-        Bins of numbers at most.
+        Bins of numbers at most; and one beyond a smallest or largest value that fills a bin.
     periods : array or None, default None
         Of ``current``: rows of each period are held against the reference apart.
     reference_merchants, merchants : array or None, default None
@@ -182,7 +182,7 @@ def _placed(
         read_values(name, each, as_text=False)
         for name, each in (("reference", reference), ("current", current))
     )
-    cuts = quantile_bins(old, bins)
+    cuts = quantile_bins(old, bins, open_ends=True)
     return cuts, cuts.place(old), cuts.place(new)
 
 

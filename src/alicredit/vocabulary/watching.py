@@ -162,11 +162,14 @@ UNKNOWNS: Mapping[str, Word] = MappingProxyType(
     vocabulary(
         "unknown",
         ("few_rows", "too few rows to tell", "行数过少，无法判断"),
+        ("few_defaults", "too few defaults to tell", "违约数过少，无法判断"),
         ("no_outcomes", "no outcome is known yet", "尚无到期结果"),
         ("no_reference", "a model file holds no scores: give a reference frame",
          "模型文件不含分数分布：请提供参照样本"),
         ("one_outcome", "only one outcome happened", "只出现一种结果"),
         ("no_move", "nobody moved", "没有等级变化"),
+        ("no_chance", "no telling what chance would do", "无法判断偶然波动的范围"),
+        ("no_rhythm", "too few arrivals to know a rhythm", "到达次数过少，无法判断更新规律"),
     )
 )  # fmt: skip
 """Why a check cannot tell."""
