@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -30,7 +30,6 @@ CHANCES: Mapping[str, str] = MappingProxyType(
 CONTACTS = ("sms", "phone", "visit")
 """The actions that reach a person; the others are done at a desk."""
 
-_COUNTED = ("sms", "voice", "phone", "visit")
 _OF_STAGE = {"message": "sms", "telephone": "phone", "visit": "visit", "write_off": "write_off"}
 _PEOPLE = {"sms": "message", "phone": "telephone", "visit": "visit", "list": "blacklist",
            "write_off": "write_off"}  # fmt: skip
@@ -49,10 +48,12 @@ class ContactRules:
         Hours of the day between which a debtor is contacted.
     rest_weekdays : tuple of int, default (6,)
         Days of the week without contact, Monday is 0.
-    rest_days : tuple of date, default ()
-        Holidays without contact.
+    rest_days : dates, default ()
+        Holidays without contact; of a moment or timestamp its day is taken, so that
+        ``pandas.date_range`` may be given. Kept as a tuple of dates.
     per_day, per_week, visits_per_week : int, default 1, 3, 1
         Most contacts of one debtor on a day, and on it and the six days before; over all its loans.
+        Every step counts but ``legal``, also one whose action is missing or no known word.
     promises_trusted : int, default 2
         While a promise is running a debtor is left in peace, unless so many of it were broken.
     chances : mapping of str to share, default ``CHANCES``
@@ -88,8 +89,7 @@ class ContactRules:
             refuse("closes", "must lie after opens", self.closes)
         for weekday in self.rest_weekdays:
             require_whole("rest_weekdays", weekday, 0, high=6)
-        for each in self.rest_days:
-            require_kind("rest_days", each, date, "must be dates")
+        object.__setattr__(self, "rest_days", tuple(map(_day_of, self.rest_days)))
         for name in ("per_day", "per_week", "visits_per_week", "promises_trusted"):
             require_whole(name, getattr(self, name), 0)
         _require_stages("chances", self.chances)
@@ -99,6 +99,15 @@ class ContactRules:
     def is_rest(self, day: pd.Timestamp) -> bool:
         """Tell whether nobody is contacted on a day."""
         return day.weekday() in self.rest_weekdays or day.date() in self.rest_days
+
+
+def _day_of(each: object) -> date:
+    """Take the day of a date, a moment or a timestamp."""
+    if isinstance(each, datetime):
+        if pd.isna(each):
+            refuse("rest_days", "must be dates", "one that is missing")
+        return each.date()
+    return require_kind("rest_days", each, date, "must be dates")
 
 
 def _require_stages(argument: str, given: Mapping[str, object]) -> None:
@@ -245,7 +254,7 @@ def _causes(
     """Tell for each row and code whether it stands against a step today."""
     who, reaches = rows["merchant_id"], rows["action"].isin(CONTACTS)
     day = moment.normalize()
-    made = steps[steps["action"].isin(_COUNTED)]
+    made = steps[steps["action"].ne("legal")]
     week = made[made["at"] >= day - pd.Timedelta(days=_WEEK - 1)]
 
     def count(some: pd.DataFrame) -> pd.Series:

@@ -15,8 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
+from alicredit.checks import (
+    refusal,
+    refuse,
+    require_between,
+    require_kind,
+    require_one_of,
+    require_whole,
+)
 from alicredit.cohort import as_moment
+from alicredit.errors import RecordError
 from alicredit.ledger import Postings, find_spells, read_postings, replay, signs_of_loans
 from alicredit.records import Records, require_records
 
@@ -134,7 +142,7 @@ def find_workouts(
     InputError
         If ``as_of`` is no moment.
     RecordError
-        If there are no loans, or an amount is no money.
+        If there are no loans, an amount is no money, or a step of collection has no known action.
 
     Examples
     --------
@@ -270,11 +278,16 @@ def _costs(records: Records, until: pd.Timestamp, rules: WorkoutRules) -> pd.Dat
         steps = con.execute(
             "SELECT loan_id, CAST(_happened AS DATE) AS day, action, count(*) AS steps "
             f"FROM ({records.fact_sql('collections')}) WHERE _happened < $1 AND _known < $1 "
-            "AND action IS NOT NULL GROUP BY ALL ORDER BY ALL",
+            "GROUP BY ALL ORDER BY ALL",
             [until.to_pydatetime()],
         ).df()
     finally:
         con.close()
+    strange = steps.loc[~steps["action"].isin(list(rules.costs_fen)), "action"]
+    if len(strange):
+        found = "a missing one" if pd.isna(strange.iloc[0]) else repr(strange.iloc[0])
+        rule = f"must be one of {', '.join(rules.costs_fen)}: otherwise its cost is not known"
+        raise RecordError(refusal("collections.action", rule, found, "write what was done"))
     cost = steps["action"].map(dict(rules.costs_fen)).astype(np.int64)
     day = steps["day"].astype("datetime64[us]")
     return steps[["loan_id"]].assign(day=day, fen=-cost * steps["steps"].to_numpy(np.int64))
