@@ -227,7 +227,14 @@ def test_entries_of_others_and_debts_that_stand_are_left_alone(reason) -> None:
                           "reason": [reason]})  # fmt: skip
     records = make_records(LOANS, blacklist=table, repayments=paid)
     assert blacklist_changes(records, as_of="2020-01-01").empty
-    own = table.assign(reason="default")
+    own = table.assign(reason="default", source="recovery")
+    records = make_records(LOANS, blacklist=own, repayments=paid)
+    assert blacklist_changes(records, as_of="2020-01-01")["change"].tolist() == ["exit"]
+    for source in ("court", None):
+        records = make_records(LOANS, blacklist=own.assign(source=source), repayments=paid)
+        assert blacklist_changes(records, as_of="2020-01-01").empty
+    unsaid = make_records(LOANS, blacklist=own.drop(columns="source"), repayments=paid)
+    assert blacklist_changes(unsaid, as_of="2020-01-01").empty
     second = pd.concat([LOANS, loan_rows(["k"], ["m"], [at("2013-03-01")])])
     records = make_records(second, blacklist=own, repayments=paid)
     assert blacklist_changes(records, as_of="2020-01-01").empty
@@ -243,7 +250,7 @@ def test_a_restructured_debtor_stays_listed_until_probation_is_over() -> None:
     deal = pd.DataFrame({"loan_id": ["k"], "at": at("2013-06-01"), "kind": "extension",
                          "npv_loss": [0.05]})  # fmt: skip
     table = pd.DataFrame({"merchant_id": ["m"], "from": at("2012-11-01"), "to": pd.NaT,
-                          "reason": ["default"]})  # fmt: skip
+                          "reason": ["default"], "source": ["recovery"]})  # fmt: skip
     records = make_records(second, blacklist=table, repayments=paid, restructures=deal)
     assert blacklist_changes(records, as_of="2014-05-31").empty
     without = make_records(second, blacklist=table, repayments=paid)

@@ -61,8 +61,9 @@ def blacklist_changes(
     A merchant enters when one of its loans is in default or written off and it is not listed, or
     when it is malicious and not listed as such. It leaves an entry that recovery made when no loan
     of it is late, in default or written off unpaid, and the months since its last defaulted loan
-    was repaid in full are over. Entries for other reasons are left alone. Changes begin at
-    ``as_of`` and are not dated back: eligibility reads them after it.
+    was repaid in full are over. Entries for other reasons, or whose ``source`` is not
+    ``recovery``, are left alone. Changes begin at ``as_of`` and are not dated back: eligibility
+    reads them after it.
 
     Parameters
     ----------
@@ -120,7 +121,8 @@ def blacklist_changes(
     late = states.loc[(states["days_past_due"] > 0) | states["state"].eq("restructured"),
                       "merchant_id"]  # fmt: skip
     held = pd.concat([bad, late, malicious])
-    exits = _exits(listed[~listed["merchant_id"].isin(held)], book, moment, chosen)
+    own = listed[listed["source"].eq(SOURCE) & ~listed["merchant_id"].isin(held)]
+    exits = _exits(own, book, moment, chosen)
     made = pd.concat([part for part in (*entries, exits) if len(part)] or [exits])
     order = ["merchant_id", "change", "from", "reason"]
     return made.sort_values(order, ignore_index=True)[_COLUMNS]

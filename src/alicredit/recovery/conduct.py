@@ -153,9 +153,9 @@ SELECT loan_id, _happened AS at, TRY_CAST(round(amount * 100) AS BIGINT) AS fen
 FROM ({repayments}) WHERE _happened < $1 AND _known < $1 ORDER BY loan_id, _happened, fen
 """
 _LISTED = """
-SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason FROM ({blacklist})
+SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason, source FROM ({blacklist})
 WHERE _happened < $1 AND _known < $1 AND ("to" IS NULL OR "to" >= $1)
-ORDER BY merchant_id, since, reason
+ORDER BY merchant_id, since, reason, source
 """
 _TABLES = {
     _FAKE: ("violations",), _FRAUD: ("account_events",), _CONTACTS: ("collections", "loans"),
@@ -166,7 +166,7 @@ _EMPTY = {
     _FAKE: ("merchant_id", "value"), _FRAUD: ("merchant_id", "value"),
     _CONTACTS: ("merchant_id", "loan_id", "at", "action", "outcome", "promised_for",
                 "promised_fen"),
-    _PAID: ("loan_id", "at", "fen"), _LISTED: ("merchant_id", "since", "reason"),
+    _PAID: ("loan_id", "at", "fen"), _LISTED: ("merchant_id", "since", "reason", "source"),
 }  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def contacts_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
 
 
 def listed_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
-    """Give who is on the blacklist at a moment: ``merchant_id, since, reason``."""
+    """Give who is on the blacklist at a moment: ``merchant_id, since, reason, source``."""
     return read_conduct(records, _LISTED, moment)
 
 
