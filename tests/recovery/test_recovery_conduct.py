@@ -11,7 +11,7 @@ from recovery_stage import stage as make_records
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.policy import build_applicants, check_eligibility
-from alicredit.records import read_records
+from alicredit.records import find_problems, read_records
 from alicredit.recovery import (
     BlacklistRules,
     ConductRules,
@@ -210,8 +210,8 @@ def test_malice_is_listed_apart_and_for_longer() -> None:
     both = blacklist_changes(
         records, as_of=moment, willingness=assess_willingness(records, as_of=moment)
     )
-    assert sorted(both["reason"]) == ["default", "malicious"]
-    table = blacklist_after(records, both[both["reason"] == "malicious"])
+    assert both["reason"].tolist() == ["malicious"]
+    table = blacklist_after(records, both)
     paid = pd.DataFrame([payment("l", "2013-01-31", 5_300.0, interest=300.0)])
     records = make_records(LOANS, blacklist=table, repayments=paid)
     assert blacklist_changes(records, as_of="2018-01-30").empty
@@ -255,6 +255,41 @@ def test_a_restructured_debtor_stays_listed_until_probation_is_over() -> None:
     assert blacklist_changes(records, as_of="2014-05-31").empty
     without = make_records(second, blacklist=table, repayments=paid)
     assert blacklist_changes(without, as_of="2014-05-31")["change"].tolist() == ["exit"]
+
+
+def test_an_exit_ends_its_own_entry_and_no_malicious_one_of_the_same_day() -> None:
+    paid = pd.DataFrame([payment("l", "2013-01-31", 5_300.0, interest=300.0)])
+    twice = pd.DataFrame({"merchant_id": "m", "from": at("2012-11-01"), "to": pd.NaT,
+                          "reason": ["malicious", "default"], "source": "recovery"})  # fmt: skip
+    records = make_records(LOANS, blacklist=twice, repayments=paid)
+    exits = blacklist_changes(records, as_of="2014-01-31")
+    assert exits["reason"].tolist() == ["default"]
+    ends = blacklist_after(records, exits).set_index("reason")["to"]
+    assert ends["default"] == at("2014-01-31")
+    assert pd.isna(ends["malicious"])
+    after = make_records(LOANS, blacklist=ends.reset_index().merge(twice.drop(columns="to")),
+                         repayments=paid)  # fmt: skip
+    assert listed(after, "2015-01-01") == [True]
+
+
+def test_both_reasons_at_once_are_one_entry_of_a_clean_table() -> None:
+    records = make_records(LOANS, violations=FAKE)
+    moment = DUE + 100 * DAY
+    judged = assess_willingness(records, as_of=moment)
+    table = blacklist_after(records, blacklist_changes(records, as_of=moment, willingness=judged))
+    listed_once = make_records(LOANS, violations=FAKE, blacklist=table)
+    found = find_problems(listed_once)
+    assert found[found["table"] == "blacklist"].empty
+    later = moment + DAY
+    judged = assess_willingness(listed_once, as_of=later)
+    assert blacklist_changes(listed_once, as_of=later, willingness=judged).empty
+    # First in default, then found malicious: two entries, of two moments.
+    first = blacklist_after(records, blacklist_changes(records, as_of=moment))
+    known = make_records(LOANS, violations=FAKE, blacklist=first)
+    second = blacklist_after(known, blacklist_changes(known, as_of=later, willingness=judged))
+    assert second["reason"].tolist() == ["default", "malicious"]
+    found = find_problems(make_records(LOANS, violations=FAKE, blacklist=second))
+    assert found[found["table"] == "blacklist"].empty
 
 
 def test_changes_made_twice_are_made_once() -> None:

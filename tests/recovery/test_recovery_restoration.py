@@ -229,7 +229,7 @@ def test_a_story_from_the_first_late_day_to_the_last_fen() -> None:
     owed = int(made.plans["payment_fen"].sum())
     left = owed - np.cumsum(swept(settled, percent=percent, owed_fen=owed))
     assert (left <= 0).any() == (owed <= len(settled) * 12_000 * percent // 100)
-    # In default from 30 October: the other is listed twice over, once for malice.
+    # In default from 30 October: the other is listed, and for malice.
     moment = at("2012-10-30")
     paid = pd.DataFrame([payment("poor", "2012-10-01", 5_200.0, interest=200.0)])
     records = make_records(loans, orders=orders, collections=steps, repayments=paid)
