@@ -112,6 +112,16 @@ def test_a_sign_is_a_default_whatever_the_days(kind) -> None:
     assert find_claims(records, as_of=DUE + 367 * DAY)["stage"].tolist() == ["write_off"]
 
 
+@pytest.mark.parametrize("before", [0, 1, 400, 3_000])
+def test_a_sign_from_before_a_loan_begins_no_default_before_it(before) -> None:
+    signs = events("fraud_found", START - before * DAY)
+    records = make_records(LOANS, account_events=signs)
+    row = find_claims(records, as_of=DUE + 2 * DAY).iloc[0]
+    assert (row["stage"], row["days_in_default"]) == ("blacklist", 32)  # a loan of 30 days
+    assert find_claims(records, as_of=START + 364 * DAY)["stage"].tolist() == ["blacklist"]
+    assert find_claims(records, as_of=START + 365 * DAY)["stage"].tolist() == ["write_off"]
+
+
 def test_a_loan_written_off_or_late_by_little_is_on_no_list() -> None:
     gone = make_records(LOANS, account_events=events("written_off", DUE + 50 * DAY))
     assert len(find_claims(gone, as_of=DUE + 50 * DAY)) == 1
