@@ -135,7 +135,8 @@ def find_workouts(
     Returns
     -------
     Workouts
-        Loans of which nothing was owed when the sign came are left out.
+        Loans of which nothing was owed when the sign came are left out; so are those repaid by
+        their due date in spite of a sign that had come before them.
 
     Raises
     ------
@@ -168,6 +169,7 @@ def find_workouts(
     chosen, until = rules or WorkoutRules(), _until(require_records(records), as_of)
     book = read_postings(records).known_before(until)
     loans = first_defaults(book, until, default_days=chosen.default_days)
+    loans = loans[~_kept_in_spite(book, loans)].reset_index(drop=True)
     book = _only(book, loans["loan_id"])
     loans["exposure_fen"] = _exposures(book, loans)
     loans = loans[loans["exposure_fen"] > 0].reset_index(drop=True)
@@ -212,6 +214,17 @@ def first_defaults(book: Postings, until: pd.Timestamp, *, default_days: int = 9
     loans["exposure_day"] = before.where(before.isna() | (before >= start), start)
     is_past = loans["default_day"].notna() & (loans["default_day"] < until.normalize())
     return loans[is_past].reset_index(drop=True)
+
+
+def _kept_in_spite(book: Postings, loans: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which defaults are by a sign from before a loan that was then repaid by its due date."""
+    lent = book.loans.set_index("loan_id")
+    last = book.payments["loan_id"].map(lent["due_at"].dt.normalize())
+    in_time = book.payments[book.payments["day"] <= last]
+    paid = loans["loan_id"].map(in_time.groupby("loan_id")["principal_fen"].sum()).fillna(0)
+    is_repaid = paid >= loans["loan_id"].map(lent["principal_fen"])
+    is_older = loans["default_day"] == loans["exposure_day"]
+    return np.asarray(is_repaid & is_older, dtype=bool)
 
 
 def _only(book: Postings, ids: pd.Series) -> Postings:
