@@ -78,6 +78,8 @@ def test_each_piece_of_evidence_by_hand(tables, code, value) -> None:
         {"bank_txns": transfer(4_000.0, 23)},
         {"bank_txns": transfer(5_000.0, 25)},
         {"bank_txns": transfer(5_000.0, 2, kind="supplier")},
+        {"bank_txns": transfer(5_000.0, 2).assign(kind=None)},
+        {"bank_txns": transfer(5_000.0, 2).drop(columns="kind")},
         {"violations": FAKE.assign(kind="delay")},
         {"violations": FAKE.assign(at=at("2011-09-01"))},
         {"collections": calls("no_answer", "no_answer")},
@@ -90,6 +92,29 @@ def test_what_falls_just_short_or_comes_too_late_is_no_evidence(tables) -> None:
     verdict, evidence = assess(**tables)
     assert evidence.empty
     assert (verdict["verdict"], verdict["is_malicious"]) == ("unclear", False)
+
+
+def moved_out(loans: pd.DataFrame, bank: pd.DataFrame) -> float:
+    """Say what share was moved out, 0 where that is no evidence."""
+    tables = {"merchants": make_records(LOANS)["merchants"], "loans": loans, "bank_txns": bank}
+    use = {"bank_txns": {"purpose": "credit", "legal_basis": "consent"}}
+    rules = ConductRules(transfer_out_share=0.0)
+    made = assess_willingness(read_records(tables, data_use=use), as_of=AS_OF, rules=rules)
+    found = made.evidence[made.evidence["code"] == "WIL_TRANSFER_OUT"]
+    return float(found["value"].iloc[0]) if len(found) else 0.0
+
+
+def test_a_transfer_is_not_counted_in_full_against_each_loan_of_the_day() -> None:
+    five = loan_rows([f"l{k}" for k in range(5)], ["m"] * 5, [START] * 5, yuan=1_000.0)
+    assert moved_out(five, transfer(900.0, 12)) == 0.18
+    both = pd.concat([transfer(3_000.0, 2), transfer(1_500.0, 3)])
+    assert moved_out(five, both) == 0.9
+    # A loan lent after the transfer, or a day before it, has no part in it.
+    second = loan_rows(["l", "k"], ["m"] * 2, [START, START + pd.Timedelta(hours=4)])
+    assert moved_out(second, transfer(4_500.0, 3)) == 0.9
+    assert moved_out(second, transfer(4_500.0, 5)) == 0.45
+    assert moved_out(second, transfer(4_500.0, 24)) == 0.9
+    assert moved_out(second, transfer(4_500.0, 28)) == 0.0
 
 
 def test_verdicts_weigh_the_evidence() -> None:

@@ -39,7 +39,9 @@ class ConductRules:
     Parameters
     ----------
     transfer_out_share : float, default 0.8
-        Share of a loan moved out within a day of its disbursement (DOMAIN 3.3).
+        Share of a loan moved out within a day of its disbursement (DOMAIN 3.3); a transfer is of
+        all the merchant's loans lent in the 24 hours before it, by their principal, and one of no
+        stated kind is none.
     sales_fell_share : float, default 0.5
         Sales of 30 days below this share of what they were before the arrears have fallen (DOMAIN
         3.3).
@@ -104,16 +106,28 @@ class Willingness:
 
 _TRANSFERS = """
 WITH lent AS (
-  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS lent_at, l.principal
+  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS lent_at
   FROM ({loans}) l JOIN debtor d ON d.merchant_id = l._merchant_id AND d.loan_id = l.loan_id),
+beside AS (
+  SELECT _merchant_id AS merchant_id, _happened AS lent_at,
+         CAST(round(principal * 100) AS BIGINT) AS fen
+  FROM ({loans}) WHERE _happened < $1 AND _known < $1),
 moved AS (
-  SELECT l.merchant_id, l.loan_id,
-         sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) / (any_value(l.principal) * 100) AS value
-  FROM lent l JOIN ({bank_txns}) b ON b._merchant_id = l.merchant_id
-   AND b._happened >= l.lent_at AND b._happened < l.lent_at + INTERVAL 1 DAY
-   AND b._happened < $1 AND b._known < $1 AND b.amount < 0 AND coalesce(b.kind, 'other') = 'other'
-  GROUP BY ALL)
-SELECT merchant_id, max(value) AS value FROM moved GROUP BY ALL
+  SELECT _merchant_id AS merchant_id, _happened AS at,
+         sum(TRY_CAST(round(-amount * 100) AS BIGINT)) AS fen
+  FROM ({bank_txns}) WHERE _happened < $1 AND _known < $1 AND amount < 0 AND kind = 'other'
+   AND _merchant_id IN (SELECT merchant_id FROM debtor) GROUP BY ALL),
+shared AS (
+  SELECT m.merchant_id, m.at, any_value(m.fen) AS fen, sum(b.fen) AS lent_fen
+  FROM moved m JOIN beside b ON b.merchant_id = m.merchant_id
+   AND m.at >= b.lent_at AND m.at < b.lent_at + INTERVAL 1 DAY GROUP BY ALL),
+part AS (
+  SELECT l.merchant_id, l.loan_id, s.lent_fen, sum(s.fen) AS fen
+  FROM lent l JOIN shared s ON s.merchant_id = l.merchant_id
+   AND s.at >= l.lent_at AND s.at < l.lent_at + INTERVAL 1 DAY GROUP BY ALL),
+whole AS (
+  SELECT merchant_id, loan_id, round(sum(fen / lent_fen), 9) AS value FROM part GROUP BY ALL)
+SELECT merchant_id, max(value) AS value FROM whole GROUP BY ALL
 """
 _SALES = """
 WITH sale AS (
