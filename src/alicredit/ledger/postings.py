@@ -25,8 +25,8 @@ class Postings:
         due_at, known_at``, sorted by loan; ``owed_fen`` falls due at ``due_at`` where no instalment
         of the loan is known.
     dues : pandas.DataFrame
-        ``loan_id, day, fen, interest_fen, known_at``: what falls due at the end of a day, and how
-        much of it is interest.
+        ``loan_id, day, fen, principal_fen, interest_fen, known_at``: what falls due at the end of a
+        day, and how much of it is principal and interest; the rest is fees.
     payments : pandas.DataFrame
         ``loan_id, day, fen, principal_fen, penalty_fen, known_at``: what was paid on a day, and how
         much of it as principal and as penalty; a penalty settles no due. Where the records do not
@@ -100,6 +100,7 @@ FROM ({{loans}}) l ORDER BY loan_id
 _DUES = """
 SELECT loan_id, CAST(due_at AS DATE) AS day,
        CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
+       CAST(sum(principal) AS BIGINT) AS principal_fen,
        CAST(sum(interest) AS BIGINT) AS interest_fen, greatest(_happened, _known) AS known_at
 FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
 """
@@ -184,7 +185,7 @@ def read_postings(records: Records) -> Postings:
 _USED = ("loans", "instalments", "repayments", "account_events", "restructures")
 _EMPTY = {
     "instalments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
-                    "interest_fen": "int64"},
+                    "principal_fen": "int64", "interest_fen": "int64"},
     "repayments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
                    "principal_fen": "int64", "penalty_fen": "int64"},
     "account_events": {"merchant_id": "object", "loan_id": "object", "day": "datetime64[us]",
@@ -204,6 +205,7 @@ def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
     day = mine["due_at"].dt.normalize().astype("datetime64[us]")
     return pd.DataFrame(
         {"loan_id": mine["loan_id"], "day": day, "fen": mine["owed_fen"],
+         "principal_fen": mine["principal_fen"],
          "interest_fen": mine["owed_fen"] - mine["principal_fen"], "known_at": mine["known_at"]}
     )  # fmt: skip
 

@@ -197,7 +197,7 @@ def _overdue_steps(ids: pd.Series, book: Postings, *, is_principal: bool) -> pd.
     place = pd.Series(np.arange(len(ids)), index=ids.to_numpy())
     dues = book.dues[book.dues["loan_id"].isin(ids)]
     paid = book.payments[book.payments["loan_id"].isin(ids)]
-    fallen = dues["fen"] - (dues["interest_fen"] if is_principal else 0)
+    fallen = dues["principal_fen"] if is_principal else dues["fen"]
     back = paid["principal_fen"] if is_principal else paid["fen"] - paid["penalty_fen"]
     parts = [
         pd.DataFrame({"loan": dues["loan_id"].map(place), "day": dues["day"], "fen": fallen,
