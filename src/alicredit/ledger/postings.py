@@ -139,7 +139,7 @@ def read_postings(records: Records) -> Postings:
     Raises
     ------
     RecordError
-        If there is no table of loans, or an amount is no money.
+        If there is no table of loans, an amount is no money, or one of a payment is missing.
 
     Examples
     --------
@@ -163,6 +163,7 @@ def read_postings(records: Records) -> Postings:
     try:
         loans = _frame(con, _LOANS.format(**facts))
         listed = _part(con, facts, "instalments", _DUES)
+        _refuse_unknown_payments(con, facts)
         payments = _part(con, facts, "repayments", _PAYMENTS)
         events = [
             _part(con, facts, "account_events", _EVENTS),
@@ -208,6 +209,18 @@ def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
          "principal_fen": mine["principal_fen"],
          "interest_fen": mine["owed_fen"] - mine["principal_fen"], "known_at": mine["known_at"]}
     )  # fmt: skip
+
+
+def _refuse_unknown_payments(con: duckdb.DuckDBPyConnection, facts: dict[str, str]) -> None:
+    """Refuse a payment that does not say how much was paid."""
+    if "repayments" not in facts:
+        return
+    sql = "SELECT loan_id, _happened FROM ({repayments}) WHERE amount IS NULL ORDER BY ALL LIMIT 1"
+    row = con.execute(sql.format(**facts)).fetchone()
+    if row is not None:
+        found = f"none for loan {row[0]!r} at {row[1]}"
+        rule = "must say how much was paid"
+        raise RecordError(refusal("repayments.amount", rule, found, "complete or drop the payment"))
 
 
 def _part(
