@@ -266,6 +266,9 @@ def test_a_running_promise_is_waited_for_unless_promises_were_broken() -> None:
     assert row(13, running, hour=0)["scheduled"]  # its day is over at midnight, not after
     assert row(12, running, paid=1000.0)["scheduled"]  # kept: the rest is asked for
     assert row(12, running, paid=999.99)["reasons"] == ("COL_PROMISE",)
+    far = [promise(5, 40_000)]
+    assert row(35, far)["reasons"] == ("COL_PROMISE",)
+    assert row(36, far)["scheduled"]
     broken_twice = [promise(1, 2), promise(3, 4), *running]
     assert row(12, broken_twice)["scheduled"]
 
@@ -309,6 +312,7 @@ def test_ten_bad_inputs_are_refused() -> None:
     for wrong, match in (
         ({"opens": 20}, "closes"), ({"rest_weekdays": (7,)}, "rest_weekdays"),
         ({"rest_days": ("2012-10-01",)}, "rest_days"), ({"per_day": -1}, "per_day"),
+        ({"promise_days": 1.5}, "promise_days"),
         ({"rest_days": (pd.NaT,)}, "rest_days"),
         ({"chances": {"visit": "0.1"}}, "message"),
         ({"chances": dict.fromkeys(PEOPLE, "1.5")}, "chances"),

@@ -56,6 +56,8 @@ class ContactRules:
         Every step counts but ``legal``, also one whose action is missing or no known word.
     promises_trusted : int, default 2
         While a promise is running a debtor is left in peace, unless so many of it were broken.
+    promise_days : int, default 30
+        And for no more days than so many from the day it was given, however late its own day is.
     chances : mapping of str to share, default ``CHANCES``
         By stage, the share of the claim that a step is expected to bring.
     costs_fen : mapping of str to int, default ``COSTS_FEN``
@@ -78,6 +80,7 @@ class ContactRules:
     per_week: int = 3
     visits_per_week: int = 1
     promises_trusted: int = 2
+    promise_days: int = 30
     chances: Mapping[str, str] = field(default_factory=lambda: CHANCES)
     costs_fen: Mapping[str, int] = field(default_factory=lambda: COSTS_FEN)
 
@@ -90,7 +93,8 @@ class ContactRules:
         for weekday in self.rest_weekdays:
             require_whole("rest_weekdays", weekday, 0, high=6)
         object.__setattr__(self, "rest_days", tuple(map(_day_of, self.rest_days)))
-        for name in ("per_day", "per_week", "visits_per_week", "promises_trusted"):
+        for name in ("per_day", "per_week", "visits_per_week", "promises_trusted",
+                     "promise_days"):  # fmt: skip
             require_whole(name, getattr(self, name), 0)
         _require_stages("chances", self.chances)
         shares("chances", list(self.chances.values()), is_rate=True)
@@ -261,7 +265,8 @@ def _causes(
         return who.map(some.groupby("merchant_id").size().astype(float)).fillna(0)
 
     broken = count(steps[steps["is_broken"]])
-    running = who.isin(steps.loc[steps["is_running"], "merchant_id"])
+    is_young = steps["at"].dt.normalize() >= day - pd.Timedelta(days=rules.promise_days)
+    running = who.isin(steps.loc[steps["is_running"] & is_young, "merchant_id"])
     visits = count(week[week["action"] == "visit"])
     known = np.ones(len(rows), dtype=bool)
     if owned is not None:
