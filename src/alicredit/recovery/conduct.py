@@ -28,6 +28,9 @@ UNABLE = ("WIL_SALES_FELL", "WIL_PART_PAID", "WIL_ANSWERS")
 MALICIOUS = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT")
 """Evidence that alone makes a debtor malicious (DOMAIN 3.3)."""
 
+PLAN_DAYS = 35
+"""A plan is taken to be kept for so many days from its acceptance and each payment (assumed)."""
+
 _ANSWERED = ("answered", "promised", "refused")
 _EVIDENCE = ["merchant_id", "code", "speaks_for", "value", "threshold", "text", "text_zh"]
 
@@ -166,17 +169,24 @@ _PAID = """
 SELECT loan_id, _happened AS at, TRY_CAST(round(amount * 100) AS BIGINT) AS fen
 FROM ({repayments}) WHERE _happened < $1 AND _known < $1 ORDER BY loan_id, _happened, fen
 """
+_PLANS = """
+SELECT loan_id, max(_happened) AS at FROM ({restructures})
+WHERE _happened < $1 AND _known < $1 AND kind IN ('extension', 'rate_cut')
+GROUP BY loan_id ORDER BY loan_id
+"""
 _LISTED = """
 SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason, source FROM ({blacklist})
 WHERE _happened < $1 AND _known < $1 AND ("to" IS NULL OR "to" >= $1)
 ORDER BY merchant_id, since, reason, source
 """
 _TABLES = {
+    _PLANS: ("restructures", "loans"),
     _FAKE: ("violations",), _FRAUD: ("account_events",), _CONTACTS: ("collections", "loans"),
     _PAID: ("repayments", "loans"), _LISTED: ("blacklist",), _TRANSFERS: ("bank_txns", "loans"),
 }  # fmt: skip
 _OF_SALES = ("orders", "refunds")
 _EMPTY = {
+    _PLANS: ("loan_id", "at"),
     _FAKE: ("merchant_id", "value"), _FRAUD: ("merchant_id", "value"),
     _CONTACTS: ("merchant_id", "loan_id", "at", "action", "outcome", "promised_for",
                 "promised_fen"),
@@ -241,6 +251,30 @@ def contacts_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
 def listed_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
     """Give who is on the blacklist at a moment: ``merchant_id, since, reason, source``."""
     return read_conduct(records, _LISTED, moment)
+
+
+def plans_kept(records: Records, moment: pd.Timestamp) -> pd.Series:
+    """Give the ids of loans under an accepted plan that is being kept at a moment.
+
+    Records do not tell a plan's months nor its instalments. Since instalments are monthly, a plan
+    is taken to be kept while something was paid on the loan, or the plan accepted, within the last
+    ``PLAN_DAYS`` days. Support of the shop alone is no plan.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> len(plans_kept(read_records({"merchants": merchants}), pd.Timestamp("2013-01-01")))
+    0
+    """
+    plans = read_conduct(records, _PLANS, moment)
+    paid = read_conduct(records, _PAID, moment)
+    paid = paid[paid["loan_id"].isin(plans["loan_id"]) & (paid["fen"] > 0)]
+    signs = {"loan_id": [*plans["loan_id"], *paid["loan_id"]], "at": [*plans["at"], *paid["at"]]}
+    seen = pd.DataFrame(signs).astype({"loan_id": object, "at": "datetime64[us]"})
+    is_recent = seen["at"] >= moment - pd.Timedelta(days=PLAN_DAYS)
+    return seen.loc[is_recent, "loan_id"].drop_duplicates()
 
 
 def assess_willingness(

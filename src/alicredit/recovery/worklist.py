@@ -17,7 +17,7 @@ from alicredit.loans.book.exact import rounded, shares
 from alicredit.policy import Policy
 from alicredit.records import Records
 from alicredit.recovery.claims import StageRules, find_claims
-from alicredit.recovery.conduct import contacts_before, listed_before
+from alicredit.recovery.conduct import contacts_before, listed_before, plans_kept
 from alicredit.recovery.workouts import COSTS_FEN, require_costs
 from alicredit.vocabulary import STAGES
 
@@ -141,7 +141,10 @@ def worklist(
     debtor is entered on the blacklist, then visited), to be written off after 365 days in default
     (DOMAIN 3.3). A debtor is contacted once about all its loans whose stage asks for a contact, as
     the latest of them asks. Debtors who wait for the same action are ranked by what it is expected
-    to bring over these loans less its cost; ties by days past due, then by id.
+    to bring over these loans less its cost; ties by days past due, then by id. About a loan under
+    an accepted plan nobody is contacted while the plan is taken to be kept: while it was accepted,
+    or something was paid on the loan, within the last 35 days (assumed), since records do not hold
+    a plan's instalments. It has a row of its own, and its lateness says nothing of other loans.
 
     Parameters
     ----------
@@ -205,6 +208,7 @@ def worklist(
     is_listed = claims["merchant_id"].isin(listed["merchant_id"])
     claims["action"] = claims["stage"].map(_OF_STAGE)
     claims["action"] = claims["action"].fillna(is_listed.map({True: "visit", False: "list"}))
+    claims["is_planned"] = claims["loan_id"].isin(plans_kept(records, moment))
     rows = _valued(claims, chosen)
     steps = contacts_before(records, moment)
     causes = _causes(rows, steps, moment, chosen, owned)
@@ -237,6 +241,7 @@ def _valued(claims: pd.DataFrame, rules: ContactRules) -> pd.DataFrame:
     kind = (
         rows["action"].mask(reaches, "contact").mask(rows["action"] == "write_off", rows["loan_id"])
     )
+    kind = kind.mask(rows["is_planned"] & reaches, "plan " + rows["loan_id"].astype(str))
     rows["is_first"] = ~pd.DataFrame({"who": rows["merchant_id"], "kind": kind}).duplicated()
     chance, base = shares("chances", rows["stage"].map(dict(rules.chances)).tolist() or ["0"])
     claim = (rows["due_fen"] + rows["penalty_fen"]).to_numpy(np.int64)
@@ -276,6 +281,7 @@ def _causes(
         "COL_SAME_DEBTOR": ~rows["is_first"],
         "COL_NO_OWN_CONTACT": reaches & ~known,
         "COL_PROMISE": reaches & running & (broken < rules.promises_trusted),
+        "COL_PLAN": reaches & rows["is_planned"],
         "COL_REST_DAY": reaches & rules.is_rest(day),
         "COL_HOURS": reaches & is_late,
         "COL_DAY_CAP": reaches & (count(made[made["at"] >= day]) >= rules.per_day),
