@@ -28,9 +28,10 @@ class Postings:
         ``loan_id, day, fen, principal_fen, interest_fen, known_at``: what falls due at the end of a
         day, and how much of it is principal and interest; the rest is fees.
     payments : pandas.DataFrame
-        ``loan_id, day, fen, principal_fen, penalty_fen, known_at``: what was paid on a day, and how
-        much of it as principal and as penalty; a penalty settles no due. Where the records do not
-        say what was principal, it is taken to have brought its own interest along.
+        ``loan_id, day, fen, principal_fen, interest_fen, penalty_fen, known_at``: what was paid on
+        a day, and how much of it as principal, interest and penalty; a penalty settles no due.
+        Where the records do not say what was principal, it is taken to have brought its own
+        interest along; where they do not say what was interest, it is all the rest.
     events : pandas.DataFrame
         ``merchant_id, loan_id, day, kind, known_at``: signs that a borrower is unlikely to pay;
         ``loan_id`` is missing where they are of all the merchant's loans.
@@ -90,6 +91,8 @@ _PAID_PRINCIPAL = f"""CASE
 PAID_SUMS = f"""sum({{cast}}(round(p.amount * 100) AS BIGINT)) AS fen,
          sum({{cast}}(round(coalesce({_PAID_PRINCIPAL}, 0) * 100) AS BIGINT)) AS principal_fen,
          sum({{cast}}(round(coalesce(p.penalty, 0) * 100) AS BIGINT)) AS penalty_fen"""
+_PAID_INTEREST = f"""coalesce(p.interest,
+    p.amount - coalesce(p.penalty, 0) - coalesce({_PAID_PRINCIPAL}, 0))"""
 _LOANS = """
 SELECT loan_id, _merchant_id AS merchant_id, product_id,
        {principal} AS principal_fen, {owed} AS owed_fen, rate,
@@ -106,6 +109,7 @@ FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
 """
 _PAYMENTS = f"""
 SELECT p.loan_id, CAST(p._happened AS DATE) AS day, {PAID_SUMS.format(cast="CAST")},
+       sum(CAST(round({_PAID_INTEREST} * 100) AS BIGINT)) AS interest_fen,
        greatest(p._happened, p._known) AS known_at
 FROM ({{repayments}}) p JOIN ({{loans}}) l ON l.loan_id = p.loan_id
 GROUP BY ALL ORDER BY p.loan_id, day, known_at
@@ -188,7 +192,8 @@ _EMPTY = {
     "instalments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
                     "principal_fen": "int64", "interest_fen": "int64"},
     "repayments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
-                   "principal_fen": "int64", "penalty_fen": "int64"},
+                   "principal_fen": "int64", "penalty_fen": "int64",
+                   "interest_fen": "int64"},
     "account_events": {"merchant_id": "object", "loan_id": "object", "day": "datetime64[us]",
                        "kind": "object"},
 }  # fmt: skip
@@ -236,7 +241,7 @@ def _part(
 def _frame(con: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """Run a query; days and times come back in microseconds."""
     frame = con.execute(sql).df()
-    for column in ("fen", "principal_fen", "penalty_fen"):
+    for column in ("fen", "principal_fen", "interest_fen", "penalty_fen"):
         if column in frame:
             frame[column] = frame[column].astype("int64")
     for column in ("day", "known_at", "disbursed_at", "due_at"):
