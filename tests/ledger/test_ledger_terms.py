@@ -51,6 +51,26 @@ def test_a_year_of_interest_by_month_is_twelve_months_and_not_its_days() -> None
         assert dues["interest_fen"].tolist() == [1_800_000]
 
 
+@pytest.mark.parametrize("fee", [0, 100, 20_000])
+def test_a_fee_that_was_paid_is_no_interest_paid(fee) -> None:
+    # 1,000.00 of principal and 100.00 of interest a month; the twelfth is not paid.
+    ends = [pd.Timestamp("2012-01-10") + pd.DateOffset(months=n) for n in range(1, 13)]
+    base = records(MONTH | {"principal": 12_000.0}, "2012-01-10", "2013-01-10")
+    listed = pd.DataFrame({"loan_id": "l", "due_at": ends, "principal": 100_000,
+                           "interest": 10_000, "fee": fee})  # fmt: skip
+    paid = pd.DataFrame({"loan_id": "l", "at": ends[:11], "amount": 1_100.0 + fee / 100,
+                         "principal": 1_000.0, "interest": 100.0, "penalty": 0.0})  # fmt: skip
+    tables = {name: base[name].to_pandas() for name in ("merchants", "loans")}
+    made = ac.read_records(tables | {"instalments": listed, "repayments": paid})
+    found = states(made, "2012-12-10", "2012-12-25", "2013-01-20")
+    assert found["balance_fen"].tolist() == [100_000] * 3
+    assert found["accrued_fen"].tolist() == [0, 750, 10_000]  # 15/30 of 1.5 % of 1,000; 100.00
+    assert found["due_fen"].tolist() == [0, 0, 110_000 + fee]
+    tables["repayments"] = paid.drop(columns="interest").assign(amount=1_100.0)
+    untold = ac.read_records(tables | {"instalments": listed.assign(fee=0)})
+    assert states(untold, "2012-12-25")["accrued_fen"].tolist() == [750]
+
+
 def test_who_pays_what_the_contract_by_month_asks_for_is_closed_and_good() -> None:
     paid = [("2012-01-01 10:00", 118_000.0, None, None)]
     made = records(MONTH, "2011-01-01", "2012-01-01", paid)

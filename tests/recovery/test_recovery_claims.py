@@ -77,6 +77,26 @@ def test_each_instalment_bears_its_own_days() -> None:
     assert (row["days_past_due"], row["stage"], row["days_in_default"]) == (39, "visit", -1)
 
 
+@pytest.mark.parametrize("fees", [[0, 0, 0], [12_000, 0, 0], [5_000, 5_000, 5_000]])
+def test_a_fee_bears_no_penalty_on_principal_whether_it_was_paid_or_not(fees) -> None:
+    days = [at("2012-02-01"), at("2012-03-01"), at("2012-04-01")]
+    listed = pd.DataFrame({"loan_id": "l", "due_at": days, "principal": 400_000,
+                           "interest": 10_000, "fee": fees})  # fmt: skip
+    loans = LOANS.assign(principal=12_000.0, rate=0.015, rate_unit="month", due_at=days[-1],
+                         product_id="ali_credit")  # fmt: skip
+    paid = pd.DataFrame([
+        payment("l", day, 4_100.0 + fee / 100) | {"principal": 4_000.0, "interest": 100.0}
+        for day, fee in zip(days[:2], fees)
+    ])  # fmt: skip
+    records = make_records(loans, instalments=listed, repayments=paid)
+    row = find_claims(records, as_of="2012-04-11").iloc[0]
+    assert row["due_fen"] == 410_000 + fees[2]
+    assert row["penalty_fen"] == penalty(400_000, "0.0005", 10)
+    none = make_records(loans, instalments=listed)
+    row = find_claims(none, as_of="2012-02-11").iloc[0]
+    assert row["penalty_fen"] == penalty(400_000, "0.0005", 10)
+
+
 def test_claims_agree_with_the_ledger_on_a_platform() -> None:
     records = ac.read_records("data/sample")
     moment = at("2013-06-15 13:00")
@@ -110,6 +130,16 @@ def test_a_sign_is_a_default_whatever_the_days(kind) -> None:
     last = find_claims(records, as_of=DUE + 366 * DAY).iloc[0]
     assert (last["stage"], last["days_in_default"]) == ("blacklist", 364)
     assert find_claims(records, as_of=DUE + 367 * DAY)["stage"].tolist() == ["write_off"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 400, 3_000])
+def test_a_sign_from_before_a_loan_begins_no_default_before_it(before) -> None:
+    signs = events("fraud_found", START - before * DAY)
+    records = make_records(LOANS, account_events=signs)
+    row = find_claims(records, as_of=DUE + 2 * DAY).iloc[0]
+    assert (row["stage"], row["days_in_default"]) == ("blacklist", 32)  # a loan of 30 days
+    assert find_claims(records, as_of=START + 364 * DAY)["stage"].tolist() == ["blacklist"]
+    assert find_claims(records, as_of=START + 365 * DAY)["stage"].tolist() == ["write_off"]
 
 
 def test_a_loan_written_off_or_late_by_little_is_on_no_list() -> None:

@@ -11,7 +11,7 @@ from recovery_stage import stage as make_records
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.policy import build_applicants, check_eligibility
-from alicredit.records import read_records
+from alicredit.records import find_problems, read_records
 from alicredit.recovery import (
     BlacklistRules,
     ConductRules,
@@ -78,6 +78,8 @@ def test_each_piece_of_evidence_by_hand(tables, code, value) -> None:
         {"bank_txns": transfer(4_000.0, 23)},
         {"bank_txns": transfer(5_000.0, 25)},
         {"bank_txns": transfer(5_000.0, 2, kind="supplier")},
+        {"bank_txns": transfer(5_000.0, 2).assign(kind=None)},
+        {"bank_txns": transfer(5_000.0, 2).drop(columns="kind")},
         {"violations": FAKE.assign(kind="delay")},
         {"violations": FAKE.assign(at=at("2011-09-01"))},
         {"collections": calls("no_answer", "no_answer")},
@@ -90,6 +92,29 @@ def test_what_falls_just_short_or_comes_too_late_is_no_evidence(tables) -> None:
     verdict, evidence = assess(**tables)
     assert evidence.empty
     assert (verdict["verdict"], verdict["is_malicious"]) == ("unclear", False)
+
+
+def moved_out(loans: pd.DataFrame, bank: pd.DataFrame) -> float:
+    """Say what share was moved out, 0 where that is no evidence."""
+    tables = {"merchants": make_records(LOANS)["merchants"], "loans": loans, "bank_txns": bank}
+    use = {"bank_txns": {"purpose": "credit", "legal_basis": "consent"}}
+    rules = ConductRules(transfer_out_share=0.0)
+    made = assess_willingness(read_records(tables, data_use=use), as_of=AS_OF, rules=rules)
+    found = made.evidence[made.evidence["code"] == "WIL_TRANSFER_OUT"]
+    return float(found["value"].iloc[0]) if len(found) else 0.0
+
+
+def test_a_transfer_is_not_counted_in_full_against_each_loan_of_the_day() -> None:
+    five = loan_rows([f"l{k}" for k in range(5)], ["m"] * 5, [START] * 5, yuan=1_000.0)
+    assert moved_out(five, transfer(900.0, 12)) == 0.18
+    both = pd.concat([transfer(3_000.0, 2), transfer(1_500.0, 3)])
+    assert moved_out(five, both) == 0.9
+    # A loan lent after the transfer, or a day before it, has no part in it.
+    second = loan_rows(["l", "k"], ["m"] * 2, [START, START + pd.Timedelta(hours=4)])
+    assert moved_out(second, transfer(4_500.0, 3)) == 0.9
+    assert moved_out(second, transfer(4_500.0, 5)) == 0.45
+    assert moved_out(second, transfer(4_500.0, 24)) == 0.9
+    assert moved_out(second, transfer(4_500.0, 28)) == 0.0
 
 
 def test_verdicts_weigh_the_evidence() -> None:
@@ -210,8 +235,8 @@ def test_malice_is_listed_apart_and_for_longer() -> None:
     both = blacklist_changes(
         records, as_of=moment, willingness=assess_willingness(records, as_of=moment)
     )
-    assert sorted(both["reason"]) == ["default", "malicious"]
-    table = blacklist_after(records, both[both["reason"] == "malicious"])
+    assert both["reason"].tolist() == ["malicious"]
+    table = blacklist_after(records, both)
     paid = pd.DataFrame([payment("l", "2013-01-31", 5_300.0, interest=300.0)])
     records = make_records(LOANS, blacklist=table, repayments=paid)
     assert blacklist_changes(records, as_of="2018-01-30").empty
@@ -227,7 +252,14 @@ def test_entries_of_others_and_debts_that_stand_are_left_alone(reason) -> None:
                           "reason": [reason]})  # fmt: skip
     records = make_records(LOANS, blacklist=table, repayments=paid)
     assert blacklist_changes(records, as_of="2020-01-01").empty
-    own = table.assign(reason="default")
+    own = table.assign(reason="default", source="recovery")
+    records = make_records(LOANS, blacklist=own, repayments=paid)
+    assert blacklist_changes(records, as_of="2020-01-01")["change"].tolist() == ["exit"]
+    for source in ("court", None):
+        records = make_records(LOANS, blacklist=own.assign(source=source), repayments=paid)
+        assert blacklist_changes(records, as_of="2020-01-01").empty
+    unsaid = make_records(LOANS, blacklist=own.drop(columns="source"), repayments=paid)
+    assert blacklist_changes(unsaid, as_of="2020-01-01").empty
     second = pd.concat([LOANS, loan_rows(["k"], ["m"], [at("2013-03-01")])])
     records = make_records(second, blacklist=own, repayments=paid)
     assert blacklist_changes(records, as_of="2020-01-01").empty
@@ -243,11 +275,46 @@ def test_a_restructured_debtor_stays_listed_until_probation_is_over() -> None:
     deal = pd.DataFrame({"loan_id": ["k"], "at": at("2013-06-01"), "kind": "extension",
                          "npv_loss": [0.05]})  # fmt: skip
     table = pd.DataFrame({"merchant_id": ["m"], "from": at("2012-11-01"), "to": pd.NaT,
-                          "reason": ["default"]})  # fmt: skip
+                          "reason": ["default"], "source": ["recovery"]})  # fmt: skip
     records = make_records(second, blacklist=table, repayments=paid, restructures=deal)
     assert blacklist_changes(records, as_of="2014-05-31").empty
     without = make_records(second, blacklist=table, repayments=paid)
     assert blacklist_changes(without, as_of="2014-05-31")["change"].tolist() == ["exit"]
+
+
+def test_an_exit_ends_its_own_entry_and_no_malicious_one_of_the_same_day() -> None:
+    paid = pd.DataFrame([payment("l", "2013-01-31", 5_300.0, interest=300.0)])
+    twice = pd.DataFrame({"merchant_id": "m", "from": at("2012-11-01"), "to": pd.NaT,
+                          "reason": ["malicious", "default"], "source": "recovery"})  # fmt: skip
+    records = make_records(LOANS, blacklist=twice, repayments=paid)
+    exits = blacklist_changes(records, as_of="2014-01-31")
+    assert exits["reason"].tolist() == ["default"]
+    ends = blacklist_after(records, exits).set_index("reason")["to"]
+    assert ends["default"] == at("2014-01-31")
+    assert pd.isna(ends["malicious"])
+    after = make_records(LOANS, blacklist=ends.reset_index().merge(twice.drop(columns="to")),
+                         repayments=paid)  # fmt: skip
+    assert listed(after, "2015-01-01") == [True]
+
+
+def test_both_reasons_at_once_are_one_entry_of_a_clean_table() -> None:
+    records = make_records(LOANS, violations=FAKE)
+    moment = DUE + 100 * DAY
+    judged = assess_willingness(records, as_of=moment)
+    table = blacklist_after(records, blacklist_changes(records, as_of=moment, willingness=judged))
+    listed_once = make_records(LOANS, violations=FAKE, blacklist=table)
+    found = find_problems(listed_once)
+    assert found[found["table"] == "blacklist"].empty
+    later = moment + DAY
+    judged = assess_willingness(listed_once, as_of=later)
+    assert blacklist_changes(listed_once, as_of=later, willingness=judged).empty
+    # First in default, then found malicious: two entries, of two moments.
+    first = blacklist_after(records, blacklist_changes(records, as_of=moment))
+    known = make_records(LOANS, violations=FAKE, blacklist=first)
+    second = blacklist_after(known, blacklist_changes(known, as_of=later, willingness=judged))
+    assert second["reason"].tolist() == ["default", "malicious"]
+    found = find_problems(make_records(LOANS, violations=FAKE, blacklist=second))
+    assert found[found["table"] == "blacklist"].empty
 
 
 def test_changes_made_twice_are_made_once() -> None:

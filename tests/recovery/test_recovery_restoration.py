@@ -196,6 +196,49 @@ def test_a_plan_with_a_loss_above_one_percent_is_a_default_until_probation_is_ov
     assert status[3] == "default"  # the second loan, never paid; the probation is over
 
 
+def test_who_keeps_an_accepted_plan_is_left_in_peace_and_offered_no_second() -> None:
+    made = offers(orders=shop(400.0, last="2013-06-30"))
+    assert made.offers["is_offered"].tolist() == [True]
+    accepted = at("2012-09-21 10:00")
+    facts = restructure_facts(made.offers, accepted_at=accepted)
+    dues = made.plans["due_day"].tolist()
+    paid = pd.DataFrame([payment("l", day, fen / 100) for day, fen in
+                         zip(dues, made.plans["payment_fen"])])  # fmt: skip
+    sales = shop(400.0, last="2013-06-30")
+
+    def asked(day: object, loans: pd.DataFrame = LOANS, deals: pd.DataFrame = facts, **tables):
+        records = make_records(loans, orders=sales, restructures=deals, **tables)
+        moment = at(str(day)) + pd.Timedelta(hours=8)
+        today = worklist(records, as_of=moment, capacity=PEOPLE).set_index("loan_id")
+        again = restoration_offers(records, as_of=moment).offers.set_index("loan_id")
+        return today, again
+
+    for day, tables in (("2012-09-22", {}), ("2012-10-25", {}),
+                        (dues[0] + 3 * DAY, {"repayments": paid.iloc[:1]}),
+                        (dues[0] + 33 * DAY, {"repayments": paid.iloc[:1]}),
+                        (dues[1] + 3 * DAY, {"repayments": paid.iloc[:2]})):  # fmt: skip
+        today, again = asked(day, **tables)
+        if today.loc["l", "action"] != "list":
+            assert "COL_PLAN" in today.loc["l", "reasons"]
+            assert not today.loc["l", "scheduled"]
+        assert "RST_PLAN" in again.loc["l", "reasons"]
+        assert not again.loc["l", "is_offered"]
+    # Not yet accepted, nothing paid for over a month, or support of the shop alone: as before.
+    for day, deals in (("2012-09-21", facts), ("2012-10-27", facts),
+                       ("2012-09-22", facts.assign(kind="ops_support")),
+                       ("2012-09-22", facts.assign(known_at=at("2012-09-25")))):  # fmt: skip
+        today, again = asked(day, deals=deals)
+        assert "COL_PLAN" not in today.loc["l", "reasons"]
+        assert today.loc["l", "scheduled"]
+        assert "RST_PLAN" not in again.loc["l", "reasons"]
+    # Another loan of the same debtor that is late without a plan is spoken of all the same.
+    second = pd.concat([LOANS, loan_rows(["k"], ["m"], [START + 15 * DAY])])
+    today, again = asked("2012-09-22", loans=second)
+    assert today.loc["l", "reasons"] == ("COL_PLAN",)
+    assert today.loc["k", "reasons"] == ()
+    assert again.loc["k", "reasons"] == ("RST_OFFERED",)
+
+
 def test_a_story_from_the_first_late_day_to_the_last_fen() -> None:
     """One debtor wants to pay and cannot; one could and does not."""
     loans = loan_rows(["poor", "sly"], ["p", "s"], [START] * 2)
@@ -229,7 +272,7 @@ def test_a_story_from_the_first_late_day_to_the_last_fen() -> None:
     owed = int(made.plans["payment_fen"].sum())
     left = owed - np.cumsum(swept(settled, percent=percent, owed_fen=owed))
     assert (left <= 0).any() == (owed <= len(settled) * 12_000 * percent // 100)
-    # In default from 30 October: the other is listed twice over, once for malice.
+    # In default from 30 October: the other is listed, and for malice.
     moment = at("2012-10-30")
     paid = pd.DataFrame([payment("poor", "2012-10-01", 5_200.0, interest=200.0)])
     records = make_records(loans, orders=orders, collections=steps, repayments=paid)

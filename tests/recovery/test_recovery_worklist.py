@@ -212,6 +212,38 @@ def test_the_debtor_is_left_in_peace() -> None:
     assert reasons(capacity=PEOPLE | {"telephone": 0}) == ("COL_CAPACITY",)
 
 
+@pytest.mark.parametrize(
+    "days",
+    [
+        (late(10).date(),), (late(10).to_pydatetime(),), (late(10),),
+        pd.date_range("2012-02-08", "2012-02-12"), [late(9), late(10).date()],
+    ],
+)  # fmt: skip
+def test_a_holiday_is_one_however_its_day_is_written(days) -> None:
+    assert late(10).date() == date(2012, 2, 10)
+    rules = ContactRules(rest_days=days)
+    asked = {"capacity": PEOPLE, "rules": rules}
+    assert worklist(ONE, as_of=late(10), **asked).iloc[0]["reasons"] == ("COL_REST_DAY",)
+    assert worklist(ONE, as_of=late(13), **asked).iloc[0]["scheduled"]
+    assert {type(day) for day in rules.rest_days} == {date}
+    assert rules == ContactRules(rest_days=tuple(rules.rest_days))
+
+
+@pytest.mark.parametrize("action", ["phone", "call", "PHONE", None])
+def test_a_contact_counts_by_whatever_name_and_the_law_is_none(action) -> None:
+    def reasons(days_before: list[int], what: str | None) -> tuple[str, ...]:
+        when = [late(10) - n * DAY - pd.Timedelta(hours=1) for n in days_before]
+        steps = pd.DataFrame([step("l", day, "phone", "no_answer") for day in when])
+        steps["action"] = pd.Series([what] * len(when), dtype=object)
+        records = make_records(loan_rows(["l"], ["m"], [START]), collections=steps)
+        return worklist(records, as_of=late(10), capacity=PEOPLE).iloc[0]["reasons"]
+
+    assert reasons([0], action) == ("COL_DAY_CAP",)
+    assert reasons([1, 3, 6], action) == ("COL_WEEK_CAP",)
+    assert reasons([1, 3, 7], action) == ()
+    assert reasons([0, 1, 2, 3], "legal") == ()
+
+
 def promise(made_days_late: int, for_days_late: int) -> dict[str, object]:
     """Promise 1,000 yuan for a day."""
     made = step("l", late(made_days_late), "phone", "promised")
@@ -234,6 +266,9 @@ def test_a_running_promise_is_waited_for_unless_promises_were_broken() -> None:
     assert row(13, running, hour=0)["scheduled"]  # its day is over at midnight, not after
     assert row(12, running, paid=1000.0)["scheduled"]  # kept: the rest is asked for
     assert row(12, running, paid=999.99)["reasons"] == ("COL_PROMISE",)
+    far = [promise(5, 40_000)]
+    assert row(35, far)["reasons"] == ("COL_PROMISE",)
+    assert row(36, far)["scheduled"]
     broken_twice = [promise(1, 2), promise(3, 4), *running]
     assert row(12, broken_twice)["scheduled"]
 
@@ -277,6 +312,8 @@ def test_ten_bad_inputs_are_refused() -> None:
     for wrong, match in (
         ({"opens": 20}, "closes"), ({"rest_weekdays": (7,)}, "rest_weekdays"),
         ({"rest_days": ("2012-10-01",)}, "rest_days"), ({"per_day": -1}, "per_day"),
+        ({"promise_days": 1.5}, "promise_days"),
+        ({"rest_days": (pd.NaT,)}, "rest_days"),
         ({"chances": {"visit": "0.1"}}, "message"),
         ({"chances": dict.fromkeys(PEOPLE, "1.5")}, "chances"),
         ({"costs_fen": {"sms": 1.5}}, "costs_fen"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recovery_stage import DAY, at, book_with_known_recovery, loan_rows, payment, step
 from recovery_stage import stage as make_records
 
-from alicredit.errors import InputError
+from alicredit.errors import InputError, RecordError
 from alicredit.ledger import read_postings, replay
 from alicredit.records import Records
 from alicredit.recovery import LgdRules, WorkoutRules, estimate_lgd, find_workouts
@@ -54,6 +54,17 @@ def test_a_sign_before_the_loan_begins_it_on_its_first_day() -> None:
     row = find_workouts(records, as_of=DEFAULT).loans.iloc[0]
     assert (row["default_day"], row["exposure_day"]) == (START, START)
     assert row["exposure_fen"] == 500_000
+
+
+def test_a_loan_kept_in_spite_of_an_older_sign_is_no_workout() -> None:
+    signs = pd.concat([events("sealed", START - 700 * DAY), events("unsealed", START - 650 * DAY)])
+    for day, many in ((DUE - 10 * DAY, 0), (DUE, 0), (DUE + DAY, 1)):
+        half = payment("l", START + 5 * DAY, 2_500.0)
+        paid = pd.DataFrame([half, payment("l", day, 2_575.0, interest=75.0)])
+        records = make_records(LOANS, repayments=paid, account_events=signs)
+        assert len(find_workouts(records, as_of="2013-01-01").loans) == many
+    unsealed = make_records(LOANS, account_events=signs)
+    assert len(find_workouts(unsealed, as_of="2013-01-01").loans) == 1  # never paid
 
 
 def test_a_restructure_with_a_loss_is_a_default_and_one_without_is_none() -> None:
@@ -103,6 +114,18 @@ def test_steps_cost_what_the_rules_say() -> None:
     estimate = estimate_lgd(records, as_of="2014-12-01", rules=LOOSE, workout=rules)
     assert estimate.frame["lgd"].max() == 1  # costs lead beyond the whole: cut
     assert (estimate.curves["recovered"] < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("action", "found"), [("call", "'call'"), ("PHONE", "'PHONE'"), (None, "a missing one")]
+)
+def test_a_step_of_unknown_cost_is_refused_and_named(action, found) -> None:
+    steps = pd.DataFrame([step("l", DEFAULT + 3 * DAY, "sms")] * 2)
+    steps["action"] = pd.Series(["sms", action], dtype=object)
+    records = make_records(LOANS, collections=steps)
+    with pytest.raises(RecordError, match=rf"collections\.action must be one of.*found {found}"):
+        find_workouts(records, as_of="2013-06-01")
+    assert find_workouts(records, as_of=DEFAULT + 2 * DAY).flows.empty  # not yet
 
 
 def test_records_that_end_early_are_not_taken_for_silence() -> None:

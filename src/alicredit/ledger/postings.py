@@ -25,12 +25,13 @@ class Postings:
         due_at, known_at``, sorted by loan; ``owed_fen`` falls due at ``due_at`` where no instalment
         of the loan is known.
     dues : pandas.DataFrame
-        ``loan_id, day, fen, interest_fen, known_at``: what falls due at the end of a day, and how
-        much of it is interest.
+        ``loan_id, day, fen, principal_fen, interest_fen, known_at``: what falls due at the end of a
+        day, and how much of it is principal and interest; the rest is fees.
     payments : pandas.DataFrame
-        ``loan_id, day, fen, principal_fen, penalty_fen, known_at``: what was paid on a day, and how
-        much of it as principal and as penalty; a penalty settles no due. Where the records do not
-        say what was principal, it is taken to have brought its own interest along.
+        ``loan_id, day, fen, principal_fen, interest_fen, penalty_fen, known_at``: what was paid on
+        a day, and how much of it as principal, interest and penalty; a penalty settles no due.
+        Where the records do not say what was principal, it is taken to have brought its own
+        interest along; where they do not say what was interest, it is all the rest.
     events : pandas.DataFrame
         ``merchant_id, loan_id, day, kind, known_at``: signs that a borrower is unlikely to pay;
         ``loan_id`` is missing where they are of all the merchant's loans.
@@ -90,6 +91,8 @@ _PAID_PRINCIPAL = f"""CASE
 PAID_SUMS = f"""sum({{cast}}(round(p.amount * 100) AS BIGINT)) AS fen,
          sum({{cast}}(round(coalesce({_PAID_PRINCIPAL}, 0) * 100) AS BIGINT)) AS principal_fen,
          sum({{cast}}(round(coalesce(p.penalty, 0) * 100) AS BIGINT)) AS penalty_fen"""
+_PAID_INTEREST = f"""coalesce(p.interest,
+    p.amount - coalesce(p.penalty, 0) - coalesce({_PAID_PRINCIPAL}, 0))"""
 _LOANS = """
 SELECT loan_id, _merchant_id AS merchant_id, product_id,
        {principal} AS principal_fen, {owed} AS owed_fen, rate,
@@ -100,11 +103,13 @@ FROM ({{loans}}) l ORDER BY loan_id
 _DUES = """
 SELECT loan_id, CAST(due_at AS DATE) AS day,
        CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
+       CAST(sum(principal) AS BIGINT) AS principal_fen,
        CAST(sum(interest) AS BIGINT) AS interest_fen, greatest(_happened, _known) AS known_at
 FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
 """
 _PAYMENTS = f"""
 SELECT p.loan_id, CAST(p._happened AS DATE) AS day, {PAID_SUMS.format(cast="CAST")},
+       sum(CAST(round({_PAID_INTEREST} * 100) AS BIGINT)) AS interest_fen,
        greatest(p._happened, p._known) AS known_at
 FROM ({{repayments}}) p JOIN ({{loans}}) l ON l.loan_id = p.loan_id
 GROUP BY ALL ORDER BY p.loan_id, day, known_at
@@ -138,7 +143,7 @@ def read_postings(records: Records) -> Postings:
     Raises
     ------
     RecordError
-        If there is no table of loans, or an amount is no money.
+        If there is no table of loans, an amount is no money, or one of a payment is missing.
 
     Examples
     --------
@@ -162,6 +167,7 @@ def read_postings(records: Records) -> Postings:
     try:
         loans = _frame(con, _LOANS.format(**facts))
         listed = _part(con, facts, "instalments", _DUES)
+        _refuse_unknown_payments(con, facts)
         payments = _part(con, facts, "repayments", _PAYMENTS)
         events = [
             _part(con, facts, "account_events", _EVENTS),
@@ -184,9 +190,10 @@ def read_postings(records: Records) -> Postings:
 _USED = ("loans", "instalments", "repayments", "account_events", "restructures")
 _EMPTY = {
     "instalments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
-                    "interest_fen": "int64"},
+                    "principal_fen": "int64", "interest_fen": "int64"},
     "repayments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
-                   "principal_fen": "int64", "penalty_fen": "int64"},
+                   "principal_fen": "int64", "penalty_fen": "int64",
+                   "interest_fen": "int64"},
     "account_events": {"merchant_id": "object", "loan_id": "object", "day": "datetime64[us]",
                        "kind": "object"},
 }  # fmt: skip
@@ -204,8 +211,21 @@ def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
     day = mine["due_at"].dt.normalize().astype("datetime64[us]")
     return pd.DataFrame(
         {"loan_id": mine["loan_id"], "day": day, "fen": mine["owed_fen"],
+         "principal_fen": mine["principal_fen"],
          "interest_fen": mine["owed_fen"] - mine["principal_fen"], "known_at": mine["known_at"]}
     )  # fmt: skip
+
+
+def _refuse_unknown_payments(con: duckdb.DuckDBPyConnection, facts: dict[str, str]) -> None:
+    """Refuse a payment that does not say how much was paid."""
+    if "repayments" not in facts:
+        return
+    sql = "SELECT loan_id, _happened FROM ({repayments}) WHERE amount IS NULL ORDER BY ALL LIMIT 1"
+    row = con.execute(sql.format(**facts)).fetchone()
+    if row is not None:
+        found = f"none for loan {row[0]!r} at {row[1]}"
+        rule = "must say how much was paid"
+        raise RecordError(refusal("repayments.amount", rule, found, "complete or drop the payment"))
 
 
 def _part(
@@ -221,7 +241,7 @@ def _part(
 def _frame(con: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """Run a query; days and times come back in microseconds."""
     frame = con.execute(sql).df()
-    for column in ("fen", "principal_fen", "penalty_fen"):
+    for column in ("fen", "principal_fen", "interest_fen", "penalty_fen"):
         if column in frame:
             frame[column] = frame[column].astype("int64")
     for column in ("day", "known_at", "disbursed_at", "due_at"):

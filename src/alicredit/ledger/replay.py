@@ -194,7 +194,8 @@ class _Book:
             loans, _as_day(loans["disbursed_at"]), _as_day(loans["due_at"]),
             np.minimum(_filled(closed), gone), rate, base,
             _Rows.of(postings.dues, ids, "fen", "interest_fen"),
-            _Rows.of(postings.payments, ids, "fen", "principal_fen", "penalty_fen"),
+            _Rows.of(_with_interest(postings.payments), ids, "fen", "principal_fen",
+                     "interest_fen", "penalty_fen"),
             _Rows(late["loan"].to_numpy(), _as_day(late["due_day"]),
                   {"settled": _filled(late["settled_day"].to_numpy())}),
             signs, rules,
@@ -241,7 +242,7 @@ class _Book:
         fallen = grid.running(dues.loan, dues.day, dues.columns["fen"])
         before = grid.running(dues.loan, dues.day + 1, dues.columns["fen"])
         interest = self._interest(grid, low, high, balance)
-        interest -= grid.running(paid.loan, paid.day, toward - back)
+        interest -= grid.running(paid.loan, paid.day, paid.columns["interest_fen"])
         is_open = balance > 0
         amounts = {"accrued_fen": interest, "due_fen": fallen - settled}
         amounts["overdue_fen"] = before - settled
@@ -316,6 +317,14 @@ class _Book:
                                 "arrears")],
             _CODE["current"],
         ).astype(np.int8)  # fmt: skip
+
+
+def _with_interest(payments: pd.DataFrame) -> pd.DataFrame:
+    """Say how much of each payment was interest: where that is not told, what is left of it."""
+    if "interest_fen" in payments:
+        return payments
+    rest = payments["fen"] - payments["penalty_fen"] - payments["principal_fen"]
+    return payments.assign(interest_fen=rest)
 
 
 def _filled(days: npt.NDArray[np.datetime64]) -> Whole:

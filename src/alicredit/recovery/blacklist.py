@@ -59,10 +59,11 @@ def blacklist_changes(
     """Say who is to enter the blacklist at a moment, and who is to leave it.
 
     A merchant enters when one of its loans is in default or written off and it is not listed, or
-    when it is malicious and not listed as such. It leaves an entry that recovery made when no loan
-    of it is late, in default or written off unpaid, and the months since its last defaulted loan
-    was repaid in full are over. Entries for other reasons are left alone. Changes begin at
-    ``as_of`` and are not dated back: eligibility reads them after it.
+    when it is malicious and not listed as such; where both begin at once, only as malicious. It
+    leaves an entry that recovery made when no loan of it is late, in default or written off unpaid,
+    and the months since its last defaulted loan was repaid in full are over. Entries for other
+    reasons, or whose ``source`` is not ``recovery``, are left alone. Changes begin at ``as_of`` and
+    are not dated back: eligibility reads them after it.
 
     Parameters
     ----------
@@ -113,14 +114,15 @@ def blacklist_changes(
     bad = states.loc[states["state"].isin(("default", "written_off")), "merchant_id"]
     malicious = _malicious(willingness)
     entries = [
-        _entries(bad, listed["merchant_id"], moment, "default"),
+        _entries(bad, pd.concat([listed["merchant_id"], malicious]), moment, "default"),
         _entries(malicious, listed.loc[listed["reason"] == "malicious", "merchant_id"], moment,
                  "malicious"),
     ]  # fmt: skip
     late = states.loc[(states["days_past_due"] > 0) | states["state"].eq("restructured"),
                       "merchant_id"]  # fmt: skip
     held = pd.concat([bad, late, malicious])
-    exits = _exits(listed[~listed["merchant_id"].isin(held)], book, moment, chosen)
+    own = listed[listed["source"].eq(SOURCE) & ~listed["merchant_id"].isin(held)]
+    exits = _exits(own, book, moment, chosen)
     made = pd.concat([part for part in (*entries, exits) if len(part)] or [exits])
     order = ["merchant_id", "change", "from", "reason"]
     return made.sort_values(order, ignore_index=True)[_COLUMNS]
@@ -228,10 +230,10 @@ def blacklist_after(records: Records, changes: pd.DataFrame) -> pd.DataFrame:
         if name not in table:
             kind = "datetime64[us]" if name in ("from", "to") else "object"
             table[name] = pd.Series([None] * len(table), dtype=kind)
-    exits = changes.loc[changes["change"] == "exit", ["merchant_id", "from", "to"]]
-    ends = table[["merchant_id", "from"]].astype({"from": "datetime64[us]"}).merge(
-        exits.drop_duplicates(["merchant_id", "from"]), on=["merchant_id", "from"], how="left"
-    )["to"]  # fmt: skip
+    key = ["merchant_id", "from", "reason"]
+    types = {"from": "datetime64[us]", "reason": "object"}
+    exits = changes.loc[changes["change"] == "exit", [*key, "to"]].astype(types)
+    ends = table[key].astype(types).merge(exits.drop_duplicates(key), on=key, how="left")["to"]
     table["to"] = table["to"].where(table["to"].notna(), ends.to_numpy())
     entries = changes.loc[changes["change"] == "entry", columns]
     joined = pd.concat([part for part in (table, entries) if len(part)] or [table])

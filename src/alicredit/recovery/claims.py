@@ -134,11 +134,16 @@ def find_claims(
 def _days_in_default(
     claims: pd.DataFrame, book: Postings, day: pd.Timestamp, rules: StageRules
 ) -> Whole:
-    """Count the days since each loan's default: by its arrears or by a sign, the earlier."""
+    """Count the days since each loan's default: by its arrears or by a sign, the earlier.
+
+    A sign from before a loan begins its default on the loan's first day, as in workouts.
+    """
     late = claims["days_past_due"].to_numpy(np.int64) - rules.default_from
     signs = signs_of_loans(book)
     first = signs[signs["kind"].isin(_UNLIKELY)].groupby("loan_id")["day"].min()
     began = pd.to_datetime(first.reindex(claims["loan_id"])).astype("datetime64[us]")
+    lent = book.loans.set_index("loan_id")["disbursed_at"].reindex(claims["loan_id"])
+    began = began.clip(lower=lent.dt.normalize())
     by_sign = (day - began).dt.days.fillna(-1).to_numpy(np.int64)
     is_unlikely = claims["state"].eq("default").to_numpy()
     return np.maximum.reduce([late, np.where(is_unlikely, np.maximum(by_sign, 0), -1)]).clip(-1)
@@ -192,7 +197,7 @@ def _overdue_steps(ids: pd.Series, book: Postings, *, is_principal: bool) -> pd.
     place = pd.Series(np.arange(len(ids)), index=ids.to_numpy())
     dues = book.dues[book.dues["loan_id"].isin(ids)]
     paid = book.payments[book.payments["loan_id"].isin(ids)]
-    fallen = dues["fen"] - (dues["interest_fen"] if is_principal else 0)
+    fallen = dues["principal_fen"] if is_principal else dues["fen"]
     back = paid["principal_fen"] if is_principal else paid["fen"] - paid["penalty_fen"]
     parts = [
         pd.DataFrame({"loan": dues["loan_id"].map(place), "day": dues["day"], "fen": fallen,

@@ -28,6 +28,9 @@ UNABLE = ("WIL_SALES_FELL", "WIL_PART_PAID", "WIL_ANSWERS")
 MALICIOUS = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT")
 """Evidence that alone makes a debtor malicious (DOMAIN 3.3)."""
 
+PLAN_DAYS = 35
+"""A plan is taken to be kept for so many days from its acceptance and each payment (assumed)."""
+
 _ANSWERED = ("answered", "promised", "refused")
 _EVIDENCE = ["merchant_id", "code", "speaks_for", "value", "threshold", "text", "text_zh"]
 
@@ -39,7 +42,9 @@ class ConductRules:
     Parameters
     ----------
     transfer_out_share : float, default 0.8
-        Share of a loan moved out within a day of its disbursement (DOMAIN 3.3).
+        Share of a loan moved out within a day of its disbursement (DOMAIN 3.3); a transfer is of
+        all the merchant's loans lent in the 24 hours before it, by their principal, and one of no
+        stated kind is none.
     sales_fell_share : float, default 0.5
         Sales of 30 days below this share of what they were before the arrears have fallen (DOMAIN
         3.3).
@@ -104,16 +109,28 @@ class Willingness:
 
 _TRANSFERS = """
 WITH lent AS (
-  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS lent_at, l.principal
+  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS lent_at
   FROM ({loans}) l JOIN debtor d ON d.merchant_id = l._merchant_id AND d.loan_id = l.loan_id),
+beside AS (
+  SELECT _merchant_id AS merchant_id, _happened AS lent_at,
+         CAST(round(principal * 100) AS BIGINT) AS fen
+  FROM ({loans}) WHERE _happened < $1 AND _known < $1),
 moved AS (
-  SELECT l.merchant_id, l.loan_id,
-         sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) / (any_value(l.principal) * 100) AS value
-  FROM lent l JOIN ({bank_txns}) b ON b._merchant_id = l.merchant_id
-   AND b._happened >= l.lent_at AND b._happened < l.lent_at + INTERVAL 1 DAY
-   AND b._happened < $1 AND b._known < $1 AND b.amount < 0 AND coalesce(b.kind, 'other') = 'other'
-  GROUP BY ALL)
-SELECT merchant_id, max(value) AS value FROM moved GROUP BY ALL
+  SELECT _merchant_id AS merchant_id, _happened AS at,
+         sum(TRY_CAST(round(-amount * 100) AS BIGINT)) AS fen
+  FROM ({bank_txns}) WHERE _happened < $1 AND _known < $1 AND amount < 0 AND kind = 'other'
+   AND _merchant_id IN (SELECT merchant_id FROM debtor) GROUP BY ALL),
+shared AS (
+  SELECT m.merchant_id, m.at, any_value(m.fen) AS fen, sum(b.fen) AS lent_fen
+  FROM moved m JOIN beside b ON b.merchant_id = m.merchant_id
+   AND m.at >= b.lent_at AND m.at < b.lent_at + INTERVAL 1 DAY GROUP BY ALL),
+part AS (
+  SELECT l.merchant_id, l.loan_id, s.lent_fen, sum(s.fen) AS fen
+  FROM lent l JOIN shared s ON s.merchant_id = l.merchant_id
+   AND s.at >= l.lent_at AND s.at < l.lent_at + INTERVAL 1 DAY GROUP BY ALL),
+whole AS (
+  SELECT merchant_id, loan_id, round(sum(fen / lent_fen), 9) AS value FROM part GROUP BY ALL)
+SELECT merchant_id, max(value) AS value FROM whole GROUP BY ALL
 """
 _SALES = """
 WITH sale AS (
@@ -152,21 +169,28 @@ _PAID = """
 SELECT loan_id, _happened AS at, TRY_CAST(round(amount * 100) AS BIGINT) AS fen
 FROM ({repayments}) WHERE _happened < $1 AND _known < $1 ORDER BY loan_id, _happened, fen
 """
+_PLANS = """
+SELECT loan_id, max(_happened) AS at FROM ({restructures})
+WHERE _happened < $1 AND _known < $1 AND kind IN ('extension', 'rate_cut')
+GROUP BY loan_id ORDER BY loan_id
+"""
 _LISTED = """
-SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason FROM ({blacklist})
+SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason, source FROM ({blacklist})
 WHERE _happened < $1 AND _known < $1 AND ("to" IS NULL OR "to" >= $1)
-ORDER BY merchant_id, since, reason
+ORDER BY merchant_id, since, reason, source
 """
 _TABLES = {
+    _PLANS: ("restructures", "loans"),
     _FAKE: ("violations",), _FRAUD: ("account_events",), _CONTACTS: ("collections", "loans"),
     _PAID: ("repayments", "loans"), _LISTED: ("blacklist",), _TRANSFERS: ("bank_txns", "loans"),
 }  # fmt: skip
 _OF_SALES = ("orders", "refunds")
 _EMPTY = {
+    _PLANS: ("loan_id", "at"),
     _FAKE: ("merchant_id", "value"), _FRAUD: ("merchant_id", "value"),
     _CONTACTS: ("merchant_id", "loan_id", "at", "action", "outcome", "promised_for",
                 "promised_fen"),
-    _PAID: ("loan_id", "at", "fen"), _LISTED: ("merchant_id", "since", "reason"),
+    _PAID: ("loan_id", "at", "fen"), _LISTED: ("merchant_id", "since", "reason", "source"),
 }  # fmt: skip
 
 
@@ -225,8 +249,32 @@ def contacts_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
 
 
 def listed_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
-    """Give who is on the blacklist at a moment: ``merchant_id, since, reason``."""
+    """Give who is on the blacklist at a moment: ``merchant_id, since, reason, source``."""
     return read_conduct(records, _LISTED, moment)
+
+
+def plans_kept(records: Records, moment: pd.Timestamp) -> pd.Series:
+    """Give the ids of loans under an accepted plan that is being kept at a moment.
+
+    Records do not tell a plan's months nor its instalments. Since instalments are monthly, a plan
+    is taken to be kept while something was paid on the loan, or the plan accepted, within the last
+    ``PLAN_DAYS`` days. Support of the shop alone is no plan.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> len(plans_kept(read_records({"merchants": merchants}), pd.Timestamp("2013-01-01")))
+    0
+    """
+    plans = read_conduct(records, _PLANS, moment)
+    paid = read_conduct(records, _PAID, moment)
+    paid = paid[paid["loan_id"].isin(plans["loan_id"]) & (paid["fen"] > 0)]
+    signs = {"loan_id": [*plans["loan_id"], *paid["loan_id"]], "at": [*plans["at"], *paid["at"]]}
+    seen = pd.DataFrame(signs).astype({"loan_id": object, "at": "datetime64[us]"})
+    is_recent = seen["at"] >= moment - pd.Timedelta(days=PLAN_DAYS)
+    return seen.loc[is_recent, "loan_id"].drop_duplicates()
 
 
 def assess_willingness(

@@ -28,7 +28,7 @@ from alicredit.loans.rates import exact_share
 from alicredit.policy import Policy, build_applicants
 from alicredit.records import Records, require_records
 from alicredit.recovery.claims import find_claims
-from alicredit.recovery.conduct import Willingness, assess_willingness
+from alicredit.recovery.conduct import Willingness, assess_willingness, plans_kept
 
 MOST_SWEPT = 30
 """Most of a day's settlement that may be swept, in percent (DOMAIN 3.3)."""
@@ -125,7 +125,8 @@ def restoration_offers(
     are covered ``cover`` times by expected monthly sales: the lesser of the median month of half a
     year and the last 30 days. The loss is 1 - PV(plan) / claim, both at the contract's rate a
     month; above 1 % the restructure is a default and stays one until probation is over (DOMAIN 3.3,
-    5.1).
+    5.1). A loan under an accepted plan is offered no second one while the plan is taken to be kept:
+    while it was accepted, or something was paid on the loan, within the last 35 days (assumed).
 
     Parameters
     ----------
@@ -172,6 +173,7 @@ def restoration_offers(
     if willingness is None:
         willingness = assess_willingness(records, as_of=moment, policy=policy)
     rows = _debtors(records, claims, moment, willingness)
+    rows["is_planned"] = rows["loan_id"].isin(plans_kept(records, moment))
     rows["claim_fen"] = rows["balance_fen"] + rows["accrued_fen"] + rows["penalty_fen"]
     rate = _rates(rows)
     plans = {n: _plan(rows, rate, n, chosen) for n in chosen.months}
@@ -265,6 +267,7 @@ def _offers(
     is_covered = rows["months"].notna().to_numpy(bool)
     against = {
         "RST_MALICIOUS": rows["is_malicious"].to_numpy(bool),
+        "RST_PLAN": rows["is_planned"].to_numpy(bool),
         "RST_UNREACHABLE": ~rows["is_reachable"].to_numpy(bool),
         "RST_INACTIVE": ~(rows["sales_30d"].fillna(0) > 0).to_numpy(bool),
         "RST_COVER_LOW": ~is_covered & (rows["sales_30d"].fillna(0) > 0).to_numpy(bool),

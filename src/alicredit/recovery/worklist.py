@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -17,7 +17,7 @@ from alicredit.loans.book.exact import rounded, shares
 from alicredit.policy import Policy
 from alicredit.records import Records
 from alicredit.recovery.claims import StageRules, find_claims
-from alicredit.recovery.conduct import contacts_before, listed_before
+from alicredit.recovery.conduct import contacts_before, listed_before, plans_kept
 from alicredit.recovery.workouts import COSTS_FEN, require_costs
 from alicredit.vocabulary import STAGES
 
@@ -30,7 +30,6 @@ CHANCES: Mapping[str, str] = MappingProxyType(
 CONTACTS = ("sms", "phone", "visit")
 """The actions that reach a person; the others are done at a desk."""
 
-_COUNTED = ("sms", "voice", "phone", "visit")
 _OF_STAGE = {"message": "sms", "telephone": "phone", "visit": "visit", "write_off": "write_off"}
 _PEOPLE = {"sms": "message", "phone": "telephone", "visit": "visit", "list": "blacklist",
            "write_off": "write_off"}  # fmt: skip
@@ -49,12 +48,16 @@ class ContactRules:
         Hours of the day between which a debtor is contacted.
     rest_weekdays : tuple of int, default (6,)
         Days of the week without contact, Monday is 0.
-    rest_days : tuple of date, default ()
-        Holidays without contact.
+    rest_days : dates, default ()
+        Holidays without contact; of a moment or timestamp its day is taken, so that
+        ``pandas.date_range`` may be given. Kept as a tuple of dates.
     per_day, per_week, visits_per_week : int, default 1, 3, 1
         Most contacts of one debtor on a day, and on it and the six days before; over all its loans.
+        Every step counts but ``legal``, also one whose action is missing or no known word.
     promises_trusted : int, default 2
         While a promise is running a debtor is left in peace, unless so many of it were broken.
+    promise_days : int, default 30
+        And for no more days than so many from the day it was given, however late its own day is.
     chances : mapping of str to share, default ``CHANCES``
         By stage, the share of the claim that a step is expected to bring.
     costs_fen : mapping of str to int, default ``COSTS_FEN``
@@ -77,6 +80,7 @@ class ContactRules:
     per_week: int = 3
     visits_per_week: int = 1
     promises_trusted: int = 2
+    promise_days: int = 30
     chances: Mapping[str, str] = field(default_factory=lambda: CHANCES)
     costs_fen: Mapping[str, int] = field(default_factory=lambda: COSTS_FEN)
 
@@ -88,9 +92,9 @@ class ContactRules:
             refuse("closes", "must lie after opens", self.closes)
         for weekday in self.rest_weekdays:
             require_whole("rest_weekdays", weekday, 0, high=6)
-        for each in self.rest_days:
-            require_kind("rest_days", each, date, "must be dates")
-        for name in ("per_day", "per_week", "visits_per_week", "promises_trusted"):
+        object.__setattr__(self, "rest_days", tuple(map(_day_of, self.rest_days)))
+        for name in ("per_day", "per_week", "visits_per_week", "promises_trusted",
+                     "promise_days"):  # fmt: skip
             require_whole(name, getattr(self, name), 0)
         _require_stages("chances", self.chances)
         shares("chances", list(self.chances.values()), is_rate=True)
@@ -99,6 +103,15 @@ class ContactRules:
     def is_rest(self, day: pd.Timestamp) -> bool:
         """Tell whether nobody is contacted on a day."""
         return day.weekday() in self.rest_weekdays or day.date() in self.rest_days
+
+
+def _day_of(each: object) -> date:
+    """Take the day of a date, a moment or a timestamp."""
+    if isinstance(each, datetime):
+        if pd.isna(each):
+            refuse("rest_days", "must be dates", "one that is missing")
+        return each.date()
+    return require_kind("rest_days", each, date, "must be dates")
 
 
 def _require_stages(argument: str, given: Mapping[str, object]) -> None:
@@ -128,7 +141,10 @@ def worklist(
     debtor is entered on the blacklist, then visited), to be written off after 365 days in default
     (DOMAIN 3.3). A debtor is contacted once about all its loans whose stage asks for a contact, as
     the latest of them asks. Debtors who wait for the same action are ranked by what it is expected
-    to bring over these loans less its cost; ties by days past due, then by id.
+    to bring over these loans less its cost; ties by days past due, then by id. About a loan under
+    an accepted plan nobody is contacted while the plan is taken to be kept: while it was accepted,
+    or something was paid on the loan, within the last 35 days (assumed), since records do not hold
+    a plan's instalments. It has a row of its own, and its lateness says nothing of other loans.
 
     Parameters
     ----------
@@ -192,6 +208,7 @@ def worklist(
     is_listed = claims["merchant_id"].isin(listed["merchant_id"])
     claims["action"] = claims["stage"].map(_OF_STAGE)
     claims["action"] = claims["action"].fillna(is_listed.map({True: "visit", False: "list"}))
+    claims["is_planned"] = claims["loan_id"].isin(plans_kept(records, moment))
     rows = _valued(claims, chosen)
     steps = contacts_before(records, moment)
     causes = _causes(rows, steps, moment, chosen, owned)
@@ -224,6 +241,7 @@ def _valued(claims: pd.DataFrame, rules: ContactRules) -> pd.DataFrame:
     kind = (
         rows["action"].mask(reaches, "contact").mask(rows["action"] == "write_off", rows["loan_id"])
     )
+    kind = kind.mask(rows["is_planned"] & reaches, "plan " + rows["loan_id"].astype(str))
     rows["is_first"] = ~pd.DataFrame({"who": rows["merchant_id"], "kind": kind}).duplicated()
     chance, base = shares("chances", rows["stage"].map(dict(rules.chances)).tolist() or ["0"])
     claim = (rows["due_fen"] + rows["penalty_fen"]).to_numpy(np.int64)
@@ -245,14 +263,15 @@ def _causes(
     """Tell for each row and code whether it stands against a step today."""
     who, reaches = rows["merchant_id"], rows["action"].isin(CONTACTS)
     day = moment.normalize()
-    made = steps[steps["action"].isin(_COUNTED)]
+    made = steps[steps["action"].ne("legal")]
     week = made[made["at"] >= day - pd.Timedelta(days=_WEEK - 1)]
 
     def count(some: pd.DataFrame) -> pd.Series:
         return who.map(some.groupby("merchant_id").size().astype(float)).fillna(0)
 
     broken = count(steps[steps["is_broken"]])
-    running = who.isin(steps.loc[steps["is_running"], "merchant_id"])
+    is_young = steps["at"].dt.normalize() >= day - pd.Timedelta(days=rules.promise_days)
+    running = who.isin(steps.loc[steps["is_running"] & is_young, "merchant_id"])
     visits = count(week[week["action"] == "visit"])
     known = np.ones(len(rows), dtype=bool)
     if owned is not None:
@@ -262,6 +281,7 @@ def _causes(
         "COL_SAME_DEBTOR": ~rows["is_first"],
         "COL_NO_OWN_CONTACT": reaches & ~known,
         "COL_PROMISE": reaches & running & (broken < rules.promises_trusted),
+        "COL_PLAN": reaches & rows["is_planned"],
         "COL_REST_DAY": reaches & rules.is_rest(day),
         "COL_HOURS": reaches & is_late,
         "COL_DAY_CAP": reaches & (count(made[made["at"] >= day]) >= rules.per_day),

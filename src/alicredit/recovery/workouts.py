@@ -15,8 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
+from alicredit.checks import (
+    refusal,
+    refuse,
+    require_between,
+    require_kind,
+    require_one_of,
+    require_whole,
+)
 from alicredit.cohort import as_moment
+from alicredit.errors import RecordError
 from alicredit.ledger import Postings, find_spells, read_postings, replay, signs_of_loans
 from alicredit.records import Records, require_records
 
@@ -127,14 +135,15 @@ def find_workouts(
     Returns
     -------
     Workouts
-        Loans of which nothing was owed when the sign came are left out.
+        Loans of which nothing was owed when the sign came are left out; so are those repaid by
+        their due date in spite of a sign that had come before them.
 
     Raises
     ------
     InputError
         If ``as_of`` is no moment.
     RecordError
-        If there are no loans, or an amount is no money.
+        If there are no loans, an amount is no money, or a step of collection has no known action.
 
     Examples
     --------
@@ -160,6 +169,7 @@ def find_workouts(
     chosen, until = rules or WorkoutRules(), _until(require_records(records), as_of)
     book = read_postings(records).known_before(until)
     loans = first_defaults(book, until, default_days=chosen.default_days)
+    loans = loans[~_kept_in_spite(book, loans)].reset_index(drop=True)
     book = _only(book, loans["loan_id"])
     loans["exposure_fen"] = _exposures(book, loans)
     loans = loans[loans["exposure_fen"] > 0].reset_index(drop=True)
@@ -204,6 +214,17 @@ def first_defaults(book: Postings, until: pd.Timestamp, *, default_days: int = 9
     loans["exposure_day"] = before.where(before.isna() | (before >= start), start)
     is_past = loans["default_day"].notna() & (loans["default_day"] < until.normalize())
     return loans[is_past].reset_index(drop=True)
+
+
+def _kept_in_spite(book: Postings, loans: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which defaults are by a sign from before a loan that was then repaid by its due date."""
+    lent = book.loans.set_index("loan_id")
+    last = book.payments["loan_id"].map(lent["due_at"].dt.normalize())
+    in_time = book.payments[book.payments["day"] <= last]
+    paid = loans["loan_id"].map(in_time.groupby("loan_id")["principal_fen"].sum()).fillna(0)
+    is_repaid = paid >= loans["loan_id"].map(lent["principal_fen"])
+    is_older = loans["default_day"] == loans["exposure_day"]
+    return np.asarray(is_repaid & is_older, dtype=bool)
 
 
 def _only(book: Postings, ids: pd.Series) -> Postings:
@@ -270,11 +291,16 @@ def _costs(records: Records, until: pd.Timestamp, rules: WorkoutRules) -> pd.Dat
         steps = con.execute(
             "SELECT loan_id, CAST(_happened AS DATE) AS day, action, count(*) AS steps "
             f"FROM ({records.fact_sql('collections')}) WHERE _happened < $1 AND _known < $1 "
-            "AND action IS NOT NULL GROUP BY ALL ORDER BY ALL",
+            "GROUP BY ALL ORDER BY ALL",
             [until.to_pydatetime()],
         ).df()
     finally:
         con.close()
+    strange = steps.loc[~steps["action"].isin(list(rules.costs_fen)), "action"]
+    if len(strange):
+        found = "a missing one" if pd.isna(strange.iloc[0]) else repr(strange.iloc[0])
+        rule = f"must be one of {', '.join(rules.costs_fen)}: otherwise its cost is not known"
+        raise RecordError(refusal("collections.action", rule, found, "write what was done"))
     cost = steps["action"].map(dict(rules.costs_fen)).astype(np.int64)
     day = steps["day"].astype("datetime64[us]")
     return steps[["loan_id"]].assign(day=day, fen=-cost * steps["steps"].to_numpy(np.int64))

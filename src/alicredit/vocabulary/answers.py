@@ -117,6 +117,7 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("COL_HOURS", "outside the hours of contact", "不在允许联系的时段内"),
         ("COL_NO_OWN_CONTACT", "no contact of the debtor's own is known", "无债务人本人联系方式"),
         ("COL_PROMISE", "a promise to pay is running", "还款承诺尚在期内"),
+        ("COL_PLAN", "an accepted plan is being kept", "重组还款方案履行中"),
         ("COL_SAME_DEBTOR", "one contact speaks of all the debtor's loans", "同一债务人合并联系"),
     )
     | vocabulary(
@@ -140,6 +141,7 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         "restoration",
         ("RST_OFFERED", "help is offered", "可提供经营帮扶"),
         ("RST_MALICIOUS", "no help for a malicious debtor", "恶意拖欠不予帮扶"),
+        ("RST_PLAN", "an accepted plan is still being kept", "已有重组还款方案履行中"),
         ("RST_UNREACHABLE", "the debtor cannot be reached", "无法联系债务人"),
         ("RST_INACTIVE", "the shop is not active", "店铺已停止经营"),
         ("RST_COVER_LOW", "expected sales do not cover an instalment", "预计销售额不足以覆盖分期"),
