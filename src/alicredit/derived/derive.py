@@ -17,6 +17,9 @@ from alicredit.records.sources import Source, arrow_reader
 
 _BATCH = 1_000_000
 
+WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
+"""Older DuckDB may take what is outer-joined to a table without facts for empty too."""
+
 
 @dataclass(frozen=True)
 class View(Source):
@@ -144,6 +147,7 @@ def _made(records: Records, derived: DerivedTable) -> Source:
     view = _view(records, derived)
     con = duckdb.connect()
     try:
+        con.execute(WHOLE_JOINS)
         view.attach(con)
         rows = con.execute(f"DESCRIBE SELECT * FROM {view.sql}").fetchall()
         types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.cohort import Cohort
-from alicredit.derived.derive import derive_tables, empty_facts
+from alicredit.derived.derive import WHOLE_JOINS, derive_tables, empty_facts
 from alicredit.derived.peer_tables import EVERYONE, LEAST_PEERS, PEER_SALES, SPANS
 from alicredit.records import Records
 
@@ -77,6 +77,7 @@ def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
     """Name the group of each question."""
     con = records.connect()
     try:
+        con.execute(WHOLE_JOINS)
         con.register(
             "question",
             pa.table(
