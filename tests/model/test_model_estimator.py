@@ -240,3 +240,19 @@ def test_the_inputs_are_left_as_they_were() -> None:
     before = X.copy(deep=True)
     DefaultModel(directions=None).fit(X, y).score_frame(X)
     pd.testing.assert_frame_equal(X, before)
+
+
+@pytest.mark.parametrize("lacking", [None, np.nan])
+@pytest.mark.parametrize("dtype", [object, "string", "category"])
+def test_text_that_lacks_values_is_a_category_of_whatever_dtype(
+    dtype: object, lacking: object
+) -> None:
+    rng = np.random.default_rng(0)
+    kind = pd.Series(rng.choice(["a", "b"], 400)).where(rng.random(400) < 0.9, lacking)
+    X = pd.DataFrame({"sales": rng.normal(size=400), "kind": kind})
+    y = (rng.random(400) < np.where(kind == "a", 0.6, 0.1)).astype(float)
+    given = X.astype({"kind": dtype})
+    model = DefaultModel(directions=None).fit(given, y)
+    whole = DefaultModel(directions=None).fit(X.astype({"kind": "category"}), y)
+    np.testing.assert_array_equal(model.predict_proba(given), whole.predict_proba(given))
+    assert len(np.unique(model.predict_proba(given)[:, 1])) > 1

@@ -169,7 +169,7 @@ def make_features(n: int, seed: int) -> pd.DataFrame:
         }
     )
     frame.loc[rng.random(n) < 0.1, "sales"] = np.nan
-    frame["kind"] = frame["kind"].astype("string").where(rng.random(n) < 0.95)
+    frame["kind"] = frame["kind"].where(rng.random(n) < 0.95, None)
     return frame
 
 

@@ -145,7 +145,10 @@ def read_claim(y: Any) -> Claim:
 
 def _kind(name: str, column: pd.Series) -> str:
     """Tell numbers, flags and categories apart."""
-    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column):
+    is_text = pd.api.types.is_string_dtype(column) or (
+        column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    )  # of objects pandas before 3 calls none text that lacks a value
+    if is_text or isinstance(column.dtype, pd.CategoricalDtype):
         if all(isinstance(v, str) for v in column.dropna()):
             return "category"
         refuse(f"X[{name!r}]", "must hold text as a category", "other values")
