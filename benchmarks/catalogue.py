@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 import alicredit as ac
+from alicredit.derived import derive_tables
 from alicredit.features import engine
 from alicredit.records.writing import write_records
 
@@ -72,8 +73,9 @@ def _show(records: ac.Records, spent: dict[str, Counter[str]]) -> None:
     """Print a row a table, the dearest first."""
     print("| table | rows | streams | features | CPU-s | us an event and stream |")
     print("|---|---|---|---|---|---|")
+    records = derive_tables(records, spent["cpu"])
     for name, cpu in spent["cpu"].most_common():
-        rows = max(records[name].num_rows, 1)
+        rows = max(sum(len(batch) for batch in records.scan(name)), 1)
         streams = spent["streams"][name]
         print(f"| {name} | {rows:,} | {streams} | {spent['features'][name]} | {cpu:.2f} "
               f"| {cpu / rows / streams * 1e6:.2f} |")  # fmt: skip
