@@ -15,8 +15,8 @@ from alicredit.checks import refusal, refuse, require_columns
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError, RecordError
 from alicredit.features import Catalogue, Feature, build_features
-from alicredit.features.sql import is_fed
-from alicredit.records import TABLES, Records
+from alicredit.features.build import is_supplied
+from alicredit.records import Records
 
 __all__ = ["SPENT_IN_TRADE", "build_values", "read_scores"]
 
@@ -115,11 +115,7 @@ def _has_source(records: Records, code: str, features: tuple[Feature, ...]) -> b
     """Tell whether the records have every table and column that a rule reads."""
     if code == "WARN_TRANSFER_OUT":
         return "bank_txns" in records and "kind" in records.columns("bank_txns")
-    tables = {f.table for f in features if f.table}
-    parents = {TABLES[table].parent.split(".")[0] for table in tables if TABLES[table].parent}
-    if not (tables | parents) <= set(records.tables):
-        return False
-    return all(is_fed(f, records.columns(f.table)) for f in features if f.table)
+    return all(is_supplied(records, feature) for feature in features if feature.table)
 
 
 def _features(

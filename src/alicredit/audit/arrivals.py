@@ -98,7 +98,7 @@ def _seats(scene: Scene, placed: Placed, kind: str) -> _Seats | None:
     parent = np.full(len(owner), -1)
     fits = ~(stray & _names_others(table))
     if table.parent:
-        above = scene.tables[table.parent.split(".")[0]]
+        above = scene.tables[table.parent_table]
         seen = above.visible(scene.cuts)
         parent = _pick(above.owner, seen, owner, draw.random(len(owner)))
         fits &= parent >= 0
@@ -165,7 +165,7 @@ def _before(scene: Scene, table: Table, seats: _Seats, cut: Times) -> Times:
     back = _microseconds(_OLDEST_HOURS**seats.share / 24)
     if not table.parent:
         return cut - back
-    born = scene.tables[table.parent.split(".")[0]].happened[seats.parent]
+    born = scene.tables[table.parent_table].happened[seats.parent]
     if not table.happened:
         return born
     age = (cut - born).astype(np.int64)
@@ -215,7 +215,7 @@ def _linked(scene: Scene, placed: Placed, made: pa.Table, seats: _Seats) -> pa.T
     if table.merchantless:
         return made
     if table.parent:
-        above = scene.tables[table.parent.split(".")[0]]
+        above = scene.tables[table.parent_table]
         return _with_texts(made, link, above.rows[link].take(pa.array(seats.parent)))
     names = np.array(scene.merchants, dtype=object)[seats.owner]
     return _with_texts(made, link, pa.array(names, pa.string()))
@@ -235,7 +235,7 @@ def _rekeyed(table: Table, made: pa.Table, kind: str, seats: _Seats) -> pa.Table
 def _kept(scene: Scene, placed: Placed, made: pa.Table, chosen: Mask) -> pa.Table:
     """Keep the chosen new rows that no question could know and that repeat no key."""
     table = placed.table
-    above = scene.tables[table.parent.split(".")[0]] if table.parent else None
+    above = scene.tables[table.parent_table] if table.parent else None
     made = made.filter(pa.array(chosen))
     made = made.filter(pa.array(~place(table, made, scene.merchants, above).visible(scene.cuts)))
     if not table.unique:

@@ -244,9 +244,7 @@ def _asked_sql(records: Records, name: str) -> str:
 
 def is_placeable(tables: Sequence[str], name: str) -> bool:
     """Tell whether a table is declared and its rows can find their merchant."""
-    return name in TABLES and (
-        not TABLES[name].parent or TABLES[name].parent.split(".")[0] in tables
-    )
+    return name in TABLES and (not TABLES[name].parent or TABLES[name].parent_table in tables)
 
 
 def place_all(rows: Mapping[str, pa.Table], merchants: Sequence[str]) -> dict[str, Placed]:
@@ -255,6 +253,6 @@ def place_all(rows: Mapping[str, pa.Table], merchants: Sequence[str]) -> dict[st
     placed: dict[str, Placed] = {}
     for name in sorted(names, key=lambda each: bool(TABLES[each].parent)):
         table = TABLES[name]
-        parent = placed[table.parent.split(".")[0]] if table.parent else None
+        parent = placed[table.parent_table] if table.parent else None
         placed[name] = place(table, rows[name], merchants, parent)
     return placed

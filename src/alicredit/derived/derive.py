@@ -134,10 +134,7 @@ def base_tables(tables: Iterable[str]) -> tuple[str, ...]:
 def _is_fed(records: Records, derived: DerivedTable) -> bool:
     """Tell whether the records have what a derived table cannot be made without."""
     for name, columns in derived.sources.items():
-        if name not in records or not set(columns) <= set(records.columns(name)):
-            return False
-        parent = TABLES[name].parent.split(".")[0]
-        if parent and parent not in records:
+        if not records.holds_facts(name) or not set(columns) <= set(records.columns(name)):
             return False
     return True
 
@@ -165,8 +162,8 @@ def _made(records: Records, derived: DerivedTable) -> Source:
 
 def _view(records: Records, derived: DerivedTable) -> View:
     """Write a derived table's query, each source before it as it reads it."""
-    names = [*derived.sources, *(name for name in derived.optional if _is_there(records, name))]
-    parents = [TABLES[name].parent.split(".")[0] for name in names]
+    names = [*derived.sources, *(name for name in derived.optional if records.holds_facts(name))]
+    parents = [TABLES[name].parent_table for name in names]
     read = [name for name in dict.fromkeys((*parents, *names)) if name]
     columns = {name: records.columns(name) for name in read}
     steps = [f"{quoted(name)} AS ({_canonical(records, name)})" for name in read]
@@ -181,12 +178,6 @@ def _view(records: Records, derived: DerivedTable) -> View:
     listed = ", ".join(quoted(name) for name in (*kept, "known_at"))
     text = f"WITH {', '.join(steps)} SELECT {listed} FROM ({derived.sql})"
     return View(derived.name, text=text, parts=tuple(records.sources[name] for name in read))
-
-
-def _is_there(records: Records, name: str) -> bool:
-    """Tell whether a table is there, and its parent where it has one."""
-    parent = TABLES[name].parent.split(".")[0]
-    return name in records and (not parent or parent in records)
 
 
 def _has(records: Records, table: str, column: str) -> bool:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from alicredit.checks import refusal, refuse, require_one_of
 from alicredit.cohort import Cohort
-from alicredit.derived import DERIVED, PEERS, TABLES, ask_of_peers, derive_tables
+from alicredit.derived import DERIVED, PEERS, ask_of_peers, derive_tables
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
@@ -243,8 +243,7 @@ def is_of_others(feature: Feature) -> bool:
 def is_supplied(records: Records, feature: Feature) -> bool:
     """Tell whether the records have the table and columns that a feature reads."""
     table = feature.table
-    there = table in records and _has_parent(records, table)
-    return there and is_fed(feature, records.columns(table))
+    return records.holds_facts(table) and is_fed(feature, records.columns(table))
 
 
 def _require_catalogue(catalogue: object) -> None:
@@ -261,12 +260,6 @@ def _limit_memory(con: duckdb.DuckDBPyConnection, memory: str) -> None:
     except duckdb.Error:
         rule = "must be a size such as '2GB'"
         refuse("memory", rule, repr(memory), error=FeatureError)
-
-
-def _has_parent(records: Records, table: str) -> bool:
-    """Tell whether the table through which rows find their merchant is there."""
-    parent = TABLES[table].parent
-    return not parent or parent.split(".")[0] in records
 
 
 def add_derived(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> None:

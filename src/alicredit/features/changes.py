@@ -61,8 +61,8 @@ def find_changes(
     """
     read = list(features)
     numbers = records.number_ids
-    parent = TABLES[table].parent
-    con = records.connect([table, *([parent.split(".")[0]] if parent else [])], numbers=numbers)
+    parent = TABLES[table].parent_table
+    con = records.connect([table, parent] if parent else [table], numbers=numbers)
     try:
         found = con.execute(_changes_sql(records, table, read, _us(before), _us(after))).df()
     finally:

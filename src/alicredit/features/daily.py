@@ -291,7 +291,7 @@ def _earlier(
 def _made_of(records: Records, catalogue: Catalogue, moment: np.datetime64) -> dict[str, Any]:
     """Say what features are made of and by, beside the facts."""
     tables = {*catalogue.tables, *base_tables(catalogue.tables)}
-    tables |= {parent.split(".")[0] for table in tables if (parent := TABLES[table].parent)}
+    tables |= {TABLES[table].parent_table for table in tables} - {""}
     declared = [TABLES[name] for name in sorted(tables)]
     queries = [DERIVED[name].sql for name in sorted(tables & {*DERIVED})]
     text = repr(

@@ -89,6 +89,8 @@ def build_locally(
     jobs = ((written, _shown(written, records.number_ids)), (derived, frozenset[tuple[str, str]]()))
     with announced():
         for members, numbers in jobs:  # identifiers of derived tables are text
+            if not members:
+                continue
             con = records.connect(_tables(members), numbers=numbers)
             try:
                 con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
@@ -123,8 +125,7 @@ def _answer(
 def _tables(streams: list[Stream]) -> list[str]:
     """Name the tables that facts come from."""
     found = {stream.table for stream in streams}
-    found |= {parent.split(".")[0] for name in found if (parent := TABLES[name].parent)}
-    return sorted(found)
+    return sorted((found | {TABLES[name].parent_table for name in found}) - {""})
 
 
 def _shown(

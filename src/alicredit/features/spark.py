@@ -211,7 +211,7 @@ def _pyspark() -> tuple[Any, Any]:
 def _tables_read(catalogue: Catalogue, records: SparkRecords) -> list[str]:
     """Name the tables that features read, and those through which rows find their merchant."""
     wanted = set(base_tables(f.table for f in catalogue if f.table and not is_of_others(f)))
-    wanted |= {TABLES[name].parent.split(".")[0] for name in wanted}
+    wanted |= {TABLES[name].parent_table for name in wanted}
     return [name for name in records.frames if name in wanted]
 
 
@@ -249,7 +249,7 @@ def _of_others(
         return {}
     tables = [feature.table for feature in features]
     wanted = base_tables([*tables, PEER_SALES, "merchants"])
-    read = {*wanted, *(TABLES[name].parent.split(".")[0] for name in wanted)}
+    read = {*wanted, *(TABLES[name].parent_table for name in wanted)}
     few = {name: _few_columns(records, name) for name in records.frames if name in read}
     places = {feature.name: at for at, feature in enumerate(features)}
     values = np.empty((len(features), len(cohort)))

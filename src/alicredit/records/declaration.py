@@ -134,6 +134,11 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @property
+    def parent_table(self) -> str:
+        """Name the table through which rows find their merchant; empty: they name their own."""
+        return self.parent.split(".")[0]
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Give the names of the columns without which the table is refused."""
         return tuple(column.name for column in self.columns if column.required)

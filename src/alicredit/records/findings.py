@@ -172,11 +172,7 @@ def _as_seen(table: Table, facts: str, moment: str) -> str:
 
 def _readable(records: Records) -> list[str]:
     """Name the declared tables that are there, with the parent they need."""
-    return [
-        name
-        for name in records.tables
-        if name in TABLES and (not (p := TABLES[name].parent) or p.split(".")[0] in records)
-    ]
+    return [name for name in records.tables if name in TABLES and records.holds_facts(name)]
 
 
 def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:

@@ -98,6 +98,11 @@ class Records:
         """Name the tables and the zone."""
         return f"Records({', '.join(self.tables)}; times in {self.timezone})"
 
+    def holds_facts(self, table: str) -> bool:
+        """Tell whether a table is there, and the one through which its rows find their merchant."""
+        parent = TABLES[table].parent_table if table in TABLES else ""
+        return table in self and (not parent or parent in self)
+
     def columns(self, table: str) -> tuple[str, ...]:
         """Give the names of a table's columns, declared ones first."""
         types = self._source(table).types
@@ -202,7 +207,7 @@ class Records:
         for name in self.tables if tables is None else tables:
             source = self._source(name)
             source.attach(con)
-            projection = self._projection(source)
+            projection = self.projection(name)
             projection |= {
                 column: f"CAST({quoted(column)} AS BIGINT)"
                 for table, column in numbers
@@ -214,7 +219,7 @@ class Records:
 
     def fact_sql(self, table: str) -> str:
         """Write the query of a table's facts; see :func:`alicredit.records.fact_sql`."""
-        parent = TABLES[table].parent.split(".")[0] if table in TABLES else ""
+        parent = TABLES[table].parent_table if table in TABLES else ""
         return fact_sql({name: self.columns(name) for name in (table, parent) if name}, table)
 
     @property
@@ -222,8 +227,7 @@ class Records:
         """Give the first and the last time anything happened."""
         timed = [
             n for n in self.tables
-            if n in TABLES and not TABLES[n].merchantless
-            and (not TABLES[n].parent or TABLES[n].parent.split(".")[0] in self)
+            if n in TABLES and not TABLES[n].merchantless and self.holds_facts(n)
         ]  # fmt: skip
         con = self.connect()
         try:
@@ -247,12 +251,8 @@ class Records:
         return self.sources[table]
 
     def projection(self, table: str) -> dict[str, str]:
-        """Map each column of a table to the expression that gives its canonical type."""
-        return self._projection(self._source(table))
-
-    def _projection(self, source: Source) -> dict[str, str]:
-        """Map each column of a source to its canonical expression, declared ones first."""
-        declared = TABLES.get(source.table)
+        """Map each column of a table to its canonical expression, declared ones first."""
+        source, declared = self._source(table), TABLES.get(table)
         known = (*declared.columns, _EXTRA_COLUMN) if declared else ()
         found = {
             column.name: canonical_sql(source, column, self.timezone)
@@ -422,7 +422,7 @@ def _check_columns(source: Source) -> None:
 def _check_values(records: Records) -> None:
     """Refuse values that have no meaning as the declared kind; scans only where any can be."""
     for name, source in records.sources.items():
-        records._projection(source)  # refuses a type that no value of the kind can have
+        records.projection(name)  # refuses a type that no value of the kind can have
         declared = TABLES[name].columns if name in TABLES else ()
         for column in (*declared, _EXTRA_COLUMN):
             if column.name not in source.types:

@@ -193,7 +193,7 @@ def _arrivals(
 ) -> dict[str, pd.DataFrame]:
     """Count each table's facts by the day they arrived, in order of the tables."""
     known = require_records(records)
-    declared = [name for name in known.tables if name in TABLES and _has_parent(known, name)]
+    declared = [name for name in known.tables if name in TABLES and known.holds_facts(name)]
     if isinstance(tables, str):
         refuse("tables", "must be a list of names", repr(tables))
     chosen = declared if tables is None else list(tables)
@@ -205,12 +205,6 @@ def _arrivals(
         return {name: _by_day(con, known.fact_sql(name), moment) for name in chosen}
     finally:
         con.close()
-
-
-def _has_parent(records: Records, name: str) -> bool:
-    """Tell whether a table's facts can be timed."""
-    parent = TABLES[name].parent
-    return not parent or parent.split(".")[0] in records
 
 
 def _by_day(con: duckdb.DuckDBPyConnection, facts: str, moment: pd.Timestamp) -> pd.DataFrame:
