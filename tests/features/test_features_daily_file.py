@@ -95,7 +95,7 @@ def test_killed_half_way_the_night_before_stays_and_the_next_run_ends_the_same(
 
     with monkeypatch.context() as patch:
         if moment == "building":
-            patch.setattr(daily, "add_derived", die)
+            patch.setattr(daily, "add_composed", die)
         elif moment == "writing":
             patch.setattr(daily_file.os, "fsync", die)
         else:

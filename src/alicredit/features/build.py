@@ -20,7 +20,7 @@ from alicredit.errors import FeatureError, RecordError
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.declaration import Catalogue, Feature
 from alicredit.features.reference import build_by_sql
-from alicredit.features.sql import derived_sql, is_fed
+from alicredit.features.sql import composed_sql, is_fed
 from alicredit.records import Records, quoted
 from alicredit.records.sources import literal
 
@@ -105,14 +105,12 @@ def build_features(
     values = np.empty((len(catalogue), len(cohort)))
     try:
         build_base(records, cohort, catalogue, places, values, engine=engine, memory=memory)
-        add_derived(catalogue, places, values)
+        add_composed(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
-    if len(catalogue.names) < len(catalogue):
-        values = values[[places[name] for name in catalogue.names]]
-    frame = pd.DataFrame(values.T, columns=list(catalogue.names), copy=False)
+    frame = frame_of(catalogue, places, values)
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
@@ -138,6 +136,13 @@ def _on_spark(
         return frame
     frame.write.mode("overwrite").parquet(str(out))
     return None
+
+
+def frame_of(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> pd.DataFrame:
+    """Lay values out as columns, in the catalogue's order and without mere parts."""
+    if len(catalogue.names) < len(catalogue):
+        values = values[[places[name] for name in catalogue.names]]
+    return pd.DataFrame(values.T, columns=list(catalogue.names), copy=False)
 
 
 def build_base(
@@ -262,7 +267,7 @@ def _limit_memory(con: duckdb.DuckDBPyConnection, memory: str) -> None:
         refuse("memory", rule, repr(memory), error=FeatureError)
 
 
-def add_derived(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> None:
+def add_composed(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> None:
     """Fill in the features of other features, in the catalogue's order."""
     derived = [feature for feature in catalogue if feature.of]
     if not derived or not values.shape[1]:
@@ -276,7 +281,7 @@ def add_derived(catalogue: Catalogue, places: Mapping[str, int], values: Reals) 
         con.register("base", pa.table({"_row": row, **columns}))
         query = "SELECT * FROM base"
         for feature in derived:
-            query = f"SELECT *, {derived_sql(feature)} AS {quoted(feature.name)} FROM ({query})"
+            query = f"SELECT *, {composed_sql(feature)} AS {quoted(feature.name)} FROM ({query})"
         listed = ", ".join(quoted(feature.name) for feature in derived)
         found = con.execute(f"SELECT {listed} FROM ({query}) ORDER BY _row").fetchnumpy()
     finally:

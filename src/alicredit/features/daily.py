@@ -22,7 +22,7 @@ from alicredit.cohort import Cohort, require_cohort
 from alicredit.derived import DERIVED, TABLES, base_tables, derive_tables
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.aggregates import SINCE
-from alicredit.features.build import add_derived, build_base, is_supplied
+from alicredit.features.build import add_composed, build_base, frame_of, is_supplied
 from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.changes import DAY_US, find_changes
 from alicredit.features.daily_file import DailyFeatures, read_daily_features, write_daily_features
@@ -153,13 +153,12 @@ def update_features(
                 seen[table] = after
             for name, column in found.items():
                 values[places[name]] = column
-        add_derived(catalogue, places, values)
+        add_composed(catalogue, places, values)
     except duckdb.Error as error:
         rule = "must be readable while features are brought up to date"
         first = str(error).splitlines()[0]
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
-    shown = values[[places[name] for name in catalogue.names]]
-    frame = pd.DataFrame(shown.T, columns=list(catalogue.names), copy=False)
+    frame = frame_of(catalogue, places, values)
     hidden = [f.name for f in catalogue if f.is_part and f.table and f.table not in DERIVED]
     parts = pd.DataFrame({name: values[places[name]] for name in hidden}, index=frame.index)
     columns = ["table", "merchants", "kept", "new", "moved", "altered"]

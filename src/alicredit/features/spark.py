@@ -26,7 +26,7 @@ from alicredit.checks import refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.derived import DERIVED, PEERS, base_tables
 from alicredit.errors import FeatureError, RecordError
-from alicredit.features.build import add_derived, build_base, is_of_others
+from alicredit.features.build import add_composed, build_base, is_of_others
 from alicredit.features.declaration import Catalogue
 from alicredit.records import TABLES, Records, read_records
 
@@ -395,7 +395,7 @@ class _Task:
         build_base(records, cohort, own, places, values, memory=self.memory)
         for name in places.keys() & {*asked.column_names}:
             values[places[name]] = asked[name].to_numpy()
-        add_derived(self.catalogue, places, values)
+        add_composed(self.catalogue, places, values)
         columns = {"row": asked["row"].combine_chunks()}
         columns |= {name: pa.array(values[places[name]]) for name in self.catalogue.names}
         yield from pa.table(columns).to_batches(max_chunksize=_ROWS)

@@ -272,7 +272,7 @@ def _over_weeks(feature: Feature, weeks: int) -> str:
     return f"CASE WHEN {mean} > 0 THEN sqrt(({below}) / {weeks}.0) / {mean} END"
 
 
-def derived_sql(feature: Feature) -> str:
+def composed_sql(feature: Feature) -> str:
     """Write the expression of a feature of other features; an infinite part stays infinite."""
     parts = [quoted(part) for part in feature.of]
     plain = feature.aggregate == "shrunk" or math.isclose(feature.factor, 1)
