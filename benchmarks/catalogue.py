@@ -19,7 +19,7 @@ import pandas as pd
 
 import alicredit as ac
 from alicredit.derived import derive_tables
-from alicredit.features import engine
+from alicredit.engine import run
 from alicredit.records.writing import write_records
 
 
@@ -56,7 +56,7 @@ def main() -> None:
 def _watch() -> dict[str, Counter[str]]:
     """Take the time of each stream, by its table."""
     spent: dict[str, Counter[str]] = {"cpu": Counter(), "streams": Counter(), "features": Counter()}
-    build = engine.build_stream
+    build = run.build_stream
 
     def timed(con: Any, records: Any, stream: Any, *rest: Any) -> None:
         cpu = time.process_time()
@@ -65,7 +65,7 @@ def _watch() -> dict[str, Counter[str]]:
         spent["streams"][stream.table] += 1
         spent["features"][stream.table] += len(stream.features)
 
-    engine.build_stream = timed
+    run.build_stream = timed
     return spent
 
 

@@ -24,7 +24,7 @@ from feature_stage import plant_leak
 
 import alicredit as ac
 from alicredit.audit.disturb import DISTURBANCES
-from alicredit.features import streams
+from alicredit.engine import streams
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Each entry: what the records are, a leak that this disturbance alone can catch, its honest twin.

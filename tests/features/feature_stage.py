@@ -15,7 +15,8 @@ import pytest
 
 import alicredit as ac
 from alicredit.derived import DERIVED, PEERS, base_tables
-from alicredit.features import CATALOGUE, Catalogue, engine, reference, sql, streams
+from alicredit.engine import reference, run, sql, streams
+from alicredit.features import CATALOGUE, Catalogue
 from alicredit.records import TABLES
 from alicredit.records.declaration import Column, Table
 
@@ -323,14 +324,14 @@ def plant_leak(monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
         shown = streams._shown
         monkeypatch.setattr(streams, "_shown", lambda stream, _: shown(stream, "true"))
         return
-    view, query, sort = sql.view_sql, streams._query, engine.sort_questions
+    view, query, sort = sql.view_sql, streams._query, run.sort_questions
     monkeypatch.setattr(reference, "view_sql", lambda *given: _leaking(view(*given), leak))
     monkeypatch.setattr(
         streams, "_query", lambda *given, **more: _leaking(query(*given, **more), leak)
     )
     further = {"a day too late": 86_400_000_000, "the moment itself": 1}.get(leak, 0)
     monkeypatch.setattr(
-        engine, "sort_questions", lambda who, as_of, count: sort(who, as_of + further, count)
+        run, "sort_questions", lambda who, as_of, count: sort(who, as_of + further, count)
     )
 
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from test_features_oracle import WIDE
 
 import alicredit as ac
+from alicredit.declarations.aggregates import OVER_EVENTS, PERIODIC, SINCE
 from alicredit.derived import DERIVED, base_tables
 from alicredit.features import DailyFeatures, Feature, changes, daily, update_features
-from alicredit.features.aggregates import OVER_EVENTS, PERIODIC, SINCE
 from alicredit.records import TABLES
 
 SETTINGS = settings(

@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from test_features_oracle import EXACT, WIDE
 
 import alicredit as ac
+from alicredit.engine import local, run
 from alicredit.errors import FeatureError
-from alicredit.features import Catalogue, Feature, engine, local
+from alicredit.features import Catalogue, Feature
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 SETTINGS = settings(
@@ -106,13 +107,13 @@ def test_merchants_in_parts_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
     cohort = many(22, make_moments(22).index, 7)
     whole = ac.build_features(records, cohort, catalogue=WIDE)
     asked = []
-    answer = engine.build_stream
+    answer = run.build_stream
 
     def counted(*given: Any) -> None:
         asked.append(len(given[3].start) - 1)
         answer(*given)
 
-    monkeypatch.setattr(engine, "build_stream", counted)
+    monkeypatch.setattr(run, "build_stream", counted)
     parts = ac.build_features(records, cohort, catalogue=WIDE, memory="10KB")
     assert min(asked) == 1 < len(asked)
     assert bits(parts) == bits(whole)
@@ -141,7 +142,7 @@ def test_values_beyond_64_bits_are_summed_by_the_reference() -> None:
 
 
 def test_a_sum_that_fits_is_not_left_to_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "build_by_sql", lambda *given: pytest.fail("left to SQL"))
+    monkeypatch.setattr(run, "build_by_sql", lambda *given: pytest.fail("left to SQL"))
     ac.build_features(records_of(make_tables(23)), cohort_of(make_moments(23)), catalogue=WIDE)
 
 
@@ -191,7 +192,7 @@ def test_numbers_as_identifiers_give_the_same_bits_as_their_texts(
     assert records_of(named).number_ids == frozenset()
     fast = ac.build_features(records_of(numbered), cohort, catalogue=WIDE)
     assert fast.notna().any(axis=None)
-    monkeypatch.setattr(engine, "_parts", lambda *_: 3)  # others' events are dropped as they come
+    monkeypatch.setattr(run, "_parts", lambda *_: 3)  # others' events are dropped as they come
     for tables in (numbered, named):
         assert bits(fast) == bits(ac.build_features(records_of(tables), cohort, catalogue=WIDE))
 

@@ -10,8 +10,9 @@ from feature_oracle import expected
 from feature_stage import bits, cohort_of, make_moments, make_tables, records_of, shown
 
 import alicredit as ac
-from alicredit.features import CATALOGUE, Feature, engine
-from alicredit.features.declaration import OVER_EVENTS, OVER_FEATURES
+from alicredit.declarations.declaration import OVER_EVENTS, OVER_FEATURES
+from alicredit.engine import run
+from alicredit.features import CATALOGUE, Feature
 
 EXACT = ("count", "sum", "distinct", "active_days", "min", "max", "first", "last")
 
@@ -114,7 +115,7 @@ def test_the_order_of_questions_and_chunks_changes_no_bit(
     stage: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, moments, bytes_before = stage
-    monkeypatch.setattr(engine, "_parts", lambda *_: 3)
+    monkeypatch.setattr(run, "_parts", lambda *_: 3)
     mixed = moments.sample(frac=1, random_state=2)
     frame = ac.build_features(records_of(tables), cohort_of(mixed), catalogue=WIDE)
     back = frame.set_index(mixed.index).reindex(moments.index).reset_index(drop=True)

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import alicredit as ac
+from alicredit.engine import run
 from alicredit.errors import FeatureError
-from alicredit.features import Catalogue, Feature, build_features, engine
+from alicredit.features import Catalogue, Feature, build_features
 
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
 T = {"title": "t", "title_zh": "题"}
@@ -152,7 +153,7 @@ def test_row_order_and_chunks_change_no_bit(records, cohort, monkeypatch) -> Non
     mixed = {n: t.iloc[rng.permutation(len(t))] for n, t in tables.items()}
     shuffled = ac.read_records(mixed, data_use=USE)
     assert build_features(shuffled, cohort).to_numpy().tobytes() == before
-    monkeypatch.setattr(engine, "_parts", lambda *_: 3)
+    monkeypatch.setattr(run, "_parts", lambda *_: 3)
     assert build_features(records, cohort).to_numpy().tobytes() == before
 
 

@@ -21,6 +21,8 @@ STOREYS = (
     ("cohort",),
     ("ledger", "windows"),
     ("derived",),
+    ("declarations",),
+    ("catalogue", "engine"),
     ("features", "labels"),
     ("audit",),
     ("score",),

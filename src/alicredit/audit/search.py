@@ -20,12 +20,12 @@ from alicredit.audit.trial import (
     find_unrepeatable,
     start_trial,
 )
+from alicredit.catalogue import CATALOGUE
 from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.cohort import Cohort
+from alicredit.declarations import Catalogue
 from alicredit.errors import FeatureError
 from alicredit.features.build import build_features
-from alicredit.features.catalogue import CATALOGUE
-from alicredit.features.declaration import Catalogue
 from alicredit.records import Records
 
 log = logging.getLogger(__name__)

@@ -13,14 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from alicredit.catalogue import CATALOGUE
 from alicredit.checks import refusal, refuse, require_one_of
 from alicredit.cohort import Cohort
+from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import DERIVED, PEERS, ask_of_peers, derive_tables
+from alicredit.engine.reference import build_by_sql
+from alicredit.engine.sql import composed_sql, is_fed
 from alicredit.errors import FeatureError, RecordError
-from alicredit.features.catalogue import CATALOGUE
-from alicredit.features.declaration import Catalogue, Feature
-from alicredit.features.reference import build_by_sql
-from alicredit.features.sql import composed_sql, is_fed
 from alicredit.records import Records, quoted
 from alicredit.records.sources import literal
 
@@ -199,7 +199,7 @@ def _over_events(
     if not features:
         return
     if engine == "local":
-        from alicredit.features.engine import build_locally
+        from alicredit.engine.run import build_locally
 
         build_locally(records, cohort, features, places, values, memory=memory)
         return

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from alicredit.declarations import Feature
+from alicredit.declarations.aggregates import OVER_EVENTS, PERIODIC, SINCE
 from alicredit.derived import TABLES
-from alicredit.features import sql
-from alicredit.features.aggregates import OVER_EVENTS, PERIODIC, SINCE
-from alicredit.features.declaration import Feature
+from alicredit.engine import sql
 from alicredit.records import Column, Records, quoted
 
 DAY_US = 86_400_000_000

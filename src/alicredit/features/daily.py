@@ -17,18 +17,17 @@ import numpy.typing as npt
 import pandas as pd
 
 import alicredit
+from alicredit.catalogue import CATALOGUE
 from alicredit.checks import refusal, refuse, require_kind, require_one_of
 from alicredit.cohort import Cohort, require_cohort
+from alicredit.declarations import MEASURES, Catalogue, Feature
+from alicredit.declarations.aggregates import SINCE
 from alicredit.derived import DERIVED, TABLES, base_tables, derive_tables
+from alicredit.engine.run import read_size
 from alicredit.errors import FeatureError, RecordError
-from alicredit.features.aggregates import SINCE
 from alicredit.features.build import add_composed, build_base, frame_of, is_supplied
-from alicredit.features.catalogue import CATALOGUE
 from alicredit.features.changes import DAY_US, find_changes
 from alicredit.features.daily_file import DailyFeatures, read_daily_features, write_daily_features
-from alicredit.features.declaration import Catalogue, Feature
-from alicredit.features.engine import read_size
-from alicredit.features.measures import MEASURES
 from alicredit.records import Records
 from alicredit.records.reading import require_records
 

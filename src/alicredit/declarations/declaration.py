@@ -11,9 +11,7 @@ from typing import Any
 import pandas as pd
 
 from alicredit.checks import nearest, refusal
-from alicredit.derived import base_tables
-from alicredit.errors import FeatureError
-from alicredit.features.aggregates import (
+from alicredit.declarations.aggregates import (
     OPERATORS,
     OVER_EVENTS,
     OVER_FEATURES,
@@ -21,7 +19,9 @@ from alicredit.features.aggregates import (
     ZERO_WHEN_EMPTY,
     Condition,
 )
-from alicredit.features.rules import check_feature
+from alicredit.declarations.rules import check_feature
+from alicredit.derived import base_tables
+from alicredit.errors import FeatureError
 
 __all__ = ["OPERATORS", "OVER_EVENTS", "OVER_FEATURES", "Catalogue", "Condition", "Feature"]
 

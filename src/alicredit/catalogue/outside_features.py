@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alicredit.features.declaration import Feature
+from alicredit.declarations import Feature
 
 
 def _presence() -> Iterator[Feature]:

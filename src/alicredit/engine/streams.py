@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from alicredit.declarations.declaration import Condition, Feature
 from alicredit.derived import TABLES
-from alicredit.features import sql
-from alicredit.features.declaration import Condition, Feature
+from alicredit.engine import sql
 from alicredit.records import Records, quoted
 from alicredit.records.sources import arrow_reader
 from alicredit.windows.grouped import FOREVER, Block, find_slots

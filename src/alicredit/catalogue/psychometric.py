@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alicredit.features.declaration import Feature
+from alicredit.declarations import Feature
 
 _SLOW_MS = 60_000.0
 """An answer that took longer was thought over or looked up (assumed)."""

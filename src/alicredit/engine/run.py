@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort
+from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
+from alicredit.engine.local import TooWideError, build_stream
+from alicredit.engine.reference import build_by_sql
+from alicredit.engine.streams import Asked, Slots, Stream, find_streams
 from alicredit.errors import FeatureError
-from alicredit.features.declaration import Feature
-from alicredit.features.local import TooWideError, build_stream
-from alicredit.features.reference import build_by_sql
-from alicredit.features.streams import Asked, Slots, Stream, find_streams
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
 from alicredit.windows.grouped import Questions, Reals, sort_questions

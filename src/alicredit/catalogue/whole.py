@@ -7,14 +7,14 @@ others state what is expected and leave the model free.
 
 from __future__ import annotations
 
-from alicredit.features.buyer_features import buyer_features
-from alicredit.features.credit_features import credit_features
-from alicredit.features.declaration import Catalogue
-from alicredit.features.money_features import money_features
-from alicredit.features.outside_features import outside_features
-from alicredit.features.peer_features import peer_features
-from alicredit.features.service_features import service_features
-from alicredit.features.trade_features import trade_features
+from alicredit.catalogue.buyer_features import buyer_features
+from alicredit.catalogue.credit_features import credit_features
+from alicredit.catalogue.money_features import money_features
+from alicredit.catalogue.outside_features import outside_features
+from alicredit.catalogue.peer_features import peer_features
+from alicredit.catalogue.service_features import service_features
+from alicredit.catalogue.trade_features import trade_features
+from alicredit.declarations import Catalogue
 
 CATALOGUE = Catalogue(
     (

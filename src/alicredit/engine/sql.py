@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
+from alicredit.declarations import MEASURES, Feature
+from alicredit.declarations.aggregates import KEYED, PERIODIC, Condition
 from alicredit.derived import TABLES
-from alicredit.features.aggregates import KEYED, PERIODIC, Condition
-from alicredit.features.declaration import Feature
-from alicredit.features.measures import MEASURES
 from alicredit.records import Column, quoted
 from alicredit.records.sources import literal
 

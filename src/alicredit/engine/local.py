@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from alicredit.declarations import MEASURES, Feature
 from alicredit.derived import TABLES
-from alicredit.features import sql
-from alicredit.features.declaration import Feature
-from alicredit.features.measures import MEASURES
-from alicredit.features.streams import Asked, Layout, Stream, is_timed, reach, read_events
+from alicredit.engine import sql
+from alicredit.engine.streams import Asked, Layout, Stream, is_timed, reach, read_events
 from alicredit.records import Records
 from alicredit.windows import exact, keyed, ordered, periods, sums
 from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Sides, group_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alicredit.features.declaration import Feature
+from alicredit.declarations import Feature
 
 _FLOWS = (
     ("sale", "inflow", "bank inflows from sales", "销售回款", -1),

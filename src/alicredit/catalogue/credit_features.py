@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alicredit.features.declaration import Feature
+from alicredit.declarations import Feature
 
 _IN_FORCE = (("replaced_at", "missing", None),)
 _OPEN = (*_IN_FORCE, ("settled_at", "missing", None))

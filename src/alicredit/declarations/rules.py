@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alicredit.checks import nearest, refuse, require_one_of, require_whole
-from alicredit.derived import TABLES
-from alicredit.errors import FeatureError
-from alicredit.features.aggregates import (
+from alicredit.declarations.aggregates import (
     KEYED,
     OPERATORS,
     OVER_EVENTS,
@@ -15,11 +13,13 @@ from alicredit.features.aggregates import (
     PERIODIC,
     SINCE,
 )
-from alicredit.features.measures import MEASURES
+from alicredit.declarations.measures import MEASURES
+from alicredit.derived import TABLES
+from alicredit.errors import FeatureError
 from alicredit.vocabulary import REASONS
 
 if TYPE_CHECKING:
-    from alicredit.features.declaration import Feature
+    from alicredit.declarations.declaration import Feature
 
 NUMERIC = ("number", "yuan", "share", "count", "fen")
 """Kinds of columns that can be added."""

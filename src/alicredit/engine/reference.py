@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from alicredit.cohort import Cohort
-from alicredit.features.declaration import Feature
-from alicredit.features.sql import aggregate_sql, is_plain, value_sql, view_sql
+from alicredit.declarations import Feature
+from alicredit.engine.sql import aggregate_sql, is_plain, value_sql, view_sql
 from alicredit.records import Records, quoted
 
 Reals = npt.NDArray[np.float64]
