@@ -226,7 +226,7 @@ def test_the_index_shares_its_rate_of_false_alarms_among_periods(trained) -> Non
 def test_few_merchants_may_move_the_mean_score_by_chance(trained) -> None:
     model, then = trained
     now, cohort = world(120, 24), cohort_of(120, merchants=30)
-    strict = MonitoringRules(points_amber=0.1, points_red=0.2, fewest_rows=30)
+    strict = MonitoringRules(points=(0.1, 0.2), fewest_rows=30)
     found = watch(trained, now, cohort=cohort, rules=strict)
     line = found.summary.set_index("check").loc["mean_score"]
     who = cohort.frame["merchant_id"].to_numpy()
@@ -469,8 +469,9 @@ def test_labels_of_another_horizon_are_refused(trained) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"by": "week"}, {"amber": 0.6}, {"amber": 0}, {"red": 0.1}, {"psi_amber": -1},
-     {"psi_red": 0.01}, {"points_red": 1}, {"missing_red": 2}, {"fewest_rows": 0},
+    [{"by": "week"}, {"amber": 0.6}, {"amber": 0}, {"red": 0.1}, {"psi": (-1, 1)},
+     {"psi": (0.02, 0.01)}, {"points": (5, 1)}, {"missing": (0.1, 2)}, {"fewest_rows": 0},
+     {"psi": 0.1}, {"points": (1, 2, 3)}, {"missing": ("a", "b")},
      {"fewest_rows": 5.5}, {"correlation": 1.0}, {"development_auc": 75}, {"amber": "5%"}],
     ids=str,
 )  # fmt: skip

@@ -310,7 +310,8 @@ def test_ten_bad_inputs_are_refused() -> None:
         with pytest.raises(InputError, match=match):
             worklist(ONE, **(asked | change))
     for wrong, match in (
-        ({"opens": 20}, "closes"), ({"rest_weekdays": (7,)}, "rest_weekdays"),
+        ({"hours": (20, 20)}, "hours"), ({"hours": 9}, "hours"), ({"hours": (9, 25)}, "hours"),
+        ({"rest_weekdays": (7,)}, "rest_weekdays"),
         ({"rest_days": ("2012-10-01",)}, "rest_days"), ({"per_day": -1}, "per_day"),
         ({"promise_days": 1.5}, "promise_days"),
         ({"rest_days": (pd.NaT,)}, "rest_days"),

@@ -115,7 +115,7 @@ def judge_population(
     level = rules.amber / max(int(is_told.sum()), 1)
     bounds = [
         population_stability(*pair, **asked, tolerance=beyond, level=level)["critical"]
-        for beyond in (rules.psi_amber, rules.psi_red)
+        for beyond in rules.psi
     ]
     tables["population"] = plain
     tables["shares"] = population_shares(*pair, grades=now.scale)
@@ -143,7 +143,7 @@ def judge_drift(
     tables["drift"] = plain
     beyond, far = (
         feature_drift(*pair, **asked, level=rules.amber, tolerance=limit)["is_shifted"]
-        for limit in (rules.psi_amber, rules.psi_red)
+        for limit in rules.psi
     )
     order = plain["psi"].sort_values(ascending=False, kind="stable").index
     worst = tuple(plain.loc[[k for k in order if beyond[k]], "feature"].head(5))
@@ -151,18 +151,18 @@ def judge_drift(
     moved = plain["points_change"]
     pushes = moved.abs().sort_values(ascending=False, kind="stable").index
     change, chance = abs(float(moved.sum())), 1.96 * _error_of_change(portable, then, now)
-    bounds = [float(np.maximum(each, chance)) for each in (rules.points_amber, rules.points_red)]
+    bounds = [float(np.maximum(each, chance)) for each in rules.points]
     names = tuple(f"{plain.loc[k, 'feature']} {moved[k]:+.1f}" for k in pushes[:3] if moved[k])
     if witnesses < rules.fewest_rows:
         return [cannot_tell(check, "all", "few_rows")
                 for check in ("mean_score", "features", "missing_values")]  # fmt: skip
     rise = plain["missing"] - plain["reference_missing"]
-    gone = tuple(plain.loc[rise > rules.missing_amber, "feature"].head(5))
+    gone = tuple(plain.loc[rise > rules.missing[0], "feature"].head(5))
     return [
         above("mean_score", "all", change, bounds, names=names),
         Line("features", "all", float(beyond.sum()), 0.0, level, worst),
         above("missing_values", "all", max(float(rise.max()), 0.0),
-              (rules.missing_amber, rules.missing_red), names=gone),
+              rules.missing, names=gone),
     ]  # fmt: skip
 
 

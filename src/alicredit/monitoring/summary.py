@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import require_between, require_one_of, require_whole
+from alicredit.checks import refuse, require_between, require_one_of, require_whole
 from alicredit.vocabulary import CHECK_ACTIONS, CHECKS, UNKNOWNS
 
 FEWEST_DEFAULTS = 30
@@ -40,13 +40,14 @@ class MonitoringRules:
         Periods that are told apart.
     amber, red : float, default 0.05 and 0.001
         Rates of false alarms of a check (DOMAIN 5.3, traffic light of S71).
-    psi_amber, psi_red : float, default 0.02 and 0.10 (assumed)
+    psi : pair of float, default (0.02, 0.10) (assumed)
         A stability index is amber where it is beyond the first for certain, red beyond the second:
         the true shift is larger, not only the one seen in so many rows.
-    points_amber, points_red : float, default 5 and 20 (assumed)
-        Change of the mean score; 20 points double the odds on the usual scale.
-    missing_amber, missing_red : float, default 0.10 and 0.50 (assumed)
-        Rise of a feature's share of missing values.
+    points : pair of float, default (5, 20) (assumed)
+        Change of the mean score that is amber and red; 20 points double the odds on the usual
+        scale.
+    missing : pair of float, default (0.10, 0.50) (assumed)
+        Rise of a feature's share of missing values that is amber and red.
     fewest_rows : int, default 50 (assumed)
         Fewer rows of a period say nothing; of scores and features, fewer merchants, where it is
         known whose the rows are.
@@ -72,12 +73,9 @@ class MonitoringRules:
     by: str = "quarter"
     amber: float = 0.05
     red: float = 0.001
-    psi_amber: float = 0.02
-    psi_red: float = 0.10
-    points_amber: float = 5.0
-    points_red: float = 20.0
-    missing_amber: float = 0.10
-    missing_red: float = 0.50
+    psi: tuple[float, float] = (0.02, 0.10)
+    points: tuple[float, float] = (5.0, 20.0)
+    missing: tuple[float, float] = (0.10, 0.50)
     fewest_rows: int = 50
     correlation: float = 0.0
     development_auc: float | None = None
@@ -86,17 +84,22 @@ class MonitoringRules:
         """Refuse rules that contradict themselves."""
         require_one_of("by", self.by, PERIODS)
         require_whole("fewest_rows", self.fewest_rows, 1)
-        for each in fields(self):
-            if each.name not in ("by", "fewest_rows", "development_auc"):
-                require_between(each.name, getattr(self, each.name), 0, 1e6)
         require_between("amber", self.amber, 1e-9, 0.5)
         require_between("red", self.red, 0, self.amber)
         require_between("correlation", self.correlation, 0, 0.99)
-        require_between("psi_red", self.psi_red, self.psi_amber, 10)
-        require_between("points_red", self.points_red, self.points_amber, 1e6)
+        _require_pair("psi", self.psi, 10)
+        _require_pair("points", self.points, 1e6)
+        _require_pair("missing", self.missing, 1)
         if self.development_auc is not None:
             require_between("development_auc", self.development_auc, 0, 1)
-        require_between("missing_red", self.missing_red, self.missing_amber, 1)
+
+
+def _require_pair(name: str, pair: object, high: float) -> None:
+    """Refuse what is no bound for amber and a larger or equal one for red."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        refuse(name, "must be a pair of bounds, for amber and for red", repr(pair))
+    require_between(f"{name}[0]", pair[0], 0, high)
+    require_between(f"{name}[1]", pair[1], pair[0], high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class ContactRules:
 
     Parameters
     ----------
-    opens, closes : int, default 9 and 20
+    hours : pair of int, default (9, 20)
         Hours of the day between which a debtor is contacted.
     rest_weekdays : tuple of int, default (6,)
         Days of the week without contact, Monday is 0.
@@ -67,13 +67,12 @@ class ContactRules:
     --------
     >>> ContactRules().per_week
     3
-    >>> ContactRules(opens=21)
+    >>> ContactRules(hours=(21, 20))
     Traceback (most recent call last):
-    alicredit.errors.InputError: closes must lie after opens; found 20.
+    alicredit.errors.InputError: hours must be a pair, the second later; found (21, 20).
     """
 
-    opens: int = 9
-    closes: int = 20
+    hours: tuple[int, int] = (9, 20)
     rest_weekdays: tuple[int, ...] = (6,)
     rest_days: tuple[date, ...] = ()
     per_day: int = 1
@@ -86,10 +85,13 @@ class ContactRules:
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
-        require_whole("opens", self.opens, 0, high=23)
-        require_whole("closes", self.closes, 0, high=24)
-        if self.closes <= self.opens:
-            refuse("closes", "must lie after opens", self.closes)
+        pair = self.hours
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            refuse("hours", "must be a pair, the second later", repr(pair))
+        for hour in pair:
+            require_whole("hours", hour, 0, high=24)
+        if pair[1] <= pair[0]:
+            refuse("hours", "must be a pair, the second later", repr(pair))
         for weekday in self.rest_weekdays:
             require_whole("rest_weekdays", weekday, 0, high=6)
         object.__setattr__(self, "rest_days", tuple(map(_day_of, self.rest_days)))
@@ -276,7 +278,7 @@ def _causes(
     known = np.ones(len(rows), dtype=bool)
     if owned is not None:
         known = pd.MultiIndex.from_frame(rows[["merchant_id", "action"]]).isin(owned)
-    is_late = moment >= day + pd.Timedelta(hours=rules.closes)
+    is_late = moment >= day + pd.Timedelta(hours=rules.hours[1])
     causes = {
         "COL_SAME_DEBTOR": ~rows["is_first"],
         "COL_NO_OWN_CONTACT": reaches & ~known,
@@ -326,9 +328,9 @@ def _scheduled(
     rows["scheduled"] = free & (turn <= room)
     causes["COL_CAPACITY"] = free & (turn > room)
     day = moment.normalize()
-    opening = max(moment, day + pd.Timedelta(hours=rules.opens))
+    opening = max(moment, day + pd.Timedelta(hours=rules.hours[0]))
     meets = rows["scheduled"] & rows["action"].isin(CONTACTS)
-    closing = day + pd.Timedelta(hours=rules.closes)
+    closing = day + pd.Timedelta(hours=rules.hours[1])
     for name, when in (("not_before", opening), ("not_after", closing)):
         rows[name] = pd.Series(np.where(meets, np.datetime64(when, "us"), np.datetime64("NaT")))
     against = np.column_stack(list(causes.values())) if len(rows) else np.zeros((0, len(causes)))
