@@ -117,12 +117,30 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
 def base_tables(tables: Iterable[str]) -> tuple[str, ...]:
     """Name the tables of records that tables are made of; one that is not derived is itself.
 
+    Parameters
+    ----------
+    tables : iterable of str
+        Derived or not.
+
+    Returns
+    -------
+    tuple of str
+        Each once, in the order in which they are met; whether they are there is not asked.
+
+    Raises
+    ------
+    TypeError
+        If that is no iterable.
+
     Examples
     --------
     >>> base_tables(["orders", "loan_dues"])
     ('orders', 'loans', 'repayments', 'instalments')
     >>> base_tables(["nothing"])
     ('nothing',)
+    >>> base_tables(None)
+    Traceback (most recent call last):
+    TypeError: 'NoneType' object is not iterable
     """
     found: list[str] = []
     for name in tables:

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alicredit.checks import refuse, require_path, writing
+from alicredit.checks import refuse, require_kind, require_path, writing
 from alicredit.cohort import Cohort
 
 _KEY = b"alicredit.daily"
@@ -92,8 +92,27 @@ def write_daily_features(daily: DailyFeatures, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If it cannot be written.
+        If it is none, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from alicredit.features import CATALOGUE, update_features
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> age = CATALOGUE.subset(["merchants_days_since"])
+    >>> day = update_features(None, records, Cohort.at(records, "2013-05-01"), catalogue=age)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_daily_features(day, f"{folder}/day.parquet")
+    ...     float(read_daily_features(f"{folder}/day.parquet").frame.iloc[0, 0])
+    731.0
+    >>> write_daily_features("yesterday", "day.parquet")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: daily must be what update_features gave; ...
     """
+    require_kind("daily", daily, DailyFeatures, "must be what update_features gave")
     place = require_path("out", path)
     columns = {"merchant_id": pa.array(daily.merchants.tolist(), pa.string())}
     columns |= {name: pa.array(daily.frame[name].to_numpy()) for name in daily.frame}
