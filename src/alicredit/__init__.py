@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from alicredit.labels import label_defaults as label_defaults
     from alicredit.labels import label_status as label_status
     from alicredit.model import DefaultModel as DefaultModel
-    from alicredit.model import load_model as load_model
     from alicredit.policy import Policy as Policy
     from alicredit.policy import build_applicants as build_applicants
     from alicredit.policy import check_eligibility as check_eligibility
     from alicredit.policy import load_policy as load_policy
     from alicredit.policy import offer_limits as offer_limits
     from alicredit.policy import price_loan as price_loan
+    from alicredit.portable import load_model as load_model
     from alicredit.portfolio import score_applicant as score_applicant
     from alicredit.portfolio import score_portfolio as score_portfolio
     from alicredit.records import Records as Records
@@ -66,7 +66,8 @@ _HOME = {
     ),
     "alicredit.labels": ("DefaultDefinition", "label_defaults", "label_status"),
     "alicredit.score": ("PointScale",),
-    "alicredit.model": ("DefaultModel", "load_model"),
+    "alicredit.model": ("DefaultModel",),
+    "alicredit.portable": ("load_model",),
     "alicredit.policy": (
         "Policy",
         "build_applicants",

@@ -26,6 +26,7 @@ STOREYS = (
     ("features", "labels"),
     ("audit",),
     ("score",),
+    ("portable", "calibration"),
     ("model",),
     ("policy",),
     ("decision",),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from alicredit.model.calibration import calibrate, rising
+from alicredit.calibration.logodds import calibrate, rising
 
 
 def draw(rows: int, *, intercept: float, slope: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 
 from alicredit.errors import ModelFileError
 from alicredit.model import DefaultModel, load_model
-from alicredit.model.file import digest_of
+from alicredit.portable.file import digest_of
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
-"""Ranking, calibration, reasons, and the portable model file."""
+"""Learning: ranking, and the model that is deployed put together of what was learned."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alicredit.model.file import load_model
-from alicredit.model.portable import ScoreModel
-from alicredit.model.tables import Claim, PointTable
+from alicredit.portable import Claim, PointTable, ScoreModel, load_model
 
 if TYPE_CHECKING:
     from alicredit.model.classifier import DefaultModel

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.calibration.logodds import Calibration
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.features import CATALOGUE
-from alicredit.model.calibration import Calibration
-from alicredit.model.file import check_model, content_of, digest_of, falls
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.points import (
@@ -24,8 +23,9 @@ from alicredit.model.points import (
     step_means,
     whole,
 )
-from alicredit.model.portable import ScoreModel
-from alicredit.model.tables import Claim, PointTable
+from alicredit.portable.file import check_model, content_of, digest_of, falls
+from alicredit.portable.model import ScoreModel
+from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
 
 Floats = npt.NDArray[np.float64]

@@ -12,12 +12,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from alicredit.calibration.logodds import calibrate
 from alicredit.checks import refusal, refuse, require_one_of, require_whole
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE
 from alicredit.model.assemble import assemble
-from alicredit.model.calibration import calibrate
 from alicredit.model.folds import make_folds
 from alicredit.model.inputs import (
     Inputs,
@@ -29,8 +29,8 @@ from alicredit.model.inputs import (
     require_both_classes,
 )
 from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
-from alicredit.model.portable import ScoreModel
-from alicredit.model.tables import Claim
+from alicredit.portable.model import ScoreModel
+from alicredit.portable.tables import Claim
 from alicredit.score import PointScale
 
 log = logging.getLogger(__name__)

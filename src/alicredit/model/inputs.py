@@ -13,7 +13,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from alicredit.checks import refuse
-from alicredit.model.tables import Claim
+from alicredit.portable.tables import Claim
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
-from alicredit.model.contract import (
+from alicredit.portable.contract import (
     check_columns,
     is_missing,
     read_column,
     read_value,
     take_columns,
 )
-from alicredit.model.tables import Claim, PointTable, card_lines
+from alicredit.portable.tables import Claim, PointTable, card_lines
 from alicredit.score import PointScale
 from alicredit.vocabulary import STATUSES, reason_word
 
@@ -206,7 +206,7 @@ class ScoreModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model as a file of plain data; see :func:`load_model`."""
-        from alicredit.model.file import write_model
+        from alicredit.portable.file import write_model
 
         write_model(self, path)
 

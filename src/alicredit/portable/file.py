@@ -13,8 +13,8 @@ from typing import Any
 
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError, ModelFileError
-from alicredit.model.portable import ScoreModel
-from alicredit.model.tables import Claim, PointTable
+from alicredit.portable.model import ScoreModel
+from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
 from alicredit.vocabulary import REASONS
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
-from alicredit.model.tables import PointTable
+from alicredit.portable.tables import PointTable
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
