@@ -138,6 +138,7 @@ LEAKS = {
     "loan_spending": ("b.known < l.spent_by AND b.happened < l.spent_by", "true"),
     "sales_by_day": ("greatest(paid_at, _happened, _known)", "paid_at"),
     "customs_prices": ("INTERVAL 1 DAY PRECEDING", "INTERVAL 90 DAY FOLLOWING"),
+    "customs_cny": ("greatest(g.known, e.since)", "CAST('1900-01-01' AS TIMESTAMP)"),
     "peer_sales": ("CAST(s.seen_day AS TIMESTAMP)", "CAST(s.day AS TIMESTAMP)"),
     "peer_ratings": ("CAST(seen_day AS TIMESTAMP)", "CAST(day AS TIMESTAMP)"),
     "peer_power": ("CAST(seen_day AS TIMESTAMP)", "CAST(month AS TIMESTAMP)"),

@@ -30,6 +30,7 @@ def derived_facts(name: str, tables: Tables, merchant: str, as_of: pd.Timestamp)
         "loan_effects": loan_effects,
         "loan_spending": loan_spending,
         "customs_prices": customs_prices,
+        "customs_cny": customs_cny,
     }[name](known, merchant, as_of)
 
 
@@ -392,3 +393,24 @@ def log_price(goods: dict) -> float | None:
     if value < 1e-6 or goods["qty"] < 1e-6:
         return None
     return round(math.log(value / goods["qty"]) * 1e6) / 1e6
+
+
+def customs_cny(known: Known, merchant: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Turn each declaration into yuan at the latest day's rate that was known before it."""
+    rates = [
+        (rate["day"], last_time(rate), rate["usd_cny"])
+        for rates in known.by_merchant("fx_rates").values() for rate in rates
+    ]  # fmt: skip
+    rows = []
+    for goods in known.of("customs", merchant):
+        usd = goods["fob_usd"] if pd.notna(goods["fob_usd"]) else goods["cif_usd"]
+        if pd.isna(usd):
+            continue
+        before = [rate for rate in rates if rate[1] < goods["declared_at"]]
+        used = max(before) if before else min(rates, key=lambda rate: rate[1])
+        rows.append(
+            {"_happened": goods["declared_at"], "direction": goods["direction"],
+             "amount": half_up(usd * used[2] * 100) / 100,
+             "declaration_no": goods["declaration_no"]}
+        )  # fmt: skip
+    return frame_of(rows, ["_happened", "direction", "amount", "declaration_no"])

@@ -24,12 +24,38 @@ def hours(start: str, end: str) -> Callable[[pd.DataFrame], pd.Series]:
     return between
 
 
+YES, NO = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+
+
+def same_digits(yuan: float) -> float:
+    """Count the figures of an amount, the zeros at the end aside, where they are all one."""
+    figures = list(str(round(yuan * 100)).rstrip("0"))
+    return float(len(figures)) if yuan >= 1 and len(set(figures)) == 1 else 0.0
+
+
 MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "ship_hours": hours("paid_at", "shipped_at"),
     "confirm_hours": hours("shipped_at", "confirmed_at"),
     "resolve_hours": hours("opened_at", "resolved_at"),
     "dsr": lambda f: (f["dsr_desc"] + f["dsr_service"] + f["dsr_ship"]) / 3,
     "value_usd": lambda f: f["fob_usd"].fillna(f["cif_usd"]),
+    "month": lambda f: f["declared_at"].map(lambda at: f"{at.year} {at.month}"),
+    "is_real_name": lambda f: f["real_name_verified"].map({True: 1.0, False: 0.0}).astype(float),
+    "is_licensed": lambda f: (
+        f["business_licence_verified"].map({True: 1.0, False: 0.0}).astype(float)
+    ),
+    "is_paying": lambda f: (
+        f["membership" if "membership" in f else "value"]
+        .map({"paying": 1.0, "ordinary": 0.0})
+        .astype(float)
+    ),
+    "is_true": lambda f: (
+        f["value"].str.lower().map(dict.fromkeys(YES, 1.0) | dict.fromkeys(NO, 0.0)).astype(float)
+    ),
+    "fen_over_hundreds": lambda f: f["amount"].map(
+        lambda yuan: round(yuan * 100) % 10_000 if yuan >= 1 else math.nan
+    ),
+    "same_digits": lambda f: f["amount"].map(same_digits),
     "value_number": lambda f: pd.to_numeric(f["value"], errors="coerce"),
     "inflow": lambda f: f["amount"].clip(lower=0),
     "outflow": lambda f: (-f["amount"]).clip(lower=0),
@@ -92,7 +118,8 @@ def span(feature: Feature, as_of: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timest
 def keys(feature: Feature, facts: pd.DataFrame) -> pd.DataFrame:
     """Count and weigh each key of a window."""
     weight = column(facts, feature.weight) if feature.weight else pd.Series(1.0, facts.index)
-    table = pd.DataFrame({"key": facts[feature.measure], "w": weight}).dropna(subset=["key"])
+    table = pd.DataFrame({"key": column(facts, feature.measure), "w": weight})
+    table = table.dropna(subset=["key"])
     return table.groupby("key").agg(n=("w", "size"), w=("w", "sum"))
 
 

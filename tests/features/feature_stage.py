@@ -55,11 +55,23 @@ def make_tables(seed: int, merchants: int = 8) -> Tables:
             each = CHILDREN.get(name, 0.66)
             owner = parents.sample(frac=each, replace=each > 1, random_state=seed % 2**31)
             tables[name] = _rows(rng, table, len(owner), owner[table.parent.split(".")[1]])
+        elif table.merchantless:  # facts of nobody, one a day
+            tables[name] = _rows(rng, table, DAYS, pd.Series(pd.date_range(START, periods=DAYS)))
         else:
             count = 1 if name == "merchants" else ROWS.get(name, 8)
             tables[name] = _rows(rng, table, count * merchants, pd.Series(names * count))
     _spend(rng, tables)
+    _speak(rng, tables["merchant_history"])
     return tables
+
+
+def _speak(rng: np.random.Generator, history: pd.DataFrame) -> None:
+    """Let changes of membership and of proofs say what these may be."""
+    words = {"membership": ("paying", "ordinary"), "real_name": ("True", "false", "yes", "no?"),
+             "licence": ("1", "0", "TRUE", "F")}  # fmt: skip
+    for field, values in words.items():
+        at = history["field"] == field
+        history.loc[at, "value"] = rng.choice(values, int(at.sum()))
 
 
 def _spend(rng: np.random.Generator, tables: Tables) -> None:
@@ -76,13 +88,20 @@ def _spend(rng: np.random.Generator, tables: Tables) -> None:
     bank["kind"] = bank["kind"].mask(soon, words)
 
 
+def link_of(table: Table) -> str:
+    """Name the column that says whose a row is; of a fact of nobody, its day."""
+    if table.merchantless:
+        return table.key[0]
+    return table.parent.split(".")[1] if table.parent else "merchant_id"
+
+
 def _rows(rng: np.random.Generator, table: Table, size: int, owner: pd.Series) -> pd.DataFrame:
     """Make rows of a table for given owners, whose times run forward."""
-    link = table.parent.split(".")[1] if table.parent else "merchant_id"
+    link = link_of(table)
     moment = START + pd.to_timedelta(rng.integers(0, DAYS * 86_400, size), "s")
     if table.name == "merchants":
         moment = START + pd.to_timedelta(rng.integers(0, 90, size), "D")
-    clock = pd.Series(moment)
+    clock = pd.Series(owner.to_numpy() if table.merchantless else moment)
     columns = {}
     for column in table.columns:
         if column.name == link:
@@ -120,6 +139,8 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
         low, high = 5_000, 50_000
     if table.name == "loans" and column.name == "principal":
         high = 2_000
+    if column.name == "usd_cny":
+        low, high = 5, 8
     if column.name == "balance_after":
         high = 5_000  # below and above what counts as low
     drawn = {
@@ -131,6 +152,9 @@ def _values(rng: np.random.Generator, table: Table, column: Column, size: int) -
     }.get(column.kind, lambda: rng.uniform(low, high, size).round(2))()
     if column.name == "penalty":
         drawn = drawn * (rng.random(size) < 0.5)  # most repayments bear none
+    if (table.name, column.name) == ("orders", "amount"):
+        told = rng.choice([100.0, 200.0, 300.0, 55.5, 8.88, 222.22, 99.0], size)
+        drawn = np.where(rng.random(size) < 0.3, told, drawn)
     series = pd.Series(drawn).convert_dtypes()
     return series.mask(pd.Series(rng.random(size) < 0.1)) if column.nullable else series
 
@@ -191,7 +215,7 @@ def placed(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
         frame["_merchant"] = frame[link].map(parent["_merchant"])
         floor = frame[link].map(parent["_known"])
     else:
-        frame["_merchant"] = frame["merchant_id"]
+        frame["_merchant"] = frame.get("merchant_id", "nobody")
         floor = pd.Series(pd.NaT, index=frame.index)
     happened = frame[table.happened] if table.happened else floor
     if table.parent and not table.happened:
@@ -206,7 +230,7 @@ def placed(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
         times["d"] = frame[table.known]
     frame["_happened"] = happened
     frame["_known"] = pd.DataFrame(times).max(axis=1)
-    frame["_as_of"] = frame["_merchant"].map(moments)
+    frame["_as_of"] = moments.max() if table.merchantless else frame["_merchant"].map(moments)
     frame["_visible"] = (frame["_happened"] < frame["_as_of"]) & (frame["_known"] < frame["_as_of"])
     return frame
 
@@ -277,7 +301,7 @@ def _change(
     rng: np.random.Generator, table: Table, frame: pd.DataFrame, as_of: pd.Series, hidden: pd.Series
 ) -> None:
     """Rewrite rows that are not yet visible, in every column but those that say whose they are."""
-    link = table.parent.split(".")[1] if table.parent else "merchant_id"
+    link = link_of(table)
     other = _rows(rng, table, len(frame), frame[link]).set_axis(frame.index)
     other["known_at"] = _later(rng, as_of)  # however early it says it happened
     for column in other:
@@ -295,7 +319,7 @@ def _added(
     """Make new rows that lie from as_of on, or are known only then."""
     if table.name == "merchants":
         return frame.head(0)
-    link = table.parent.split(".")[1] if table.parent else "merchant_id"
+    link = link_of(table)
     picked = rng.integers(0, len(frame), len(frame) // 3)
     owner = frame[link].iloc[picked].reset_index(drop=True)
     moment = as_of.iloc[picked].reset_index(drop=True)

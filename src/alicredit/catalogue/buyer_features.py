@@ -46,6 +46,18 @@ def _scale() -> Iterator[Feature]:
             title_zh=f"近{days}天净销售额", code="SC_SALES_LOW",
         )  # fmt: skip
 
+    yield Feature(
+        label="net_settled_90d", aggregate="difference", is_part=True,
+        of=("orders_settled_amount_sum_90d", "refunds_amount_sum_90d"), unit="yuan", expected=-1,
+        evidence="B", title="settled sales less refunds of 90 days",
+        title_zh="近90天净成交金额", code="SC_SALES_LOW",
+    )  # fmt: skip
+    yield Feature(
+        label="log_net_settled_90d", aggregate="log1p", of=("net_settled_90d",), unit="ln yuan",
+        expected=-1, evidence="B", title="logarithm of settled sales less refunds of 90 days",
+        title_zh="近90天净成交金额对数", code="SC_SALES_LOW",
+    )  # fmt: skip
+
 
 def _rhythm() -> Iterator[Feature]:
     """Declare on how many days there is trade, since when, and how order values spread."""

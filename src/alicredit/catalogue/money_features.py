@@ -44,6 +44,23 @@ def _bank() -> Iterator[Feature]:
         title="share of postings that left less than 1,000 yuan",
         title_zh="余额低于1000元流水占比", code="SC_CASHFLOW",
     )  # fmt: skip
+    for label, told, title, chinese in (
+        ("low", ("<", 1000), "days that saw a balance below 1,000 yuan", "余额低于1000元天数"),
+        ("told", ("set", None), "days with a known balance", "有余额记录天数"),
+    ):
+        yield Feature(
+            table="bank_txns", label=label, aggregate="active_days", window_days=90,
+            where=(("balance_after", *told),), unit="days", expected=1 if label == "low" else 0,
+            evidence="B", is_part=label == "told", title=f"{title} of 90",
+            title_zh=f"近90天{chinese}", code="SC_CASHFLOW",
+        )  # fmt: skip
+    yield Feature(
+        label="bank_low_days_share_90d", aggregate="ratio",
+        of=("bank_txns_low_active_days_90d", "bank_txns_told_active_days_90d"),
+        support="bank_txns_told_active_days_90d", min_support=5, unit="share", expected=1,
+        evidence="B", title="share of days with postings that saw less than 1,000 yuan",
+        title_zh="余额低于1000元天数占比", code="SC_CASHFLOW",
+    )  # fmt: skip
     for aggregate, title, chinese in (
         ("median", "median bank balance", "余额中位数"), ("p10", "low bank balance", "余额10分位"),
     ):  # fmt: skip

@@ -37,12 +37,41 @@ def _merchant() -> Iterator[Feature]:
         unit="level 0-5", expected=-1, evidence="B",
         title="certification level", title_zh="认证等级", code="SC_CERTIFICATION",
     )  # fmt: skip
+    yield from _proofs()
     yield Feature(
         table="merchant_history", label="identity", aggregate="count", window_days=365,
         where=(("field", "in", ("address", "legal_rep")),), unit="changes", direction=1,
         title="changes of address or representative in a year",
         title_zh="一年内地址或法定代表人变更次数", code="SC_IDENTITY_CHANGE", evidence="B",
     )  # fmt: skip
+
+
+def _proofs() -> Iterator[Feature]:
+    """Declare what is proven of the merchant: by the latest change, else at registration."""
+    for field, label, now, then, title, chinese in (
+        ("real_name", "real_name_verified", "is_true", "is_real_name", "real name verified",
+         "实名认证"),
+        ("licence", "licence_verified", "is_true", "is_licensed", "business licence verified",
+         "营业执照认证"),
+        ("membership", "paying_member", "is_paying", "is_paying", "paying member", "付费会员"),
+    ):  # fmt: skip
+        yield Feature(
+            table="merchants", aggregate="last", measure=then, is_part=True, unit="1 yes, 0 no",
+            expected=-1, evidence="B", title=f"{title} at registration",
+            title_zh=f"注册时{chinese}", code="SC_CERTIFICATION",
+        )  # fmt: skip
+        yield Feature(
+            table="merchant_history", label=field, aggregate="last", measure=now,
+            where=(("field", "==", field),), is_part=True, unit="1 yes, 0 no", expected=-1,
+            evidence="B", title=f"latest change of {title}", title_zh=f"最近变更的{chinese}",
+            code="SC_CERTIFICATION",
+        )  # fmt: skip
+        yield Feature(
+            label=label, aggregate="coalesce",
+            of=(f"merchant_history_{field}_{now}_last", f"merchants_{then}_last"),
+            unit="1 yes, 0 no", expected=-1, evidence="B", title=title, title_zh=chinese,
+            code="SC_CERTIFICATION",
+        )  # fmt: skip
 
 
 def _sales() -> Iterator[Feature]:

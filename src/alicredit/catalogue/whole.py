@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from alicredit.catalogue.buyer_features import buyer_features
 from alicredit.catalogue.credit_features import credit_features
+from alicredit.catalogue.customs_features import customs_features
 from alicredit.catalogue.money_features import money_features
 from alicredit.catalogue.outside_features import outside_features
 from alicredit.catalogue.peer_features import peer_features
+from alicredit.catalogue.selftrade_features import selftrade_features
 from alicredit.catalogue.service_features import service_features
 from alicredit.catalogue.trade_features import trade_features
 from alicredit.declarations import Catalogue
@@ -25,6 +27,8 @@ CATALOGUE = Catalogue(
         *money_features(),
         *credit_features(),
         *peer_features(),
+        *selftrade_features(),
+        *customs_features(),
     )
 )
 """The built-in features; ``CATALOGUE + [Feature(...)]`` adds one's own."""

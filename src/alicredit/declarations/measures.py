@@ -45,8 +45,42 @@ def _hours(start: str, end: str) -> Measure:
     return Measure((start, end), sql, "hours", scale=10**9)
 
 
+def _yes(column: str, yes: str, no: str) -> str:
+    """Write 1 or 0 for a word that says yes or no, nothing for another."""
+    return f"CASE WHEN {column} IN ({yes}) THEN 1.0 WHEN {column} IN ({no}) THEN 0.0 END"
+
+
+_PAYING = ("'paying'", "'ordinary'")
+_TRUE = ("'true', 't', 'yes', '1'", "'false', 'f', 'no', '0'")
+_FEN = "CASE WHEN {amount} BETWEEN 1 AND 1e11 THEN CAST(round({amount} * 100) AS BIGINT) END"
+_DIGITS = f"rtrim(CAST({_FEN} AS VARCHAR), '0')"
+
 MEASURES: Mapping[tuple[str, str], Measure] = MappingProxyType(
     {
+        ("merchants", "is_real_name"): Measure(
+            ("real_name_verified",), "CAST({real_name_verified} AS DOUBLE)", "1 yes, 0 no"
+        ),
+        ("merchants", "is_licensed"): Measure(
+            ("business_licence_verified",),
+            "CAST({business_licence_verified} AS DOUBLE)",
+            "1 yes, 0 no",
+        ),
+        ("merchants", "is_paying"): Measure(
+            ("membership",), _yes("{membership}", *_PAYING), "1 yes, 0 no"
+        ),
+        ("merchant_history", "is_true"): Measure(
+            ("value",), _yes("lower({value})", *_TRUE), "1 yes, 0 no"
+        ),
+        ("merchant_history", "is_paying"): Measure(
+            ("value",), _yes("{value}", *_PAYING), "1 yes, 0 no"
+        ),
+        ("orders", "fen_over_hundreds"): Measure(("amount",), f"({_FEN}) % 10000", "fen"),
+        ("orders", "same_digits"): Measure(
+            ("amount",),
+            f"CASE WHEN {_DIGITS} = repeat(left({_DIGITS}, 1), length({_DIGITS}))"
+            f" THEN length({_DIGITS}) ELSE 0 END",
+            "digits",
+        ),
         ("orders", "ship_hours"): _hours("paid_at", "shipped_at"),
         ("orders", "confirm_hours"): _hours("shipped_at", "confirmed_at"),
         ("refunds", "resolve_hours"): _hours("opened_at", "resolved_at"),
@@ -62,6 +96,9 @@ MEASURES: Mapping[tuple[str, str], Measure] = MappingProxyType(
             "coalesce({fob_usd}, {cif_usd})",
             "US dollars",
             any_of=True,
+        ),
+        ("customs", "month"): Measure(
+            ("declared_at",), "strftime({declared_at}, '%Y-%m')", "", is_key=True
         ),
         ("merchant_history", "value_number"): Measure(
             ("value",), "TRY_CAST({value} AS DOUBLE)", ""

@@ -34,7 +34,8 @@ class DerivedTable:
     owner : str, default "merchant"
         ``"merchant"``, or ``"peers"``: ``merchant_id`` names a group of merchants.
     is_of_others : bool, default False
-        Whether other merchants' facts go into a merchant's own, so that it must be made of all.
+        Whether facts that are not the merchant's go into its own (other merchants', or exchange
+        rates, which are nobody's), so that it must be made of all.
     is_view : bool, default False
         Whether it is made anew at each reading, in constant memory, instead of once.
     """

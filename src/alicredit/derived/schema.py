@@ -8,7 +8,7 @@ from types import MappingProxyType
 from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.loan_tables import LOAN_DUES
 from alicredit.derived.peer_tables import PEER_POWER, PEER_RATINGS, PEER_SALES, SALES_BY_DAY
-from alicredit.derived.use_tables import CUSTOMS_PRICES, LOAN_EFFECTS, LOAN_SPENDING
+from alicredit.derived.use_tables import CUSTOMS_CNY, CUSTOMS_PRICES, LOAN_EFFECTS, LOAN_SPENDING
 from alicredit.records import TABLES as WRITTEN
 from alicredit.records import Table
 
@@ -21,6 +21,7 @@ DERIVED: Mapping[str, DerivedTable] = MappingProxyType(
             LOAN_SPENDING,
             SALES_BY_DAY,
             CUSTOMS_PRICES,
+            CUSTOMS_CNY,
             PEER_SALES,
             PEER_RATINGS,
             PEER_POWER,

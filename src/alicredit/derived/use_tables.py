@@ -1,10 +1,10 @@
-"""What loans were used for, and what goods were declared at, against peers."""
+"""What loans were used for, and what goods were declared at: in yuan, and against peers."""
 
 from __future__ import annotations
 
 from alicredit.derived.declaration import DerivedTable
 from alicredit.records import Column, Table
-from alicredit.records.declaration import later, merchant_column, moment, number
+from alicredit.records.declaration import code, later, merchant_column, moment, number, yuan
 
 _BROKEN = 1e9
 """What a change is where an impossible value goes into it: out of bounds, so no number."""
@@ -198,3 +198,42 @@ CUSTOMS_PRICES = DerivedTable(
 """Distance of the log price a piece from the mean of other merchants' declarations of the same four
 figures of the tariff and direction, known in the 365 days before the day on which this one became
 known, in their standard deviations; where there are ten at least (assumed)."""
+
+_CNY = """
+WITH told AS (
+  SELECT DISTINCT since, arg_max(rate, CAST(day AS VARCHAR) || CAST(since AS VARCHAR)) OVER w
+         AS rate
+  FROM (SELECT greatest(_happened, _known) AS since, day, max(usd_cny) AS rate
+        FROM fx_rates_facts WHERE usd_cny BETWEEN 0.01 AND 1000 GROUP BY ALL)
+  WINDOW w AS (ORDER BY since)),
+earliest AS (SELECT min(since) AS since, arg_min(rate, since) AS rate FROM told),
+goods AS (
+  SELECT declaration_no, _merchant_id AS merchant_id, declared_at, direction,
+         greatest(_happened, _known) AS known, coalesce(fob_usd, cif_usd) AS usd
+  FROM customs_facts WHERE coalesce(fob_usd, cif_usd) IS NOT NULL)
+SELECT g.declaration_no, g.merchant_id, g.declared_at, g.direction,
+       coalesce(g.usd * coalesce(t.rate, e.rate), -1) AS amount,
+       greatest(g.known, e.since) AS known_at
+FROM goods g ASOF LEFT JOIN told t ON g.declared_at > t.since CROSS JOIN earliest e"""
+
+CUSTOMS_CNY = DerivedTable(
+    Table(
+        "customs_cny",
+        "customs declarations in yuan",
+        (
+            Column("declaration_no", "id"),
+            merchant_column(),
+            moment("declared_at"),
+            code("direction", "E", "I"),
+            yuan("amount"),
+        ),
+        ("declaration_no",),
+        "declared_at",
+    ),
+    {"customs": (), "fx_rates": ()},
+    _CNY,
+    is_of_others=True,
+)
+"""At the rate of the latest day that was known before goods were declared; what was declared before
+any rate was known counts from when the first is, at that. Without a single rate, an impossible
+value, so that no number comes of it."""
