@@ -23,7 +23,10 @@ from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Sides, grou
 Pair = tuple[Ints, Ints]
 """A column of prompt and of late events."""
 
-_LIMIT = 2**61
+_LIMIT = 2.0**60
+"""Largest value of a window times its events: what kernels take; beyond, 64 bits might not do."""
+
+_BEYOND = 2.0**62
 _ADDED = {
     "count": sums.COUNT, "sum": sums.SUM, "mean": sums.MEAN, "std": sums.STD,
     "share": sums.SHARE, "active_days": sums.ACTIVE_DAYS, "days_since": sums.DAYS_SINCE,
@@ -44,10 +47,6 @@ _PERIODIC = {
 _QUANTILES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 _QUANTILE_CODES = {name: code for code, name in enumerate(_QUANTILES)}
 _WEEK = 7 * 86_400_000_000
-
-
-class TooWideError(Exception):
-    """Values so large that 64-bit sums could overflow: the reference must compute these."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def build_stream(
     asked: Asked,
     places: Mapping[str, int],
     out: Reals,
-) -> None:
+) -> list[tuple[Feature, Ints]]:
     """Answer the features of one stream.
 
     Parameters
@@ -96,10 +95,12 @@ def build_stream(
     out : float64 array, features by rows
         Filled in at the questions' rows.
 
-    Raises
-    ------
-    TooWideError
-        Where sums of 64 bits could overflow.
+    Returns
+    -------
+    list of (Feature, int64 array)
+        Rows of ``out`` left to the reference, by feature: those in whose own window values are so
+        large that sums of 64 bits could overflow. What other merchants or later facts are does
+        not matter, so that the answer to a question never hangs on what it is asked with.
     """
     layout = Layout()
     windows = sorted({reach(feature) for feature in stream.features})
@@ -124,6 +125,7 @@ def build_stream(
     job.take_ends([want for want in wants if want.aggregate in _ENDS])
     job.take_quantiles([want for want in wants if want.aggregate in _QUANTILES])
     job.poison([(want, bad.of(want, columns)) for want in wants])
+    return job.find_wide(wants)
 
 
 def _wanted(feature: Feature, out: int, window: int, layout: Layout, asked: Asked) -> _Want:
@@ -159,6 +161,7 @@ class _Columns:
         sizes = np.diff(sides.prompt.start) + np.diff(sides.late.start)
         self._most = int(sizes.max()) if len(sizes) else 0
         self._whole: dict[tuple[int, int], Pair] = {}
+        self._wide: set[tuple[int, int]] = set()
         self._known: dict[int, Pair | None] = {}
         self._flags: dict[int, Pair] = {}
 
@@ -192,10 +195,22 @@ class _Columns:
             values = self.number(number)
             found = (np.empty(len(values[0]), np.int64), np.empty(len(values[1]), np.int64))
             for real, into in zip(values, found, strict=True):
-                if exact.to_whole(real, units, into) * max(self._most, 1) > _LIMIT:
-                    raise TooWideError
+                largest = float(exact.to_whole(real, units, into))
+                if largest * self._most > _LIMIT:
+                    self._wide.add((number, units))
             self._whole[number, units] = found
         return self._whole[number, units]
+
+    def size(self, number: int, units: int) -> tuple[Reals, Reals] | None:
+        """Give how large exact integers are, or nothing where no sum of them can be too large."""
+        whole = self.whole(number, units)
+        if (number, units) not in self._wide:
+            return None
+        made = []
+        for real, own in zip(self.number(number), whole, strict=True):
+            is_beyond = (np.abs(real) <= exact.REACH) & (np.abs(real) * units > exact.LIMIT)
+            made.append(np.where(is_beyond, _BEYOND, np.abs(own).astype(np.float64)))
+        return made[0], made[1]
 
     def known(self, number: int) -> Pair | None:
         """Give 1 where a number is known, or nothing where all are."""
@@ -427,6 +442,39 @@ class _Job:
         self._run_sums(stack, rows, [], found)
         for at, (want, _) in enumerate(hurt):
             self.out[want.out][found[at] > 0] = np.inf
+
+    def find_wide(self, wants: list[_Want]) -> list[tuple[Feature, Ints]]:
+        """Find the questions whose windows hold values too large to be summed in 64 bits."""
+        found = []
+        for want in wants:
+            read = _summed(want)
+            sizes = self.columns.size(*read) if read else None
+            if sizes is None:
+                continue
+            largest = np.full((1, self.out.shape[1]), np.nan)
+            events = np.zeros((1, self.out.shape[1]))
+            ends = ordered.EndOps(*_entries([(ordered.MAX, want.window, 1, 0)]))
+            sides = self.columns.sides
+            place = self.columns.place()
+            ordered.take_ends(self.questions, sides, sizes, place, self.reach, ends, largest)
+            count = (sums.COUNT, want.window, 0, -1, -1, 1, 0, 1)
+            stack = _Stack()
+            stack.add(("none",), (sides.prompt.time, sides.late.time))
+            self._run_sums(stack, [count], [], events)
+            rows = np.flatnonzero(largest[0] * events[0] > _LIMIT)
+            if len(rows):
+                found.append((want.feature, rows))
+        return found
+
+
+def _summed(want: _Want) -> tuple[int, int] | None:
+    """Give the number that a feature sums and by how much it is multiplied, if it sums one."""
+    feature = want.feature
+    if want.weight >= 0:
+        return want.weight, _factor(feature, feature.weight)
+    if want.number >= 0 and (want.aggregate in _ADDED or want.aggregate in _PERIODIC):
+        return want.number, _factor(feature, feature.measure)
+    return None
 
 
 def _entries(rows: Sequence[tuple[int, ...]]) -> list[Ints]:

@@ -17,13 +17,13 @@ from alicredit.checks import refuse
 from alicredit.cohort import Cohort
 from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
-from alicredit.engine.local import TooWideError, build_stream
+from alicredit.engine.local import build_stream
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.streams import Asked, Slots, Stream, find_streams
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
-from alicredit.windows.grouped import Questions, Reals, sort_questions
+from alicredit.windows.grouped import Ints, Questions, Reals, sort_questions
 
 log = logging.getLogger(__name__)
 
@@ -113,13 +113,12 @@ def _answer(
     places: Mapping[str, int],
     out: Reals,
 ) -> None:
-    """Answer streams for some merchants; those whose sums pass 64 bits by the reference."""
+    """Answer streams for some merchants; where a window's sums pass 64 bits by the reference."""
     for stream in streams:
-        try:
-            build_stream(con, records, stream, part.questions, asked, places, out)
-        except TooWideError:
+        left = build_stream(con, records, stream, part.questions, asked, places, out)
+        if left:
             log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
-            _answer_by_sql(records, cohort, stream, part, places, out)
+            _answer_by_sql(records, cohort, left, places, out)
 
 
 def _tables(streams: list[Stream]) -> list[str]:
@@ -199,20 +198,19 @@ def _find_slots(
 def _answer_by_sql(
     records: Records,
     cohort: Cohort,
-    stream: Stream,
-    part: _Part,
+    left: list[tuple[Feature, Ints]],
     places: Mapping[str, int],
     out: Reals,
 ) -> None:
-    """Answer them by the reference, whose sums have 128 bits."""
-    rows = np.sort(part.questions.row)
+    """Answer some rows of some features by the reference, whose sums have 128 bits."""
+    every = np.unique(np.concatenate([rows for _, rows in left]))
     con = records.connect()
     try:
-        found = build_by_sql(con, records, cohort[rows], list(stream.features))
+        found = build_by_sql(con, records, cohort[every], [feature for feature, _ in left])
     finally:
         con.close()
-    for name, values in found.items():
-        out[places[name], rows] = values
+    for feature, rows in left:
+        out[places[feature.name], rows] = found[feature.name][np.searchsorted(every, rows)]
 
 
 def _is_number(name: str) -> bool:

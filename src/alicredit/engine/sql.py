@@ -19,6 +19,7 @@ from alicredit.records.sources import literal
 
 _INFINITY = "CAST('inf' AS DOUBLE)"
 _DAY_US = 86_400_000_000
+_HALF = f"CAST({2**31} AS HUGEINT)"
 
 
 def view_sql(fact_sql: str, table: str, features: Iterable[Feature]) -> str:
@@ -192,9 +193,17 @@ def _plain(feature: Feature, keep: str) -> str:
 
 
 def _spread(whole: str, count: str, keep: str) -> str:
-    """Write the sample standard deviation of exact integers."""
+    """Write the sample standard deviation of exact integers.
+
+    Squares are summed in halves: those of integers too large for them, which are never put
+    together, must not overflow either.
+    """
     total = f"sum({whole}) {keep}"
-    squares = f"sum({whole} * {whole}) {keep}"
+    high, low = f"({whole} // {_HALF})", f"({whole} % {_HALF})"
+    squares = (
+        f"((sum({high} * {high}) {keep}) * {_HALF} * {_HALF}"
+        f" + 2 * (sum({high} * {low}) {keep}) * {_HALF} + (sum({low} * {low}) {keep}))"
+    )
     exact = f"{count} * {squares} - ({total}) * ({total})"
     return f"sqrt(greatest(CAST({exact} AS DOUBLE), 0) / ({count} * ({count} - 1)))"
 

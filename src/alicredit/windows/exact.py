@@ -8,7 +8,11 @@ import numpy as np
 
 from alicredit.windows.compiled import compiled
 
-_REACH = 1e13
+REACH = 1e13
+"""Numbers beyond this are no amounts of anything and are summed by nobody."""
+
+LIMIT = 2.0**61
+"""Integers beyond this are not made."""
 
 
 @compiled
@@ -19,14 +23,13 @@ def to_whole(values: Any, units: int, whole: Any) -> Any:
     given as 2**62, and the integers are not to be used.
     """
     largest = np.int64(0)
-    limit = 2.0**61
     for i in range(len(values)):
         x = values[i]
         whole[i] = 0
-        if not abs(x) <= _REACH:
+        if not abs(x) <= REACH:
             continue
         scaled = x * units
-        if abs(scaled) > limit:
+        if abs(scaled) > LIMIT:
             largest = np.int64(2**62)
             continue
         part = np.trunc(scaled)

@@ -31,6 +31,7 @@ NO_KEY = -(2**63)
 """Marks an event without a key, which no aggregate over keys counts."""
 
 _LEAST = -(2**62)
+_WIDE = 2.0**61
 _EVENTS, _WEIGHT, _KEYS, _REPEATED, _BEST, _DIRTY, _HIGH, _LOW = range(8)
 # what is kept beside the table: events, weight, keys held, keys held twice or more, the largest
 # weight, whether it must be sought again, the sum of squared weights in 128 bits
@@ -78,12 +79,14 @@ def count_keys(
         np.empty(_size(most), np.int64),
     )
     need_squares = (ops.code == HHI).any()
+    is_weighed = len(weights[0]) + len(weights[1]) > 0
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
             continue
         held = _enter(table, sides, keys, weights, m)
-        squares = _squares(table.entries, sides, m) if need_squares else 0
-        if _is_less_work_anew(asked, sides.prompt, reach, ops, m, held):
+        total = _total(table.entries, sides, m) if is_weighed or need_squares else 0.0
+        squares = (1 if total < 3.0e9 else 2) if need_squares else 0
+        if total > _WIDE or _is_less_work_anew(asked, sides.prompt, reach, ops, m, held):
             _answer_anew(asked, sides, reach, ops, out, table, m, (held, squares))
         else:
             _answer_sliding(asked, sides, reach, ops, out, table, m, (held, squares))
@@ -127,14 +130,19 @@ def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
 
 
 @inlined
-def _squares(entries: Any, sides: Any, m: int) -> int:
-    """Tell whether squares of a merchant's weights sum within 64 bits (1) or 128 (2)."""
+def _total(entries: Any, sides: Any, m: int) -> float:
+    """Add up the sizes of a merchant's weights.
+
+    Below 3e9 their squares sum within 64 bits, above within 128. Where they might not even add up
+    in 64 bits a table must not slide: what overflowed in one window would be left in the next,
+    while one that is filled anew holds nothing but its own window, and those within it.
+    """
     n = sides.prompt.start[m + 1] - sides.prompt.start[m]
     n += sides.late.start[m + 1] - sides.late.start[m]
     total = 0.0
     for i in range(n):
         total += abs(entries[i, 1])
-    return 1 if total < 3.0e9 else 2
+    return total
 
 
 @inlined
