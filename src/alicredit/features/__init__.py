@@ -9,6 +9,7 @@ from alicredit.features.daily_file import (
     read_daily_features,
     write_daily_features,
 )
+from alicredit.features.others import digest_of_peers
 from alicredit.features.spark import SparkRecords, read_spark_records
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Measure",
     "SparkRecords",
     "build_features",
+    "digest_of_peers",
     "read_daily_features",
     "read_spark_records",
     "update_features",

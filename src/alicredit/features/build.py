@@ -17,10 +17,11 @@ from alicredit.catalogue import CATALOGUE
 from alicredit.checks import refusal, refuse, require_one_of
 from alicredit.cohort import Cohort
 from alicredit.declarations import Catalogue, Feature
-from alicredit.derived import DERIVED, PEERS, ask_of_peers, derive_tables
+from alicredit.derived import ask_of_peers, derive_tables
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.sql import composed_sql, is_fed
 from alicredit.errors import FeatureError, RecordError
+from alicredit.features.others import digest_of_peers, is_of_peers
 from alicredit.records import Records, quoted
 from alicredit.records.sources import literal
 
@@ -67,8 +68,10 @@ def build_features(
         One row per question in the cohort's order, index 0 to n - 1, one float64 column per
         feature. A count or sum over nothing is 0, a ratio over nothing NaN; a feature of a table
         or column that is absent is NaN; a feature that meets an impossible value is infinite, so
-        that no score comes of it. On Spark a Spark frame with the same columns after ``row``, the
-        question's place, in no order. None where ``out`` is given.
+        that no score comes of it. ``attrs["peers"]`` is the digest of the peers that features were
+        held against, where any were: see :func:`alicredit.features.digest_of_peers`. On Spark a
+        Spark frame with the same columns after ``row``, the question's place, in no order. None
+        where ``out`` is given.
 
     Raises
     ------
@@ -104,13 +107,16 @@ def build_features(
     places = {feature.name: at for at, feature in enumerate(catalogue)}
     values = np.empty((len(catalogue), len(cohort)))
     try:
-        build_base(records, cohort, catalogue, places, values, engine=engine, memory=memory)
+        made = derive_tables(records, catalogue.tables)
+        build_base(made, cohort, catalogue, places, values, engine=engine, memory=memory)
         add_composed(catalogue, places, values)
+        peers = digest_of_peers(made, cohort, catalogue=catalogue)
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     frame = frame_of(catalogue, places, values)
+    frame.attrs = {"peers": peers} if peers else {}
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
@@ -231,18 +237,6 @@ def _over_peers(
     _over_events(records, asked, features, rows, found, engine, memory)
     for name, at in rows.items():
         values[places[name]] = found[at, place]
-
-
-def is_of_peers(feature: Feature) -> bool:
-    """Tell whether a feature's facts belong to a group of merchants."""
-    return feature.table in DERIVED and DERIVED[feature.table].owner == PEERS
-
-
-def is_of_others(feature: Feature) -> bool:
-    """Tell whether other merchants' facts go into a feature, so that it is made of all of them."""
-    return is_of_peers(feature) or (
-        feature.table in DERIVED and DERIVED[feature.table].is_of_others
-    )
 
 
 def is_supplied(records: Records, feature: Feature) -> bool:

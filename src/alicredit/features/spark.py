@@ -27,7 +27,8 @@ from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue
 from alicredit.derived import DERIVED, PEERS, base_tables
 from alicredit.errors import FeatureError, RecordError
-from alicredit.features.build import add_composed, build_base, is_of_others
+from alicredit.features.build import add_composed, build_base
+from alicredit.features.others import is_of_others
 from alicredit.records import TABLES, Records, read_records
 
 Reals = npt.NDArray[np.float64]

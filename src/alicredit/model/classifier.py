@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -109,7 +110,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : pandas.DataFrame or array, shape (rows, inputs)
-            Numbers, flags, and categories (text or categorical columns); missing allowed.
+            Numbers, flags, and categories (text or categorical columns); missing allowed. The
+            digest of peers that ``build_features`` left in its ``attrs`` is kept as a fact of
+            training.
         y : array of 0 and 1
             No NaN; labels of ``label_defaults`` carry the horizon and level of the claim. Any two
             labels will do: the second in order means default.
@@ -142,7 +145,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
-        self.portable_ = self._learn(inputs, label, weight, cohort, read_claim(y))
+        noted = _noted(X)
+        self.portable_ = self._learn(inputs, label, weight, cohort, read_claim(y), noted)
         self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
         if isinstance(X, pd.DataFrame):
@@ -158,6 +162,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         weight: Floats,
         cohort: Cohort | None,
         claim: Claim,
+        noted: Mapping[str, str],
     ) -> ScoreModel:
         """Fit folds, the whole, the calibration; put the portable model together."""
         cluster = _clusters(cohort, len(label))
@@ -177,7 +182,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         booster = fit_fixed(data, kept, seed=self.random_state, threads=self.n_jobs)
         judged = np.isfinite(margin)
         calibration = calibrate(margin[judged], label[judged], weight[judged], cluster[judged])
-        training = _facts(label, cohort, folds.kind, kept, calibration.slope)
+        training = {**_facts(label, cohort, folds.kind, kept, calibration.slope), **noted}
         log.info("fitted %d rounds on %d rows, folds %s", kept, len(label), folds.kind)
         return assemble(
             booster,
@@ -315,3 +320,11 @@ def _facts(
         facts["first_as_of"] = f"{as_of.min():%Y-%m-%d}"
         facts["last_as_of"] = f"{as_of.max():%Y-%m-%d}"
     return facts
+
+
+def _noted(X: Any) -> dict[str, str]:
+    """Take the digest of the peers that features were held against, where a frame carries it."""
+    peers = getattr(X, "attrs", {}).get("peers")
+    if isinstance(peers, str) and re.fullmatch("[0-9a-f]{64}", peers):
+        return {"peers": peers}
+    return {}
