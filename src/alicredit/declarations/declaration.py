@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import nearest, refusal, refuse
 from alicredit.declarations.aggregates import (
     OPERATORS,
     OVER_EVENTS,
@@ -230,7 +230,8 @@ class Catalogue(Sequence[Feature]):
     features: tuple[Feature, ...]
 
     def __post_init__(self) -> None:
-        """Refuse repeated names and parts that are not there."""
+        """Refuse what is no feature, repeated names and parts that are not there."""
+        object.__setattr__(self, "features", _listed(self.features))
         seen: set[str] = set()
         for feature in self.features:
             if feature.name in seen:
@@ -263,7 +264,7 @@ class Catalogue(Sequence[Feature]):
 
     def __add__(self, more: Iterable[Feature]) -> Catalogue:
         """Give a catalogue with more features at its end."""
-        return Catalogue((*self.features, *more))
+        return Catalogue((*self.features, *_listed(more)))
 
     def __repr__(self) -> str:
         """Say how many features over which tables."""
@@ -300,6 +301,10 @@ class Catalogue(Sequence[Feature]):
     def subset(self, names: Iterable[str]) -> Catalogue:
         """Keep the named features and what they take, in the catalogue's order."""
         wanted: set[str] = set()
+        if isinstance(names, str):
+            refuse(
+                "names", "must be a list of names", repr(names), f"[{names!r}]", error=FeatureError
+            )
         stack = list(names)
         while stack:
             feature = self[stack.pop()]
@@ -352,3 +357,16 @@ class Catalogue(Sequence[Feature]):
         if feature.support or feature.min_support == 1 or feature.zero_when_empty:
             return feature.support
         return f"{feature.name}_n"
+
+
+def _listed(features: object) -> tuple[Feature, ...]:
+    """Give features as a tuple, or say what stands there that is none."""
+    rule, do = "must be a list of features", "[Feature(...), ...]"
+    if isinstance(features, str) or not isinstance(features, Iterable):
+        refuse("features", rule, type(features).__name__, do, error=FeatureError)
+    listed = tuple(features)
+    for each in listed:
+        if not isinstance(each, Feature):
+            found = repr(each) if isinstance(each, str) else type(each).__name__
+            refuse("features", rule, found, do, error=FeatureError)
+    return listed

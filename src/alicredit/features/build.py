@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from alicredit.catalogue import CATALOGUE
 from alicredit.checks import refusal, refuse, require_one_of
-from alicredit.cohort import Cohort
+from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import ask_of_peers, derive_tables
 from alicredit.engine.reference import build_by_sql
@@ -23,6 +23,7 @@ from alicredit.engine.sql import composed_sql, is_fed
 from alicredit.errors import FeatureError, RecordError
 from alicredit.features.others import digest_of_peers, is_of_peers
 from alicredit.records import Records, quoted
+from alicredit.records.reading import require_records
 from alicredit.records.sources import literal
 
 log = logging.getLogger(__name__)
@@ -66,19 +67,22 @@ def build_features(
     -------
     pandas.DataFrame, pyspark.sql.DataFrame or None
         One row per question in the cohort's order, index 0 to n - 1, one float64 column per
-        feature. A count or sum over nothing is 0, a ratio over nothing NaN; a feature of a table
-        or column that is absent is NaN; a feature that meets an impossible value is infinite, so
-        that no score comes of it. ``attrs["peers"]`` is the digest of the peers that features were
-        held against, where any were: see :func:`alicredit.features.digest_of_peers`. On Spark a
-        Spark frame with the same columns after ``row``, the question's place, in no order. None
-        where ``out`` is given.
+        feature; no row where nothing is asked. A merchant who is not among the records has no
+        facts but those of peers. A count or sum over nothing is 0, a ratio over nothing NaN; a
+        feature of a table or column that is absent is NaN; a feature that meets an impossible value
+        is infinite, so that no score comes of it. ``attrs["peers"]`` is the digest of the peers
+        that features were held against, where any were: see
+        :func:`alicredit.features.digest_of_peers`. On Spark a Spark frame with the same columns
+        after ``row``, the question's place, in no order. None where ``out`` is given.
 
     Raises
     ------
     FeatureError
         For an engine that is not there, a catalogue that is none, or a memory that is no size.
+    InputError
+        For what is no cohort, or a place where no file can be written.
     RecordError
-        If rows cannot be read.
+        For what is no records, or if rows cannot be read.
 
     Examples
     --------
@@ -104,23 +108,39 @@ def build_features(
         do = "pip install 'alicredit[spark]', then engine=SparkSession.builder.getOrCreate()"
         refuse("engine", "must be a SparkSession itself", "'spark'", do=do, error=FeatureError)
     require_one_of("engine", engine, ENGINES, error=FeatureError)
+    require_records(records)
+    require_cohort(cohort)
+    _require_place(out)
     places = {feature.name: at for at, feature in enumerate(catalogue)}
     values = np.empty((len(catalogue), len(cohort)))
-    try:
-        made = derive_tables(records, catalogue.tables)
-        build_base(made, cohort, catalogue, places, values, engine=engine, memory=memory)
-        add_composed(catalogue, places, values)
-        peers = digest_of_peers(made, cohort, catalogue=catalogue)
-    except duckdb.Error as error:
-        rule = "must be readable while features are built"
-        first = str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+    peers = _fill(records, cohort, catalogue, places, values, engine, memory) if len(cohort) else ""
     frame = frame_of(catalogue, places, values)
     frame.attrs = {"peers": peers} if peers else {}
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
     return None
+
+
+def _fill(
+    records: Records,
+    cohort: Cohort,
+    catalogue: Catalogue,
+    places: Mapping[str, int],
+    values: Reals,
+    engine: str,
+    memory: str | None,
+) -> str:
+    """Fill in all features, and give the digest of the peers they were held against."""
+    try:
+        made = derive_tables(records, catalogue.tables)
+        build_base(made, cohort, catalogue, places, values, engine=engine, memory=memory)
+        add_composed(catalogue, places, values)
+        return digest_of_peers(made, cohort, catalogue=catalogue)
+    except duckdb.Error as error:
+        rule = "must be readable while features are built"
+        first = str(error).splitlines()[0]
+        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
 
 
 def _on_spark(
@@ -250,6 +270,17 @@ def _require_catalogue(catalogue: object) -> None:
     if not isinstance(catalogue, Catalogue):
         found, do = type(catalogue).__name__, "Catalogue((Feature(...), ...))"
         refuse("catalogue", "must be a Catalogue", found, do=do, error=FeatureError)
+
+
+def _require_place(out: object) -> None:
+    """Refuse a place where no file can be written, before the work and not after it."""
+    if out is None:
+        return
+    rule, do = "must be the path of a file in a folder that is there", "'features.parquet'"
+    if not isinstance(out, str | Path):
+        refuse("out", rule, type(out).__name__, do)
+    if Path(out).is_dir() or not Path(out).parent.is_dir():
+        refuse("out", rule, repr(str(out)), do)
 
 
 def _limit_memory(con: duckdb.DuckDBPyConnection, memory: str) -> None:
