@@ -119,6 +119,32 @@ def test_merchants_in_parts_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
     assert bits(parts) == bits(whole)
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_rows_that_find_their_merchant_once_give_the_same_bits(
+    parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = records_of(make_tables(26))
+    cohort = many(26, make_moments(26).index, 3)
+    children = WIDE.subset(
+        [f.name for f in WIDE if f.table in ("refunds", "ratings", "repayments", "disputes")]
+    )
+    monkeypatch.setattr(run, "_parts", lambda *_: parts)
+    read, fact_sql = [], ac.Records.fact_sql
+
+    def counted(own: ac.Records, table: str) -> str:
+        read.append(table)
+        return fact_sql(own, table)
+
+    monkeypatch.setattr(ac.Records, "fact_sql", counted)
+    once = ac.build_features(records, cohort, catalogue=children)
+    assert {name: read.count(name) for name in set(read)} == dict.fromkeys(children.tables, parts)
+    monkeypatch.setattr(run, "join_once", lambda con, records, streams, asked: asked)
+    read.clear()
+    each = ac.build_features(records, cohort, catalogue=children)
+    assert read.count("ratings") > parts
+    assert bits(once) == bits(each)
+
+
 def test_values_beyond_64_bits_are_summed_by_the_reference() -> None:
     day = pd.to_datetime(["2013-04-01"] * 40)
     orders = pd.DataFrame(

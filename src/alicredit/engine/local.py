@@ -15,7 +15,15 @@ import numpy as np
 from alicredit.declarations import MEASURES, Feature
 from alicredit.derived import TABLES
 from alicredit.engine import sql
-from alicredit.engine.streams import Asked, Layout, Stream, is_timed, reach, read_events
+from alicredit.engine.streams import (
+    Asked,
+    Layout,
+    Stream,
+    is_placed,
+    is_timed,
+    reach,
+    read_events,
+)
 from alicredit.records import Records
 from alicredit.windows import exact, keyed, ordered, periods, sums
 from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Sides, group_events
@@ -108,7 +116,7 @@ def build_stream(
         _wanted(feature, places[feature.name], windows.index(reach(feature)), layout, asked)
         for feature in stream.features
     ]
-    layout.is_placed = any(want.aggregate in ("first", "last") for want in wants)
+    layout.is_placed = any(is_placed(want.feature) for want in wants)
     bad = _Bad(layout, stream)
     sides = group_events(
         read_events(con, records, stream, layout, asked),

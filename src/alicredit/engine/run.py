@@ -19,7 +19,7 @@ from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
 from alicredit.engine.local import build_stream
 from alicredit.engine.reference import build_by_sql
-from alicredit.engine.streams import Asked, Slots, Stream, find_streams
+from alicredit.engine.streams import Asked, Slots, Stream, find_streams, join_once
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
@@ -114,6 +114,7 @@ def _answer(
     out: Reals,
 ) -> None:
     """Answer streams for some merchants; where a window's sums pass 64 bits by the reference."""
+    asked = join_once(con, records, streams, asked)
     for stream in streams:
         left = build_stream(con, records, stream, part.questions, asked, places, out)
         if left:

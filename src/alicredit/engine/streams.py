@@ -7,8 +7,8 @@ columns filled in; where all questions have one moment, a single version is enou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -131,13 +131,15 @@ class Asked:
     """What a query must know of the questions: who is asked about, the span of their moments.
 
     ``numbers`` are the identifiers that the connection shows as numbers. Merchants are numbered by
-    ``slots``, or where these are None by a table ``_slots`` (``merchant_id, slot``).
+    ``slots``, or where these are None by a table ``_slots`` (``merchant_id, slot``). ``joined``
+    names tables of facts that have found their merchant already: see :func:`join_once`.
     """
 
     first: Any
     last: Any
     numbers: frozenset[tuple[str, str]] = frozenset()
     slots: Slots | None = None
+    joined: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_single(self) -> bool:
@@ -148,6 +150,63 @@ class Asked:
     def slot_sql(self) -> str:
         """Write what tells a fact's merchant: its number, or where slots find that, its id."""
         return "s.slot" if self.slots is None else "f._merchant_id"
+
+
+def join_once(
+    con: duckdb.DuckDBPyConnection, records: Records, streams: Iterable[Stream], asked: Asked
+) -> Asked:
+    """Let rows that find their merchant through others (refunds, through orders) do so once.
+
+    Each stream would do it anew. Held are the columns that the streams of a table read, of those
+    who are asked about.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+        Over the records, with the table of merchants where ``asked`` has no slots.
+    records : Records
+        For the SQL of facts.
+    streams : iterable of Stream
+        To be answered.
+    asked : Asked
+        Who is asked about, and when.
+
+    Returns
+    -------
+    Asked
+        The same, with the tables that were made, in place of those made before.
+    """
+    several: dict[str, list[Stream]] = {}
+    for stream in streams:
+        if TABLES[stream.table].parent:
+            several.setdefault(stream.table, []).append(stream)
+    joined = {}
+    for table, members in several.items():
+        if len(members) < 2:
+            continue
+        joined[table] = quoted(f"_joined_{table}")
+        whose = "" if asked.slots else " SEMI JOIN _slots s ON f._merchant_id = s.merchant_id"
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {_held(members)} "
+            f"FROM ({records.fact_sql(table)}) f{whose} "
+            f"WHERE f._happened < CAST('{asked.last}' AS TIMESTAMP)"
+        )
+    return replace(asked, joined=joined)
+
+
+def _held(streams: list[Stream]) -> str:
+    """Write the columns that the streams of a table read; the key, a long text, where it tells."""
+    features = [feature for each in streams for feature in each.features]
+    names = {name for feature in features for name in sql.stored_columns(feature)}
+    names |= {name for each in streams for name in (each.time, *each.timing) if name}
+    key = "f._key" if any(is_placed(feature) for feature in features) else "'' AS _key"
+    hidden = ["f._merchant_id", "f._happened", "f._known", key]
+    return ", ".join([*hidden, *(f"f.{quoted(name)}" for name in sorted(names))])
+
+
+def is_placed(feature: Feature) -> bool:
+    """Tell whether a feature asks which of several facts of one time comes first."""
+    return feature.aggregate in ("first", "last")
 
 
 def is_timed(records: Records, stream: Stream, asked: Asked) -> bool:
@@ -293,8 +352,8 @@ def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
         bounds.append(f"{time} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})")
     if _may_be_late(records, stream):
         bounds.append(f"f._known < {last}")
-    facts = records.fact_sql(stream.table)
-    source = f"FROM ({facts}) f"
+    facts = asked.joined.get(stream.table) or f"({records.fact_sql(stream.table)})"
+    source = f"FROM {facts} f"
     if asked.slots is None:
         source += " JOIN _slots s ON f._merchant_id = s.merchant_id"
     else:
