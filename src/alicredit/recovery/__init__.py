@@ -1,5 +1,6 @@
 """After a loan is overdue: what comes back, whom to speak to, whom to help, whom to refuse."""
 
+from alicredit.recovery.accepted import plan_facts, restructure_facts, swept
 from alicredit.recovery.blacklist import BlacklistRules, blacklist_after, blacklist_changes
 from alicredit.recovery.claims import StageRules, find_claims
 from alicredit.recovery.conduct import ConductRules, Willingness, assess_willingness
@@ -14,8 +15,6 @@ from alicredit.recovery.restoration import (
     RestorationOffers,
     RestorationRules,
     restoration_offers,
-    restructure_facts,
-    swept,
 )
 from alicredit.recovery.worklist import ContactRules, worklist
 from alicredit.recovery.workouts import WorkoutRules, Workouts, find_workouts
@@ -40,6 +39,7 @@ __all__ = [
     "find_workouts",
     "lgd_by_product",
     "lgd_of_loans",
+    "plan_facts",
     "restoration_offers",
     "restructure_facts",
     "swept",

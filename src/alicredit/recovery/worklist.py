@@ -15,9 +15,9 @@ from alicredit.checks import refuse, require_columns, require_kind, require_one_
 from alicredit.cohort import as_moment
 from alicredit.loans.book.exact import rounded, shares
 from alicredit.policy import Policy
-from alicredit.records import Records
-from alicredit.recovery.claims import StageRules, find_claims
-from alicredit.recovery.conduct import contacts_before, listed_before, plans_kept
+from alicredit.records import Records, require_records
+from alicredit.recovery.claims import Claims, StageRules, take_claims
+from alicredit.recovery.steps import contacts_before, listed_before
 from alicredit.recovery.workouts import COSTS_FEN, require_costs
 from alicredit.vocabulary import STAGES
 
@@ -144,9 +144,11 @@ def worklist(
     (DOMAIN 3.3). A debtor is contacted once about all its loans whose stage asks for a contact, as
     the latest of them asks. Debtors who wait for the same action are ranked by what it is expected
     to bring over these loans less its cost; ties by days past due, then by id. About a loan under
-    an accepted plan nobody is contacted while the plan is taken to be kept: while it was accepted,
-    or something was paid on the loan, within the last 35 days (assumed), since records do not hold
-    a plan's instalments. It has a row of its own, and its lateness says nothing of other loans.
+    an accepted plan nothing is done while the plan is kept, in default or not: while none of its
+    instalments is overdue or, where they are not written down, while it was accepted, or something
+    was paid on the loan, within the last 35 days (assumed). It has a row of its own, ``on_plan``,
+    and says nothing of other loans. So has a loan of which it is not known what it owes: its
+    records are to be mended.
 
     Parameters
     ----------
@@ -174,8 +176,9 @@ def worklist(
         One row a loan, by action, rank and loan: ``merchant_id, loan_id, product_id, stage, action,
         days_past_due``; in fen ``due_fen, penalty_fen, expected_recovery_fen, cost_fen, net_fen``;
         ``rank`` (missing for a debtor's other loans), ``scheduled``, ``not_before, not_after`` (of
-        a scheduled contact) and ``reasons``: codes why it is not scheduled. What is not worth its
-        cost is not scheduled; the desk's work does not depend on that.
+        a scheduled contact), ``reasons``: codes why it is not scheduled, and ``status``
+        (``vocabulary.CLAIM_STATUSES``). What is not worth its cost is not scheduled; the desk's
+        work does not depend on that.
 
     Raises
     ------
@@ -205,16 +208,39 @@ def worklist(
     for stage, people in capacity.items():
         require_whole(f"capacity[{stage!r}]", people, 0)
     owned = None if contacts is None else _own_contacts(contacts)
-    claims = find_claims(records, as_of=moment, policy=policy, stages=stages)
+    made = take_claims(require_records(records), moment, policy, stages=stages)
     listed = listed_before(records, moment)
-    is_listed = claims["merchant_id"].isin(listed["merchant_id"])
-    claims["action"] = claims["stage"].map(_OF_STAGE)
-    claims["action"] = claims["action"].fillna(is_listed.map({True: "visit", False: "list"}))
-    claims["is_planned"] = claims["loan_id"].isin(plans_kept(records, moment))
+    claims = _with_actions(made, listed)
     rows = _valued(claims, chosen)
     steps = contacts_before(records, moment)
     causes = _causes(rows, steps, moment, chosen, owned)
-    return _scheduled(rows, causes, _left(capacity, steps, listed, moment), moment, chosen)
+    left = _left(capacity, steps, listed, moment)
+    return _with_unknown(_scheduled(rows, causes, left, moment, chosen), made.unknown)
+
+
+def _with_actions(made: Claims, listed: pd.DataFrame) -> pd.DataFrame:
+    """Say what each loan's stage asks for; of one under a plan that is kept, nothing."""
+    parts = [part for part in (made.overdue, made.on_plan) if len(part)]
+    claims = pd.concat(parts, ignore_index=True) if parts else made.overdue.copy()
+    is_listed = claims["merchant_id"].isin(listed["merchant_id"])
+    claims["is_planned"] = claims["loan_id"].isin(made.planned)
+    claims["action"] = claims["stage"].map(_OF_STAGE)
+    claims["action"] = claims["action"].fillna(is_listed.map({True: "visit", False: "list"}))
+    claims["action"] = claims["action"].mask(claims["is_planned"], "keep_plan").astype(object)
+    claims["status"] = claims["is_planned"].map({True: "on_plan", False: "claimed"}).astype(object)
+    return claims
+
+
+def _with_unknown(rows: pd.DataFrame, unknown: pd.DataFrame) -> pd.DataFrame:
+    """Add the loans of which it is not known what they owe: somebody must mend their records."""
+    whole = rows.astype(dict.fromkeys(_NUMBERS, "Int64"))
+    if unknown.empty:
+        return whole
+    mend = unknown.sort_values(["merchant_id", "loan_id"], ignore_index=True)
+    mend["reasons"] = pd.Series([("COL_UNKNOWN",)] * len(mend), dtype=object)
+    mend = mend.assign(action="mend", scheduled=False, not_before=pd.NaT, not_after=pd.NaT)
+    mend = mend.reindex(columns=_COLUMNS).astype(whole.dtypes.to_dict())
+    return pd.concat([part for part in (whole, mend) if len(part)], ignore_index=True)
 
 
 def _own_contacts(contacts: pd.DataFrame) -> pd.MultiIndex:
@@ -243,9 +269,10 @@ def _valued(claims: pd.DataFrame, rules: ContactRules) -> pd.DataFrame:
     kind = (
         rows["action"].mask(reaches, "contact").mask(rows["action"] == "write_off", rows["loan_id"])
     )
-    kind = kind.mask(rows["is_planned"] & reaches, "plan " + rows["loan_id"].astype(str))
+    kind = kind.mask(rows["is_planned"], "plan " + rows["loan_id"].astype(str))
     rows["is_first"] = ~pd.DataFrame({"who": rows["merchant_id"], "kind": kind}).duplicated()
-    chance, base = shares("chances", rows["stage"].map(dict(rules.chances)).tolist() or ["0"])
+    stage = rows["stage"].map(dict(rules.chances)).fillna("0")
+    chance, base = shares("chances", stage.tolist() or ["0"])
     claim = (rows["due_fen"] + rows["penalty_fen"]).to_numpy(np.int64)
     rows["expected_recovery_fen"] = rounded(base, claim, np.resize(chance, len(rows)))
     cost = rows["action"].map(dict(rules.costs_fen)).fillna(0).astype(np.int64)
@@ -283,7 +310,7 @@ def _causes(
         "COL_SAME_DEBTOR": ~rows["is_first"],
         "COL_NO_OWN_CONTACT": reaches & ~known,
         "COL_PROMISE": reaches & running & (broken < rules.promises_trusted),
-        "COL_PLAN": reaches & rows["is_planned"],
+        "COL_PLAN": rows["is_planned"],
         "COL_REST_DAY": reaches & rules.is_rest(day),
         "COL_HOURS": reaches & is_late,
         "COL_DAY_CAP": reaches & (count(made[made["at"] >= day]) >= rules.per_day),
@@ -324,7 +351,7 @@ def _scheduled(
     rank = rows.groupby("action").cumcount() + 1
     rows["rank"] = rank.where(rows["is_first"]).astype("Int64")
     turn = pd.Series(free.astype(np.int64)).groupby(rows["action"]).cumsum().to_numpy()
-    room = rows["action"].map(left).to_numpy(np.int64)
+    room = rows["action"].map(left).fillna(0).to_numpy(np.int64)
     rows["scheduled"] = free & (turn <= room)
     causes["COL_CAPACITY"] = free & (turn > room)
     day = moment.normalize()
@@ -343,5 +370,7 @@ def _scheduled(
 _COLUMNS = [
     "merchant_id", "loan_id", "product_id", "stage", "action", "days_past_due", "due_fen",
     "penalty_fen", "expected_recovery_fen", "cost_fen", "net_fen", "rank", "scheduled",
-    "not_before", "not_after", "reasons",
+    "not_before", "not_after", "reasons", "status",
 ]  # fmt: skip
+_NUMBERS = ["days_past_due", "due_fen", "penalty_fen", "expected_recovery_fen", "cost_fen",
+            "net_fen"]  # fmt: skip
