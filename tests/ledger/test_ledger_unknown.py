@@ -151,7 +151,7 @@ def test_a_loan_listed_twice_is_refused_by_name_everywhere() -> None:
         lambda: find_workouts(records, as_of="2013-09-01"),
         lambda: blacklist_changes(records, as_of="2013-09-01"),
     ):
-        with pytest.raises(RecordError, match="list each loan once.*'a'"):
+        with pytest.raises(RecordError, match=r"list each loan once.*'a'"):
             ask()
     early = twice["loans"].assign(known_at=[START, START, pd.Timestamp("2013-03-01")])
     later = ac.read_records(twice | {"loans": early})
@@ -162,8 +162,8 @@ def test_a_fee_is_no_principal_where_payments_say_what_was_interest() -> None:
     # 12,000 yuan in twelve parts of 1,000 and 100 of interest; a fee of 120 with the first.
     ends = [pd.Timestamp("2012-01-10") + pd.DateOffset(months=n) for n in range(1, 13)]
     made = tables(loans=("a",))
-    made["loans"] = made["loans"].assign(principal=12_000.0, disbursed_at=pd.Timestamp("2012-01-10"),
-                                         due_at=ends[-1])  # fmt: skip
+    lent = pd.Timestamp("2012-01-10")
+    made["loans"] = made["loans"].assign(principal=12_000.0, disbursed_at=lent, due_at=ends[-1])
     fees = [12_000] + [0] * 11
     made["instalments"] = pd.DataFrame({"loan_id": "a", "due_at": ends, "principal": 100_000,
                                         "interest": 10_000, "fee": fees})  # fmt: skip

@@ -64,8 +64,8 @@ def early_warnings(
         as_of``; ``level`` and ``action`` (``vocabulary.WARNING_LEVELS``, ``WARNING_ACTIONS``);
         ``points``; ``fired`` and ``unknown``, the codes of rules; ``no_source``, those whose source
         the records lack; ``state``, ``days_past_due`` and ``balance_fen`` of the loan
-        (``unknown`` and -1 where a row of it cannot be counted); ``score``, where scores are given; and each rule's value in a column named by its code, NaN where it
-        is unknown. :func:`explain_warnings` lays the evidence out with thresholds and windows.
+        (``unknown`` and -1 where a row of it cannot be counted); ``score``, where scores are
+        given; and each rule's value in a column named by its code, NaN where it is unknown. :func:`explain_warnings` lays the evidence out with thresholds and windows.
 
     Raises
     ------

@@ -37,8 +37,8 @@ def loan_outcomes(
     -------
     pandas.DataFrame
         By loan: ``loan_id, merchant_id``, ``outcome`` (``default``, ``repaid``, ``open``: too
-        early to say, or ``unknown``: a row of it cannot be counted), ``arrears_day`` (the first day past due of the due that ended in default) and
-        ``default_day``.
+        early to say, or ``unknown``: a row of it cannot be counted), ``arrears_day``
+        (the first day past due of the due that ended in default) and ``default_day``.
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Arrears as intervals: which due was materially unpaid from when to when.
 
-Payments settle the oldest due first. What an accepted plan replaced is settled by the plan. A due is materially unpaid while what was due up to it exceeds
-what was paid by more than the materiality; a loan whose principal is repaid owes nothing more.
+Payments settle the oldest due first. What an accepted plan replaced is settled by the plan.
+A due is materially unpaid while what was due up to it exceeds what was paid by more than the
+materiality; a loan whose principal is repaid owes nothing more.
 """
 
 from __future__ import annotations

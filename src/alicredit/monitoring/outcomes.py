@@ -42,8 +42,8 @@ GRADE_COLUMNS = (
 )  # fmt: skip
 
 PERIOD_COLUMNS = (
-    "period", "rows", "defaults", "hosmer_lemeshow", "degrees", "hosmer_lemeshow_p",
-    "shape_p", "spiegelhalter_z", "spiegelhalter_p", "auc", "auc_se", "auc_low", "auc_high", "decline",
+    "period", "rows", "defaults", "hosmer_lemeshow", "degrees", "hosmer_lemeshow_p", "shape_p",
+    "spiegelhalter_z", "spiegelhalter_p", "auc", "auc_se", "auc_low", "auc_high", "decline",
     "decline_p",
 )  # fmt: skip
 

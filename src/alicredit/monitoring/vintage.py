@@ -53,8 +53,9 @@ def vintages(
         ``lent_fen``, ``bad_loans``, ``bad_fen`` (their balance on the day they went bad), ``rate``
         = bad_loans / loans with a 95 % interval ``rate_low, rate_high``, and ``rate_of_amount`` =
         bad_fen / lent_fen. ``unknown_loans`` are left out of all of these, since a row of theirs
-        cannot be counted (:func:`alicredit.ledger.find_unknown`). The interval is Jeffreys' for the number of independent loans that the
-        spread between merchants leaves, since draws of one merchant share one fate.
+        cannot be counted (:func:`alicredit.ledger.find_unknown`). The interval is
+        Jeffreys' for the number of independent loans that the spread between merchants leaves,
+        since draws of one merchant share one fate.
 
     Raises
     ------
