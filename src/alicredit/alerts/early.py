@@ -65,7 +65,8 @@ def early_warnings(
         ``points``; ``fired`` and ``unknown``, the codes of rules; ``no_source``, those whose source
         the records lack; ``state``, ``days_past_due`` and ``balance_fen`` of the loan
         (``unknown`` and -1 where a row of it cannot be counted); ``score``, where scores are
-        given; and each rule's value in a column named by its code, NaN where it is unknown. :func:`explain_warnings` lays the evidence out with thresholds and windows.
+        given; and each rule's value in a column named by its code, NaN where it is unknown.
+        :func:`explain_warnings` lays the evidence out with thresholds and windows.
 
     Raises
     ------

@@ -175,7 +175,7 @@ def worklist(
     pandas.DataFrame
         One row a loan, by action, rank and loan: ``merchant_id, loan_id, product_id, stage, action,
         days_past_due``; in fen ``due_fen, penalty_fen, expected_recovery_fen, cost_fen, net_fen``;
-        ``rank`` (missing for a debtor's other loans), ``scheduled``, ``not_before, not_after`` (of
+        ``rank`` (missing for a debtor's other loans and for plans), ``scheduled``, ``not_before, not_after`` (of
         a scheduled contact), ``reasons``: codes why it is not scheduled, and ``status``
         (``vocabulary.CLAIM_STATUSES``). What is not worth its cost is not scheduled; the desk's
         work does not depend on that.
@@ -349,7 +349,7 @@ def _scheduled(
     rows, free = rows.loc[place].reset_index(drop=True), free[place]
     causes = {code: mask[place] for code, mask in causes.items()}
     rank = rows.groupby("action").cumcount() + 1
-    rows["rank"] = rank.where(rows["is_first"]).astype("Int64")
+    rows["rank"] = rank.where(rows["is_first"] & ~rows["is_planned"]).astype("Int64")
     turn = pd.Series(free.astype(np.int64)).groupby(rows["action"]).cumsum().to_numpy()
     room = rows["action"].map(left).fillna(0).to_numpy(np.int64)
     rows["scheduled"] = free & (turn <= room)
