@@ -45,11 +45,11 @@ BAD = payments(("a", "2012-12-20 10:00", None), ("b", "2012-12-12 09:00", 1000.0
 def test_a_payment_without_an_amount_is_named_and_stops_no_other_loan(caplog) -> None:
     with caplog.at_level(logging.WARNING):
         book = read_postings(ac.read_records(tables(BAD)))
-    assert "payment_without_amount" in caplog.text
+    assert "uncounted_payment" in caplog.text
     assert "'a'" in caplog.text
     found = find_unknown(book)
     assert found[["loan_id", "merchant_id", "kind"]].to_numpy().tolist() == [
-        ["a", "m-a", "payment_without_amount"]
+        ["a", "m-a", "uncounted_payment"]
     ]
     days = pd.date_range("2012-12-10", "2012-12-25")
     states = replay(book, days)
@@ -128,13 +128,45 @@ def test_recovery_neither_lists_nor_frees_on_what_it_does_not_know() -> None:
     assert "m-a" not in blacklist_changes(listed, as_of="2018-05-01")["merchant_id"].tolist()
 
 
-def test_a_loan_without_a_principal_is_named_and_stops_no_other() -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("principal", np.nan), ("principal", np.inf), ("principal", -5.0), ("rate", np.nan),
+     ("rate", np.inf)],
+)  # fmt: skip
+def test_a_loan_that_cannot_be_counted_is_named_and_stops_no_other(column, value) -> None:
     broken = tables(payments(("a", "2012-12-20 10:00", 100.0)))
-    broken["loans"].loc[0, "principal"] = np.nan
-    book = read_postings(ac.read_records(broken))
-    assert find_unknown(book)["kind"].tolist() == ["loan_without_principal"]
+    broken["loans"].loc[0, column] = value
+    records = ac.read_records(broken)
+    book = read_postings(records)
+    assert find_unknown(book)["kind"].tolist() == ["uncounted_loan"]
     assert book.loans["loan_id"].tolist() == ["b"]
     assert len(find_spells(book).frame) == 1
+    asked = pd.DataFrame({"merchant_id": ["m-a", "m-b"], "as_of": pd.Timestamp("2012-12-21")})
+    assert days_past_due_at(records, asked).tolist() == [pytest.approx(np.nan, nan_ok=True), 10]
+
+
+@pytest.mark.parametrize("amount", [np.inf, -np.inf, 1e15])
+def test_an_impossible_payment_is_one_that_cannot_be_counted(amount) -> None:
+    records = ac.read_records(tables(payments(("a", "2012-12-20 10:00", amount))))
+    book = read_postings(records)
+    assert find_unknown(book)["kind"].tolist() == ["uncounted_payment"]
+    assert replay(book, ["2012-12-31"])["loan_id"].tolist() == ["b"]
+
+
+@pytest.mark.parametrize("column", ["principal", "interest", "due_at"])
+def test_an_instalment_that_cannot_be_counted_is_named_from_when_it_is_known(column) -> None:
+    listed = pd.DataFrame({"loan_id": ["a", "b"], "due_at": DUE, "principal": [500_000] * 2,
+                           "interest": [7_500] * 2})  # fmt: skip
+    listed = listed.astype({"principal": "Int64", "interest": "Int64"})
+    listed.loc[0, column] = None
+    records = ac.read_records(tables() | {"instalments": listed})
+    book = read_postings(records)
+    assert find_unknown(book)[["loan_id", "kind"]].to_numpy().tolist() == [
+        ["a", "uncounted_instalment"]
+    ]
+    assert replay(book, ["2012-12-31"])["loan_id"].tolist() == ["b"]
+    asked = pd.DataFrame({"merchant_id": ["m-a", "m-b"], "as_of": pd.Timestamp("2012-12-21")})
+    assert np.isnan(days_past_due_at(records, asked)[0])
 
 
 def test_a_loan_listed_twice_is_refused_by_name_everywhere() -> None:

@@ -18,8 +18,11 @@ from alicredit.checks import refusal, require_between, require_columns, require_
 from alicredit.errors import RecordError
 from alicredit.ledger.plans import dues_in_force
 from alicredit.ledger.postings import (
+    INSTALMENT_COUNTS,
+    LOAN_COUNTS,
     OWED_FEN,
     PAID_SUMS,
+    PAYMENT_COUNTS,
     PRINCIPAL_FEN,
     Postings,
     require_each_once,
@@ -190,16 +193,16 @@ _AT = """
 WITH question AS (SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked),
 loan AS (
   SELECT q.row, q.as_of, l.loan_id, l.due_at, l.rate, l.rate_unit, l._happened,
-         {principal} AS principal_fen,
+         {principal} AS principal_fen, NOT {loan_counts} AS is_bad,
          coalesce({owed}, {principal}) AS owed_fen
   FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
    AND l._happened < q.as_of AND l._known < q.as_of),
 paid AS (
-  SELECT l.row, l.loan_id, {paid_sums}, bool_or(p.amount IS NULL) AS is_bad
+  SELECT l.row, l.loan_id, {paid_sums}, bool_or(NOT {payment_counts}) AS is_bad
   FROM loan l JOIN ({repayments}) p ON p.loan_id = l.loan_id
    AND p._happened < l.as_of AND p._known < l.as_of GROUP BY ALL),
 listed AS (
-  SELECT l.row, l.loan_id, CAST(d.due_at AS DATE) AS day, d.fen, d.fee,
+  SELECT l.row, l.loan_id, CAST(d.due_at AS DATE) AS day, d.fen, d.fee, NOT d.counts AS is_bad,
          CAST(greatest(d._happened, d._known) AS DATE) AS known_day
   FROM loan l JOIN ({instalments}) d ON d.loan_id = l.loan_id
    AND d._happened < l.as_of AND d._known < l.as_of),
@@ -240,7 +243,9 @@ late AS (
 bad AS (
   SELECT DISTINCT l.row FROM loan l LEFT JOIN paid p USING (row, loan_id)
   LEFT JOIN back b USING (row, loan_id)
-  WHERE l.principal_fen IS NULL OR (p.is_bad AND coalesce(b.principal_fen, 0) < l.principal_fen))
+  LEFT JOIN (SELECT DISTINCT row, loan_id FROM listed WHERE is_bad) d USING (row, loan_id)
+  WHERE l.is_bad OR ((p.is_bad OR d.row IS NOT NULL)
+    AND coalesce(b.principal_fen, 0) < l.principal_fen))
 SELECT q.row, CASE WHEN b.row IS NULL THEN coalesce(l.days, 0) END AS days
 FROM question q LEFT JOIN late l USING (row) LEFT JOIN bad b USING (row) ORDER BY row
 """
@@ -250,7 +255,7 @@ _NO_PAYMENT = (
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _NO_INSTALMENT = (
-    "SELECT NULL::VARCHAR AS loan_id, NULL::TIMESTAMP AS due_at, 0 AS fen, 0 AS fee, "
+    "SELECT NULL::VARCHAR AS loan_id, NULL::TIMESTAMP AS due_at, 0 AS fen, 0 AS fee, true AS counts, "
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _NO_RESTRUCTURE = (
@@ -259,8 +264,8 @@ _NO_RESTRUCTURE = (
 )
 _BY_INSTALMENT = (
     "SELECT loan_id, due_at, principal + interest + coalesce(fee, 0) AS fen, "
-    "coalesce(fee, 0) AS fee, _happened, _known "
-    "FROM ({instalments})"
+    f"coalesce(fee, 0) AS fee, {INSTALMENT_COUNTS} AS counts, _happened, _known "
+    "FROM ({instalments}) d"
 )
 
 
@@ -315,6 +320,7 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
     parts |= {"principal": PRINCIPAL_FEN.format(cast="TRY_CAST")}
     parts |= {"paid_sums": PAID_SUMS.format(cast="TRY_CAST")}
     parts |= {"owed": OWED_FEN.format(cast="TRY_CAST")}
+    parts |= {"payment_counts": PAYMENT_COUNTS, "loan_counts": LOAN_COUNTS}
     if "instalments" in facts:
         parts["instalments"] = _BY_INSTALMENT.format(**facts)
     con = records.connect()

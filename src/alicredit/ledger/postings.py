@@ -70,7 +70,7 @@ class Postings:
         )  # fmt: skip
 
 
-FAULTS = ("payment_without_amount", "loan_without_principal")
+FAULTS = ("uncounted_payment", "uncounted_loan", "uncounted_instalment")
 """What makes a row one that cannot be counted."""
 
 
@@ -98,6 +98,15 @@ def require_each_once(loans: pd.DataFrame) -> None:
 
 
 _DUE_ORDER = ["loan_id", "day", "known_at"]
+LOAN_COUNTS = "coalesce(l.principal BETWEEN 0 AND 1e11 AND isfinite(l.rate), false)"
+PAYMENT_COUNTS = """coalesce(p.amount BETWEEN -1e11 AND 1e11
+  AND coalesce(p.principal, 0) BETWEEN -1e11 AND 1e11
+  AND coalesce(p.interest, 0) BETWEEN -1e11 AND 1e11
+  AND coalesce(p.penalty, 0) BETWEEN -1e11 AND 1e11, false)"""
+INSTALMENT_COUNTS = """coalesce(d.due_at IS NOT NULL AND d.principal BETWEEN -1e13 AND 1e13
+  AND d.interest BETWEEN -1e13 AND 1e13 AND coalesce(d.fee, 0) BETWEEN -1e13 AND 1e13, false)"""
+"""Whether a row can be counted: what it must say is there, finite and possible."""
+
 DEFAULT_LOSS = 0.01
 """A restructure that loses more of the claim's present value is a default (DOMAIN 5.1)."""
 
@@ -151,21 +160,24 @@ SELECT loan_id, _merchant_id AS merchant_id, product_id,
        {principal} AS principal_fen, {owed} AS owed_fen, rate,
        coalesce(rate_unit, 'day') AS rate_unit,
        _happened AS disbursed_at, due_at, greatest(_happened, _known) AS known_at
-FROM ({{loans}}) l WHERE l.principal IS NOT NULL ORDER BY loan_id
-""".format(principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"))
-_DUES = """
+FROM ({{loans}}) l WHERE {counts} ORDER BY loan_id
+""".format(
+    principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"),
+    counts=LOAN_COUNTS,
+)  # fmt: skip
+_DUES = f"""
 SELECT loan_id, CAST(due_at AS DATE) AS day,
        CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
        CAST(sum(principal) AS BIGINT) AS principal_fen,
        CAST(sum(interest) AS BIGINT) AS interest_fen, greatest(_happened, _known) AS known_at
-FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
+FROM ({{instalments}}) d WHERE {INSTALMENT_COUNTS} GROUP BY ALL ORDER BY loan_id, day, known_at
 """
 _PAYMENTS = f"""
 SELECT p.loan_id, CAST(p._happened AS DATE) AS day, {PAID_SUMS.format(cast="CAST")},
        greatest(p._happened, p._known) AS known_at
 FROM ({{repayments}}) p JOIN (FROM ({{loans}}) QUALIFY row_number() OVER (
   PARTITION BY loan_id ORDER BY greatest(_happened, _known)) = 1) l ON l.loan_id = p.loan_id
-WHERE p.amount IS NOT NULL AND l.principal IS NOT NULL
+WHERE {PAYMENT_COUNTS} AND {LOAN_COUNTS}
 GROUP BY ALL ORDER BY p.loan_id, day, known_at
 """
 _EVENTS = """
@@ -186,15 +198,20 @@ SELECT _merchant_id AS merchant_id, loan_id, CAST(_happened AS DATE) AS day, _ha
 FROM ({{restructures}}) WHERE kind IN ('extension', 'rate_cut')
 """
 _FAULTS = {
-    "loans": """
+    "loans": f"""
 SELECT loan_id, _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day,
-       'loan_without_principal' AS kind, greatest(_happened, _known) AS known_at
-FROM ({loans}) WHERE principal IS NULL
+       'uncounted_loan' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{loans}}) l WHERE NOT {LOAN_COUNTS}
 """,
-    "repayments": """
+    "repayments": f"""
 SELECT loan_id, _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day,
-       'payment_without_amount' AS kind, greatest(_happened, _known) AS known_at
-FROM ({repayments}) WHERE amount IS NULL
+       'uncounted_payment' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{repayments}}) p WHERE NOT {PAYMENT_COUNTS}
+""",
+    "instalments": f"""
+SELECT loan_id, _merchant_id AS merchant_id, CAST(greatest(_happened, _known) AS DATE) AS day,
+       'uncounted_instalment' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{instalments}}) d WHERE NOT {INSTALMENT_COUNTS}
 """,
 }
 
@@ -216,8 +233,8 @@ def read_postings(records: Records) -> Postings:
     Raises
     ------
     RecordError
-        If there is no table of loans, or an amount is no money. A payment without an amount or a
-        loan without a principal is set apart in ``faults`` and said in the log.
+        If there is no table of loans. A row whose amount, rate or day lacks or is impossible stops
+        no other loan: it is set apart in ``faults`` and said in the log.
 
     Examples
     --------

@@ -73,8 +73,8 @@ def worklist(
         days_past_due``; in fen ``due_fen, penalty_fen, expected_recovery_fen, cost_fen, net_fen``;
         ``rank`` (missing for a debtor's other loans and for plans), ``scheduled``, ``not_before,
         not_after`` (of a scheduled contact), ``reasons``: codes why it is not scheduled, and
-        ``status`` (``vocabulary.CLAIM_STATUSES``). What is not worth its cost is not scheduled; the desk's
-        work does not depend on that.
+        ``status`` (``vocabulary.CLAIM_STATUSES``). What is not worth its cost is not scheduled; the
+        desk's work does not depend on that.
 
     Raises
     ------
