@@ -255,7 +255,8 @@ _NO_PAYMENT = (
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _NO_INSTALMENT = (
-    "SELECT NULL::VARCHAR AS loan_id, NULL::TIMESTAMP AS due_at, 0 AS fen, 0 AS fee, true AS counts, "
+    "SELECT NULL::VARCHAR AS loan_id, NULL::TIMESTAMP AS due_at, 0 AS fen, 0 AS fee, "
+    "true AS counts, "
     "NULL::TIMESTAMP AS _happened, NULL::TIMESTAMP AS _known WHERE false"
 )
 _NO_RESTRUCTURE = (

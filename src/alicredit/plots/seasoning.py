@@ -57,6 +57,7 @@ def plot_vintages(curves: pd.DataFrame, *, measure: str = "rate", ax: Axes | Non
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.ticker import MaxNLocator
 
     vintages = [vintage for vintage, _ in rows.groupby("vintage")]
     has_bands = measure == "rate" and len(vintages) <= _FEW
@@ -74,7 +75,7 @@ def plot_vintages(curves: pd.DataFrame, *, measure: str = "rate", ax: Axes | Non
     top = longest(rows["rate_high"] if has_bands else rows[measure])
     as_shares(ax.yaxis, top)
     ax.set_ylim(0, top * 1.05 or 1.0)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(vintages) <= _SOME:
         ax.legend(title="lent in", frameon=False, fontsize="small", loc="upper left",
                   bbox_to_anchor=(1.0, 1.0))  # fmt: skip
