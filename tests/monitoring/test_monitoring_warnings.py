@@ -258,7 +258,7 @@ def base_tables() -> dict[str, pd.DataFrame]:
                                  "dsr_desc": 4.8, "dsr_service": 4.8, "dsr_ship": 4.8}),
         "violations": pd.DataFrame({"merchant_id": ["b"], "at": [day - 200 * DAY], "points": [1.0],
                                     "kind": ["delay"]}),
-        "bank_txns": pd.DataFrame({"merchant_id": ["a"], "at": [day - 20 * DAY], "amount": [10.0],
+        "bank_txns": pd.DataFrame({"merchant_id": ["a"], "at": [day - 2 * DAY], "amount": [10.0],
                                    "kind": ["sale"]}),
     }  # fmt: skip
 
