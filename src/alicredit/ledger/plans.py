@@ -62,7 +62,7 @@ def dues_in_force(dues: pd.DataFrame, payments: pd.DataFrame, events: pd.DataFra
     >>> dues = pd.DataFrame({"loan_id": "l", "day": day[[1, 3]], "fen": [100, 104],
     ...                      "known_at": day[[0, 2]]})
     >>> plan = pd.DataFrame({"loan_id": ["l"], "kind": PLANNED, "day": day[[2]]})
-    >>> found = dues_in_force(dues, pd.DataFrame({"loan_id": [], "day": [], "fen": []}), plan)
+    >>> found = dues_in_force(dues, dues[["loan_id", "day", "fen"]][:0], plan)
     >>> found["fen"].cumsum().tolist()
     [100, 0, 104]
     """
