@@ -13,7 +13,16 @@ import pandas as pd
 from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
 from alicredit.cohort import Cohort, Mask, as_moment, require_cohort
 from alicredit.errors import InputError
-from alicredit.ledger import Postings, find_spells, is_listed, read_postings, signs_of_loans
+from alicredit.ledger import (
+    FAULTS,
+    Postings,
+    find_spells,
+    find_unknown,
+    is_listed,
+    read_postings,
+    signs_in,
+    signs_of_loans,
+)
 from alicredit.records import Records, require_records
 
 STATUSES: Mapping[str, str] = MappingProxyType(
@@ -25,6 +34,7 @@ STATUSES: Mapping[str, str] = MappingProxyType(
         "already_default": "in default, or on probation after it, at as_of",
         "horizon_too_short": "the loan of the row outlasts the horizon",
         "not_a_borrower": "no loan at as_of or within the horizon",
+        "unknown": "a row of its loans within the horizon cannot be counted",
     }
 )
 """Why a row has the label it has; all but the first two have none."""
@@ -232,6 +242,7 @@ def label_status(
     severe = _episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
     late = _any_between(asked, start, end, episodes)
     conditions = [
+        _is_unknown(postings, asked, end, by),
         _any_open(asked, start, severe) | _any_open(asked, start, episodes),
         is_short.to_numpy(),
         end > until,
@@ -239,7 +250,7 @@ def label_status(
         late & _is_between(chosen) & ~_any_between(asked, start, end, severe),
         late,
     ]
-    words = ["already_default", "horizon_too_short", "immature", "not_a_borrower"]
+    words = ["unknown", "already_default", "horizon_too_short", "immature", "not_a_borrower"]
     words += ["indeterminate", "default"]
     return pd.Series(np.select(conditions, words, "good"), name="status")
 
@@ -261,6 +272,16 @@ def _refuse_unknown_loans(postings: Postings, cohort: Cohort) -> None:
     if len(unknown):
         found = f"{len(unknown)} others such as {unknown.iloc[0]!r}"
         refuse("cohort", "must ask about loans of these records", found, "use Cohort.of_loans")
+
+
+def _is_unknown(
+    postings: Postings, asked: pd.Series, end: npt.NDArray[np.datetime64], by: str
+) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether what its loans owe is not known from a day up to its end on."""
+    faults = find_unknown(postings)
+    faults = faults[faults["kind"].isin(FAULTS)]
+    first = faults.groupby(by)["day"].min().reindex(asked).to_numpy("datetime64[us]")
+    return np.asarray(first <= end, dtype=bool)
 
 
 def _is_between(definition: DefaultDefinition) -> bool:
@@ -323,12 +344,14 @@ def _episodes(
     ).beyond(threshold)
     cured = spells["settled_day"] + np.timedelta64(definition.probation_days, "D")
     parts = [pd.DataFrame({"who": spells[by], "start": spells["day"], "end": cured})]
-    signs = postings.events
+    signs = signs_in(postings.events) if len(postings.events) else postings.events
     if by == "loan_id" and len(signs):
         signs = signs_of_loans(postings)
     if len(signs):
         probation = np.timedelta64(definition.restructure_probation_days, "D")
         over = (signs["day"] + probation).where(signs["kind"] == "restructured")
+        watched = np.timedelta64(definition.probation_days, "D")
+        over = over.fillna(signs["over_day"] + watched)
         parts.append(pd.DataFrame({"who": signs[by], "start": signs["day"], "end": over}))
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame["end"] = frame["end"].fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")

@@ -87,7 +87,7 @@ def test_what_falls_due_ahead_is_what_is_unpaid_and_known() -> None:
     assert features(tables, on(40), [AHEAD])[AHEAD] == 500
 
 
-@pytest.mark.parametrize("amount", [-5.0, 1e12, math.inf])
+@pytest.mark.parametrize("amount", [-5.0, 1e12, math.inf, math.nan])
 def test_an_impossible_payment_gives_no_score_and_no_plausible_number(amount: float) -> None:
     tables = one_loan([(20, 500), (25, amount)], principal=1000.0)
     names = ["loan_dues_days_late_max_365d"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ledger_stage import START, book, day, replay_by_hand
 
 import alicredit as ac
-from alicredit.errors import InputError
+from alicredit.errors import InputError, RecordError
 from alicredit.labels import DefaultDefinition, label_status
 from alicredit.ledger import (
     BUCKETS,
@@ -244,7 +244,7 @@ def test_states_and_refusals() -> None:
     with pytest.raises(InputError, match="days"):
         replay(made, [pd.NaT])
     twice = Postings(pd.concat([made.loans] * 2), made.dues, made.payments, made.events)
-    with pytest.raises(InputError, match="list each loan once"):
+    with pytest.raises(RecordError, match=r"list each loan once.*l0"):
         replay(twice, DAYS)
     long = pd.date_range("2012-01-01", "2260-01-01")
     many = Postings(

@@ -217,7 +217,7 @@ def claims(jeffreys: list[float], rows: int = 100) -> tuple[pd.DataFrame, pd.Dat
         columns=["period", "grade", "rows", "immature", "jeffreys_p"],
     )  # fmt: skip
     periods = pd.DataFrame(
-        {"period": names, "hosmer_lemeshow_p": 0.5, "spiegelhalter_p": 0.5, "auc_low": 0.7,
+        {"period": names, "shape_p": 0.5, "spiegelhalter_p": 0.5, "auc_low": 0.7,
          "auc_high": 0.9, "rows": rows, "defaults": 10, "decline_p": np.nan}
     )  # fmt: skip
     return grades, periods

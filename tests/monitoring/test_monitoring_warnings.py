@@ -129,7 +129,7 @@ class Oracle:
     def transfer(self, loan: str) -> float:
         mine = self.seen["loans"].set_index("loan_id").loc[loan]
         rows = self.of("bank_txns", mine["_merchant"])
-        if not len(rows[rows["at"] >= mine["disbursed_at"] - 90 * DAY]):
+        if not len(rows[rows["at"] >= mine["disbursed_at"]]):
             return np.nan
         first = between(rows, "at", mine["disbursed_at"], mine["disbursed_at"] + DAY)
         out = 0.0
@@ -258,7 +258,7 @@ def base_tables() -> dict[str, pd.DataFrame]:
                                  "dsr_desc": 4.8, "dsr_service": 4.8, "dsr_ship": 4.8}),
         "violations": pd.DataFrame({"merchant_id": ["b"], "at": [day - 200 * DAY], "points": [1.0],
                                     "kind": ["delay"]}),
-        "bank_txns": pd.DataFrame({"merchant_id": ["a"], "at": [day - 20 * DAY], "amount": [10.0],
+        "bank_txns": pd.DataFrame({"merchant_id": ["a"], "at": [day - 2 * DAY], "amount": [10.0],
                                    "kind": ["sale"]}),
     }  # fmt: skip
 
@@ -339,6 +339,17 @@ def test_each_rule_fires_on_what_it_is_about_and_on_nothing_else(plant, code, le
     assert told.loc[code, "status"] == "fired"
     assert told.loc[code, "value"] == found[code]
     assert told.drop(index=code)["status"].isin(["quiet", "unknown"]).all()
+
+
+def test_an_account_that_ends_before_the_loan_says_nothing_of_a_transfer() -> None:
+    tables = base_tables()
+    at = tables["loans"]["disbursed_at"][0]
+    ends = pd.DataFrame({"merchant_id": "a", "at": [at - 3 * DAY], "amount": [-10.0],
+                         "kind": ["other"]})  # fmt: skip
+    tables["bank_txns"] = ends
+    assert np.isnan(look(tables)["WARN_TRANSFER_OUT"])
+    tables["bank_txns"] = pd.concat([ends, ends.assign(at=at + 2 * DAY)], ignore_index=True)
+    assert look(tables)["WARN_TRANSFER_OUT"] == 0.0
 
 
 def test_trade_after_disbursement_is_no_transfer_and_a_second_day_is_no_first() -> None:

@@ -57,14 +57,17 @@ def test_a_sign_before_the_loan_begins_it_on_its_first_day() -> None:
 
 
 def test_a_loan_kept_in_spite_of_an_older_sign_is_no_workout() -> None:
-    signs = pd.concat([events("sealed", START - 700 * DAY), events("unsealed", START - 650 * DAY)])
+    signs = events("sealed", START - 700 * DAY)
     for day, many in ((DUE - 10 * DAY, 0), (DUE, 0), (DUE + DAY, 1)):
         half = payment("l", START + 5 * DAY, 2_500.0)
         paid = pd.DataFrame([half, payment("l", day, 2_575.0, interest=75.0)])
         records = make_records(LOANS, repayments=paid, account_events=signs)
         assert len(find_workouts(records, as_of="2013-01-01").loans) == many
-    unsealed = make_records(LOANS, account_events=signs)
-    assert len(find_workouts(unsealed, as_of="2013-01-01").loans) == 1  # never paid
+    sealed = make_records(LOANS, account_events=signs)
+    assert find_workouts(sealed, as_of="2013-01-01").loans["default_day"].tolist() == [START]
+    lifted = pd.concat([signs, events("unsealed", START - 650 * DAY)])
+    over = make_records(LOANS, account_events=lifted)  # never paid: late, and nothing before that
+    assert find_workouts(over, as_of="2013-01-01").loans["default_day"].tolist() == [DEFAULT]
 
 
 def test_a_restructure_with_a_loss_is_a_default_and_one_without_is_none() -> None:

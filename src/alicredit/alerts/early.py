@@ -12,7 +12,14 @@ from alicredit.alerts.rules import WARNING_RULES, WarningRules
 from alicredit.alerts.values import build_values, latest_score, read_scores
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
-from alicredit.ledger import Postings, read_postings, replay
+from alicredit.ledger import (
+    FAULTS,
+    Postings,
+    find_unknown,
+    read_postings,
+    replay,
+    require_each_once,
+)
 from alicredit.records import Records, require_records
 
 __all__ = ["early_warnings", "explain_warnings", "rate_warnings"]
@@ -56,9 +63,10 @@ def early_warnings(
         One row an open loan and look, by look and loan: ``merchant_id, loan_id, product_id,
         as_of``; ``level`` and ``action`` (``vocabulary.WARNING_LEVELS``, ``WARNING_ACTIONS``);
         ``points``; ``fired`` and ``unknown``, the codes of rules; ``no_source``, those whose source
-        the records lack; ``state``, ``days_past_due`` and ``balance_fen`` of the loan; ``score``,
-        where scores are given; and each rule's value in a column named by its code, NaN where it
-        is unknown. :func:`explain_warnings` lays the evidence out with thresholds and windows.
+        the records lack; ``state``, ``days_past_due`` and ``balance_fen`` of the loan
+        (``unknown`` and -1 where a row of it cannot be counted); ``score``, where scores are
+        given; and each rule's value in a column named by its code, NaN where it is unknown.
+        :func:`explain_warnings` lays the evidence out with thresholds and windows.
 
     Raises
     ------
@@ -96,7 +104,7 @@ def early_warnings(
         rules = rules.without(*(code for code in OF_SCORE if code in rules.codes))
     postings = read_postings(records)
     loans = open_loans(postings, moments)
-    loans["has_due"] = _has_due(postings, loans)
+    loans["has_due"] = _has_due(postings, loans) & loans["state"].ne("unknown")
     values, lacking = build_values(records, loans, rules, given)
     frame = loans[[*_KEYS, *_BOOK]].copy()
     if given is not None:
@@ -229,7 +237,7 @@ def explain_warnings(warnings: pd.DataFrame, rules: WarningRules = WARNING_RULES
 def open_loans(postings: Postings, moments: pd.DatetimeIndex) -> pd.DataFrame:
     """List the loans out at each moment, as far as was known before it, with their state."""
     loans = postings.loans
-    loans = loans[loans["merchant_id"].notna() & loans["known_at"].notna()]
+    loans = loans[loans["merchant_id"].notna() & (loans["known_at"] < moments.max())]
     loans = loans.sort_values("loan_id", ignore_index=True)
     at = moments.to_numpy("datetime64[us]")
     over = closing(loans, postings.payments, "known_at")
@@ -273,7 +281,7 @@ def _is_prompt(postings: Postings, moments: pd.DatetimeIndex) -> bool:
     late = [
         (each["known_at"].dt.normalize() > each[day].dt.normalize()).any()
         for each, day in ((postings.loans, "disbursed_at"), (postings.payments, "day"),
-                          (postings.events, "day"))
+                          (postings.events, "day"), (postings.faults, "day"))
     ]  # fmt: skip
     late.append((postings.dues["known_at"].to_numpy() > first).any())
     return not any(late) and bool((moments == moments.normalize()).all())
@@ -281,6 +289,7 @@ def _is_prompt(postings: Postings, moments: pd.DatetimeIndex) -> bool:
 
 def closing(loans: pd.DataFrame, payments: pd.DataFrame, time: str) -> npt.NDArray[np.datetime64]:
     """Give when each loan's principal was back, by a time of the payments; NaT where it is not."""
+    require_each_once(loans)
     paid = payments[payments["loan_id"].isin(loans["loan_id"])].sort_values(["loan_id", time])
     back = paid.groupby("loan_id")["principal_fen"].cumsum()
     lent = loans.set_index("loan_id")["principal_fen"].reindex(paid["loan_id"])
@@ -296,14 +305,24 @@ def _with_state(postings: Postings, rows: pd.DataFrame, moments: pd.DatetimeInde
         _timed(postings.dues[postings.dues["loan_id"].isin(ids)]),
         postings.payments[postings.payments["loan_id"].isin(ids)],
         postings.events[postings.events["merchant_id"].isin(rows["merchant_id"].unique())],
+        postings.faults,
     )
     days = (moments - pd.Timedelta(microseconds=1)).normalize()
     states = replay(mine, days)[["loan_id", "day", "state", "days_past_due", "balance_fen"]]
     states["state"] = states["state"].astype(object)
     asked = rows.assign(day=(rows["as_of"] - pd.Timedelta(microseconds=1)).dt.normalize())
     asked["day"] = asked["day"].astype(states["day"].dtype)
-    found = asked.merge(states, on=["loan_id", "day"], how="inner").drop(columns="day")
-    return found[~found["state"].isin(("closed", "written_off"))]
+    found = asked.merge(states, on=["loan_id", "day"], how="left").drop(columns="day")
+    faults = find_unknown(mine).set_index("loan_id")
+    faults = faults[faults["kind"].isin(FAULTS)].reindex(found["loan_id"])
+    is_unknown = faults["day"].to_numpy() < found["as_of"].to_numpy()
+    is_unknown &= found["state"].isna().to_numpy() & ~(
+        faults["over_day"].to_numpy() < found["as_of"].to_numpy())  # fmt: skip
+    found["state"] = found["state"].mask(is_unknown, "unknown")
+    found = found[found["state"].notna() & ~found["state"].isin(("closed", "written_off"))]
+    numbers = ["days_past_due", "balance_fen"]
+    found[numbers] = found[numbers].fillna(-1)
+    return found.astype(states[numbers].dtypes.to_dict())
 
 
 def _require_rules(rules: object) -> None:

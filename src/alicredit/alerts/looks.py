@@ -11,7 +11,7 @@ import pandas as pd
 from alicredit.alerts.early import closing
 from alicredit.checks import refuse, require_columns, require_kind, require_whole
 from alicredit.cohort import as_moment
-from alicredit.ledger import Postings, find_spells
+from alicredit.ledger import FAULTS, Postings, find_spells, find_unknown
 
 __all__ = ["Looks", "loan_outcomes"]
 
@@ -36,9 +36,9 @@ def loan_outcomes(
     Returns
     -------
     pandas.DataFrame
-        By loan: ``loan_id, merchant_id``, ``outcome`` (``default``, ``repaid``, or ``open``: too
-        early to say), ``arrears_day`` (the first day past due of the due that ended in default) and
-        ``default_day``.
+        By loan: ``loan_id, merchant_id``, ``outcome`` (``default``, ``repaid``, ``open``: too
+        early to say, or ``unknown``: a row of it cannot be counted), ``arrears_day``
+        (the first day past due of the due that ended in default) and ``default_day``.
 
     Raises
     ------
@@ -75,7 +75,11 @@ def loan_outcomes(
                 for name in ("day", "due_day"))  # fmt: skip
     over = closing(loans, postings.payments, "day")
     is_repaid = ~np.isnat(over) & (over <= until.to_datetime64())
-    outcome = np.select([day.notna(), is_repaid], ["default", "repaid"], "open")
+    faults = find_unknown(postings)
+    faults = faults[faults["kind"].isin(FAULTS) & (faults["day"] <= until)]
+    is_unknown = loans["loan_id"].isin(faults["loan_id"])
+    outcome = np.select([is_unknown, day.notna(), is_repaid], ["unknown", "default", "repaid"],
+                        "open")  # fmt: skip
     return pd.DataFrame(
         {
             "loan_id": loans["loan_id"],

@@ -44,10 +44,11 @@ _SOON = "b._happened >= a.disbursed_at AND b._happened < a.disbursed_at + INTERV
 _TRANSFERS = """
 WITH out AS (
   SELECT a.row, sum(TRY_CAST(round(-b.amount * 100) AS BIGINT)) FILTER (
-      {is_soon} AND b.amount < 0 AND {is_moved}) AS fen, count(*) AS n,
+      {is_soon} AND b.amount < 0 AND {is_moved}) AS fen,
+    count(*) AS n,
     bool_or(b.amount NOT BETWEEN -1e11 AND 1e11) FILTER ({is_soon}) AS is_bad
   FROM asked a JOIN ({bank}) b ON b._merchant_id = a.merchant_id
-    AND b._happened >= a.disbursed_at - INTERVAL 90 DAY
+    AND b._happened >= a.disbursed_at
     AND b._happened < a.as_of AND b._known < a.as_of
   GROUP BY a.row)
 SELECT a.row, CASE WHEN o.n > 0 AND NOT coalesce(o.is_bad, false)
@@ -228,8 +229,8 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
     """Give the share of each loan moved away within 24 hours of its disbursement.
 
     Outflows of the bank account but for those of trade, known before the look, over the principal;
-    unknown where no posting of the 90 days before the loan or since is known, or one of the 24
-    hours has an impossible amount.
+    unknown where no posting since the loan is known, for an account that ends before it says
+    nothing of what came after, or where one of the 24 hours has an impossible amount.
     """
     if loans.empty:
         return np.empty(0)

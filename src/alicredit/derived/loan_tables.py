@@ -43,7 +43,7 @@ due AS (
 paid AS (
   SELECT p.loan_id, p._happened AS stamp, greatest(p._happened, p._known) AS known,
          {PAID_SUMS.format(cast="TRY_CAST")},
-         bool_or(p.amount {_MONEY} OR coalesce(p.principal, 0) {_MONEY}
+         bool_or(coalesce(p.amount {_MONEY}, true) OR coalesce(p.principal, 0) {_MONEY}
                  OR coalesce(p.interest, 0) {_MONEY} OR coalesce(p.penalty, 0) {_MONEY}) AS is_bad
   FROM repayments_facts p JOIN loans_facts l ON l.loan_id = p.loan_id GROUP BY ALL),
 schedule AS (SELECT DISTINCT loan_id, is_whole, known AS since FROM due),

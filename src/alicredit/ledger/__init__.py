@@ -1,7 +1,16 @@
 """Each loan's state on each day, from dues and payments: for features, labels and monitoring."""
 
 from alicredit.ledger.arrears import Spells, days_past_due_at, find_spells
-from alicredit.ledger.postings import Postings, is_listed, read_postings, signs_of_loans
+from alicredit.ledger.faults import find_unknown
+from alicredit.ledger.plans import dues_in_force
+from alicredit.ledger.postings import (
+    DEFAULT_LOSS,
+    FAULTS,
+    Postings,
+    is_listed,
+    read_postings,
+    require_each_once,
+)
 from alicredit.ledger.quality import (
     GRADES,
     GRADES_ZH,
@@ -11,10 +20,13 @@ from alicredit.ledger.quality import (
     expected_credit_loss,
 )
 from alicredit.ledger.replay import replay, replay_batches
+from alicredit.ledger.signs import signs_in, signs_of_loans
 from alicredit.ledger.states import BUCKETS, IN_DEFAULT, STATES, StateRules
 
 __all__ = [
     "BUCKETS",
+    "DEFAULT_LOSS",
+    "FAULTS",
     "GRADES",
     "GRADES_ZH",
     "IN_DEFAULT",
@@ -26,11 +38,15 @@ __all__ = [
     "asset_quality",
     "classify_loans",
     "days_past_due_at",
+    "dues_in_force",
     "expected_credit_loss",
     "find_spells",
+    "find_unknown",
     "is_listed",
     "read_postings",
     "replay",
     "replay_batches",
+    "require_each_once",
+    "signs_in",
     "signs_of_loans",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -11,7 +12,11 @@ import pandas as pd
 
 from alicredit.checks import refusal
 from alicredit.errors import RecordError
+from alicredit.ledger.fees import without_fees
+from alicredit.ledger.plans import PLANNED, of_plans
 from alicredit.records import Records
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,33 +38,78 @@ class Postings:
         Where the records do not say what was principal, it is taken to have brought its own
         interest along; where they do not say what was interest, it is all the rest.
     events : pandas.DataFrame
-        ``merchant_id, loan_id, day, kind, known_at``: signs that a borrower is unlikely to pay;
-        ``loan_id`` is missing where they are of all the merchant's loans.
+        ``merchant_id, loan_id, day, kind, known_at``: signs that a borrower is unlikely to pay, the
+        end of one (``unsealed``), and plans that were accepted (``planned``); ``loan_id`` is
+        missing where they are of all the merchant's loans.
+    faults : pandas.DataFrame
+        ``loan_id, merchant_id, day, kind, known_at``: rows that cannot be counted (``FAULTS``).
+        What their loan owes is not known from that day on; the other loans stand.
     """
 
     loans: pd.DataFrame
     dues: pd.DataFrame
     payments: pd.DataFrame
     events: pd.DataFrame
+    faults: pd.DataFrame = field(default_factory=lambda: _no_faults())
 
     def known_before(self, moment: pd.Timestamp) -> Postings:
         """Keep what had happened and was known before a moment; a schedule is known in advance.
 
-        A loan none of whose instalments was known yet owes all at its due date.
+        A loan none of whose instalments was known yet owes all at its due date. Rows that cannot be
+        counted but were not known by then play no part.
         """
         loans = self.loans[self.loans["known_at"] < moment]
+        require_each_once(loans)
         dues = self.dues[self.dues["known_at"] < moment]
+        events = self.events[self.events["known_at"] < moment]
+        payments = self.payments[self.payments["known_at"] < moment]
+        dues = _with_ends(loans, dues, events)
         return Postings(
-            loans,
-            _joined([dues, _owed_at_end(loans, dues["loan_id"])]).sort_values(
-                _DUE_ORDER, ignore_index=True
-            ),
-            self.payments[self.payments["known_at"] < moment],
-            self.events[self.events["known_at"] < moment],
-        )
+            loans, dues, without_fees(payments, dues), events,
+            self.faults[self.faults["known_at"] < moment],
+        )  # fmt: skip
+
+
+FAULTS = ("uncounted_payment", "uncounted_loan", "uncounted_instalment")
+"""What makes a row one that cannot be counted."""
+
+
+def _no_faults() -> pd.DataFrame:
+    """Lay out a table of faults without a row."""
+    kinds = {"loan_id": "object", "merchant_id": "object", "day": "datetime64[us]",
+             "kind": "object", "known_at": "datetime64[us]"}  # fmt: skip
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+def require_each_once(loans: pd.DataFrame) -> None:
+    """Refuse a book that lists a loan twice: which of the rows holds is not known.
+
+    Examples
+    --------
+    >>> require_each_once(pd.DataFrame({"loan_id": ["l", "l"]}))
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'loans' must list each loan once; found 'l' again. Try: ...
+    """
+    again = loans["loan_id"].duplicated()
+    if again.any():
+        found = f"{loans['loan_id'][again].iloc[0]!r} again"
+        do = "find_problems lists the copies: remove them"
+        raise RecordError(refusal("table 'loans'", "must list each loan once", found, do))
 
 
 _DUE_ORDER = ["loan_id", "day", "known_at"]
+LOAN_COUNTS = "coalesce(l.principal BETWEEN 0 AND 1e11 AND isfinite(l.rate), false)"
+PAYMENT_COUNTS = """coalesce(p.amount BETWEEN -1e11 AND 1e11
+  AND coalesce(p.principal, 0) BETWEEN -1e11 AND 1e11
+  AND coalesce(p.interest, 0) BETWEEN -1e11 AND 1e11
+  AND coalesce(p.penalty, 0) BETWEEN -1e11 AND 1e11, false)"""
+INSTALMENT_COUNTS = """coalesce(d.due_at IS NOT NULL AND d.principal BETWEEN -1e13 AND 1e13
+  AND d.interest BETWEEN -1e13 AND 1e13 AND coalesce(d.fee, 0) BETWEEN -1e13 AND 1e13, false)"""
+"""Whether a row can be counted: what it must say is there, finite and possible."""
+
+DEFAULT_LOSS = 0.01
+"""A restructure that loses more of the claim's present value is a default (DOMAIN 5.1)."""
+
 PRINCIPAL_FEN = "{cast}(round(l.principal * 100) AS BIGINT)"
 
 
@@ -88,42 +138,82 @@ _PAID_PRINCIPAL = f"""CASE
   WHEN p.interest IS NOT NULL THEN p.amount - p.interest - coalesce(p.penalty, 0)
   ELSE (p.amount - coalesce(p.penalty, 0)) / (1 + l.rate
     * ({_units("least(p._happened, l.due_at)")})) END"""
-PAID_SUMS = f"""sum({{cast}}(round(p.amount * 100) AS BIGINT)) AS fen,
-         sum({{cast}}(round(coalesce({_PAID_PRINCIPAL}, 0) * 100) AS BIGINT)) AS principal_fen,
-         sum({{cast}}(round(coalesce(p.penalty, 0) * 100) AS BIGINT)) AS penalty_fen"""
 _PAID_INTEREST = f"""coalesce(p.interest,
     p.amount - coalesce(p.penalty, 0) - coalesce({_PAID_PRINCIPAL}, 0))"""
+
+
+def _in_fen(yuan: str) -> str:
+    """Write an amount in fen, rounded half away from zero."""
+    return f"{{cast}}(round(({yuan}) * 100) AS BIGINT)"
+
+
+PAID_SUMS = f"""sum({_in_fen("p.amount")}) AS fen,
+         sum({_in_fen(f"coalesce({_PAID_PRINCIPAL}, 0)")}) AS principal_fen,
+         sum({_in_fen("coalesce(p.penalty, 0)")}) AS penalty_fen,
+         sum({_in_fen(_PAID_INTEREST)}) AS interest_fen,
+         sum(CASE WHEN p.principal IS NULL AND p.interest IS NOT NULL
+             THEN {_in_fen(_PAID_PRINCIPAL)} ELSE 0 END) AS rest_fen"""
+"""What was paid; of ``rest_fen``, which is in ``principal_fen``, a part may be a fee."""
+
 _LOANS = """
 SELECT loan_id, _merchant_id AS merchant_id, product_id,
        {principal} AS principal_fen, {owed} AS owed_fen, rate,
        coalesce(rate_unit, 'day') AS rate_unit,
        _happened AS disbursed_at, due_at, greatest(_happened, _known) AS known_at
-FROM ({{loans}}) l ORDER BY loan_id
-""".format(principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"))
-_DUES = """
+FROM ({{loans}}) l WHERE {counts} ORDER BY loan_id
+""".format(
+    principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"),
+    counts=LOAN_COUNTS,
+)  # fmt: skip
+_DUES = f"""
 SELECT loan_id, CAST(due_at AS DATE) AS day,
        CAST(sum(principal + interest + coalesce(fee, 0)) AS BIGINT) AS fen,
        CAST(sum(principal) AS BIGINT) AS principal_fen,
        CAST(sum(interest) AS BIGINT) AS interest_fen, greatest(_happened, _known) AS known_at
-FROM ({instalments}) GROUP BY ALL ORDER BY loan_id, day, known_at
+FROM ({{instalments}}) d WHERE {INSTALMENT_COUNTS} GROUP BY ALL ORDER BY loan_id, day, known_at
 """
 _PAYMENTS = f"""
 SELECT p.loan_id, CAST(p._happened AS DATE) AS day, {PAID_SUMS.format(cast="CAST")},
-       sum(CAST(round({_PAID_INTEREST} * 100) AS BIGINT)) AS interest_fen,
        greatest(p._happened, p._known) AS known_at
-FROM ({{repayments}}) p JOIN ({{loans}}) l ON l.loan_id = p.loan_id
+FROM ({{repayments}}) p JOIN (FROM ({{loans}}) QUALIFY row_number() OVER (
+  PARTITION BY loan_id ORDER BY greatest(_happened, _known)) = 1) l ON l.loan_id = p.loan_id
+WHERE {PAYMENT_COUNTS} AND {LOAN_COUNTS}
 GROUP BY ALL ORDER BY p.loan_id, day, known_at
 """
 _EVENTS = """
 SELECT _merchant_id AS merchant_id, CAST(NULL AS VARCHAR) AS loan_id,
-       CAST(_happened AS DATE) AS day, kind, greatest(_happened, _known) AS known_at
-FROM ({account_events}) WHERE kind IN ('sealed', 'fraud_found', 'written_off', 'bankrupt')
+       CAST(_happened AS DATE) AS day, _happened AS at, kind,
+       greatest(_happened, _known) AS known_at
+FROM ({account_events})
+WHERE kind IN ('sealed', 'unsealed', 'fraud_found', 'written_off', 'bankrupt')
 """
-_RESTRUCTURES = """
-SELECT _merchant_id AS merchant_id, loan_id, CAST(_happened AS DATE) AS day,
+_RESTRUCTURES = f"""
+SELECT _merchant_id AS merchant_id, loan_id, CAST(_happened AS DATE) AS day, _happened AS at,
        'restructured' AS kind, greatest(_happened, _known) AS known_at
-FROM ({restructures}) WHERE coalesce(npv_loss, 1) > 0.01
+FROM ({{restructures}}) WHERE coalesce(npv_loss, 1) > {DEFAULT_LOSS}
 """
+_PLANS = f"""
+SELECT _merchant_id AS merchant_id, loan_id, CAST(_happened AS DATE) AS day, _happened AS at,
+       '{PLANNED}' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{restructures}}) WHERE kind IN ('extension', 'rate_cut')
+"""
+_FAULTS = {
+    "loans": f"""
+SELECT loan_id, _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day,
+       'uncounted_loan' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{loans}}) l WHERE NOT {LOAN_COUNTS}
+""",
+    "repayments": f"""
+SELECT loan_id, _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day,
+       'uncounted_payment' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{repayments}}) p WHERE NOT {PAYMENT_COUNTS}
+""",
+    "instalments": f"""
+SELECT loan_id, _merchant_id AS merchant_id, CAST(greatest(_happened, _known) AS DATE) AS day,
+       'uncounted_instalment' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{instalments}}) d WHERE NOT {INSTALMENT_COUNTS}
+""",
+}
 
 
 def read_postings(records: Records) -> Postings:
@@ -143,7 +233,8 @@ def read_postings(records: Records) -> Postings:
     Raises
     ------
     RecordError
-        If there is no table of loans, an amount is no money, or one of a payment is missing.
+        If there is no table of loans. A row whose amount, rate or day lacks or is impossible stops
+        no other loan: it is set apart in ``faults`` and said in the log.
 
     Examples
     --------
@@ -167,24 +258,21 @@ def read_postings(records: Records) -> Postings:
     try:
         loans = _frame(con, _LOANS.format(**facts))
         listed = _part(con, facts, "instalments", _DUES)
-        _refuse_unknown_payments(con, facts)
         payments = _part(con, facts, "repayments", _PAYMENTS)
-        events = [
+        events = _joined([
             _part(con, facts, "account_events", _EVENTS),
             _part(con, facts, "restructures", _RESTRUCTURES),
-        ]
+            _part(con, facts, "restructures", _PLANS),
+        ]).sort_values(["merchant_id", "day", "kind"], ignore_index=True)  # fmt: skip
+        faults = [_frame(con, sql.format(**facts)) for name, sql in _FAULTS.items()
+                  if name in facts]  # fmt: skip
     except duckdb.Error as error:
         rule = "must hold amounts of money that can be counted"
         raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
     finally:
         con.close()
-    dues = _joined([_owed_at_end(loans, listed["loan_id"]), listed])
-    return Postings(
-        loans,
-        dues.sort_values(_DUE_ORDER, ignore_index=True),
-        payments,
-        _joined(events).sort_values(["merchant_id", "day", "kind"], ignore_index=True),
-    )
+    dues = _with_ends(loans, listed, events)
+    return Postings(loans, dues, without_fees(payments, dues), events, _told(_joined(faults)))
 
 
 _USED = ("loans", "instalments", "repayments", "account_events", "restructures")
@@ -193,9 +281,9 @@ _EMPTY = {
                     "principal_fen": "int64", "interest_fen": "int64"},
     "repayments": {"loan_id": "object", "day": "datetime64[us]", "fen": "int64",
                    "principal_fen": "int64", "penalty_fen": "int64",
-                   "interest_fen": "int64"},
+                   "interest_fen": "int64", "rest_fen": "int64"},
     "account_events": {"merchant_id": "object", "loan_id": "object", "day": "datetime64[us]",
-                       "kind": "object"},
+                       "at": "datetime64[us]", "kind": "object"},
 }  # fmt: skip
 
 
@@ -205,9 +293,17 @@ def is_listed(ids: pd.Series, among: pd.Series) -> npt.NDArray[np.bool_]:
     return np.asarray(found, bool)
 
 
+def _with_ends(loans: pd.DataFrame, dues: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Add what loans owe at their due date of which no instalment, but for a plan's, is listed."""
+    first = dues.loc[of_plans(dues, events) == 0, "loan_id"]
+    whole = _joined([dues, _owed_at_end(loans, first)])
+    return whole.sort_values(_DUE_ORDER, ignore_index=True)
+
+
 def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
-    """Give what loans without a listed instalment owe at their due date."""
-    mine = loans[~is_listed(loans["loan_id"], listed)]
+    """Give what loans without a listed instalment owe at their due date, where both are known."""
+    mine = loans[~is_listed(loans["loan_id"], listed) & loans["due_at"].notna()
+                 & loans["owed_fen"].notna()].astype({"owed_fen": np.int64})  # fmt: skip
     day = mine["due_at"].dt.normalize().astype("datetime64[us]")
     return pd.DataFrame(
         {"loan_id": mine["loan_id"], "day": day, "fen": mine["owed_fen"],
@@ -216,16 +312,14 @@ def _owed_at_end(loans: pd.DataFrame, listed: pd.Series) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _refuse_unknown_payments(con: duckdb.DuckDBPyConnection, facts: dict[str, str]) -> None:
-    """Refuse a payment that does not say how much was paid."""
-    if "repayments" not in facts:
-        return
-    sql = "SELECT loan_id, _happened FROM ({repayments}) WHERE amount IS NULL ORDER BY ALL LIMIT 1"
-    row = con.execute(sql.format(**facts)).fetchone()
-    if row is not None:
-        found = f"none for loan {row[0]!r} at {row[1]}"
-        rule = "must say how much was paid"
-        raise RecordError(refusal("repayments.amount", rule, found, "complete or drop the payment"))
+def _told(faults: pd.DataFrame) -> pd.DataFrame:
+    """Say in the log which rows cannot be counted, and give them sorted."""
+    faults = faults.sort_values(["loan_id", "day", "kind"], ignore_index=True)
+    for kind, rows in faults.groupby("kind"):
+        many, first = len(rows), rows["loan_id"].iloc[0]
+        log.warning("%d rows cannot be counted (%s), such as of loan %r: what these loans owe is "
+                    "not known from then on", many, kind, first)  # fmt: skip
+    return faults
 
 
 def _part(
@@ -241,10 +335,11 @@ def _part(
 def _frame(con: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """Run a query; days and times come back in microseconds."""
     frame = con.execute(sql).df()
-    for column in ("fen", "principal_fen", "interest_fen", "penalty_fen"):
+    for column in ("fen", "principal_fen", "interest_fen", "penalty_fen",
+                   "rest_fen"):  # fmt: skip
         if column in frame:
             frame[column] = frame[column].astype("int64")
-    for column in ("day", "known_at", "disbursed_at", "due_at"):
+    for column in ("day", "at", "known_at", "disbursed_at", "due_at"):
         if column in frame:
             frame[column] = frame[column].astype("datetime64[us]")
     return frame
@@ -254,32 +349,3 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Put parts end to end, leaving out empty ones."""
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
-
-
-def signs_of_loans(postings: Postings) -> pd.DataFrame:
-    """Give the signs of trouble loan by loan: a restructure's own, else all of the merchant's.
-
-    Parameters
-    ----------
-    postings : Postings
-        Loans and events.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``loan_id, merchant_id, day, kind, known_at``; a sign before a loan's disbursement too.
-
-    Examples
-    --------
-    >>> day = pd.to_datetime(["2013-01-01"]).astype("datetime64[us]")
-    >>> loans = pd.DataFrame({"loan_id": ["a", "b"], "merchant_id": ["m", "m"]})
-    >>> signs = pd.DataFrame({"merchant_id": ["m"], "loan_id": [None], "day": day,
-    ...                       "kind": ["sealed"], "known_at": day})
-    >>> signs_of_loans(Postings(loans, loans[:0], loans[:0], signs))["loan_id"].tolist()
-    ['a', 'b']
-    """
-    events = postings.events
-    own = events[events["loan_id"].notna()]
-    common = events[events["loan_id"].isna()].drop(columns="loan_id")
-    spread = common.merge(postings.loans[["merchant_id", "loan_id"]], on="merchant_id")
-    return _joined([own, spread])[["loan_id", "merchant_id", "day", "kind", "known_at"]]

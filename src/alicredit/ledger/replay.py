@@ -13,7 +13,9 @@ from alicredit.checks import refuse, require_whole
 from alicredit.cohort import as_moment
 from alicredit.ledger.arrears import lateness
 from alicredit.ledger.grid import Grid, Whole
-from alicredit.ledger.postings import Postings, signs_of_loans
+from alicredit.ledger.plans import dues_in_force
+from alicredit.ledger.postings import Postings, require_each_once
+from alicredit.ledger.signs import signs_of_loans
 from alicredit.ledger.states import BUCKET_ENDS, BUCKETS, STATES, StateRules
 from alicredit.loans.book.days import thirtieths_charged
 from alicredit.loans.book.exact import rounded, shares
@@ -27,7 +29,8 @@ def replay(postings: Postings, days: object, *, rules: StateRules | None = None)
     """Give each loan's state at the end of each of some days.
 
     A loan has a row for each day from its disbursement to the first on which it is closed or
-    written off.
+    written off; one with a row that cannot be counted, to the day before that row: see
+    :func:`alicredit.ledger.find_unknown`, which names it. A plan replaces what was due before it.
 
     Parameters
     ----------
@@ -170,6 +173,8 @@ class _Book:
     start: Whole
     end: Whole
     over: Whole
+    unknown: Whole
+    planned: tuple[Whole, Whole]
     rate: npt.NDArray[np.int64]
     rate_base: int
     dues: _Rows
@@ -182,18 +187,22 @@ class _Book:
     def of(cls, postings: Postings, rules: StateRules) -> _Book:
         """Lay a book out, and find its spells of lateness."""
         loans = postings.loans.reset_index(drop=True)
-        if loans["loan_id"].duplicated().any():
-            twice = loans["loan_id"][loans["loan_id"].duplicated()].iloc[0]
-            refuse("postings", "must list each loan once", repr(twice))
+        require_each_once(loans)
         ids = pd.Index(loans["loan_id"])
         rate, base = shares("rate", loans["rate"].to_numpy(dtype=float))
         late, closed = lateness(postings, rules.material_fen, rules.material_share)
-        signs = _Rows.of(signs_of_loans(postings), ids, "kind")
+        owed = dues_in_force(postings.dues, postings.payments, postings.events)
+        owed = owed[owed["day"].notna()]
+        found = signs_of_loans(postings)
+        ends = _filled(found["over_day"].to_numpy())
+        signs = _Rows.of(found.assign(over=ends), ids, "kind", "over")
         gone = _first_write_off(signs, _as_day(loans["disbursed_at"]))
         return cls(
             loans, _as_day(loans["disbursed_at"]), _as_day(loans["due_at"]),
-            np.minimum(_filled(closed), gone), rate, base,
-            _Rows.of(postings.dues, ids, "fen", "interest_fen"),
+            np.minimum(_filled(closed), gone), _first_fault(postings, ids), _plans(owed, ids),
+            rate, base,
+            _Rows.of(owed.assign(late=_as_day(owed["late_day"])), ids, "fen", "interest_fen",
+                     "late"),
             _Rows.of(_with_interest(postings.payments), ids, "fen", "principal_fen",
                      "interest_fen", "penalty_fen"),
             _Rows(late["loan"].to_numpy(), _as_day(late["due_day"]),
@@ -204,7 +213,8 @@ class _Book:
     def _stretch(self, days: Whole) -> tuple[Whole, Whole]:
         """Give the places of each loan's first row and of the one after its last."""
         first = np.searchsorted(days, self.start, side="left")
-        return first, np.minimum(np.searchsorted(days, self.over, side="left") + 1, len(days))
+        stop = np.minimum(np.searchsorted(days, self.over, side="left") + 1, len(days))
+        return first, np.minimum(stop, np.searchsorted(days, self.unknown, side="left"))
 
     def rows_on(self, days: Whole) -> int:
         """Count the rows that a grid gives."""
@@ -240,7 +250,7 @@ class _Book:
         toward = paid.columns["fen"] - paid.columns["penalty_fen"]
         settled = grid.running(paid.loan, paid.day, toward)
         fallen = grid.running(dues.loan, dues.day, dues.columns["fen"])
-        before = grid.running(dues.loan, dues.day + 1, dues.columns["fen"])
+        before = grid.running(dues.loan, dues.columns["late"], dues.columns["fen"])
         interest = self._interest(grid, low, high, balance)
         interest -= grid.running(paid.loan, paid.day, paid.columns["interest_fen"])
         is_open = balance > 0
@@ -265,14 +275,19 @@ class _Book:
         )
         whole = np.minimum(whole, lent[grid.loan] * np.maximum(until - start[grid.loan], 0))
         interest = rounded(self.rate_base, np.maximum(whole, 0), rate[grid.loan])
-        if by_day.all():
+        since, last = (each[low:high][grid.loan] for each in self.planned)
+        is_planned = grid.day >= since
+        by_month = ~by_day[grid.loan] | is_planned
+        if not by_month.any():
             return interest
-        return np.where(by_day[grid.loan], interest, self._monthly(grid, low, high, balance, until))
+        until = np.where(is_planned, np.minimum(grid.day, np.maximum(last, end[grid.loan])), until)
+        return np.where(by_month, self._monthly(grid, low, high, balance, until), interest)
 
     def _monthly(self, grid: Grid, low: int, high: int, balance: Whole, until: Whole) -> Whole:
         """Give interest that fell due by instalments, and that of the time since the last."""
         dues, start = self.dues.part(low, high), self.start[low:high]
-        rate = np.broadcast_to(self.rate, self.start.shape)[low:high]
+        by_day = self.loans["rate_unit"].eq("day").to_numpy()[low:high]
+        rate = np.broadcast_to(self.rate, self.start.shape)[low:high] * np.where(by_day, 30, 1)
         fallen = grid.running(dues.loan, dues.day, dues.columns["interest_fen"])
         new = np.diff(dues.loan, prepend=-1) != 0
         gap = np.where(new, dues.day - start[dues.loan], np.diff(dues.day, prepend=0))
@@ -309,7 +324,10 @@ class _Book:
         lost = (kind == "written_off") & (signs.day >= self.start[low:high][signs.loan])
         written_off = grid.running(signs.loan[lost], signs.day[lost], lost[lost] * 1) > 0
         other = ~deal & (kind != "written_off")
-        unlikely = grid.running(signs.loan[other], signs.day[other], other[other] * 1) > 0
+        is_over = signs.columns["over"][other]
+        unlikely = grid.between(signs.loan[other], signs.day[other], is_over) > 0
+        watched = np.minimum(is_over + rules.probation_days, _FOREVER)
+        on_probation |= grid.between(signs.loan[other], is_over, watched) > 0
         in_default = (late_days > rules.default_days) | unlikely | (on_probation & (late_days > 0))
         return np.select(
             [balance <= 0, written_off, in_default, restructured, on_probation, late_days > 0],
@@ -331,6 +349,24 @@ def _filled(days: npt.NDArray[np.datetime64]) -> Whole:
     """Turn days into numbers, a missing one into one that never comes."""
     day = days.astype("datetime64[D]")
     return np.where(np.isnat(day), _FOREVER, day.astype(np.int64))
+
+
+def _first_fault(postings: Postings, ids: pd.Index) -> Whole:
+    """Give the day from which on it is not known what each loan owes."""
+    found = np.full(len(ids), _FOREVER)
+    at = ids.get_indexer(postings.faults["loan_id"])
+    np.minimum.at(found, at[at >= 0], _as_day(postings.faults["day"])[at >= 0])
+    return found
+
+
+def _plans(owed: pd.DataFrame, ids: pd.Index) -> tuple[Whole, Whole]:
+    """Give the day of each loan's first plan, and the last day on which one asks for money."""
+    first, last = np.full(len(ids), _FOREVER), np.full(len(ids), -_FOREVER)
+    mine = owed[owed["plan"] > 0]
+    at, day = ids.get_indexer(mine["loan_id"]), _as_day(mine["day"])
+    np.minimum.at(first, at[at >= 0], day[at >= 0])
+    np.maximum.at(last, at[at >= 0], day[at >= 0])
+    return first, last
 
 
 def _first_write_off(signs: _Rows, start: Whole) -> Whole:

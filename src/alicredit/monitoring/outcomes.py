@@ -21,6 +21,7 @@ from alicredit.evaluation import (
     jeffreys_test,
     spiegelhalter,
 )
+from alicredit.monitoring.shape import shape_chance
 from alicredit.stability.bins import (
     Floats,
     Whole,
@@ -41,7 +42,7 @@ GRADE_COLUMNS = (
 )  # fmt: skip
 
 PERIOD_COLUMNS = (
-    "period", "rows", "defaults", "hosmer_lemeshow", "degrees", "hosmer_lemeshow_p",
+    "period", "rows", "defaults", "hosmer_lemeshow", "degrees", "hosmer_lemeshow_p", "shape_p",
     "spiegelhalter_z", "spiegelhalter_p", "auc", "auc_se", "auc_low", "auc_high", "decline",
     "decline_p",
 )  # fmt: skip
@@ -110,8 +111,10 @@ def realised_against_predicted(
         probability is too low), ``binomial_p`` (chance of so many defaults or more), ``z`` (rate
         less claim in standard errors of the claim) and ``light`` (of the binomial chance: green
         above 5 %, red below 0.1 %; empty without mature rows). ``periods``: ``period, rows,
-        defaults, hosmer_lemeshow, degrees`` (grades with rows), ``hosmer_lemeshow_p,
-        spiegelhalter_z, spiegelhalter_p`` (two-sided), ``auc, auc_se, auc_low, auc_high`` (95 %),
+        defaults, hosmer_lemeshow, degrees`` (grades with rows), ``hosmer_lemeshow_p``
+        (by the chi-square limit), ``shape_p`` (the same; where a grade expects few defaults drawn
+        from the claims, since the limit does not hold there), ``spiegelhalter_z, spiegelhalter_p``
+        (two-sided), ``auc, auc_se, auc_low, auc_high`` (95 %),
         ``decline`` (S) and ``decline_p`` (small: ranks worse). Formulas: DOMAIN 5.3.
 
     Raises
@@ -226,15 +229,16 @@ def _shape(
     """Hold the claim's shape over grades and its ranking against outcomes."""
     none = (np.nan,) * 6
     if not len(y):
-        return (np.nan, 0, np.nan, np.nan, np.nan, *none)
+        return (np.nan, 0, np.nan, np.nan, np.nan, np.nan, *none)
     n = np.bincount(at, minlength=grades)
     used = n > 0
     bad = np.bincount(at, weights=y, minlength=grades)
     mean = np.bincount(at, weights=p, minlength=grades)[used] / n[used]
     counted = [_independent(y[at == k], who[at == k]) for k in np.flatnonzero(used)]
     value, chance = hosmer_lemeshow(n[used], bad[used], mean, effective=counted)
+    drawn = shape_chance(value, np.array(counted), mean)
     z = spiegelhalter(y, p, cluster=who)
-    shape = (value, int(used.sum()), chance, z, float(_two_sided(z)))
+    shape = (value, int(used.sum()), chance, drawn, z, float(_two_sided(z)))
     if y.min() == y.max():
         return (*shape, *none)
     area = auc(y, p, cluster=who)

@@ -177,7 +177,7 @@ def judge_claims(grades: pd.DataFrame, periods: pd.DataFrame, rules: MonitoringR
         "level_grades": lambda k: (
             worst.loc[k, "jeffreys_p"], per_grade, (str(worst.loc[k, "grade"]),)
         ),
-        "shape": lambda k: (shape.loc[k, "hosmer_lemeshow_p"], share, ()),
+        "shape": lambda k: (shape.loc[k, "shape_p"], share, ()),
         "spread": lambda k: (shape.loc[k, "spiegelhalter_p"], share, ()),
         "ranking": lambda k: (shape.loc[k, "auc_low"], (0.5, -1.0), ()),
         "decline": lambda k: (shape.loc[k, "decline_p"], share, ()),

@@ -9,7 +9,7 @@ import pandas as pd
 from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.cohort import as_moment
 from alicredit.evaluation import effective_rows, jeffreys_interval
-from alicredit.ledger import Postings, StateRules, find_spells
+from alicredit.ledger import FAULTS, Postings, StateRules, find_spells, find_unknown
 from alicredit.loans import book
 
 PERIODS = {"month": "M", "quarter": "Q", "year": "Y"}
@@ -52,8 +52,10 @@ def vintages(
         By vintage and age: ``vintage`` (first day of the period), ``months_on_book``, ``loans``,
         ``lent_fen``, ``bad_loans``, ``bad_fen`` (their balance on the day they went bad), ``rate``
         = bad_loans / loans with a 95 % interval ``rate_low, rate_high``, and ``rate_of_amount`` =
-        bad_fen / lent_fen. The interval is Jeffreys' for the number of independent loans that the
-        spread between merchants leaves, since draws of one merchant share one fate.
+        bad_fen / lent_fen. ``unknown_loans`` are left out of all of these, since a row of theirs
+        cannot be counted (:func:`alicredit.ledger.find_unknown`). The interval is
+        Jeffreys' for the number of independent loans that the spread between merchants leaves,
+        since draws of one merchant share one fate.
 
     Raises
     ------
@@ -91,10 +93,12 @@ def vintages(
         for age in range(1, months + 1):
             if book.add_months([last], age)[0] > until:
                 break
-            parts.append({"vintage": vintage, "months_on_book": age} | _cell(mine, age))
+            head = {"vintage": vintage, "months_on_book": age}
+            parts.append(head | _cell(mine[~mine["is_unknown"]], age)
+                         | {"unknown_loans": int(mine["is_unknown"].sum())})  # fmt: skip
     columns = [
         "vintage", "months_on_book", "loans", "lent_fen", "bad_loans", "bad_fen", "rate",
-        "rate_low", "rate_high", "rate_of_amount",
+        "rate_low", "rate_high", "rate_of_amount", "unknown_loans",
     ]  # fmt: skip
     frame = pd.DataFrame(parts, columns=columns)
     return frame.astype({"vintage": "datetime64[us]"})
@@ -118,6 +122,9 @@ def _loans_with_age(
     start, day = (loans.loc[is_bad, name].to_numpy() for name in ("disbursed_at", "bad_day"))
     whole, rest = book.months_between(start, day)
     age[is_bad.to_numpy()] = whole + (rest > 0)
+    faults = find_unknown(postings)
+    is_known_by = faults["kind"].isin(FAULTS) & (faults["day"] <= until)
+    loans["is_unknown"] = loans["loan_id"].isin(faults.loc[is_known_by, "loan_id"])
     loans["age"], loans["balance_fen"] = age, _balance_on(postings, loans)
     return loans
 
@@ -133,7 +140,10 @@ def _balance_on(postings: Postings, loans: pd.DataFrame) -> npt.NDArray[np.int64
 
 
 def _cell(loans: pd.DataFrame, age: int) -> dict[str, float]:
-    """Sum a vintage up at an age."""
+    """Sum a vintage up at an age; of no loan no rate is known."""
+    if loans.empty:
+        nothing = dict.fromkeys(("rate", "rate_low", "rate_high", "rate_of_amount"), np.nan)
+        return {"loans": 0, "lent_fen": 0, "bad_loans": 0, "bad_fen": 0} | nothing
     is_bad = (loans["age"] <= age).to_numpy()
     lent = int(loans["principal_fen"].sum())
     bad_fen = int(loans["balance_fen"].to_numpy()[is_bad].sum())

@@ -170,10 +170,12 @@ ACROSS: tuple[Across, ...] = (
     Across(
         "instalments", "instalments do not sum to the loan", "warning",
         {"instalments": ("principal",), "loans": ("principal",)},
-        "SELECT l.loan_id AS key, l._merchant_id FROM {loans} l JOIN (SELECT loan_id,"
-        " sum(principal) AS fen FROM {instalments} GROUP BY loan_id) i ON i.loan_id = l.loan_id"
-        " WHERE i.fen <> round(l.principal * 100)",
-        "the principal of a loan's instalments must sum to its principal, in fen",
+        "SELECT l.loan_id AS key, any_value(l._merchant_id) AS _merchant_id FROM {loans} l"
+        " JOIN {instalments} i ON i.loan_id = l.loan_id"
+        " AND i._known <= greatest(l._happened, l._known) + INTERVAL 1 DAY GROUP BY l.loan_id"
+        " HAVING sum(i.principal) <> round(any_value(l.principal) * 100)",
+        "the principal of a loan's instalments must sum to its principal, in fen (those known later"
+        " than a day after the loan are a plan's)",
     ),
     Across(
         "orders", "wrong unit suspected", "warning",

@@ -1,23 +1,18 @@
 """After a loan is overdue: what comes back, whom to speak to, whom to help, whom to refuse."""
 
+from alicredit.recovery.accepted import plan_facts, restructure_facts, swept
 from alicredit.recovery.blacklist import BlacklistRules, blacklist_after, blacklist_changes
 from alicredit.recovery.claims import StageRules, find_claims
 from alicredit.recovery.conduct import ConductRules, Willingness, assess_willingness
-from alicredit.recovery.lgd import (
-    LgdEstimate,
-    LgdRules,
-    estimate_lgd,
-    lgd_by_product,
-    lgd_of_loans,
-)
+from alicredit.recovery.contact import ContactRules
+from alicredit.recovery.lgd import LgdEstimate, estimate_lgd, lgd_by_product, lgd_of_loans
+from alicredit.recovery.lgd_cells import LgdRules
 from alicredit.recovery.restoration import (
     RestorationOffers,
     RestorationRules,
     restoration_offers,
-    restructure_facts,
-    swept,
 )
-from alicredit.recovery.worklist import ContactRules, worklist
+from alicredit.recovery.worklist import worklist
 from alicredit.recovery.workouts import WorkoutRules, Workouts, find_workouts
 
 __all__ = [
@@ -40,6 +35,7 @@ __all__ = [
     "find_workouts",
     "lgd_by_product",
     "lgd_of_loans",
+    "plan_facts",
     "restoration_offers",
     "restructure_facts",
     "swept",

@@ -9,10 +9,11 @@ import pandas as pd
 
 from alicredit.checks import require_columns, require_kind, require_whole
 from alicredit.cohort import as_moment
-from alicredit.ledger import Postings, read_postings, replay
+from alicredit.ledger import Postings, find_unknown, read_postings, replay
 from alicredit.loans.book import add_months
 from alicredit.records import Records, require_records
-from alicredit.recovery.conduct import Willingness, listed_before
+from alicredit.recovery.conduct import Willingness
+from alicredit.recovery.steps import listed_before
 from alicredit.recovery.workouts import first_defaults
 from alicredit.vocabulary import REASONS
 
@@ -22,14 +23,15 @@ _COLUMNS = ["change", "merchant_id", "from", "to", "reason", "source", "code", "
 
 @dataclass(frozen=True, slots=True)
 class BlacklistRules:
-    """How long a merchant stays listed after all is repaid; both assumed.
+    """How long a merchant stays listed; both assumed.
 
     Parameters
     ----------
     months_after_default : int, default 12
-        Calendar months after the last defaulted loan was repaid in full.
+        Calendar months after the last defaulted loan was repaid in full, or after the entry where
+        that is later.
     months_after_malice : int, default 60
-        The same for a malicious debtor.
+        The same for a malicious debtor; one that never defaulted, after the entry.
 
     Examples
     --------
@@ -61,7 +63,8 @@ def blacklist_changes(
     A merchant enters when one of its loans is in default or written off and it is not listed, or
     when it is malicious and not listed as such; where both begin at once, only as malicious. It
     leaves an entry that recovery made when no loan of it is late, in default or written off unpaid,
-    and the months since its last defaulted loan was repaid in full are over. Entries for other
+    nor one of which it is not known what it owes, it is not malicious now, and the months since the
+    entry and since its last defaulted loan was repaid in full are over. Entries for other
     reasons, or whose ``source`` is not ``recovery``, are left alone. Changes begin at ``as_of`` and
     are not dated back: eligibility reads them after it.
 
@@ -120,12 +123,18 @@ def blacklist_changes(
     ]  # fmt: skip
     late = states.loc[(states["days_past_due"] > 0) | states["state"].eq("restructured"),
                       "merchant_id"]  # fmt: skip
-    held = pd.concat([bad, late, malicious])
+    held = pd.concat([bad, late, malicious, _unsettled(book)])
     own = listed[listed["source"].eq(SOURCE) & ~listed["merchant_id"].isin(held)]
     exits = _exits(own, book, moment, chosen)
     made = pd.concat([part for part in (*entries, exits) if len(part)] or [exits])
     order = ["merchant_id", "change", "from", "reason"]
     return made.sort_values(order, ignore_index=True)[_COLUMNS]
+
+
+def _unsettled(book: Postings) -> pd.Series:
+    """Give the merchants of loans of which it is not known whether they are repaid."""
+    unknown = find_unknown(book)
+    return unknown.loc[unknown["over_day"].isna(), "merchant_id"]
 
 
 def _malicious(willingness: Willingness | None) -> pd.Series:
@@ -152,9 +161,13 @@ def _entries(who: pd.Series, listed: pd.Series, moment: pd.Timestamp, reason: st
 def _exits(
     listed: pd.DataFrame, book: Postings, moment: pd.Timestamp, rules: BlacklistRules
 ) -> pd.DataFrame:
-    """Lay out whose time on the list is over: months after the last defaulted loan was repaid."""
-    repaid = _last_repaid(book, moment)
-    rows = listed.merge(repaid, on="merchant_id")
+    """Lay out whose time on the list is over: months after the entry, and after all was repaid."""
+    repaid = _last_repaid(book, moment).set_index("merchant_id")["repaid"]
+    rows = listed.reset_index(drop=True)
+    since = pd.to_datetime(rows["since"]).dt.normalize().astype("datetime64[us]")
+    has_defaulted = rows["merchant_id"].isin(repaid.index)
+    last = pd.Series(repaid.reindex(rows["merchant_id"]).to_numpy("datetime64[us]"))
+    rows["repaid"] = since.where(~has_defaulted | (since > last), last)
     months = rows["reason"].map(
         {"default": rules.months_after_default, "malicious": rules.months_after_malice}
     )

@@ -10,10 +10,20 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_whole
 from alicredit.cohort import as_moment
-from alicredit.ledger import Postings, read_postings, replay, signs_of_loans
+from alicredit.ledger import (
+    FAULTS,
+    Postings,
+    dues_in_force,
+    find_unknown,
+    read_postings,
+    replay,
+    signs_of_loans,
+)
+from alicredit.ledger.faults import UNDATED
 from alicredit.loans.book.exact import rounded, shares
 from alicredit.policy import Policy, contract_terms, load_policy
 from alicredit.records import Records, require_records
+from alicredit.recovery.steps import plans_kept
 
 Whole = npt.NDArray[np.int64]
 _UNLIKELY = ("sealed", "fraud_found", "bankrupt")
@@ -81,8 +91,10 @@ def find_claims(
         By loan: ``loan_id, merchant_id, product_id, days_past_due, state, stage,
         days_in_default`` (-1 where it is not in default); in fen ``due_fen`` (fallen due before the
         day and unpaid), ``penalty_fen`` (accrued to the day and unpaid, on overdue principal, each
-        posting rounded once), ``balance_fen`` and ``accrued_fen``; ``rate, rate_unit``. Loans
-        closed, written off or late by less than the first stage are left out.
+        posting rounded once; of a loan under a plan, since the plan), ``balance_fen`` and
+        ``accrued_fen``; ``rate, rate_unit``; and ``status`` (``vocabulary.CLAIM_STATUSES``). Loans
+        closed, written off or late by less than the first stage are left out. One of which it is
+        not known what it owes has a row without amounts, whose status says why.
 
     Raises
     ------
@@ -110,25 +122,94 @@ def find_claims(
     Traceback (most recent call last):
     alicredit.errors.InputError: as_of must be a date or time such as '2013-05-01'; ...
     """
-    moment, chosen, rules = as_moment("as_of", as_of), load_policy(policy), stages or StageRules()
-    book = read_postings(require_records(records)).known_before(moment)
+    moment = as_moment("as_of", as_of)
+    made = take_claims(require_records(records), moment, policy, stages=stages)
+    known = made.overdue.assign(status="claimed").astype(dict.fromkeys(_NUMBERS, "Int64"))
+    parts = [part for part in (known, made.unknown) if len(part)]
+    whole = pd.concat(parts, ignore_index=True) if parts else known
+    return whole.sort_values("loan_id", ignore_index=True)[[*_COLUMNS, "status"]]
+
+
+_NUMBERS = ["days_past_due", "days_in_default", "due_fen", "penalty_fen", "balance_fen",
+            "accrued_fen"]  # fmt: skip
+_COLUMNS = [
+    "loan_id", "merchant_id", "product_id", "days_past_due", "state", "stage", "days_in_default",
+    "due_fen", "penalty_fen", "balance_fen", "accrued_fen", "rate", "rate_unit",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Claims:
+    """What is claimed at a moment, and the book it is taken from.
+
+    Parameters
+    ----------
+    overdue : pandas.DataFrame
+        As :func:`find_claims` gives, of the loans whose claim is known.
+    on_plan : pandas.DataFrame
+        The same columns of loans under a plan that is being kept and of which nothing is overdue.
+    unknown : pandas.DataFrame
+        The same columns of loans of which it is not known what they owe, with ``status``.
+    planned : pandas.Series
+        Ids of all loans under a plan that is being kept.
+    """
+
+    overdue: pd.DataFrame
+    on_plan: pd.DataFrame
+    unknown: pd.DataFrame
+    planned: pd.Series
+
+
+def take_claims(
+    records: Records,
+    moment: pd.Timestamp,
+    policy: str | Policy,
+    *,
+    stages: StageRules | None = None,
+) -> Claims:
+    """Take the claims of a moment from the records.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> take_claims(read_records({"merchants": merchants}), pd.Timestamp("2013-01-01"), "ali-2013")
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'loans' must be among the records; ...
+    """
+    chosen, rules = load_policy(policy), stages or StageRules()
+    book = read_postings(records).known_before(moment)
     day = moment.normalize()
     states = replay(book, [day])
-    late = states["days_past_due"] > 0
-    states = states[late & ~states["state"].isin(("closed", "written_off"))]
+    unknown = _unknown(find_unknown(book), day)
+    states = states[~states["loan_id"].isin(unknown["loan_id"])]
+    planned = plans_kept(book, states, moment)
     columns = ["loan_id", "merchant_id", "product_id", "rate", "rate_unit"]
-    claims = states.merge(book.loans[columns], on="loan_id").sort_values("loan_id")
+    is_late = (states["days_past_due"] > 0) & ~states["state"].isin(("closed", "written_off"))
+    asked = states[is_late | states["loan_id"].isin(planned)]
+    claims = asked.merge(book.loans[columns], on="loan_id").sort_values("loan_id")
     claims["due_fen"] = claims["overdue_fen"]
     claims["state"] = claims["state"].astype(str)
     claims["days_in_default"] = _days_in_default(claims, book, day, rules)
     claims["stage"] = _stages(claims, rules)
-    claims = claims[claims["days_past_due"] >= rules.message_from].reset_index(drop=True)
+    is_due = claims["days_past_due"] >= rules.message_from
+    claims = claims[is_due | claims["loan_id"].isin(planned)].reset_index(drop=True)
     claims["penalty_fen"] = _penalties(claims, book, day, chosen)
-    return claims[[
-        "loan_id", "merchant_id", "product_id", "days_past_due", "state", "stage",
-        "days_in_default", "due_fen", "penalty_fen", "balance_fen", "accrued_fen", "rate",
-        "rate_unit",
-    ]]  # fmt: skip
+    is_due = claims["days_past_due"] >= rules.message_from
+    kept = claims.loc[~is_due, _COLUMNS].assign(stage=None)
+    overdue = claims.loc[is_due, _COLUMNS].reset_index(drop=True)
+    return Claims(overdue, kept.reset_index(drop=True), unknown, planned)
+
+
+def _unknown(faults: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Lay out the loans of which it is not known what they owe, unless they are over."""
+    rows = faults[~(faults["over_day"] <= day)].copy()
+    words = {UNDATED: "no_due_day"} | dict.fromkeys(FAULTS, "uncounted")
+    rows["status"] = rows["kind"].map(words)
+    rows["state"], rows["stage"], rows["rate"], rows["rate_unit"] = "unknown", None, np.nan, None
+    rows = rows.reindex(columns=[*_COLUMNS, "status"])
+    return rows.astype(dict.fromkeys(_NUMBERS, "Int64")).reset_index(drop=True)
 
 
 def _days_in_default(
@@ -140,7 +221,8 @@ def _days_in_default(
     """
     late = claims["days_past_due"].to_numpy(np.int64) - rules.default_from
     signs = signs_of_loans(book)
-    first = signs[signs["kind"].isin(_UNLIKELY)].groupby("loan_id")["day"].min()
+    is_now = signs["kind"].isin(_UNLIKELY) & ~(signs["over_day"] <= day)
+    first = signs[is_now].groupby("loan_id")["day"].min()
     began = pd.to_datetime(first.reindex(claims["loan_id"])).astype("datetime64[us]")
     lent = book.loans.set_index("loan_id")["disbursed_at"].reindex(claims["loan_id"])
     began = began.clip(lower=lent.dt.normalize())
@@ -164,8 +246,17 @@ def _penalties(claims: pd.DataFrame, book: Postings, day: pd.Timestamp, policy: 
     for product in claims["product_id"].drop_duplicates():
         rows = np.flatnonzero(claims["product_id"].eq(product))
         accrued[rows] = _accrued(claims.iloc[rows], book, day, policy, product)
-    paid = book.payments.groupby("loan_id")["penalty_fen"].sum()
+    since = _plan_days(book).reindex(book.payments["loan_id"]).to_numpy("datetime64[us]")
+    paid = book.payments[~(book.payments["day"].to_numpy() < since)]
+    paid = paid.groupby("loan_id")["penalty_fen"].sum()
     return np.maximum(accrued - claims["loan_id"].map(paid).fillna(0).to_numpy(np.int64), 0)
+
+
+def _plan_days(book: Postings) -> pd.Series:
+    """Give the day of the last plan of each loan that has one: it took earlier penalties up."""
+    owed = dues_in_force(book.dues, book.payments, book.events)
+    last = owed[(owed["plan"] > 0) & owed["until_day"].isna()]
+    return last.groupby("loan_id")["day"].min()
 
 
 def _accrued(
@@ -195,7 +286,8 @@ def _accrued(
 def _overdue_steps(ids: pd.Series, book: Postings, *, is_principal: bool) -> pd.DataFrame:
     """Give what is overdue at the end of each day on which it changes, and the posting's number."""
     place = pd.Series(np.arange(len(ids)), index=ids.to_numpy())
-    dues = book.dues[book.dues["loan_id"].isin(ids)]
+    owed = dues_in_force(book.dues, book.payments, book.events)
+    dues = owed[owed["loan_id"].isin(ids) & owed["day"].notna()]
     paid = book.payments[book.payments["loan_id"].isin(ids)]
     fallen = dues["principal_fen"] if is_principal else dues["fen"]
     back = paid["principal_fen"] if is_principal else paid["fen"] - paid["penalty_fen"]
@@ -209,4 +301,7 @@ def _overdue_steps(ids: pd.Series, book: Postings, *, is_principal: bool) -> pd.
     steps = rows.groupby(["loan", "day"], as_index=False).agg({"fen": "sum", "posting": "max"})
     steps["posting"] = steps.groupby("loan")["posting"].cumsum()
     steps["overdue_fen"] = steps.groupby("loan")["fen"].cumsum().clip(lower=0)
+    began = _plan_days(book).reindex(ids).to_numpy("datetime64[us]")
+    is_past = steps["day"].to_numpy() < began[steps["loan"].to_numpy(np.int64)]
+    steps["overdue_fen"] = steps["overdue_fen"].mask(is_past, 0)
     return steps

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refusal, refuse, require_between, require_whole
+from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
-from alicredit.errors import RecordError
 from alicredit.policy import Policy
 from alicredit.records import Records, require_records
-from alicredit.recovery.claims import find_claims
+from alicredit.recovery.claims import take_claims
+from alicredit.recovery.steps import contacts_before, paid_before, read_known
 from alicredit.vocabulary import OUTCOMES, REASONS
 
 UNWILLING = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT", "WIL_SALES_GO_ON", "WIL_PROMISE_BROKEN",
@@ -27,9 +26,6 @@ UNWILLING = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT", "WIL_SALES_GO_ON", "WIL_PROMI
 UNABLE = ("WIL_SALES_FELL", "WIL_PART_PAID", "WIL_ANSWERS")
 MALICIOUS = ("WIL_FAKE_TRADE", "WIL_TRANSFER_OUT")
 """Evidence that alone makes a debtor malicious (DOMAIN 3.3)."""
-
-PLAN_DAYS = 35
-"""A plan is taken to be kept for so many days from its acceptance and each payment (assumed)."""
 
 _ANSWERED = ("answered", "promised", "refused")
 _EVIDENCE = ["merchant_id", "code", "speaks_for", "value", "threshold", "text", "text_zh"]
@@ -159,122 +155,6 @@ _FRAUD = """
 SELECT _merchant_id AS merchant_id, count(*) AS value FROM ({account_events})
 WHERE kind = 'fraud_found' AND _happened < $1 AND _known < $1 GROUP BY ALL
 """
-_CONTACTS = """
-SELECT _merchant_id AS merchant_id, loan_id, _happened AS at, action, outcome,
-       promised_for, TRY_CAST(round(promised_amount * 100) AS BIGINT) AS promised_fen
-FROM ({collections}) WHERE _happened < $1 AND _known < $1
-ORDER BY merchant_id, _happened, loan_id, action
-"""
-_PAID = """
-SELECT loan_id, _happened AS at, TRY_CAST(round(amount * 100) AS BIGINT) AS fen
-FROM ({repayments}) WHERE _happened < $1 AND _known < $1 ORDER BY loan_id, _happened, fen
-"""
-_PLANS = """
-SELECT loan_id, max(_happened) AS at FROM ({restructures})
-WHERE _happened < $1 AND _known < $1 AND kind IN ('extension', 'rate_cut')
-GROUP BY loan_id ORDER BY loan_id
-"""
-_LISTED = """
-SELECT DISTINCT _merchant_id AS merchant_id, _happened AS since, reason, source FROM ({blacklist})
-WHERE _happened < $1 AND _known < $1 AND ("to" IS NULL OR "to" >= $1)
-ORDER BY merchant_id, since, reason, source
-"""
-_TABLES = {
-    _PLANS: ("restructures", "loans"),
-    _FAKE: ("violations",), _FRAUD: ("account_events",), _CONTACTS: ("collections", "loans"),
-    _PAID: ("repayments", "loans"), _LISTED: ("blacklist",), _TRANSFERS: ("bank_txns", "loans"),
-}  # fmt: skip
-_OF_SALES = ("orders", "refunds")
-_EMPTY = {
-    _PLANS: ("loan_id", "at"),
-    _FAKE: ("merchant_id", "value"), _FRAUD: ("merchant_id", "value"),
-    _CONTACTS: ("merchant_id", "loan_id", "at", "action", "outcome", "promised_for",
-                "promised_fen"),
-    _PAID: ("loan_id", "at", "fen"), _LISTED: ("merchant_id", "since", "reason", "source"),
-}  # fmt: skip
-
-
-def read_conduct(
-    records: Records, sql: str, moment: pd.Timestamp, debtors: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Run one of this file's queries; a table that is absent gives no rows."""
-    needed = _TABLES.get(sql, _OF_SALES)
-    if needed[0] not in records:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in _EMPTY[sql]})
-    there = [name for name in needed if name in records]
-    facts = {name: records.fact_sql(name) for name in there}
-    con = records.connect(there)
-    try:
-        if debtors is not None:
-            con.register("debtor", debtors)
-        return con.execute(sql.format(**facts), [moment.to_pydatetime()]).df()
-    except duckdb.Error as error:
-        rule, first = "must be readable while conduct is gathered", str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
-    finally:
-        con.close()
-
-
-def contacts_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
-    """Give steps of collection known before a moment, with ``is_broken`` and ``is_running``.
-
-    A promise is broken when its day is over and less than the amount (anything, where none was
-    named) was paid on the loan from the promise to the end of that day; it is running until then.
-
-    Examples
-    --------
-    >>> from alicredit.records import read_records
-    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
-    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> len(contacts_before(read_records({"merchants": merchants}), pd.Timestamp("2013-01-01")))
-    0
-    """
-    steps = read_conduct(records, _CONTACTS, moment)
-    paid = read_conduct(records, _PAID, moment)
-    steps = steps.reset_index(drop=True)
-    at = pd.to_datetime(steps["at"]).astype("datetime64[us]")
-    until = pd.to_datetime(steps["promised_for"]).astype("datetime64[us]") + pd.Timedelta(days=1)
-    is_promise = steps["outcome"].eq("promised") & until.notna()
-    asked = pd.DataFrame({"loan_id": steps["loan_id"], "from": at, "until": until})
-    both = asked[is_promise].reset_index().merge(paid, on="loan_id")
-    inside = both[(both["at"] >= both["from"]) & (both["at"] < both["until"])]
-    got = inside.groupby("index")["fen"].sum().reindex(steps.index, fill_value=0)
-    wanted = pd.to_numeric(steps["promised_fen"], errors="coerce").fillna(1).to_numpy(float)
-    is_short = pd.to_numeric(got).to_numpy(float) < wanted
-    is_over = (until <= moment).to_numpy()
-    steps["at"] = at
-    steps["is_broken"] = is_promise.to_numpy() & is_over & is_short
-    steps["is_running"] = is_promise.to_numpy() & ~is_over & is_short
-    return steps
-
-
-def listed_before(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
-    """Give who is on the blacklist at a moment: ``merchant_id, since, reason, source``."""
-    return read_conduct(records, _LISTED, moment)
-
-
-def plans_kept(records: Records, moment: pd.Timestamp) -> pd.Series:
-    """Give the ids of loans under an accepted plan that is being kept at a moment.
-
-    Records do not tell a plan's months nor its instalments. Since instalments are monthly, a plan
-    is taken to be kept while something was paid on the loan, or the plan accepted, within the last
-    ``PLAN_DAYS`` days. Support of the shop alone is no plan.
-
-    Examples
-    --------
-    >>> from alicredit.records import read_records
-    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
-    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> len(plans_kept(read_records({"merchants": merchants}), pd.Timestamp("2013-01-01")))
-    0
-    """
-    plans = read_conduct(records, _PLANS, moment)
-    paid = read_conduct(records, _PAID, moment)
-    paid = paid[paid["loan_id"].isin(plans["loan_id"]) & (paid["fen"] > 0)]
-    signs = {"loan_id": [*plans["loan_id"], *paid["loan_id"]], "at": [*plans["at"], *paid["at"]]}
-    seen = pd.DataFrame(signs).astype({"loan_id": object, "at": "datetime64[us]"})
-    is_recent = seen["at"] >= moment - pd.Timedelta(days=PLAN_DAYS)
-    return seen.loc[is_recent, "loan_id"].drop_duplicates()
 
 
 def assess_willingness(
@@ -336,7 +216,7 @@ def assess_willingness(
     alicredit.errors.InputError: merchants must be overdue at as_of; found 'n'.
     """
     moment, chosen = as_moment("as_of", as_of), rules or ConductRules()
-    claims = find_claims(require_records(records), as_of=moment, policy=policy)
+    claims = take_claims(require_records(records), moment, policy).overdue
     if merchants is not None:
         if isinstance(merchants, str):
             refuse("merchants", "must be several ids", repr(merchants), "put it into a list")
@@ -363,6 +243,11 @@ def _by_merchant(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(frame["value"].to_numpy(float), index=frame["merchant_id"].astype(object))
 
 
+def _found(records: Records, sql: str, moment: pd.Timestamp, table: str) -> pd.DataFrame:
+    """Count by merchant what a table says against it."""
+    return read_known(records, sql, moment, (table,), empty=("merchant_id", "value"))
+
+
 def _sales(records: Records, moment: pd.Timestamp, claims: pd.DataFrame) -> pd.DataFrame:
     """Give net settled sales of 30 days, now and before the arrears."""
     columns = ["sales_30d", "sales_before"]
@@ -372,7 +257,9 @@ def _sales(records: Records, moment: pd.Timestamp, claims: pd.DataFrame) -> pd.D
     back = _BACK.format(**facts) if facts else ""
     asked = claims[["merchant_id", "loan_id", "due_day"]]
     sql = _SALES.format(orders=records.fact_sql("orders"), back=back)
-    made = read_conduct(records, sql, moment, asked).set_index("merchant_id")[columns]
+    made = read_known(records, sql, moment, ("orders", "refunds"), debtors=asked).set_index(
+        "merchant_id"
+    )[columns]
     return made.astype(float).clip(lower=0).round(2)
 
 
@@ -380,16 +267,18 @@ def _tallies(records: Records, moment: pd.Timestamp, claims: pd.DataFrame) -> pd
     """Count by merchant what was found, moved out, promised, tried and paid."""
     has_bank = "bank_txns" in records
     asked = claims[["merchant_id", "loan_id", "due_day"]]
-    moved = read_conduct(records, _TRANSFERS, moment, asked) if has_bank else None
+    moved = None
+    if has_bank:
+        moved = read_known(records, _TRANSFERS, moment, ("bank_txns", "loans"), debtors=asked)
     steps = contacts_before(records, moment)
     steps = steps[steps["loan_id"].isin(claims["loan_id"])]
     recent = steps[steps["at"] >= moment - pd.Timedelta(days=30)]
     recent = recent[recent["outcome"].isin(list(OUTCOMES))]
-    paid = read_conduct(records, _PAID, moment).merge(asked, on="loan_id")
+    paid = paid_before(records, moment).merge(asked, on="loan_id")
     paid = paid[pd.to_datetime(paid["at"]) >= paid["due_day"] + pd.Timedelta(days=1)]
     tallies = {
-        "fake": _by_merchant(read_conduct(records, _FAKE, moment)).add(
-            _by_merchant(read_conduct(records, _FRAUD, moment)), fill_value=0),
+        "fake": _by_merchant(_found(records, _FAKE, moment, "violations")).add(
+            _by_merchant(_found(records, _FRAUD, moment, "account_events")), fill_value=0),
         "moved_out": pd.Series(dtype=float) if moved is None else _by_merchant(moved),
         "broken": steps[steps["is_broken"]].groupby("merchant_id").size(),
         "tried": recent.groupby("merchant_id").size(),

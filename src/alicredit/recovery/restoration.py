@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,24 +16,19 @@ import pandas as pd
 from alicredit.checks import (
     refuse,
     require_between,
-    require_columns,
     require_kind,
     require_one_of,
     require_whole,
 )
 from alicredit.cohort import Cohort, as_moment
+from alicredit.ledger import DEFAULT_LOSS
 from alicredit.loans import book
 from alicredit.loans.rates import exact_share
 from alicredit.policy import Policy, build_applicants
 from alicredit.records import Records, require_records
-from alicredit.recovery.claims import find_claims
-from alicredit.recovery.conduct import Willingness, assess_willingness, plans_kept
-
-MOST_SWEPT = 30
-"""Most of a day's settlement that may be swept, in percent (DOMAIN 3.3)."""
-
-DEFAULT_LOSS = 0.01
-"""A restructure that loses more of the claim's present value is a default (DOMAIN 5.1)."""
+from alicredit.recovery.accepted import MOST_SWEPT
+from alicredit.recovery.claims import take_claims
+from alicredit.recovery.conduct import Willingness, assess_willingness
 
 _METHODS = ("annuity", "equal_principal")
 
@@ -125,8 +119,8 @@ def restoration_offers(
     are covered ``cover`` times by expected monthly sales: the lesser of the median month of half a
     year and the last 30 days. The loss is 1 - PV(plan) / claim, both at the contract's rate a
     month; above 1 % the restructure is a default and stays one until probation is over (DOMAIN 3.3,
-    5.1). A loan under an accepted plan is offered no second one while the plan is taken to be kept:
-    while it was accepted, or something was paid on the loan, within the last 35 days (assumed).
+    5.1). A loan under an accepted plan is offered no second one while the plan is kept, see
+    :func:`alicredit.recovery.worklist`.
 
     Parameters
     ----------
@@ -168,21 +162,21 @@ def restoration_offers(
     alicredit.errors.InputError: willingness must come from assess_willingness; found str.
     """
     moment, chosen = as_moment("as_of", as_of), rules or RestorationRules()
-    claims = find_claims(require_records(records), as_of=moment, policy=policy)
-    claims = claims.sort_values(["merchant_id", "loan_id"], ignore_index=True)
+    made = take_claims(require_records(records), moment, policy)
+    claims = made.overdue.sort_values(["merchant_id", "loan_id"], ignore_index=True)
     if willingness is None:
         willingness = assess_willingness(records, as_of=moment, policy=policy)
     rows = _debtors(records, claims, moment, willingness)
-    rows["is_planned"] = rows["loan_id"].isin(plans_kept(records, moment))
+    rows["is_planned"] = rows["loan_id"].isin(made.planned)
     rows["claim_fen"] = rows["balance_fen"] + rows["accrued_fen"] + rows["penalty_fen"]
     rate = _rates(rows)
     plans = {n: _plan(rows, rate, n, chosen) for n in chosen.months}
     rows["months"] = _shortest(rows, plans, chosen)
-    made = [
+    parts = [
         plans[n][plans[n]["loan"].isin(np.flatnonzero(rows["months"].fillna(0).eq(n)))]
         for n in plans
     ]
-    plan = pd.concat(made, ignore_index=True).sort_values(["loan", "period"], ignore_index=True)
+    plan = pd.concat(parts, ignore_index=True).sort_values(["loan", "period"], ignore_index=True)
     offers = _offers(rows, plan, rate, chosen)
     is_offered = offers["is_offered"].to_numpy(bool)
     plan = plan[is_offered[plan["loan"].to_numpy(np.int64)]].reset_index(drop=True)
@@ -314,80 +308,3 @@ def _loss(rows: pd.DataFrame, plan: pd.DataFrame, rate: list[Decimal]) -> npt.ND
     total = np.bincount(loan, worth, minlength=len(rows))
     claim = rows["claim_fen"].to_numpy(float)
     return np.maximum(np.round(1 - total / np.maximum(claim, 1), 9), 0)
-
-
-def restructure_facts(offers: pd.DataFrame, *, accepted_at: object) -> pd.DataFrame:
-    """Write accepted offers down as the table ``restructures`` has them.
-
-    Parameters
-    ----------
-    offers : pandas.DataFrame
-        Rows of :class:`RestorationOffers` that were accepted.
-    accepted_at : str, date or timestamp
-        When.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``loan_id, at, kind, npv_loss``. With a loss above 1 % ledger and labels hold the loan in
-        default until the probation after a restructure is over.
-
-    Raises
-    ------
-    InputError
-        If a column lacks, or a row was not offered.
-
-    Examples
-    --------
-    >>> offers = pd.DataFrame({"loan_id": ["l"], "is_offered": [True], "npv_loss": [0.02]})
-    >>> restructure_facts(offers, accepted_at="2013-02-01")["kind"].tolist()
-    ['extension']
-    >>> restructure_facts(offers.assign(is_offered=False), accepted_at="2013-02-01")
-    Traceback (most recent call last):
-    alicredit.errors.InputError: offers must all be offered; found 'l' refused.
-    """
-    moment = as_moment("accepted_at", accepted_at)
-    require_columns("offers", map(str, offers.columns), ("loan_id", "is_offered", "npv_loss"))
-    refused = offers.loc[~offers["is_offered"].astype(bool), "loan_id"]
-    if len(refused):
-        refuse("offers", "must all be offered", f"{refused.iloc[0]!r} refused")
-    made = offers[["loan_id", "npv_loss"]].reset_index(drop=True)
-    made.insert(1, "at", pd.Series([moment] * len(made), dtype="datetime64[us]"))
-    made.insert(2, "kind", "extension")
-    return made
-
-
-def swept(settled_fen: Any, *, percent: int, owed_fen: Any) -> npt.NDArray[np.int64]:
-    """Say how much of days' settlements goes to instalments: never more than 30 %, or than is owed.
-
-    Parameters
-    ----------
-    settled_fen : array of int
-        Settled sales of each day, in fen.
-    percent : int
-        Whole percent, from 0 to 30 (DOMAIN 3.3).
-    owed_fen : int or array of int
-        What the plan still asks for, in fen.
-
-    Returns
-    -------
-    ndarray of int64
-        Fen, rounded down in the debtor's favour.
-
-    Raises
-    ------
-    InputError
-        If an amount is negative, or the percentage above 30.
-
-    Examples
-    --------
-    >>> swept([100_001, 900_000], percent=30, owed_fen=100_000)
-    array([ 30000, 100000])
-    >>> swept([100_001], percent=31, owed_fen=100_000)
-    Traceback (most recent call last):
-    alicredit.errors.InputError: percent must be a whole number of at least 0 and at most 30; ...
-    """
-    require_whole("percent", percent, 0, high=MOST_SWEPT)
-    settled = np.asarray(book.accrue(settled_fen, "1", 1))
-    owed = np.asarray(book.accrue(owed_fen, "1", 1))
-    return np.minimum(settled * int(percent) // 100, owed)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -15,116 +12,15 @@ from alicredit.checks import refuse, require_columns, require_kind, require_one_
 from alicredit.cohort import as_moment
 from alicredit.loans.book.exact import rounded, shares
 from alicredit.policy import Policy
-from alicredit.records import Records
-from alicredit.recovery.claims import StageRules, find_claims
-from alicredit.recovery.conduct import contacts_before, listed_before, plans_kept
-from alicredit.recovery.workouts import COSTS_FEN, require_costs
-from alicredit.vocabulary import STAGES
-
-CHANCES: Mapping[str, str] = MappingProxyType(
-    {"message": "0.35", "telephone": "0.25", "visit": "0.15", "blacklist": "0.05",
-     "write_off": "0"}
-)  # fmt: skip
-"""Share of the claim that one step at a stage is expected to bring (assumed)."""
-
-CONTACTS = ("sms", "phone", "visit")
-"""The actions that reach a person; the others are done at a desk."""
+from alicredit.records import Records, require_records
+from alicredit.recovery.claims import Claims, StageRules, take_claims
+from alicredit.recovery.contact import CONTACTS, ContactRules, require_stages
+from alicredit.recovery.steps import contacts_before, listed_before
 
 _OF_STAGE = {"message": "sms", "telephone": "phone", "visit": "visit", "write_off": "write_off"}
 _PEOPLE = {"sms": "message", "phone": "telephone", "visit": "visit", "list": "blacklist",
            "write_off": "write_off"}  # fmt: skip
 _WEEK = 7
-
-
-@dataclass(frozen=True, slots=True)
-class ContactRules:
-    """What a debtor may expect of those who collect; all assumed, and to be set by local law.
-
-    Nobody but the debtor is ever contacted: there is no rule that would allow it.
-
-    Parameters
-    ----------
-    hours : pair of int, default (9, 20)
-        Hours of the day between which a debtor is contacted.
-    rest_weekdays : tuple of int, default (6,)
-        Days of the week without contact, Monday is 0.
-    rest_days : dates, default ()
-        Holidays without contact; of a moment or timestamp its day is taken, so that
-        ``pandas.date_range`` may be given. Kept as a tuple of dates.
-    per_day, per_week, visits_per_week : int, default 1, 3, 1
-        Most contacts of one debtor on a day, and on it and the six days before; over all its loans.
-        Every step counts but ``legal``, also one whose action is missing or no known word.
-    promises_trusted : int, default 2
-        While a promise is running a debtor is left in peace, unless so many of it were broken.
-    promise_days : int, default 30
-        And for no more days than so many from the day it was given, however late its own day is.
-    chances : mapping of str to share, default ``CHANCES``
-        By stage, the share of the claim that a step is expected to bring.
-    costs_fen : mapping of str to int, default ``COSTS_FEN``
-        By action of the table ``collections``.
-
-    Examples
-    --------
-    >>> ContactRules().per_week
-    3
-    >>> ContactRules(hours=(21, 20))
-    Traceback (most recent call last):
-    alicredit.errors.InputError: hours must be a pair, the second later; found (21, 20).
-    """
-
-    hours: tuple[int, int] = (9, 20)
-    rest_weekdays: tuple[int, ...] = (6,)
-    rest_days: tuple[date, ...] = ()
-    per_day: int = 1
-    per_week: int = 3
-    visits_per_week: int = 1
-    promises_trusted: int = 2
-    promise_days: int = 30
-    chances: Mapping[str, str] = field(default_factory=lambda: CHANCES)
-    costs_fen: Mapping[str, int] = field(default_factory=lambda: COSTS_FEN)
-
-    def __post_init__(self) -> None:
-        """Refuse values without meaning."""
-        pair = self.hours
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            refuse("hours", "must be a pair, the second later", repr(pair))
-        for hour in pair:
-            require_whole("hours", hour, 0, high=24)
-        if pair[1] <= pair[0]:
-            refuse("hours", "must be a pair, the second later", repr(pair))
-        for weekday in self.rest_weekdays:
-            require_whole("rest_weekdays", weekday, 0, high=6)
-        object.__setattr__(self, "rest_days", tuple(map(_day_of, self.rest_days)))
-        for name in ("per_day", "per_week", "visits_per_week", "promises_trusted",
-                     "promise_days"):  # fmt: skip
-            require_whole(name, getattr(self, name), 0)
-        _require_stages("chances", self.chances)
-        shares("chances", list(self.chances.values()), is_rate=True)
-        require_costs(self.costs_fen)
-
-    def is_rest(self, day: pd.Timestamp) -> bool:
-        """Tell whether nobody is contacted on a day."""
-        return day.weekday() in self.rest_weekdays or day.date() in self.rest_days
-
-
-def _day_of(each: object) -> date:
-    """Take the day of a date, a moment or a timestamp."""
-    if isinstance(each, datetime):
-        if pd.isna(each):
-            refuse("rest_days", "must be dates", "one that is missing")
-        return each.date()
-    return require_kind("rest_days", each, date, "must be dates")
-
-
-def _require_stages(argument: str, given: Mapping[str, object]) -> None:
-    """Refuse a mapping that does not name each stage."""
-    rule = "must be a mapping from stage"
-    require_kind(argument, given, Mapping, rule)  # type: ignore[type-abstract]
-    for stage in given:
-        require_one_of(argument, stage, STAGES)
-    for stage in STAGES:
-        if stage not in given:
-            refuse(argument, "must name each stage", f"none for {stage!r}")
 
 
 def worklist(
@@ -144,9 +40,11 @@ def worklist(
     (DOMAIN 3.3). A debtor is contacted once about all its loans whose stage asks for a contact, as
     the latest of them asks. Debtors who wait for the same action are ranked by what it is expected
     to bring over these loans less its cost; ties by days past due, then by id. About a loan under
-    an accepted plan nobody is contacted while the plan is taken to be kept: while it was accepted,
-    or something was paid on the loan, within the last 35 days (assumed), since records do not hold
-    a plan's instalments. It has a row of its own, and its lateness says nothing of other loans.
+    an accepted plan nothing is done while the plan is kept, in default or not: while none of its
+    instalments is overdue or, where they are not written down, while it was accepted, or something
+    was paid on the loan, within the last 35 days (assumed). It has a row of its own, ``on_plan``,
+    and says nothing of other loans. So has a loan of which it is not known what it owes: its
+    records are to be mended.
 
     Parameters
     ----------
@@ -173,9 +71,10 @@ def worklist(
     pandas.DataFrame
         One row a loan, by action, rank and loan: ``merchant_id, loan_id, product_id, stage, action,
         days_past_due``; in fen ``due_fen, penalty_fen, expected_recovery_fen, cost_fen, net_fen``;
-        ``rank`` (missing for a debtor's other loans), ``scheduled``, ``not_before, not_after`` (of
-        a scheduled contact) and ``reasons``: codes why it is not scheduled. What is not worth its
-        cost is not scheduled; the desk's work does not depend on that.
+        ``rank`` (missing for a debtor's other loans and for plans), ``scheduled``, ``not_before,
+        not_after`` (of a scheduled contact), ``reasons``: codes why it is not scheduled, and
+        ``status`` (``vocabulary.CLAIM_STATUSES``). What is not worth its cost is not scheduled; the
+        desk's work does not depend on that.
 
     Raises
     ------
@@ -201,20 +100,43 @@ def worklist(
     alicredit.errors.InputError: capacity must name each stage; found none for 'message'.
     """
     moment, chosen = as_moment("as_of", as_of), rules or ContactRules()
-    _require_stages("capacity", capacity)
+    require_stages("capacity", capacity)
     for stage, people in capacity.items():
         require_whole(f"capacity[{stage!r}]", people, 0)
     owned = None if contacts is None else _own_contacts(contacts)
-    claims = find_claims(records, as_of=moment, policy=policy, stages=stages)
+    made = take_claims(require_records(records), moment, policy, stages=stages)
     listed = listed_before(records, moment)
-    is_listed = claims["merchant_id"].isin(listed["merchant_id"])
-    claims["action"] = claims["stage"].map(_OF_STAGE)
-    claims["action"] = claims["action"].fillna(is_listed.map({True: "visit", False: "list"}))
-    claims["is_planned"] = claims["loan_id"].isin(plans_kept(records, moment))
+    claims = _with_actions(made, listed)
     rows = _valued(claims, chosen)
     steps = contacts_before(records, moment)
     causes = _causes(rows, steps, moment, chosen, owned)
-    return _scheduled(rows, causes, _left(capacity, steps, listed, moment), moment, chosen)
+    left = _left(capacity, steps, listed, moment)
+    return _with_unknown(_scheduled(rows, causes, left, moment, chosen), made.unknown)
+
+
+def _with_actions(made: Claims, listed: pd.DataFrame) -> pd.DataFrame:
+    """Say what each loan's stage asks for; of one under a plan that is kept, nothing."""
+    parts = [part for part in (made.overdue, made.on_plan) if len(part)]
+    claims = pd.concat(parts, ignore_index=True) if parts else made.overdue.copy()
+    is_listed = claims["merchant_id"].isin(listed["merchant_id"])
+    claims["is_planned"] = claims["loan_id"].isin(made.planned)
+    claims["action"] = claims["stage"].map(_OF_STAGE)
+    claims["action"] = claims["action"].fillna(is_listed.map({True: "visit", False: "list"}))
+    claims["action"] = claims["action"].mask(claims["is_planned"], "keep_plan").astype(object)
+    claims["status"] = claims["is_planned"].map({True: "on_plan", False: "claimed"}).astype(object)
+    return claims
+
+
+def _with_unknown(rows: pd.DataFrame, unknown: pd.DataFrame) -> pd.DataFrame:
+    """Add the loans of which it is not known what they owe: somebody must mend their records."""
+    whole = rows.astype(dict.fromkeys(_NUMBERS, "Int64"))
+    if unknown.empty:
+        return whole
+    mend = unknown.sort_values(["merchant_id", "loan_id"], ignore_index=True)
+    mend["reasons"] = pd.Series([("COL_UNKNOWN",)] * len(mend), dtype=object)
+    mend = mend.assign(action="mend", scheduled=False, not_before=pd.NaT, not_after=pd.NaT)
+    mend = mend.reindex(columns=_COLUMNS).astype(whole.dtypes.to_dict())
+    return pd.concat([part for part in (whole, mend) if len(part)], ignore_index=True)
 
 
 def _own_contacts(contacts: pd.DataFrame) -> pd.MultiIndex:
@@ -243,9 +165,10 @@ def _valued(claims: pd.DataFrame, rules: ContactRules) -> pd.DataFrame:
     kind = (
         rows["action"].mask(reaches, "contact").mask(rows["action"] == "write_off", rows["loan_id"])
     )
-    kind = kind.mask(rows["is_planned"] & reaches, "plan " + rows["loan_id"].astype(str))
+    kind = kind.mask(rows["is_planned"], "plan " + rows["loan_id"].astype(str))
     rows["is_first"] = ~pd.DataFrame({"who": rows["merchant_id"], "kind": kind}).duplicated()
-    chance, base = shares("chances", rows["stage"].map(dict(rules.chances)).tolist() or ["0"])
+    stage = rows["stage"].map(dict(rules.chances)).fillna("0")
+    chance, base = shares("chances", stage.tolist() or ["0"])
     claim = (rows["due_fen"] + rows["penalty_fen"]).to_numpy(np.int64)
     rows["expected_recovery_fen"] = rounded(base, claim, np.resize(chance, len(rows)))
     cost = rows["action"].map(dict(rules.costs_fen)).fillna(0).astype(np.int64)
@@ -283,7 +206,7 @@ def _causes(
         "COL_SAME_DEBTOR": ~rows["is_first"],
         "COL_NO_OWN_CONTACT": reaches & ~known,
         "COL_PROMISE": reaches & running & (broken < rules.promises_trusted),
-        "COL_PLAN": reaches & rows["is_planned"],
+        "COL_PLAN": rows["is_planned"],
         "COL_REST_DAY": reaches & rules.is_rest(day),
         "COL_HOURS": reaches & is_late,
         "COL_DAY_CAP": reaches & (count(made[made["at"] >= day]) >= rules.per_day),
@@ -322,9 +245,9 @@ def _scheduled(
     rows, free = rows.loc[place].reset_index(drop=True), free[place]
     causes = {code: mask[place] for code, mask in causes.items()}
     rank = rows.groupby("action").cumcount() + 1
-    rows["rank"] = rank.where(rows["is_first"]).astype("Int64")
+    rows["rank"] = rank.where(rows["is_first"] & ~rows["is_planned"]).astype("Int64")
     turn = pd.Series(free.astype(np.int64)).groupby(rows["action"]).cumsum().to_numpy()
-    room = rows["action"].map(left).to_numpy(np.int64)
+    room = rows["action"].map(left).fillna(0).to_numpy(np.int64)
     rows["scheduled"] = free & (turn <= room)
     causes["COL_CAPACITY"] = free & (turn > room)
     day = moment.normalize()
@@ -343,5 +266,7 @@ def _scheduled(
 _COLUMNS = [
     "merchant_id", "loan_id", "product_id", "stage", "action", "days_past_due", "due_fen",
     "penalty_fen", "expected_recovery_fen", "cost_fen", "net_fen", "rank", "scheduled",
-    "not_before", "not_after", "reasons",
+    "not_before", "not_after", "reasons", "status",
 ]  # fmt: skip
+_NUMBERS = ["days_past_due", "due_fen", "penalty_fen", "expected_recovery_fen", "cost_fen",
+            "net_fen"]  # fmt: skip

@@ -25,7 +25,15 @@ from alicredit.checks import (
 )
 from alicredit.cohort import as_moment
 from alicredit.errors import RecordError
-from alicredit.ledger import Postings, find_spells, read_postings, replay, signs_of_loans
+from alicredit.ledger import (
+    FAULTS,
+    Postings,
+    find_spells,
+    find_unknown,
+    read_postings,
+    replay,
+    signs_of_loans,
+)
 from alicredit.records import Records, require_records
 
 ACTIONS = ("sms", "voice", "phone", "visit", "legal")
@@ -111,10 +119,15 @@ class Workouts:
     flows : pandas.DataFrame
         ``loan`` (place in ``loans``), ``day``, ``month`` (from 1), ``fen`` (received; negative:
         cost) and ``discounted_fen``, within the horizon.
+    unknown : pandas.DataFrame
+        ``loan_id, merchant_id, kind``: loans left out, since a row of theirs cannot be counted.
     """
 
     loans: pd.DataFrame
     flows: pd.DataFrame
+    unknown: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame({"loan_id": [], "merchant_id": [], "kind": []})
+    )
 
 
 def find_workouts(
@@ -168,7 +181,10 @@ def find_workouts(
     """
     chosen, until = rules or WorkoutRules(), _until(require_records(records), as_of)
     book = read_postings(records).known_before(until)
+    unknown = find_unknown(book)
+    unknown = unknown.loc[unknown["kind"].isin(FAULTS), ["loan_id", "merchant_id", "kind"]]
     loans = first_defaults(book, until, default_days=chosen.default_days)
+    loans = loans[~loans["loan_id"].isin(unknown["loan_id"])]
     loans = loans[~_kept_in_spite(book, loans)].reset_index(drop=True)
     book = _only(book, loans["loan_id"])
     loans["exposure_fen"] = _exposures(book, loans)
@@ -179,7 +195,8 @@ def find_workouts(
     loans["outcome"] = _outcomes(book, loans, last)
     is_over = loans["months_observed"] >= chosen.horizon_months
     loans["is_complete"] = is_over | loans["outcome"].eq("closed")
-    return Workouts(loans, _flows(records, book, loans, until, chosen))
+    flows = _flows(records, book, loans, until, chosen)
+    return Workouts(loans, flows, unknown.reset_index(drop=True))
 
 
 def _until(records: Records, as_of: object) -> pd.Timestamp:

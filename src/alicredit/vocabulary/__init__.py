@@ -14,7 +14,14 @@ from alicredit.vocabulary.answers import (
     reason_text,
     reason_word,
 )
-from alicredit.vocabulary.collecting import COLLECTION_STEPS, OUTCOMES, STAGES, TOOLS, VERDICTS
+from alicredit.vocabulary.collecting import (
+    CLAIM_STATUSES,
+    COLLECTION_STEPS,
+    OUTCOMES,
+    STAGES,
+    TOOLS,
+    VERDICTS,
+)
 from alicredit.vocabulary.watching import (
     CHECK_ACTIONS,
     CHECKS,
@@ -32,6 +39,7 @@ from alicredit.vocabulary.words import Word
 __all__ = [
     "CHECKS",
     "CHECK_ACTIONS",
+    "CLAIM_STATUSES",
     "COLLECTION_STEPS",
     "DECISIONS",
     "FUNDS_CAVEAT",

@@ -118,6 +118,7 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("COL_NO_OWN_CONTACT", "no contact of the debtor's own is known", "无债务人本人联系方式"),
         ("COL_PROMISE", "a promise to pay is running", "还款承诺尚在期内"),
         ("COL_PLAN", "an accepted plan is being kept", "重组还款方案履行中"),
+        ("COL_UNKNOWN", "it is not known what the loan owes", "贷款欠款金额不明"),
         ("COL_SAME_DEBTOR", "one contact speaks of all the debtor's loans", "同一债务人合并联系"),
     )
     | vocabulary(

@@ -19,6 +19,17 @@ STAGES: Mapping[str, Word] = MappingProxyType(
 )
 """How far the collection of an overdue loan has come."""
 
+CLAIM_STATUSES: Mapping[str, Word] = MappingProxyType(
+    vocabulary(
+        "status of a claim",
+        ("claimed", "overdue, and it is known what is owed", "已逾期，欠款金额明确"),
+        ("on_plan", "a plan is being kept", "还款方案履行中"),
+        ("no_due_day", "it is not known when anything falls due", "缺少到期日"),
+        ("uncounted", "a payment or the loan itself has no amount", "还款或贷款缺少金额"),
+    )
+)
+"""Whether it is known what an overdue loan owes."""
+
 COLLECTION_STEPS: Mapping[str, Word] = MappingProxyType(
     vocabulary(
         "action",
@@ -27,6 +38,8 @@ COLLECTION_STEPS: Mapping[str, Word] = MappingProxyType(
         ("visit", "visit", "上门走访"),
         ("list", "enter on the blacklist", "列入黑名单"),
         ("write_off", "write off", "核销"),
+        ("keep_plan", "nothing: a plan is being kept", "无需处理：还款方案履行中"),
+        ("mend", "mend the loan's records", "修正贷款记录"),
     )
 )
 """What is to be done next about an overdue loan."""

@@ -1,0 +1,148 @@
+"""How loans season and arrears roll."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from alicredit.checks import refuse, require_one_of
+from alicredit.plots.stage import GRID, as_shares, longest, name_of, take_axes, take_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_FEW, _SOME = 4, 12
+
+
+def plot_vintages(curves: pd.DataFrame, *, measure: str = "rate", ax: Axes | None = None) -> Axes:
+    """Draw the share gone bad by months on book, a line a vintage, the youngest darkest.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        As :func:`alicredit.monitoring.vintages` gives.
+    measure : {"rate", "rate_of_amount"}, default "rate"
+        Share of loans, or of the amount lent.
+    ax : matplotlib.axes.Axes or None, default None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With a line a vintage; up to four vintages with the interval of their rates, more than
+        twelve with a ramp of shades in place of a legend.
+
+    Raises
+    ------
+    InputError
+        If a column lacks, there is no row, or the measure is unknown.
+
+    Examples
+    --------
+    >>> curves = pd.DataFrame({"vintage": pd.to_datetime(["2013-01-01"] * 2),
+    ...     "months_on_book": [1, 2], "rate": [0.0, 0.01], "rate_low": [0.0, 0.0],
+    ...     "rate_high": [0.0, 0.02], "rate_of_amount": [0.0, 0.01]})
+    >>> len(plot_vintages(curves).lines)
+    1
+    >>> plot_vintages(curves, measure="share")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: measure must be one of 2 known words; found 'share'. ...
+    """
+    require_one_of("measure", measure, ("rate", "rate_of_amount"))
+    needed = ("vintage", "months_on_book", "rate_low", "rate_high", measure)
+    rows = take_frame("curves", curves, needed)
+    ax = take_axes(ax)
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.ticker import MaxNLocator
+
+    vintages = [vintage for vintage, _ in rows.groupby("vintage")]
+    has_bands = measure == "rate" and len(vintages) <= _FEW
+    shades = colormaps["Blues"](np.linspace(0.35, 1.0, len(vintages)))
+    for shade, (vintage, mine) in zip(shades, rows.groupby("vintage"), strict=True):
+        mine = mine.sort_values("months_on_book")
+        ax.plot(mine["months_on_book"], mine[measure], color=shade, marker="o", markersize=3,
+                label=name_of(vintage))  # fmt: skip
+        if has_bands:
+            ax.fill_between(mine["months_on_book"], mine["rate_low"], mine["rate_high"],
+                            color=shade, alpha=0.15, linewidth=0)  # fmt: skip
+    ax.set_xlabel("months on book")
+    ax.set_ylabel("share of loans gone bad" if measure == "rate" else "share of amount gone bad")
+    ax.grid(axis="y", color=GRID)
+    top = longest(rows["rate_high"] if has_bands else rows[measure])
+    as_shares(ax.yaxis, top)
+    ax.set_ylim(0, top * 1.05 or 1.0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(vintages) <= _SOME:
+        ax.legend(title="lent in", frameon=False, fontsize="small", loc="upper left",
+                  bbox_to_anchor=(1.0, 1.0))  # fmt: skip
+        return ax
+    ramp = ScalarMappable(Normalize(0, len(vintages) - 1), ListedColormap(shades))
+    at = np.unique(np.linspace(0, len(vintages) - 1, 6).round().astype(int))
+    bar = ax.figure.colorbar(ramp, ax=ax, ticks=at, label="lent in")
+    bar.ax.set_yticklabels([name_of(vintages[k]) for k in at])
+    bar.outline.set_visible(False)
+    return ax
+
+
+def plot_roll_rates(rates: pd.DataFrame, *, measure: str = "rate", ax: Axes | None = None) -> Axes:
+    """Draw where the loans of each bucket were at the next look, as a table of shades.
+
+    Parameters
+    ----------
+    rates : pandas.DataFrame
+        As :func:`alicredit.monitoring.roll_rates` gives with ``pooled=True``, or of one day.
+    measure : {"rate", "rate_of_balance"}, default "rate"
+        Share of loans, or of balances.
+    ax : matplotlib.axes.Axes or None, default None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A row a bucket before, a column a bucket after; shares above 0 are written in.
+
+    Raises
+    ------
+    InputError
+        If a column lacks, there is no row, the measure is unknown, or a pair stands twice.
+
+    Examples
+    --------
+    >>> rates = pd.DataFrame({"before": ["0", "0"], "after": ["0", "1-30"], "loans": [9, 1],
+    ...                       "rate": [0.9, 0.1], "rate_of_balance": [0.8, 0.2]})
+    >>> [text.get_text() for text in plot_roll_rates(rates).texts]
+    ['90%', '10%']
+    >>> plot_roll_rates(pd.concat([rates, rates]))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: rates must have each pair once; found '0' to '0' again. Try: ...
+    """
+    require_one_of("measure", measure, ("rate", "rate_of_balance"))
+    rows = take_frame("rates", rates, ("before", "after", "loans", measure))
+    again = rows.duplicated(["before", "after"])
+    if again.any():
+        first = rows[again].iloc[0]
+        found = f"{first['before']!r} to {first['after']!r} again"
+        refuse("rates", "must have each pair once", found, "roll_rates(..., pooled=True)")
+    table = rows.pivot_table(index="before", columns="after", values=measure, sort=False,
+                             observed=True)  # fmt: skip
+    loans = rows.groupby("before", observed=True, sort=False)["loans"].sum()
+    ax = take_axes(ax, height=1.6 + 0.42 * len(table))
+    shares = table.to_numpy(dtype=float)
+    ax.imshow(np.sqrt(np.nan_to_num(shares)), cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
+    for row, column in zip(*np.nonzero(np.nan_to_num(shares) > 0), strict=True):
+        share = shares[row, column]
+        text = f"{share:.0%}" if share >= 0.095 else f"{share:.1%}" if share >= 5e-4 else "<0.1%"
+        ax.text(column, row, text, ha="center", va="center", fontsize="small",
+                color="white" if share > 0.45 else "black")  # fmt: skip
+    ax.set_xticks(range(len(table.columns)), [str(each) for each in table.columns])
+    ax.tick_params(axis="x", labelrotation=30)
+    names = [f"{each} ({int(loans[each]):,})" for each in table.index]
+    ax.set_yticks(range(len(table)), names)
+    ax.set_xlabel("at the next look")
+    ax.set_ylabel("before (loans)")
+    ax.spines[:].set_visible(False)
+    return ax

@@ -1,0 +1,159 @@
+"""What is drawn is what the frames say, and a frame that says nothing is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alicredit.errors import AlicreditError, InputError
+from alicredit.monitoring import (
+    feature_drift,
+    population_stability,
+    realised_against_predicted,
+    roll_rates,
+)
+from alicredit.plots import (
+    plot_drift,
+    plot_population,
+    plot_realised,
+    plot_realised_over_time,
+    plot_roll_rates,
+    plot_vintages,
+)
+
+RED = "#c2452d"
+
+
+def curves(count: int) -> pd.DataFrame:
+    """Make vintages of which each is seen a month shorter than the one before."""
+    rng = np.random.default_rng(count)
+    parts = []
+    for k in range(count):
+        ages = np.arange(1, 13 - k)
+        rate = np.cumsum(rng.uniform(0, 0.003, len(ages)))
+        parts.append(pd.DataFrame({
+            "vintage": pd.Timestamp("2012-01-01") + pd.DateOffset(months=k),
+            "months_on_book": ages, "rate": rate, "rate_low": rate * 0.8,
+            "rate_high": rate * 1.3, "rate_of_amount": rate / 2}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_each_vintage_is_a_line_of_its_own_rates(count) -> None:
+    frame = curves(count)
+    for measure in ("rate", "rate_of_amount"):
+        ax = plot_vintages(frame.sample(frac=1, random_state=1), measure=measure)
+        assert [line.get_label() for line in ax.lines] == [
+            f"2012-{k + 1:02d}" for k in range(count)
+        ]
+        for line, (_, mine) in zip(ax.lines, frame.groupby("vintage"), strict=True):
+            assert line.get_xdata().tolist() == mine["months_on_book"].tolist()
+            assert line.get_ydata().tolist() == mine[measure].tolist()
+        bands = count if count <= 4 and measure == "rate" else 0
+        assert len(ax.collections) == bands
+        assert ax.get_ylim()[0] == 0
+
+
+def test_roll_rates_are_written_into_their_cells() -> None:
+    days = pd.to_datetime(["2013-01-31", "2013-02-28"])
+    states = pd.DataFrame({
+        "loan_id": np.repeat([f"l{k}" for k in range(10)], 2), "day": np.tile(days, 10),
+        "balance_fen": 100, "state": "current",
+        "bucket": ["0", "0"] * 7 + ["0", "1-30"] + ["1-30", "0"] + ["1-30", "31-60"]})  # fmt: skip
+    rates = roll_rates(states, pooled=True)
+    ax = plot_roll_rates(rates)
+    told = {(text.get_position()): text.get_text() for text in ax.texts}
+    columns = [label.get_text() for label in ax.get_xticklabels()]
+    lines = [label.get_text() for label in ax.get_yticklabels()]
+    assert lines == ["0 (8)", "1-30 (2)"]
+    where = {name: k for k, name in enumerate(columns)}
+    assert told[(where["0"], 0)] == "88%"
+    assert told[(where["1-30"], 0)] == "12%"
+    assert told[(where["0"], 1)] == told[(where["31-60"], 1)] == "50%"
+    assert len(told) == 4
+    with pytest.raises(InputError, match="pooled=True"):
+        plot_roll_rates(pd.concat([rates, rates]))
+
+
+def test_shifts_are_red_where_they_are_beyond_chance_and_nowhere_else() -> None:
+    rng = np.random.default_rng(4)
+    old, now = rng.normal(size=4000), rng.normal(size=4000)
+    periods = np.repeat(["2013Q1", "2013Q2"], 2000)
+    now[2000:] += 0.5
+    found = population_stability(old, now, periods=periods)
+    ax = plot_population(found)
+    from matplotlib.colors import to_hex
+
+    assert [bar.get_height() for bar in ax.patches] == found["psi"].tolist()
+    assert [to_hex(bar.get_facecolor()) == RED for bar in ax.patches] == [False, True]
+    frame = pd.DataFrame({f"f{k}": rng.normal(size=2000) for k in range(30)})
+    drift = feature_drift(frame, frame.assign(f7=frame["f7"] + 1))
+    ax = plot_drift(drift, most=5)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(names) == 5
+    assert names[-1] == "f7"
+    dots = ax.collections[1]
+    assert np.isclose(dots.get_offsets()[-1][0], drift["psi"].max())
+    assert [to_hex(shade) == RED for shade in dots.get_facecolors()] == [False] * 4 + [True]
+
+
+def test_claims_stand_beside_rates_and_are_red_where_the_interval_leaves_them_out() -> None:
+    rng = np.random.default_rng(9)
+    p = np.tile(np.repeat([0.01, 0.05, 0.2], 2000), 2)
+    truth = p * np.where(p == 0.2, 2, 1)
+    y = (rng.random(len(p)) < truth).astype(float)
+    grades = np.tile(np.repeat(list("ABC"), 2000), 2)
+    periods = np.repeat(["2013Q1", "2013Q2"], 6000)
+    every = realised_against_predicted(p, y, grades=grades).grades
+    ax = plot_realised(every)
+    assert [label.get_text()[0] for label in ax.get_xticklabels()] == ["A", "B", "C"]
+    rates = ax.collections[1].get_offsets()[:, 1]
+    assert np.allclose(rates, every.loc[every["grade"] != "all", "rate"])
+    from matplotlib.colors import to_hex
+
+    told = every[every["grade"] != "all"]
+    is_off = (told["mean_pd"] < told["low"]) | (told["mean_pd"] > told["high"])
+    red = [to_hex(shade) == RED for shade in ax.collections[1].get_facecolors()]
+    assert red == is_off.tolist()
+    assert red[2]
+    apart = realised_against_predicted(p, y, grades=grades, periods=periods).grades
+    ax = plot_realised_over_time(apart)
+    assert [label.get_text()[:6] for label in ax.get_xticklabels()] == ["2013Q1", "2013Q2"]
+    assert plot_realised(apart, period="2013Q2").get_ylim()[0] == 0
+
+
+def test_axes_that_are_given_are_drawn_on_and_given_back() -> None:
+    from matplotlib.figure import Figure
+
+    left, right = Figure().subplots(1, 2)
+    assert plot_vintages(curves(2), ax=left) is left
+    assert not right.lines
+    assert left.figure is right.figure
+
+
+def test_what_cannot_be_drawn_is_refused_with_what_lacks() -> None:
+    frame = curves(2)
+    for call, match in (
+        (lambda: plot_vintages(frame.drop(columns="rate_low")), "rate_low"),
+        (lambda: plot_vintages(frame[:0]), "curves must have at least one row"),
+        (lambda: plot_vintages([1, 2]), "curves must be a frame"),
+        (lambda: plot_vintages(frame, measure="amount"), "measure"),
+        (lambda: plot_vintages(frame, ax=3), "ax must be matplotlib axes"),
+        (lambda: plot_roll_rates(frame), "before"),
+        (lambda: plot_population(frame), "psi"),
+        (lambda: plot_drift(frame, most=2.5), "most"),
+        (lambda: plot_realised(frame), "mean_pd"),
+        (lambda: plot_realised_over_time(frame), "mean_pd"),
+    ):
+        with pytest.raises(InputError, match=match):
+            call()
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch) -> None:
+    for name in ("matplotlib", "matplotlib.axes", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(AlicreditError, match=r"alicredit\[report\]"):
+        plot_vintages(curves(1))
