@@ -24,8 +24,10 @@ from alicredit.model.points import (
     step_means,
     whole,
 )
-from alicredit.portable.file import check_model, content_of, digest_of, falls
+from alicredit.portable.checking import check_model
+from alicredit.portable.file import content_of, digest_of
 from alicredit.portable.model import ScoreModel
+from alicredit.portable.monotone import falls
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
 

@@ -41,7 +41,7 @@ class TreeTable:
         Units of each leaf.
     reference : tuple of tuple of float
         Rows that reasons are measured against: each input as a number, a category as the position
-        of its level, missing as NaN.
+        of its level, missing as None (NaN is taken for it).
 
     Examples
     --------
@@ -61,7 +61,15 @@ class TreeTable:
     missing_left: tuple[bool, ...]
     levels: tuple[tuple[int, ...], ...]
     leaves: tuple[int, ...]
-    reference: tuple[tuple[float, ...], ...]
+    reference: tuple[tuple[float | None, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Hold missing values as None, which is equal to itself."""
+        rows = tuple(
+            tuple(None if x is None or math.isnan(x) else float(x) for x in row)
+            for row in self.reference
+        )
+        object.__setattr__(self, "reference", rows)
 
     def look_up(self, values: Floats) -> Whole:
         """Give the units of rows of checked values, categories as positions of levels."""
