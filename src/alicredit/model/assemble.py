@@ -17,6 +17,7 @@ from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.parts import Parts, margins_of
 from alicredit.model.points import (
+    FEWEST_OF_A_STEP,
     StepFunction,
     merge_steps,
     read_trees,
@@ -24,7 +25,7 @@ from alicredit.model.points import (
     step_means,
     whole,
 )
-from alicredit.portable.checking import check_model
+from alicredit.portable.checking import check_model, points_within, reach_of
 from alicredit.portable.file import content_of, digest_of
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import falls
@@ -32,7 +33,6 @@ from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
 
 Floats = npt.NDArray[np.float64]
-_FEWEST_OF_A_STEP = 20
 
 
 def point_parts(
@@ -72,13 +72,18 @@ def assemble(
     data: TrainingSet,
     calibration: Calibration,
     *,
+    margin: Floats,
     scale: PointScale,
     claim: Claim,
     training: Mapping[str, Any],
 ) -> ScoreModel:
-    """Put the probability of each whole point in reach to parts: the model that is deployed."""
+    """Put the probability of each whole point in reach to parts: the model that is deployed.
+
+    ``margin`` are the log-odds of the training rows before calibration: their mean probability is
+    brought to the rate of defaults.
+    """
     rate = float(np.average(data.y, weights=data.weight))
-    calibration = calibration.anchored(parts.margins(data.X, scale), data.weight, rate)
+    calibration = calibration.anchored(margin, data.weight, rate)
     kept = parts.used()
     low, high = reach_of(kept.base, kept.tables, kept.pairs, kept.trees)
     first, last = points_within(low, high, kept.unit)
@@ -130,7 +135,7 @@ def _table(
         margins = np.array([function.levels.get(k, function.other) for k in range(len(levels))])
         other = function.levels.get(len(levels), function.other)
         margins = np.append(margins, other)
-        if (column == len(levels)).sum() < _FEWEST_OF_A_STEP:
+        if (column == len(levels)).sum() < FEWEST_OF_A_STEP:
             margins[-1] = margins.max()
         step = np.where(is_missing, len(levels) + 1, column).astype(np.int64)
         cuts: tuple[float, ...] = ()
@@ -143,7 +148,7 @@ def _table(
         cuts = _cuts(function.cuts, steps, column[~is_missing])
         step = np.where(is_missing, len(cuts) + 1, np.searchsorted(cuts, column, side="left"))
     counts = np.bincount(step, minlength=len(margins) + 1).astype(float)
-    learned = counts[-1] >= _FEWEST_OF_A_STEP
+    learned = counts[-1] >= FEWEST_OF_A_STEP
     missing = function.missing if learned else float(margins.max())
     every = np.append(margins, missing)
     centre = float(np.average(every, weights=counts))

@@ -42,14 +42,17 @@ def is_sum_monotone(table: PointTable, pairs: Iterable[PairTable]) -> bool:
     steps of its other input; these are different inputs, so that all can happen at once: the
     answer is exact.
     """
-    if not table.direction:
-        return True
+    return not table.direction or bool((changes_of(table, pairs) >= 0).all())
+
+
+def changes_of(table: PointTable, pairs: Iterable[PairTable]) -> Whole:
+    """Give how an input's units change towards safety at each of its cuts, at the least."""
     mine = [_towards(table.name, pair) for pair in pairs if table.name in (pair.first, pair.second)]
     own = (table.cuts, np.array(table.points, dtype=np.int64)[:, None])
     inside = np.append(np.unique([cut for cuts, _ in (own, *mine) for cut in cuts]), np.inf)
     changes = [np.diff(_steps(cuts, values, inside), axis=0) for cuts, values in (own, *mine)]
     gains = [(-table.direction * change).min(axis=1) for change in changes]
-    return bool((np.sum(gains, axis=0) >= 0).all())
+    return np.asarray(np.sum(gains, axis=0), dtype=np.int64)
 
 
 def _towards(name: str, pair: PairTable) -> tuple[tuple[float, ...], Whole]:
@@ -71,6 +74,18 @@ def first_against(trees: TreeTable, tables: tuple[PointTable, ...]) -> str | Non
     Exact for each tree, and so enough for their sum: of two leaves that the same values of all
     other inputs can reach, the one of riskier values must not have more units.
     """
+    for leaves, orders in orders_of(trees, tables):
+        worth = np.array([trees.leaves[leaf] for leaf in leaves], dtype=np.int64)
+        for at, is_above in orders.items():
+            if (is_above & (worth[:, None] < worth)).any():
+                return tables[at].name
+    return None
+
+
+def orders_of(
+    trees: TreeTable, tables: tuple[PointTable, ...]
+) -> Iterator[tuple[tuple[int, ...], dict[int, Flags]]]:
+    """Give the leaves of each tree and, by directed input, which must not be below which."""
     directed = {at for at, table in enumerate(tables) if table.direction}
     sizes = {at: len(t.levels) + 1 for at, t in enumerate(tables) if t.kind == "category"}
     for root in trees.roots:
@@ -78,16 +93,13 @@ def first_against(trees: TreeTable, tables: tuple[PointTable, ...]) -> str | Non
         used = sorted({at for box in boxes for at in box})
         if directed.isdisjoint(used):
             continue
-        worth = np.array([trees.leaves[leaf] for leaf in leaves], dtype=np.int64)
-        gain = worth[None, :] - worth[:, None]
         apart = {at: _apart([box.get(at) for box in boxes], sizes.get(at)) for at in used}
         others = np.sum([each.astype(np.int64) for each in apart.values()], axis=0)
+        orders = {}
         for at in sorted(directed.intersection(used)):
-            meets = others - apart[at] == 0
-            is_before = _before([box.get(at) for box in boxes])
-            if (meets & is_before & (tables[at].direction * gain > 0)).any():
-                return tables[at].name
-    return None
+            is_safer = (others - apart[at] == 0) & _before([box.get(at) for box in boxes])
+            orders[at] = is_safer if tables[at].direction > 0 else is_safer.T
+        yield leaves, orders
 
 
 def _boxes(
