@@ -40,7 +40,9 @@ def read_set(name: str, folder: Path | None) -> tuple[pd.DataFrame, Floats]:
         frame = pd.read_parquet(folder / "south_german/south_german.parquet")
         y = 1.0 - frame.pop("credit_risk").to_numpy(np.float64)
         if name.endswith("named"):
-            frame = frame.assign(**{c: frame[c].astype(str).radd("k").astype(object) for c in NAMED})
+            frame = frame.assign(
+                **{c: frame[c].astype(str).radd("k").astype(object) for c in NAMED}
+            )
         return frame, y
     if name == "taiwan_default":
         frame = pd.read_parquet(folder / "taiwan_default/taiwan_default.parquet")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import bags_of
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
 from alicredit.model.marginal import MOST_DEFAULTS, fit_marginal
@@ -27,6 +27,8 @@ _SHARES = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0)
 _USUAL_SHARE = 0.5
 _PULL = 4.0
 _APART = 104_729
+_BAGS = 2
+_BAGGED_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,14 @@ class JudgedPoints:
     margin: Floats
     plan: PointsPlan
     sample: Parts
-    costs: dict[str, float] = field(default_factory=dict)
+    costs: pd.DataFrame
+
+    def facts(self) -> dict[str, float]:
+        """State the share and the costs in single values, for the facts of training."""
+        facts = {"marginal_share": self.plan.share}
+        for column in ("auc", "log_loss"):
+            facts |= {f"{column}_{k}": float(v) for k, v in self.costs[column].items()}
+        return facts
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +82,14 @@ def judge_points(
 
     The share is the one of least out-of-fold log loss, with a prior of a half (assumed).
     """
-    fitted = [_boost(data.take(learn), data.take(judge), seed, threads) for learn, judge in splits]
-    rounds = int(np.median([best for _, found in fitted for best in found]))
+    fitted = [
+        fit_rounds(data.take(learn), data.take(judge), seed=seed, threads=threads)
+        for learn, judge in splits
+    ]
+    rounds = int(np.median([best for _, best in fitted]))
     boosted = [
-        _read([b for b in boosters], inputs, data.take(learn), rounds)
-        for (boosters, _), (learn, _) in zip(fitted, splits, strict=True)
+        _read([booster], inputs, data.take(learn), rounds)
+        for (booster, _), (learn, _) in zip(fitted, splits, strict=True)
     ]
     marginal = [_marginal(inputs, data.take(learn), seed) for learn, _ in splits]
     share = _share(inputs, data, splits, boosted, marginal)
@@ -101,7 +113,7 @@ def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     """Learn points on all rows, as judged."""
     boosters = [
         fit_fixed(data, plan.rounds, seed=plan.seed + bag * _APART, threads=plan.threads)
-        for bag in range(2 * bags_of(len(data.y)) if len(data.y) <= 20_000 else 1)
+        for bag in range(_BAGS if len(data.y) <= _BAGGED_ROWS else 1)
     ]
     total = _read(boosters, inputs, data, None)
     if plan.share > 0:
@@ -109,21 +121,7 @@ def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     return _simple(total, inputs, data, plan)[1]
 
 
-def _boost(
-    learn: TrainingSet, judge: TrainingSet, seed: int, threads: int
-) -> tuple[list[object], list[int]]:
-    """Boost trees of one input each, some times over where rows are few."""
-    boosters, rounds = [], []
-    for bag in range(bags_of(len(learn.y)) if len(learn.y) <= 20_000 else 1):
-        booster, best = fit_rounds(learn, judge, seed=seed + bag * _APART, threads=threads)
-        boosters.append(booster)
-        rounds.append(best)
-    return boosters, rounds
-
-
-def _read(
-    boosters: Sequence[object], inputs: Inputs, data: TrainingSet, rounds: int | None
-) -> Sum:
+def _read(boosters: Sequence[object], inputs: Inputs, data: TrainingSet, rounds: int | None) -> Sum:
     """Read the mean of boosters as one step function an input."""
     read = [read_trees(booster, len(inputs.names), rounds) for booster in boosters]
     each = 1 / len(read)
@@ -201,9 +199,7 @@ def _margins(total: Sum, inputs: Inputs, X: Floats) -> Floats:
     return place_rows(total.functions, _sizes(inputs), X).margins(total.functions, total.constant)
 
 
-def _simple(
-    total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan
-) -> tuple[Sum, Parts]:
+def _simple(total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
     """Merge steps, then round to points."""
     placed: Placed = place_rows(total.functions, _sizes(inputs), data.X)
     functions = simplify(total.functions, total.constant, placed, data, max_steps=plan.max_steps)
@@ -213,18 +209,19 @@ def _simple(
     return Sum(functions, total.constant), parts
 
 
-def _costs(y: Floats, weight: Floats, stages: dict[str, list[Floats]]) -> dict[str, float]:
-    """Measure what merging and rounding cost out of fold: log loss and rank of each stage."""
-    found: dict[str, float] = {}
+def _costs(y: Floats, weight: Floats, stages: dict[str, list[Floats]]) -> pd.DataFrame:
+    """Measure what merging and rounding cost out of fold: rank and log loss of each stage."""
     judged = weight > 0
+    lines = {}
     for stage, margins in stages.items():
         margin = np.concatenate(margins)
-        loss = np.logaddexp(0, margin) - y * margin
-        found[f"log_loss_{stage}"] = float(np.average(loss, weights=weight))
         both = 0 < y[judged].sum() < judged.sum()
-        found[f"auc_{stage}"] = (
-            float(roc_auc_score(y[judged], margin[judged], sample_weight=weight[judged]))
-            if both
-            else 0.5
+        auc = (
+            roc_auc_score(y[judged], margin[judged], sample_weight=weight[judged]) if both else 0.5
         )
-    return found
+        loss = float(np.average(np.logaddexp(0, margin) - y * margin, weights=weight))
+        lines[stage] = {"auc": float(auc), "log_loss": loss}
+    frame = pd.DataFrame(lines).T.rename_axis("stage")
+    frame["auc_lost"] = frame["auc"].iloc[0] - frame["auc"]
+    frame["log_loss_added"] = frame["log_loss"] - frame["log_loss"].iloc[0]
+    return frame

@@ -17,7 +17,7 @@ from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE
 from alicredit.model.assemble import assemble
-from alicredit.model.folds import make_folds
+from alicredit.model.folds import make_folds, periods_of
 from alicredit.model.inputs import (
     Inputs,
     as_frame,
@@ -30,6 +30,7 @@ from alicredit.model.inputs import (
 from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
 from alicredit.model.shapes import SHAPES, choose_shape, shapes_of
+from alicredit.model.steps import DEFAULTS_OF_A_PERIOD, MOST_PERIODS
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.tables import Claim
 from alicredit.score import PointScale
@@ -77,6 +78,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     ----------
     portable_ : ScoreModel
         What is saved and deployed.
+    costs_ : DataFrame
+        For shape points: out-of-fold ``auc`` and ``log_loss`` of what was ``learned``, of its
+        ``merged`` steps and of whole ``points``, and what each loses against what was learned.
     shapes_ : DataFrame
         A row for each shape judged: ``shape, log_loss``, its paired ``difference`` to the best and
         the standard error ``se`` of that, ``auc``, ``fit_seconds``, scoring cost (``score_us``:
@@ -187,7 +191,13 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Judge shapes out of fold, learn the one taken on all rows, put the model together."""
         cluster = _clusters(cohort, len(label))
         data = TrainingSet(
-            inputs.X, label, weight, inputs.directions, inputs.category_positions, cluster
+            inputs.X,
+            label,
+            weight,
+            inputs.directions,
+            inputs.category_positions,
+            cluster,
+            periods_of(label, cohort, defaults=DEFAULTS_OF_A_PERIOD, most=MOST_PERIODS),
         )
         shapes = shapes_of(self.shape, data)
         repeats = 1 if len(shapes) == 1 else repeats_of(len(label), data.defaults)
@@ -210,6 +220,11 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )
         training |= {"shape_asked": self.shape, "repeats": repeats}
+        if choice.judged.points is not None:
+            training |= choice.judged.points.facts()
+            self.costs_ = choice.judged.points.costs
+        elif hasattr(self, "costs_"):
+            del self.costs_
         log.info("fitted %d rounds on %d rows", choice.judged.rounds, len(label))
         return assemble(
             parts,

@@ -60,7 +60,9 @@ def fit_marginal(
             judge, learn = fold == k, fold != k
             if data.y[learn].max() == data.y[learn].min() or not judge.any():
                 continue
-            shapes = _shapes(places[learn], data.y[learn], weight[learn], cuts, sizes, data.directions)
+            shapes = _shapes(
+                places[learn], data.y[learn], weight[learn], cuts, sizes, data.directions
+            )
             parts.append(_columns(shapes, places[judge]))
             labels.append(data.y[judge])
             weights.append(weight[judge] / dealt)
@@ -221,8 +223,10 @@ def _levels(n: Floats, d: Floats, rate: float) -> Floats:
         p = 1 / (1 + np.exp(-(base + f)))
         curve = n * p * (1 - p) + spread**-2
         fit = float((d * (base + f) - n * np.logaddexp(0, base + f)).sum())
-        evidence = fit - float((f**2).sum()) / (2 * spread**2) - 0.5 * float(
-            np.log(curve * spread**2).sum()
+        evidence = (
+            fit
+            - float((f**2).sum()) / (2 * spread**2)
+            - 0.5 * float(np.log(curve * spread**2).sum())
         )
         if evidence > most:
             best, most = f, evidence

@@ -118,9 +118,7 @@ def _leaf_of(node: Mapping[str, Any], level: int | None) -> float:
     return float(node["leaf_value"])
 
 
-def merge_steps(
-    values: Floats, weights: Floats, most: int, *, budget: float = 0.0
-) -> list[slice]:
+def merge_steps(values: Floats, weights: Floats, most: int, *, budget: float = 0.0) -> list[slice]:
     """Merge neighbouring steps to the fewest whose loss is within the budget: exact.
 
     The loss is the weighted sum of squares of values around the means of their merged step; of
