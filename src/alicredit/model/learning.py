@@ -26,13 +26,15 @@ Split = tuple[Positions, Positions]
 SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
 """Folds are dealt three times over below so many rows or defaults (assumed)."""
 
-_FOLDS_OF_MANY = ((50_000, 6), (200_000, 3))
-"""Of many rows three folds are judged, above 200,000 two: their errors are small (assumed)."""
+_FOLDS_OF_MANY = ((20_000, 6), (200_000, 3))
+"""Above 20,000 rows three folds judge, above 200,000 two: their errors are small (assumed)."""
 
 MOST_SCREENED = 50_000
 """Rows that pairs are looked for in, at most, of each fold (assumed)."""
 
 _SCREENING_FOLDS = 5
+_SCREENING_ROWS = 100_000
+"""Pairs are looked for on as many folds as rows of theirs come to this (assumed); one at least."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def judge_shape(
     return Judged(shape, np.concatenate(margins), rounds, pairs, spent, sample)
 
 
-def learn_shape(judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan) -> tuple[Parts, Floats]:
+def learn_shape(
+    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan
+) -> tuple[Parts, Floats]:
     """Learn a judged shape on all rows; give their margins, too."""
     shape = judged.shape if judged.shape != "pairs" or judged.pairs else "points"
     if shape == "points":
@@ -186,8 +190,12 @@ def _find_pairs(
     if len(inputs.names) < 2:
         return ()
     surfaces, judges = [], []
+    budget = _SCREENING_ROWS
     for learn, judge in splits[:_SCREENING_FOLDS]:
+        if budget <= 0:
+            break
         few = data.take(_some(learn, plan.seed))
+        budget -= len(few.y)
         seen = data.take(_some(judge, plan.seed))
         boosters, _ = fit_until(
             pair_settings(len(inputs.names), None),

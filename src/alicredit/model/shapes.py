@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from alicredit.calibration.logodds import Calibration, calibrate, rising
+from alicredit.checks import refuse
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Judged, Plan, judge_shape
@@ -148,9 +149,19 @@ def _line(
         "leaves": 0 if parts.trees is None else len(parts.trees.leaves),
     }
     if profit is not None:
-        earned = np.sum(np.asarray(profit(witness.y, rising(logit)), dtype=np.float64))
-        line["profit"] = float(earned) / (int(witness.repeat.max()) + 1)
+        earned = _total(profit(witness.y, rising(logit)), len(logit))
+        line["profit"] = earned / (int(witness.repeat.max()) + 1)
     return line
+
+
+def _total(earned: Any, rows: int) -> float:
+    """Add up what a user's function earned, one number or one a row; refuse anything else."""
+    found = np.asarray(earned)
+    is_number = found.dtype.kind in "fiu" and found.shape in ((), (rows,))
+    if not is_number or not np.isfinite(found).all():
+        rule = f"must give one finite number, or one for each of the {rows} rows"
+        refuse("profit", rule, f"{found.dtype} of shape {found.shape}")
+    return float(found.sum())
 
 
 def _mean_auc(logit: Floats, witness: Witness) -> float:

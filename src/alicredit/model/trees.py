@@ -12,7 +12,7 @@ import numpy.typing as npt
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import leaf_size
+from alicredit.model.boosting import leaf_size, pace
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.parts import FINE, Parts
@@ -35,11 +35,10 @@ def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, 
     """Choose LightGBM's parameters for trees over all inputs; size follows defaults (assumed)."""
     settings = parameters(data, seed=seed, threads=threads)
     del settings["interaction_constraints"]
-    defaults = data.defaults
     leaf = leaf_size(data)
     return settings | {
-        "num_leaves": 8 if defaults < 1000 else 16,
-        "learning_rate": 0.03 if defaults < 1000 else 0.05 if defaults < 10_000 else 0.1,
+        "num_leaves": 8 if data.defaults < 1_000 else 16,
+        "learning_rate": pace(data),
         "min_data_in_leaf": leaf,
         "min_data_per_group": leaf,
         "feature_fraction": 0.4,
