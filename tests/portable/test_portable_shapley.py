@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portable_stage import KINDS, LEVELS, Grower, draw_rows, encode, make_model
+from portable_stage import KINDS, Grower, draw_rows, encode, make_model
 
 from alicredit.portable import ScoreModel, TreeTable
 from alicredit.portable.shapley import WHOLE, tree_shares
 
 NAMES = list(KINDS)
-SIZES = {NAMES.index("kind"): len(LEVELS) + 1}
 seeds = st.integers(0, 10**6)
 
 
@@ -57,7 +56,7 @@ def brute(trees: TreeTable, row, references) -> list[Fraction]:
 
 
 def shares_of(trees: TreeTable, rows, references):
-    prepared = tree_shares(trees, SIZES, references, inputs=rows.shape[1])
+    prepared = tree_shares(trees, references)
     return prepared.of(rows)
 
 
@@ -124,7 +123,7 @@ def chain(length: int) -> TreeTable:
 def test_inputs_that_only_together_open_a_leaf_share_it_alike(length: int) -> None:
     trees = chain(length)
     mine, other = np.ones((1, length)), -np.ones((1, length))
-    prepared = tree_shares(trees, {}, other, inputs=length)
+    prepared = tree_shares(trees, other)
     assert prepared.of(mine).tolist() == [[WHOLE * WHOLE // length] * length]
     assert prepared.of(other).tolist() == [[0] * length]
     half = np.where(np.arange(length) < length // 2, 1.0, -1.0)[None, :]
@@ -143,7 +142,7 @@ def test_a_wide_tree_is_parted_into_groups_and_stays_exact() -> None:
 
 def test_trees_of_one_leaf_share_nothing() -> None:
     trees = TreeTable((-1,), (), (), (), (), (), (), (9,), ((0.0, 0.0),))
-    found = tree_shares(trees, {}, np.zeros((1, 2)), inputs=2).of(np.ones((4, 2)))
+    found = tree_shares(trees, np.zeros((1, 2))).of(np.ones((4, 2)))
     assert found.tolist() == [[0, 0]] * 4
 
 

@@ -10,17 +10,17 @@ import numpy as np
 
 from alicredit.checks import refusal
 from alicredit.errors import ModelFileError
+from alicredit.portable.boxes import boxes_of
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import first_against, is_sum_monotone
 from alicredit.portable.pairs import PairTable, axis_size
+from alicredit.portable.shapley import MOST_ON_PATH
 from alicredit.portable.tables import Claim, PointTable
-from alicredit.portable.trees import TreeTable, boxes_of
+from alicredit.portable.trees import TreeTable
 from alicredit.vocabulary import REASONS
 
 MOST_SCORES = 200_000
 MOST_LEAVES = 256
-MOST_ON_PATH = 12
-"""Inputs that a path of a tree asks for: reasons of more would not be exact in whole numbers."""
 MOST_REFERENCES = 1_000
 LARGEST_POINTS = 1_000_000
 UNITS = (1, 1000)

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.boxes import Box, Side, free
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import PointTable
-from alicredit.portable.trees import Box, Side, free
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

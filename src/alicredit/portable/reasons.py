@@ -94,12 +94,11 @@ def _table_account(model: ScoreModel, against: str) -> Account:
 
 def _tree_account(model: ScoreModel, trees: TreeTable, rows: Floats, against: str) -> Account:
     """Hold rows against reference rows by Shapley values; prepared when first asked for."""
-    sizes = {at: len(t.levels) + 1 for at, t in enumerate(model.tables) if t.kind == "category"}
     shares: list[Callable[[Floats], Whole]] = []
 
     def lost(asked: Floats) -> Whole:
         if not shares:
-            shares.append(tree_shares(trees, sizes, rows, inputs=len(model.tables)).of)
+            shares.append(tree_shares(trees, rows).of)
         return -shares[0](asked)
 
     mean = float(model.scores_of(rows).mean()) / model.unit

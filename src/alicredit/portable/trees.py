@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.patterns import patterns_of
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
-Side = tuple[Any, bool]
-"""The known values of an input (a range open below, or levels), and whether it may be missing."""
-Box = dict[int, Side]
-
-_BLOCK = 2**17
-"""Pairs of a row and a tree walked at once (assumed: a few megabytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +73,13 @@ class TreeTable:
 
     def look_up(self, values: Floats) -> Whole:
         """Give the units of rows of checked values, categories as positions of levels."""
-        leaves = np.array(self.leaves, dtype=np.int64)
-        size = max(1, _BLOCK // max(1, len(self.roots)))
-        total = np.empty(len(values), dtype=np.int64)
-        walk = _walk(self)
-        for start in range(0, len(values), size):
-            block = slice(start, start + size)
-            total[block] = leaves[walk.leaves_of(values[block])].sum(axis=1)
+        patterns = patterns_of(self)
+        worth = [group.worth() for group in patterns.groups]
+        table = np.concatenate([*worth, np.empty(0, dtype=np.int64)])
+        offset = np.cumsum([0, *map(len, worth[:-1])])[:, None]
+        total = np.full(len(values), patterns.rest, dtype=np.int64)
+        for block in patterns.blocks(len(values)) if worth else ():
+            total[block] += table[offset + patterns.of(values[block])].sum(axis=0)
         return total
 
     def look_up_one(self, values: Sequence[float]) -> int:
@@ -118,99 +113,3 @@ class TreeTable:
             under[root] if root >= 0 else (low[-root - 1], high[-root - 1]) for root in self.roots
         ]
         return sum(low for low, _ in tops), sum(high for _, high in tops)
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """The arrays of a table of trees, to walk many rows at once."""
-
-    roots: Whole
-    feature: Whole
-    cut: Floats
-    children: Whole
-    missing_left: Flags
-    member: Flags
-    is_category: Flags
-
-    def leaves_of(self, values: Floats) -> Whole:
-        """Give the leaf that each row reaches in each tree, shape (rows, trees)."""
-        rows, trees = len(values), len(self.roots)
-        at = np.tile(self.roots, rows)
-        row = np.repeat(np.arange(rows), trees)
-        active = np.flatnonzero(at >= 0)
-        while len(active):
-            node = at[active]
-            goes = self._goes_left(node, values[row[active], self.feature[node]])
-            there = self.children[goes.astype(np.int8), node]
-            at[active] = there
-            active = active[there >= 0]
-        return (-at - 1).reshape(rows, trees)
-
-    def _goes_left(self, node: Whole, value: Floats) -> Flags:
-        """Tell which values go left at which nodes."""
-        gone = np.isnan(value)
-        goes = np.where(gone, self.missing_left[node], value <= self.cut[node])
-        special = np.flatnonzero(self.is_category[node] & ~gone)
-        if len(special):
-            goes[special] = is_member(self.member, node[special], value[special])
-        return goes
-
-
-def _walk(trees: TreeTable) -> _Walk:
-    """Turn a table of trees into arrays."""
-    return _Walk(
-        roots=np.array(trees.roots, dtype=np.int64),
-        feature=np.array(trees.feature, dtype=np.int64),
-        cut=np.array(trees.cut, dtype=np.float64),
-        children=np.array([trees.right, trees.left], dtype=np.int64),
-        missing_left=np.array(trees.missing_left, dtype=bool),
-        member=members(trees.levels),
-        is_category=np.array([len(each) > 0 for each in trees.levels], dtype=bool),
-    )
-
-
-def members(levels: Sequence[Iterable[int]]) -> Flags:
-    """Mark the levels of each line, shape (lines, levels)."""
-    width = 1 + max((max(each, default=0) for each in levels), default=0)
-    found = np.zeros((len(levels), width), dtype=bool)
-    for line, each in enumerate(levels):
-        found[line, list(each)] = True
-    return found
-
-
-def is_member(member: Flags, line: Whole, level: Floats) -> Flags:
-    """Tell which levels are marked in which lines; those beyond the last are not."""
-    at = level.astype(np.int64)
-    inside = at < member.shape[1]
-    return inside & member[line, np.where(inside, at, 0)]
-
-
-def boxes_of(trees: TreeTable, root: int, sizes: Mapping[int, int]) -> Iterator[tuple[int, Box]]:
-    """Give each leaf of a tree with what its inputs may be; an input left out is free.
-
-    ``sizes`` counts the levels of each category, others too, by the input's position.
-    """
-    stack: list[tuple[int, Box]] = [(root, {})]
-    while stack:
-        at, box = stack.pop()
-        if at < 0:
-            yield -at - 1, box
-            continue
-        feature = trees.feature[at]
-        known, gone = box.get(feature, (free(sizes.get(feature)), True))
-        if isinstance(known, frozenset):
-            inside: tuple[Any, Any] = (
-                known.intersection(trees.levels[at]),
-                known.difference(trees.levels[at]),
-            )
-        else:
-            low, high = known
-            inside = ((low, min(high, trees.cut[at])), (max(low, trees.cut[at]), high))
-        to_left = trees.missing_left[at]
-        stack.append((trees.right[at], {**box, feature: (inside[1], gone and not to_left)}))
-        stack.append((trees.left[at], {**box, feature: (inside[0], gone and to_left)}))
-
-
-def free(size: int | None) -> Any:
-    """Give all known values: of a category its levels and others, else an open range."""
-    return (-math.inf, math.inf) if size is None else frozenset(range(size))
