@@ -181,7 +181,7 @@ def _check_axis(
         return
     if cuts or len(groups) != len(table.levels) + 1:
         _refuse(where, f"must have a group for each level of {table.name!r}", len(groups))
-    if set(groups) != set(range(max(groups) + 1)):
+    if not 0 <= max(groups) < len(groups) or set(groups) != set(range(max(groups) + 1)):
         _refuse(where, f"must number the groups of {table.name!r} without a gap", "others")
 
 
