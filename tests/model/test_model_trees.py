@@ -18,6 +18,7 @@ from alicredit.model.inputs import read_inputs
 from alicredit.model.learner import TrainingSet, dataset
 from alicredit.model.parts import FINE
 from alicredit.model.trees import hold_directions, reference_rows, tree_parameters, tree_parts
+from alicredit.portable.boxes import boxes_of
 from alicredit.portable.monotone import first_against
 from alicredit.score import PointScale
 
