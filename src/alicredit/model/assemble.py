@@ -20,7 +20,6 @@ from alicredit.model.points import (
     FEWEST_OF_A_STEP,
     StepFunction,
     merge_steps,
-    read_trees,
     simple_cut,
     step_means,
     whole,
@@ -33,17 +32,6 @@ from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
 
 Floats = npt.NDArray[np.float64]
-
-
-def point_parts(
-    booster: Any, inputs: Inputs, data: TrainingSet, *, scale: PointScale, max_steps: int
-) -> Parts:
-    """Make tables of whole points of a booster whose trees see one input each."""
-    functions, constant = read_trees(booster, len(inputs.names))
-    if not any(len(f.cuts) or f.levels for f in functions):
-        rate = float(np.average(data.y, weights=data.weight))
-        constant = float(np.log(rate / (1 - rate)))
-    return table_parts(functions, constant, inputs, data, scale=scale, max_steps=max_steps)
 
 
 def table_parts(
@@ -178,14 +166,12 @@ def _table(
 
 def _cuts(edges: Floats, steps: list[slice], values: Floats) -> tuple[float, ...]:
     """Give the cuts between merged steps, of few digits, parting the training values the same."""
-    ordered = np.unique(values)
     cuts: list[float] = []
     for step in steps[:-1]:
         edge = float(edges[step.stop - 1])
-        at = int(np.searchsorted(ordered, edge, side="right"))
-        inside = 0 < at < len(ordered)
-        cut = simple_cut(float(ordered[at - 1]), float(ordered[at])) if inside else edge
-        cuts.append(cut)
+        below, above = values[values <= edge], values[values > edge]
+        inside = len(below) and len(above)
+        cuts.append(simple_cut(float(below.max()), float(above.min())) if inside else edge)
     return tuple(cuts)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.model.assemble import point_parts
+from alicredit.model.additive import JudgedPoints, judge_points, learn_points
 from alicredit.model.boosting import bags_of, fit_for, fit_until
 from alicredit.model.inputs import Inputs
-from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
+from alicredit.model.learner import TrainingSet
 from alicredit.model.pairs import Pair, choose_pairs, pair_parts, pair_settings, read_surface
 from alicredit.model.parts import Parts
 from alicredit.model.trees import tree_parameters, tree_parts
@@ -58,6 +58,7 @@ class Judged:
     pairs: tuple[Pair, ...]
     seconds: float
     sample: Parts
+    points: JudgedPoints | None = None
 
 
 def repeats_of(rows: int, defaults: int) -> int:
@@ -86,6 +87,18 @@ def judge_shape(
     then kept: what is judged has not been stopped where it itself did best.
     """
     start = time.perf_counter()
+    if shape == "points":
+        found = judge_points(
+            inputs,
+            data,
+            splits,
+            scale=plan.scale,
+            max_steps=plan.max_steps,
+            seed=plan.seed,
+            threads=plan.threads,
+        )
+        spent = time.perf_counter() - start
+        return Judged(shape, found.margin, found.plan.rounds, (), spent, found.sample, found)
     pairs: tuple[Pair, ...] = ()
     if shape == "pairs":
         pairs = _find_pairs(data, inputs, splits, plan)
@@ -93,7 +106,7 @@ def judge_shape(
             plain = next((each for each in known if each.shape == "points"), None)
             plain = plain or judge_shape("points", inputs, data, splits, plan)
             spent = time.perf_counter() - start
-            return Judged(shape, plain.margin, plain.rounds, (), spent, plain.sample)
+            return replace(plain, shape=shape, seconds=spent)
     fitted = [_fit_until(shape, inputs, data, split, pairs, plan) for split in splits]
     rounds = int(np.median([each for _, found in fitted for each in found]))
     margins, sample = [], None
@@ -116,18 +129,18 @@ def learn_shape(
     judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan
 ) -> tuple[Parts, Floats]:
     """Learn a judged shape on all rows; give their margins, too."""
-    shape = judged.shape if judged.shape != "pairs" or judged.pairs else "points"
-    if shape == "points":
-        boosters = [fit_fixed(data, judged.rounds, seed=plan.seed, threads=plan.threads)]
-    else:
-        boosters = fit_for(
-            _settings(shape, inputs, judged.pairs),
-            data,
-            judged.rounds,
-            bags=bags_of(len(data.y)),
-            seed=plan.seed,
-            threads=plan.threads,
-        )
+    shape = judged.shape
+    if judged.points is not None:
+        parts = learn_points(inputs, data, judged.points.plan)
+        return parts, parts.margins(data.X, plan.scale)
+    boosters = fit_for(
+        _settings(shape, inputs, judged.pairs),
+        data,
+        judged.rounds,
+        bags=bags_of(len(data.y)),
+        seed=plan.seed,
+        threads=plan.threads,
+    )
     parts = _parts(shape, boosters, inputs, data, plan, held=True)
     is_trees = shape == "trees"
     return parts, _mean(boosters, data.X) if is_trees else parts.margins(data.X, plan.scale)
@@ -143,9 +156,6 @@ def _fit_until(
 ) -> tuple[list[Any], list[int]]:
     """Fit boosters on a split's learning rows until its judging rows gain no more."""
     learn, judge = (data.take(rows) for rows in split)
-    if shape == "points":
-        booster, best = fit_rounds(learn, judge, seed=plan.seed, threads=plan.threads)
-        return [booster], [best]
     return fit_until(
         _settings(shape, inputs, pairs),
         learn,
@@ -167,8 +177,6 @@ def _parts(
 ) -> Parts:
     """Turn boosters into parts of whole units."""
     scale, steps = plan.scale, plan.max_steps
-    if shape == "points":
-        return point_parts(boosters[0], inputs, data, scale=scale, max_steps=steps)
     if shape == "trees":
         return tree_parts(boosters, inputs, data, scale=scale, seed=plan.seed, held=held)
     surface = read_surface(boosters, inputs, data)
