@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+FEWEST_OF_A_STEP = 20
+"""Fewer training rows teach nothing of a missing value or of other levels (assumed)."""
+
 
 @dataclass(eq=False)
 class StepFunction:

@@ -1,10 +1,11 @@
-"""The model that is deployed: tables of whole points, and nothing but NumPy to add them up."""
+"""The model that is deployed: tables of whole units, and nothing but NumPy to add them up."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ from alicredit.portable.contract import (
     read_value,
     take_columns,
 )
+from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import Claim, PointTable, card_lines
+from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
 from alicredit.vocabulary import STATUSES, reason_word
 
@@ -36,24 +39,33 @@ MOST_MISSING = 0.75
 _STATUS = ("ok", "bad_type", "bad_value", "too_many_missing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoreModel:
-    """A points model: the score is ``base`` plus the sum of table points; its PD is stored.
+    """A model of one of three shapes: the score is ``base`` plus whole parts; its PD is stored.
 
-    Made by ``DefaultModel.fit`` and by :func:`load_model`.
+    Everything is counted in whole units; ``unit`` of them are a point. The score is ``base`` plus
+    the entry of each table, the entry of each pair and the leaf of each tree. Made by
+    ``DefaultModel.fit`` and by :func:`load_model`.
 
     Parameters
     ----------
     tables : tuple of PointTable
         One per input.
+    pairs : tuple of PairTable, default ()
+        What two inputs add together.
+    trees : TreeTable or None, default None
+        Trees over all inputs.
     base : int
-        Points everybody has.
+        Units everybody has.
     scale : PointScale
         What the points mean.
+    unit : int, default 1
+        Units that make a point: 1, or 1000 for pairs and trees.
     first_score : int
-        The score of the first entry of ``pds``.
+        The whole points of the first entry of ``pds``.
     pds, lowers, uppers : tuple of float
-        Probability of default, and its 90 % interval, of each whole score from ``first_score``.
+        Probability of default, and its 90 % interval, at each whole point from ``first_score``.
+        Between two points all three run straight.
     claim : Claim
         Horizon and level of the probability.
     training : mapping
@@ -65,8 +77,11 @@ class ScoreModel:
     """
 
     tables: tuple[PointTable, ...]
+    pairs: tuple[PairTable, ...] = ()
+    trees: TreeTable | None = None
     base: int
     scale: PointScale
+    unit: int = 1
     first_score: int
     pds: tuple[float, ...]
     lowers: tuple[float, ...]
@@ -77,9 +92,19 @@ class ScoreModel:
     model_id: str
 
     @property
+    def shape(self) -> str:
+        """Give ``"points"``, ``"pairs"`` or ``"trees"``."""
+        return "trees" if self.trees is not None else "pairs" if self.pairs else "points"
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Give the names of the inputs."""
         return tuple(table.name for table in self.tables)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Give the position of each input."""
+        return {name: at for at, name in enumerate(self.feature_names)}
 
     @property
     def features(self) -> tuple[PointTable, ...]:
@@ -91,14 +116,14 @@ class ScoreModel:
         return f"ScoreModel({len(self.tables)} inputs; {self.claim}; {self.model_id[:12]})"
 
     def predict_score(self, X: Any) -> Whole:
-        """Give whole points of rows that are all within the contract; InputError otherwise."""
+        """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
         columns, status = self._checked(X)
         self._refuse_bad_rows(status)
-        return self._scores(columns, len(status))[0]
+        return self.scores_of(self.encode(columns, len(status)))
 
     def predict_proba(self, X: Any) -> Floats:
         """Give the probabilities of no default and of default, shape (rows, 2)."""
-        p = np.array(self.pds)[self.predict_score(X) - self.first_score]
+        p = self.probabilities(self.predict_score(X))[1]
         return np.column_stack([1 - p, p])
 
     def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
@@ -111,14 +136,12 @@ class ScoreModel:
 
         columns, status = self._checked(X)
         ok = status == 0
-        scores, parts = self._scores(columns, len(status))
-        at = np.where(ok, scores - self.first_score, 0)
+        rows = self.encode(columns, len(status))
+        scores, parts = self.scores_of(rows), self._parts(rows)
         found = {
-            name: np.where(ok, np.array(values)[at], np.nan)
-            for name, values in (
-                ("pd", self.pds),
-                ("pd_lower", self.lowers),
-                ("pd_upper", self.uppers),
+            name: np.where(ok, values, np.nan)
+            for name, values in zip(
+                ("pd_lower", "pd", "pd_upper"), self.probabilities(scores), strict=True
             )
         }
         codes = self._reason_codes(parts, ok, reasons)
@@ -126,7 +149,7 @@ class ScoreModel:
         return pd.DataFrame(
             {
                 "status": [_STATUS[each] for each in status],
-                **found,
+                **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
             },
@@ -149,14 +172,15 @@ class ScoreModel:
         empty: dict[str, Any] = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
         if status != "ok":
             return {"status": status, **empty, "score": None, "reasons": []}
-        points = [table.look_up_one(value) for table, value in zip(self.tables, row, strict=True)]
-        score = self.base + sum(points)
-        at = score - self.first_score
+        numbers = [t.encode_one(value) for t, value in zip(self.tables, row, strict=True)]
+        score = self.score_of(numbers)
+        lower, pd_, upper = self.probability(score)
+        points = [t.point_at(number) for t, number in zip(self.tables, numbers, strict=True)]
         return {
             "status": "ok",
-            "pd": self.pds[at],
-            "pd_lower": self.lowers[at],
-            "pd_upper": self.uppers[at],
+            "pd": pd_,
+            "pd_lower": lower,
+            "pd_upper": upper,
             "score": score,
             "reasons": self._reasons_of(points)[:reasons],
         }
@@ -173,7 +197,7 @@ class ScoreModel:
 
         columns, status = self._checked(X)
         self._refuse_bad_rows(status)
-        _, parts = self._scores(columns, len(status))
+        parts = self._parts(self.encode(columns, len(status)))
         codes = np.array([table.reason for table in self.tables], dtype=object)
         lines = []
         for row, points in enumerate(parts.tolist()):
@@ -235,12 +259,62 @@ class ScoreModel:
         status[(status == 0) & (missing > MOST_MISSING * len(self.tables))] = 3
         return columns, status
 
-    def _scores(self, columns: Mapping[str, Any], rows: int) -> tuple[Whole, Whole]:
-        """Add up points; give the scores and the points of each input."""
-        parts = np.empty((rows, len(self.tables)), dtype=np.int64)
+    def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:
+        """Turn checked columns into numbers, shape (rows, inputs)."""
+        found = np.empty((rows, len(self.tables)), dtype=np.float64)
         for at, table in enumerate(self.tables):
-            parts[:, at] = table.look_up(columns[table.name])
-        return self.base + parts.sum(axis=1), parts
+            found[:, at] = table.encode(columns[table.name])
+        return found
+
+    def scores_of(self, rows: Floats) -> Whole:
+        """Give the scores, in whole units, of encoded rows."""
+        total = np.full(len(rows), self.base, dtype=np.int64)
+        for at, table in enumerate(self.tables):
+            total += table.points_at(rows[:, at])
+        place = self.places
+        for pair in self.pairs:
+            total += pair.look_up(rows[:, place[pair.first]], rows[:, place[pair.second]])
+        return total if self.trees is None else total + self.trees.look_up(rows)
+
+    def score_of(self, row: Sequence[float]) -> int:
+        """Give the score of one encoded row, with the standard library alone."""
+        total = self.base + sum(t.point_at(x) for t, x in zip(self.tables, row, strict=True))
+        place = self.places
+        for pair in self.pairs:
+            total += pair.look_up_one(row[place[pair.first]], row[place[pair.second]])
+        return total if self.trees is None else total + self.trees.look_up_one(row)
+
+    def probabilities(self, scores: Whole) -> tuple[Floats, Floats, Floats]:
+        """Give lower bound, probability and upper bound at scores; NaN out of reach."""
+        at, rest = np.divmod(scores - self.first_score * self.unit, self.unit)
+        last = len(self.pds) - 1
+        inside = (at >= 0) & ((at < last) | ((at == last) & (rest == 0)))
+        at = np.where(inside, at, 0)
+        share, after = rest / self.unit, np.minimum(at + 1, last)
+        lower, pd_, upper = (
+            start[at] + (start[after] - start[at]) * share
+            for start in map(np.array, (self.lowers, self.pds, self.uppers))
+        )
+        found = np.minimum(lower, pd_), pd_, np.maximum(upper, pd_)
+        lower, pd_, upper = (np.where(inside, each, np.nan) for each in found)
+        return lower, pd_, upper
+
+    def probability(self, score: int) -> tuple[float, float, float]:
+        """Give the same of one score, with the standard library alone."""
+        at, rest = divmod(score - self.first_score * self.unit, self.unit)
+        after, share = min(at + 1, len(self.pds) - 1), rest / self.unit
+        lower, pd_, upper = (
+            start[at] + (start[after] - start[at]) * share
+            for start in (self.lowers, self.pds, self.uppers)
+        )
+        return min(lower, pd_), pd_, max(upper, pd_)
+
+    def _parts(self, rows: Floats) -> Whole:
+        """Give the units of each input's own table, shape (rows, inputs)."""
+        parts = np.empty(rows.shape, dtype=np.int64)
+        for at, table in enumerate(self.tables):
+            parts[:, at] = table.points_at(rows[:, at])
+        return parts
 
     def _refuse_bad_rows(self, status: npt.NDArray[np.int8]) -> None:
         """Raise when any row is outside the contract."""
