@@ -110,7 +110,9 @@ def judge_shape(
     return Judged(shape, np.concatenate(margins), rounds, pairs, spent, sample)
 
 
-def learn_shape(judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan) -> tuple[Parts, Floats]:
+def learn_shape(
+    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan
+) -> tuple[Parts, Floats]:
     """Learn a judged shape on all rows; give their margins, too."""
     shape = judged.shape if judged.shape != "pairs" or judged.pairs else "points"
     if shape == "points":
