@@ -99,7 +99,7 @@ def choose_shape(
     for shape in shapes:
         judged = judge_shape(shape, inputs, data, splits, plan, known=found)
         calibration = calibrate(judged.margin, witness.y, witness.weight, witness.cluster)
-        logit = calibration.intercept + calibration.slope * judged.margin
+        logit = calibration.logit(judged.margin)
         losses.append(np.logaddexp(0, logit) - witness.y * logit)
         lines.append(_line(judged, logit, witness, data, profit))
         found.append(judged)
