@@ -133,6 +133,7 @@ def learn_shape(
     ``rows`` are those of ``judged.margin``. Rows that pairs and trees learned from lie further
     apart than others would: their margins are brought to the spread they had out of fold.
     """
+    shape = judged.shape
     if judged.points is not None:
         parts = learn_points(inputs, data, judged.points.plan)
         return parts, parts.margins(data.X, plan.scale)
