@@ -64,14 +64,17 @@ def assemble(
     scale: PointScale,
     claim: Claim,
     training: Mapping[str, Any],
+    long_run_rate: float | None = None,
 ) -> ScoreModel:
     """Put the probability of each whole point in reach to parts: the model that is deployed.
 
     ``margin`` are the log-odds of the training rows before calibration: their mean probability is
-    brought to the rate of defaults.
+    brought to the rate of defaults, or to a long-run rate that is known.
     """
     rate = float(np.average(data.y, weights=data.weight))
-    calibration = calibration.anchored(margin, data.weight, rate)
+    calibration = calibration.deployed(margin, data.weight, rate)
+    if long_run_rate is not None:
+        calibration = calibration.at_known_rate(margin, data.weight, long_run_rate)
     kept = parts.used()
     low, high = reach_of(kept.base, kept.tables, kept.pairs, kept.trees)
     first, last = points_within(low, high, kept.unit)
@@ -93,7 +96,7 @@ def assemble(
         lowers=tuple(np.clip(lower, tiny, pd_).tolist()),
         uppers=tuple(np.clip(upper, pd_, 1 - 1e-16).tolist()),
         claim=claim,
-        training=training,
+        training={**training, "rate": calibration.rate, "form": calibration.form},
         catalogue_digest=_catalogue_digest(inputs.names),
         model_id="",
     )

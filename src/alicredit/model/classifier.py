@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alicredit.checks import refusal, refuse, require_one_of, require_whole
+from alicredit.checks import refusal, refuse, require_between, require_one_of, require_whole
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE
@@ -69,6 +69,13 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     profit : callable or None, default None
         ``profit(y, pd)`` of out-of-fold rows gives the profit of each, or their total, in the
         user's unit; ``shapes_`` then has the total of each shape. It does not sway the choice.
+    long_run_rate : float or None, default None
+        A known mean probability of the training population, the user's central tendency: the PD is
+        brought to it by the scaled likelihood ratio, and its interval no longer holds the error of
+        the level. None: the rate of the training rows.
+    sampling_rate : float or None, default None
+        Share of the rows without default that were kept in training, above 0 and up to 1, where
+        all defaults were: the others weigh 1 / sampling_rate. None: all were kept.
     random_state : int, default 0
         Seed.
     n_jobs : int, default 1
@@ -115,6 +122,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         max_steps: int = 8,
         max_pairs: int = 10,
         profit: Callable[[Floats, Floats], Any] | None = None,
+        long_run_rate: float | None = None,
+        sampling_rate: float | None = None,
         random_state: int = 0,
         n_jobs: int = 1,
     ) -> None:
@@ -124,6 +133,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         self.max_steps = max_steps
         self.max_pairs = max_pairs
         self.profit = profit
+        self.long_run_rate = long_run_rate
+        self.sampling_rate = sampling_rate
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -163,7 +174,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         label, classes = read_labels(y)
         if len(frame) != len(label):
             refuse("y", f"must have one value for each of the {len(frame)} rows", len(label))
-        weight = read_weights(sample_weight, len(label))
+        weight = self._weights(sample_weight, label)
         require_both_classes(label, weight, inputs=frame.shape[1])
         if cohort is not None and len(cohort) != len(label):
             refuse("cohort", f"must have one row for each of the {len(label)}", len(cohort))
@@ -215,7 +226,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         splits = [latest(each.pairs, len(label)) for each in folds]
         choice = choose_shape(shapes, inputs, data, splits, plan, profit=self.profit)
         self.shapes_ = choice.frame
-        parts, margin = learn_shape(choice.judged, inputs, data, plan)
+        parts, margin = learn_shape(choice.judged, inputs, data, plan, rows=choice.rows)
         training = _facts(
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )
@@ -235,7 +246,18 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             scale=plan.scale,
             claim=claim,
             training=training,
+            long_run_rate=self.long_run_rate,
         )
+
+    def _weights(self, given: Any, label: Floats) -> Floats:
+        """Read weights; rows without default stand for those that sampling left out."""
+        weight = read_weights(given, len(label))
+        if self.long_run_rate is not None:
+            require_between("long_run_rate", self.long_run_rate, 1e-9, 0.999999)
+        if self.sampling_rate is None:
+            return weight
+        require_between("sampling_rate", self.sampling_rate, 1e-6, 1)
+        return np.where(label == 1, weight, weight / self.sampling_rate)
 
     def _directions(self) -> Mapping[str, int]:
         """Give the direction of risk by input name."""

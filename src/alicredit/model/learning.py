@@ -26,13 +26,15 @@ Split = tuple[Positions, Positions]
 SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
 """Folds are dealt three times over below so many rows or defaults (assumed)."""
 
-_FOLDS_OF_MANY = ((50_000, 6), (200_000, 3))
-"""Of many rows three folds are judged, above 200,000 two: their errors are small (assumed)."""
+_FOLDS_OF_MANY = ((20_000, 6), (200_000, 3))
+"""Above 20,000 rows three folds judge, above 200,000 two: their errors are small (assumed)."""
 
 MOST_SCREENED = 50_000
 """Rows that pairs are looked for in, at most, of each fold (assumed)."""
 
 _SCREENING_FOLDS = 5
+_SCREENING_ROWS = 100_000
+"""Pairs are looked for on as many folds as rows of theirs come to this (assumed); one at least."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,13 @@ def judge_shape(
 
 
 def learn_shape(
-    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan
+    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan, *, rows: Positions
 ) -> tuple[Parts, Floats]:
-    """Learn a judged shape on all rows; give their margins, too."""
+    """Learn a judged shape on all rows; give their margins, as wide as rows not learned from.
+
+    ``rows`` are those of ``judged.margin``. Rows that pairs and trees learned from lie further
+    apart than others would: their margins are brought to the spread they had out of fold.
+    """
     shape = judged.shape
     if judged.points is not None:
         parts = learn_points(inputs, data, judged.points.plan)
@@ -140,8 +146,10 @@ def learn_shape(
         threads=plan.threads,
     )
     parts = _parts(shape, boosters, inputs, data, plan, held=True)
-    is_trees = shape == "trees"
-    return parts, _mean(boosters, data.X) if is_trees else parts.margins(data.X, plan.scale)
+    margin = _mean(boosters, data.X) if shape == "trees" else parts.margins(data.X, plan.scale)
+    middle = float(margin.mean())
+    narrower = float(judged.margin.std()) / max(float(margin[rows].std()), 1e-9)
+    return parts, middle + (margin - middle) * min(narrower, 1.0)
 
 
 def _settings(shape: str, inputs: Inputs, pairs: Sequence[Pair]) -> Callable[..., dict[str, Any]]:
@@ -196,8 +204,12 @@ def _find_pairs(
     if len(inputs.names) < 2:
         return ()
     surfaces, judges = [], []
+    budget = _SCREENING_ROWS
     for learn, judge in splits[:_SCREENING_FOLDS]:
+        if budget <= 0:
+            break
         few = data.take(_some(learn, plan.seed))
+        budget -= len(few.y)
         seen = data.take(_some(judge, plan.seed))
         boosters, _ = fit_until(
             pair_settings(len(inputs.names), None),

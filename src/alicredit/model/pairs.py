@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import leaf_size
+from alicredit.model.boosting import leaf_size, pace
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.merging import merge_rows, paired
@@ -41,7 +41,7 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
         leaf = leaf_size(data)
         return parameters(data, seed=seed, threads=threads) | {
             "num_leaves": 8,
-            "learning_rate": 0.05 if data.defaults < 10_000 else 0.1,
+            "learning_rate": max(pace(data), 0.05),
             "min_data_in_leaf": leaf,
             "min_data_per_group": leaf,
             "feature_fraction": 0.4,

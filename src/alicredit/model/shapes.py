@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from alicredit.calibration.logodds import Calibration, calibrate, rising
+from alicredit.calibration import Calibration, calibrate, rising
+from alicredit.checks import refuse
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Judged, Plan, judge_shape
@@ -50,9 +51,10 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The shape taken, its calibration, and what each shape costs."""
+    """The shape taken, the rows that judged it, its calibration, and what each shape costs."""
 
     judged: Judged
+    rows: Positions
     calibration: Calibration
     frame: pd.DataFrame
 
@@ -98,7 +100,7 @@ def choose_shape(
     for shape in shapes:
         judged = judge_shape(shape, inputs, data, splits, plan, known=found)
         calibration = calibrate(judged.margin, witness.y, witness.weight, witness.cluster)
-        logit = calibration.intercept + calibration.slope * judged.margin
+        logit = calibration.logit(judged.margin)
         losses.append(np.logaddexp(0, logit) - witness.y * logit)
         lines.append(_line(judged, logit, witness, data, profit))
         found.append(judged)
@@ -112,7 +114,7 @@ def choose_shape(
     at = plainest(frame["difference"].to_numpy(), frame["se"].to_numpy())
     frame["chosen"] = np.arange(len(frame)) == at
     log.info("shape %s of %s", shapes[at], ", ".join(shapes))
-    return Choice(found[at], calibrations[at], frame)
+    return Choice(found[at], witness.rows, calibrations[at], frame)
 
 
 def plainest(difference: Floats, error: Floats) -> int:
@@ -148,9 +150,19 @@ def _line(
         "leaves": 0 if parts.trees is None else len(parts.trees.leaves),
     }
     if profit is not None:
-        earned = np.sum(np.asarray(profit(witness.y, rising(logit)), dtype=np.float64))
-        line["profit"] = float(earned) / (int(witness.repeat.max()) + 1)
+        earned = _total(profit(witness.y, rising(logit)), len(logit))
+        line["profit"] = earned / (int(witness.repeat.max()) + 1)
     return line
+
+
+def _total(earned: Any, rows: int) -> float:
+    """Add up what a user's function earned, one number or one a row; refuse anything else."""
+    found = np.asarray(earned)
+    is_number = found.dtype.kind in "fiu" and found.shape in ((), (rows,))
+    if not is_number or not np.isfinite(found).all():
+        rule = f"must give one finite number, or one for each of the {rows} rows"
+        refuse("profit", rule, f"{found.dtype} of shape {found.shape}")
+    return float(found.sum())
 
 
 def _mean_auc(logit: Floats, witness: Witness) -> float:

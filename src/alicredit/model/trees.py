@@ -12,11 +12,12 @@ import numpy.typing as npt
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import leaf_size
+from alicredit.model.boosting import leaf_size, pace
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.parts import FINE, Parts
 from alicredit.model.points import StepFunction, whole
+from alicredit.portable.boxes import boxes_of
 from alicredit.portable.monotone import first_against, orders_of
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
@@ -35,11 +36,11 @@ def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, 
     """Choose LightGBM's parameters for trees over all inputs; size follows defaults (assumed)."""
     settings = parameters(data, seed=seed, threads=threads)
     del settings["interaction_constraints"]
-    defaults = data.defaults
     leaf = leaf_size(data)
     return settings | {
-        "num_leaves": 8 if defaults < 1000 else 16,
-        "learning_rate": 0.03 if defaults < 1000 else 0.05 if defaults < 10_000 else 0.1,
+        "num_leaves": 8 if data.defaults < 1_000 else 16,
+        "max_depth": 8,
+        "learning_rate": pace(data),
         "min_data_in_leaf": leaf,
         "min_data_per_group": leaf,
         "feature_fraction": 0.4,
@@ -120,21 +121,23 @@ def hold_directions(trees: TreeTable, tables: tuple[PointTable, ...]) -> TreeTab
     the largest change, that follow: half way between the most of all that must not be above a leaf
     and the least of all that must not be below it.
     """
-    if first_against(trees, tables) is None:
-        return trees
+    sizes = {at: len(t.levels) + 1 for at, t in enumerate(tables) if t.kind == "category"}
     leaves = np.array(trees.leaves, dtype=np.int64)
-    for members, orders in orders_of(trees, tables):
-        mine = leaves[list(members)]
-        is_above = _closed(np.logical_or.reduce(list(orders.values())))
+    for root in trees.roots:
+        found, boxes = zip(*boxes_of(trees, root, sizes), strict=True)
+        members = list(found)
+        if first_against(leaves[members], boxes, tables) is None:
+            continue
+        mine = leaves[members]
+        is_above = _closed(np.logical_or.reduce(list(orders_of(boxes, tables).values())))
         least = np.where(is_above, mine, mine.min()).max(axis=1)
         most = np.where(is_above.T, mine, mine.max()).min(axis=1)
-        leaves[list(members)] = (least + most) // 2
-    mended = replace(trees, leaves=tuple(leaves.tolist()))
-    name = first_against(mended, tables)
-    if name is not None:
-        message = refusal(f"trees of {name!r}", "must follow its direction", "leaves that do not")
-        raise AlicreditError(message)
-    return mended
+        leaves[members] = (least + most) // 2
+        name = first_against(leaves[members], boxes, tables)
+        if name is not None:
+            rule, found_here = "must follow its direction", "leaves that do not"
+            raise AlicreditError(refusal(f"trees of {name!r}", rule, found_here))
+    return replace(trees, leaves=tuple(leaves.tolist()))
 
 
 def _closed(is_above: Flags) -> Flags:

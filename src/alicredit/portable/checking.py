@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 import numpy as np
 
 from alicredit.checks import refusal
 from alicredit.errors import ModelFileError
+from alicredit.portable.boxes import boxes_of
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import first_against, is_sum_monotone
 from alicredit.portable.pairs import PairTable, axis_size
+from alicredit.portable.shapley import MOST_ON_PATH
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.vocabulary import REASONS
@@ -65,7 +67,7 @@ def reach_of(
     """
     ends = [
         *((min(each), max(each)) for each in ((*t.points, t.missing_points) for t in tables)),
-        *((pair.least, pair.best) for pair in pairs),
+        *((pair.least, pair.most) for pair in pairs),
     ]
     if trees is not None:
         ends.append(trees.reach())
@@ -163,9 +165,9 @@ def _check_pairs(model: ScoreModel, most: int) -> None:
         is_full = len(pair.values) == axis_size(pair.first_cuts, pair.first_groups)
         if not is_full or any(len(row) != width for row in pair.values):
             _refuse(where, "must have a value for each two steps", len(pair.values))
-        if max(-pair.least, pair.best) > most:
+        if max(-pair.least, pair.most) > most:
             _refuse(where, "must have points within a million", "more")
-        if not pair.least <= pair.reference <= pair.best:
+        if not pair.least <= pair.reference <= pair.most:
             _refuse(where, "must refer to its own points", pair.reference)
 
 
@@ -179,7 +181,7 @@ def _check_axis(
         return
     if cuts or len(groups) != len(table.levels) + 1:
         _refuse(where, f"must have a group for each level of {table.name!r}", len(groups))
-    if set(groups) != set(range(max(groups) + 1)):
+    if not 0 <= max(groups) < len(groups) or set(groups) != set(range(max(groups) + 1)):
         _refuse(where, f"must number the groups of {table.name!r} without a gap", "others")
 
 
@@ -200,14 +202,28 @@ def _check_trees(trees: TreeTable, tables: tuple[PointTable, ...], most: int) ->
         _refuse("trees", "must reach each node and leaf once", "others")
     if any(0 <= end <= at for side in (trees.left, trees.right) for at, end in enumerate(side)):
         _refuse("trees", "must have children after their parents", "one before")
-    if any(abs(leaf) > most for leaf in trees.leaves):
+    if any(abs(leaf) > most for leaf in trees.leaves) or sum(map(abs, trees.leaves)) > 10**11:
         _refuse("trees", "must have points within a million", "more")
     if _most_leaves(trees) > MOST_LEAVES:
         _refuse("trees", f"must have at most {MOST_LEAVES} leaves each", "more")
     for at, cut, levels in zip(trees.feature, trees.cut, trees.levels, strict=True):
         _check_node(tables, at, cut, levels)
     _check_references(trees, tables)
-    name = first_against(trees, tables)
+    sizes = {at: len(t.levels) + 1 for at, t in enumerate(tables) if t.kind == "category"}
+    for root in trees.roots:
+        _check_tree(trees, root, sizes, tables)
+
+
+def _check_tree(
+    trees: TreeTable, root: int, sizes: Mapping[int, int], tables: tuple[PointTable, ...]
+) -> None:
+    """Refuse a tree that asks for many inputs at once, or breaks a direction."""
+    leaves, boxes = zip(*boxes_of(trees, root, sizes), strict=True)
+    widest = max(map(len, boxes))
+    if widest > MOST_ON_PATH:
+        do = "grow shallower trees"
+        _refuse("trees", f"must ask for at most {MOST_ON_PATH} inputs on a path", widest, do)
+    name = first_against(np.array([trees.leaves[leaf] for leaf in leaves]), boxes, tables)
     if name is not None:
         _refuse(f"trees of {name!r}", "must follow its direction", "a leaf that does not")
 

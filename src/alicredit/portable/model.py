@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
+from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     check_columns,
     is_missing,
@@ -22,10 +23,17 @@ from alicredit.portable.contract import (
     take_columns,
 )
 from alicredit.portable.pairs import PairTable
-from alicredit.portable.tables import Claim, PointTable, card_lines
+from alicredit.portable.reasons import (
+    Account,
+    accounts_of,
+    explain_rows,
+    reasons_of,
+    reasons_of_one,
+)
+from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
-from alicredit.vocabulary import STATUSES, reason_word
+from alicredit.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +114,15 @@ class ScoreModel:
         """Give the position of each input."""
         return {name: at for at, name in enumerate(self.feature_names)}
 
+    @cached_property
+    def accounts(self) -> tuple[Account, Account]:
+        """Give what reasons are measured against: see ``explain``."""
+        return accounts_of(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the fields, without what is worked out of them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @property
     def features(self) -> tuple[PointTable, ...]:
         """Give the contract of each input."""
@@ -137,14 +154,14 @@ class ScoreModel:
         columns, status = self._checked(X)
         ok = status == 0
         rows = self.encode(columns, len(status))
-        scores, parts = self.scores_of(rows), self._parts(rows)
+        scores = self.scores_of(rows)
         found = {
             name: np.where(ok, values, np.nan)
             for name, values in zip(
                 ("pd_lower", "pd", "pd_upper"), self.probabilities(scores), strict=True
             )
         }
-        codes = self._reason_codes(parts, ok, reasons)
+        codes = reasons_of(self, rows, ok, reasons)
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(
             {
@@ -175,58 +192,59 @@ class ScoreModel:
         numbers = [t.encode_one(value) for t, value in zip(self.tables, row, strict=True)]
         score = self.score_of(numbers)
         lower, pd_, upper = self.probability(score)
-        points = [t.point_at(number) for t, number in zip(self.tables, numbers, strict=True)]
         return {
             "status": "ok",
             "pd": pd_,
             "pd_lower": lower,
             "pd_upper": upper,
             "score": score,
-            "reasons": self._reasons_of(points)[:reasons],
+            "reasons": reasons_of_one(self, numbers, reasons),
         }
 
     def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
-        """Give the exact parts of each score that hurt most, against the training median.
+        """Give the exact parts of each score that hurt most, against a stated reference.
 
         One line per row and reason: ``row, rank, feature, code, value, points_lost, against, text,
-        text_zh``; features of one code stand together under the one that costs most. A row that
-        loses nothing against the median is held against the best points each input can have:
-        ``against`` says which, ``"median"`` or ``"best"``.
+        text_zh``; features of one code stand together under the one that costs most.
+
+        ``against`` says what a row is held against. For points and pairs ``"median"``: each
+        table's entry against that of the median training row; what a pair costs is shared in
+        halves, an odd unit going to its first input. For trees ``"references"``: exact
+        (interventional) Shapley values against the reference rows stored in the file, the mean
+        over them. A row that loses nothing by it is held against the ``"best"`` points that each
+        table can give, or the ``"best reference"``, the stored row of the highest score.
+        """
+        columns, status = self._checked(X)
+        self._refuse_bad_rows(status)
+        return explain_rows(self, columns, self.encode(columns, len(status)), top)
+
+    def parts(self, X: Any) -> pd.DataFrame:
+        """Take each score apart: points of each input against the reference of ``explain``.
+
+        One column an input, in the order and with the index of ``X``; a row's parts and the
+        reference (``attrs["reference"]``, in points) sum to its score in points, but for the
+        rounding of a double. ``attrs["against"]`` names the reference.
         """
         import pandas as pd
 
         columns, status = self._checked(X)
         self._refuse_bad_rows(status)
-        parts = self._parts(self.encode(columns, len(status)))
-        codes = np.array([table.reason for table in self.tables], dtype=object)
-        lines = []
-        for row, points in enumerate(parts.tolist()):
-            lost, against = self._lost(points)
-            for rank, code in enumerate(_ranked(codes, lost)[:top], start=1):
-                mine = np.where(codes == code, lost, 0)
-                table, word = self.tables[int(np.argmax(mine))], reason_word(code)
-                value = columns[table.name][row]
-                line = (row, rank, table.name, code, value, int(mine.sum()), against)
-                lines.append((*line, word.text, word.text_zh))
-        names = ["row", "rank", "feature", "code", "value", "points_lost", "against", "text"]
-        return pd.DataFrame(lines, columns=[*names, "text_zh"])
+        account = self.accounts[0]
+        lost = account.lost(self.encode(columns, len(status)))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        frame = pd.DataFrame(-lost / account.per_point, columns=self.feature_names, index=index)
+        frame.attrs.update(against=account.against, reference=account.reference)
+        return frame
 
     def scorecard(self) -> pd.DataFrame:
-        """Lay out the points table: bounds or level, share, default rate, WoE, IV and points."""
-        import pandas as pd
+        """Lay out the tables: bounds or level, share, default rate, WoE, IV and points.
 
-        lines = [line for table in self.tables for line in card_lines(table)]
-        frame = pd.DataFrame(lines)
-        bad, good = frame["defaults"], frame["rows"] - frame["defaults"]
-        total = frame.groupby("feature", sort=False)[["rows", "defaults"]].transform("sum")
-        all_good = total["rows"] - total["defaults"]
-        odds = ((good + 0.5) / (all_good + 1)) / ((bad + 0.5) / (total["defaults"] + 1))
-        frame["share"] = frame["rows"] / total["rows"].clip(lower=1)
-        frame["default_rate"] = (bad / frame["rows"].where(frame["rows"] > 0)).astype(float)
-        frame["woe"] = np.log(odds)
-        difference = good / all_good.clip(lower=1) - bad / total["defaults"].clip(lower=1)
-        frame["iv"] = frame["woe"] * difference
-        return frame
+        Points are whole where the model's unit is a point, else thousandths of one. With pairs
+        each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
+        second input; counts and what follows from them are NaN there, and these columns are empty
+        for a single input. A model of trees has no points by input: see ``explain``.
+        """
+        return lay_out_card(self.tables, self.pairs, self.unit)
 
     def save(self, path: str | Path) -> None:
         """Write the model as a file of plain data; see :func:`load_model`."""
@@ -309,12 +327,12 @@ class ScoreModel:
         )
         return min(lower, pd_), pd_, max(upper, pd_)
 
-    def _parts(self, rows: Floats) -> Whole:
+    def parts_of(self, rows: Floats) -> Whole:
         """Give the units of each input's own table, shape (rows, inputs)."""
-        parts = np.empty(rows.shape, dtype=np.int64)
+        found = np.empty(rows.shape, dtype=np.int64)
         for at, table in enumerate(self.tables):
-            parts[:, at] = table.points_at(rows[:, at])
-        return parts
+            found[:, at] = table.points_at(rows[:, at])
+        return found
 
     def _refuse_bad_rows(self, status: npt.NDArray[np.int8]) -> None:
         """Raise when any row is outside the contract."""
@@ -324,41 +342,3 @@ class ScoreModel:
             rule = "must have only rows within the model's contract"
             found = f"{len(bad)} others, the first at position {bad[0]}: {word}"
             raise InputError(refusal("X", rule, found, "use score_frame, which marks them"))
-
-    def _lost(self, points: Sequence[int]) -> tuple[list[int], str]:
-        """Give what each input costs against the median, or where no code does against the best."""
-        pairs = list(zip(self.tables, points, strict=True))
-        lost = [table.reference - each for table, each in pairs]
-        if _ranked([table.reason for table in self.tables], lost):
-            return lost, "median"
-        return [table.best - each for table, each in pairs], "best"
-
-    def _reasons_of(self, points: Sequence[int]) -> list[str]:
-        """Rank the codes by the points they cost; only those that do."""
-        return _ranked([table.reason for table in self.tables], self._lost(points)[0])
-
-    def _reason_codes(self, parts: Whole, ok: npt.NDArray[np.bool_], top: int) -> list[list[str]]:
-        """Rank the codes of all rows at once; as ``_reasons_of`` does for one."""
-        codes = sorted({table.reason for table in self.tables})
-        member = np.array([[table.reason == c for c in codes] for table in self.tables], np.int64)
-        reference, best = (
-            np.array(each, dtype=np.int64)
-            for each in zip(*((table.reference, table.best) for table in self.tables), strict=True)
-        )
-        lost = (reference - parts) @ member
-        is_behind = (lost > 0).any(axis=1)
-        lost[~is_behind] = (best - parts[~is_behind]) @ member
-        order = np.argsort(-lost, axis=1, kind="stable")[:, :top]
-        ranked = np.take_along_axis(lost, order, axis=1)
-        return [
-            [codes[c] for c, v in zip(cs, vs, strict=True) if v > 0] if good else []
-            for cs, vs, good in zip(order.tolist(), ranked.tolist(), ok.tolist(), strict=True)
-        ]
-
-
-def _ranked(codes: Iterable[str], lost: Iterable[int]) -> list[str]:
-    """Sum what inputs cost by code; give the codes that cost anything, dearest first."""
-    total: dict[str, int] = {}
-    for code, points in zip(codes, lost, strict=True):
-        total[code] = total.get(code, 0) + points
-    return [c for c, v in sorted(total.items(), key=lambda item: (-item[1], item[0])) if v > 0]

@@ -1,25 +1,21 @@
-"""Does a model follow the stated directions? Exact for tables and pairs, and for each tree."""
+"""Does a model follow the stated directions? Exact for tables with pairs, and for each tree."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.boxes import Box, Side, free
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import PointTable
-from alicredit.portable.trees import TreeTable
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
-Side = tuple[Any, bool]
-"""The known values of an input that reach a leaf (a range open below, or levels), and whether a
-missing one does."""
 
 _OPEN: Side = ((-math.inf, math.inf), True)
 
@@ -68,73 +64,38 @@ def _steps(cuts: tuple[float, ...], values: Whole, at: Floats) -> Whole:
     return values[np.searchsorted(np.array(cuts, dtype=np.float64), at, side="left")]
 
 
-def first_against(trees: TreeTable, tables: tuple[PointTable, ...]) -> str | None:
-    """Give an input whose direction some tree does not follow, or None.
+def first_against(worth: Whole, boxes: Sequence[Box], tables: tuple[PointTable, ...]) -> str | None:
+    """Give an input whose direction a tree does not follow, or None.
 
-    Exact for each tree, and so enough for their sum: of two leaves that the same values of all
-    other inputs can reach, the one of riskier values must not have more units.
+    Exact: of two leaves that the same values of all other inputs can reach, the one of riskier
+    values must not have more units. Trees that each follow a direction do so in their sum.
     """
-    for leaves, orders in orders_of(trees, tables):
-        worth = np.array([trees.leaves[leaf] for leaf in leaves], dtype=np.int64)
-        for at, is_above in orders.items():
-            if (is_above & (worth[:, None] < worth)).any():
-                return tables[at].name
+    for at, is_safer in orders_of(boxes, tables).items():
+        if (is_safer & (worth[:, None] < worth)).any():
+            return tables[at].name
     return None
 
 
-def orders_of(
-    trees: TreeTable, tables: tuple[PointTable, ...]
-) -> Iterator[tuple[tuple[int, ...], dict[int, Flags]]]:
-    """Give the leaves of each tree and, by directed input, which must not be below which."""
-    directed = {at for at, table in enumerate(tables) if table.direction}
-    sizes = {at: len(t.levels) + 1 for at, t in enumerate(tables) if t.kind == "category"}
-    for root in trees.roots:
-        leaves, boxes = zip(*_boxes(trees, root, sizes), strict=True)
-        used = sorted({at for box in boxes for at in box})
-        if directed.isdisjoint(used):
-            continue
-        apart = {at: _apart([box.get(at) for box in boxes], sizes.get(at)) for at in used}
-        others = np.sum([each.astype(np.int64) for each in apart.values()], axis=0)
-        orders = {}
-        for at in sorted(directed.intersection(used)):
-            is_safer = (others - apart[at] == 0) & _before([box.get(at) for box in boxes])
-            orders[at] = is_safer if tables[at].direction > 0 else is_safer.T
-        yield leaves, orders
+def orders_of(boxes: Sequence[Box], tables: tuple[PointTable, ...]) -> dict[int, Flags]:
+    """Give by directed input which leaf of a tree must not have fewer units than which other."""
+    used = sorted({at for box in boxes for at in box})
+    directed = [at for at in used if tables[at].direction]
+    if not directed:
+        return {}
+    apart = {at: _apart([box.get(at) for box in boxes], tables[at]) for at in used}
+    others = np.sum([each.astype(np.int64) for each in apart.values()], axis=0)
+    orders = {}
+    for at in directed:
+        meets = others - apart[at] == 0
+        is_before = meets & _before([box.get(at) for box in boxes])
+        orders[at] = is_before if tables[at].direction > 0 else is_before.T
+    return orders
 
 
-def _boxes(
-    trees: TreeTable, root: int, sizes: Mapping[int, int]
-) -> Iterator[tuple[int, dict[int, Side]]]:
-    """Give each leaf of a tree with what its inputs may be; an input left out is free."""
-    stack: list[tuple[int, dict[int, Side]]] = [(root, {})]
-    while stack:
-        at, box = stack.pop()
-        if at < 0:
-            yield -at - 1, box
-            continue
-        feature = trees.feature[at]
-        known, gone = box.get(feature, (_free(sizes.get(feature)), True))
-        if isinstance(known, frozenset):
-            inside: tuple[Any, Any] = (
-                known.intersection(trees.levels[at]),
-                known.difference(trees.levels[at]),
-            )
-        else:
-            low, high = known
-            inside = ((low, min(high, trees.cut[at])), (max(low, trees.cut[at]), high))
-        to_left = trees.missing_left[at]
-        stack.append((trees.right[at], {**box, feature: (inside[1], gone and not to_left)}))
-        stack.append((trees.left[at], {**box, feature: (inside[0], gone and to_left)}))
-
-
-def _free(size: int | None) -> Any:
-    """Give all known values: of a category its levels and others, else an open range."""
-    return (-math.inf, math.inf) if size is None else frozenset(range(size))
-
-
-def _apart(sides: Sequence[Side | None], size: int | None) -> Flags:
+def _apart(sides: Sequence[Side | None], table: PointTable) -> Flags:
     """Tell of which leaves no value of an input, nor its lack, can reach both."""
-    every = [side or (_free(size), True) for side in sides]
+    size = len(table.levels) + 1 if table.kind == "category" else None
+    every = [side or (free(size), True) for side in sides]
     gone = np.array([is_gone for _, is_gone in every], dtype=bool)
     if size is None:
         low, high = (np.array([known[end] for known, _ in every]) for end in (0, 1))

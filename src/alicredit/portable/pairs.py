@@ -57,9 +57,14 @@ class PairTable:
         return min(min(row) for row in self.values)
 
     @property
-    def best(self) -> int:
+    def most(self) -> int:
         """Give the most units of any cell."""
         return max(max(row) for row in self.values)
+
+    @property
+    def best(self) -> int:
+        """Give the most units that two known values can have."""
+        return max(max(row[:-1]) for row in self.values[:-1])
 
     def look_up(self, first: Floats, second: Floats) -> Whole:
         """Give the units of two columns of checked values, categories as positions of levels."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -151,29 +150,3 @@ class PointTable:
         if self.kind == "category":
             return self.points[int(number)]
         return self.points[bisect.bisect_left(self.cuts, number)]
-
-
-def card_lines(table: PointTable) -> list[dict[str, Any]]:
-    """Lay out one table's steps."""
-    if table.kind == "category":
-        names = [*table.levels, "(other)", "(missing)"]
-        bounds = [(math.nan, math.nan)] * len(names)
-    else:
-        edges = [-math.inf, *table.cuts, math.inf]
-        bounds = [*itertools.pairwise(edges), (math.nan, math.nan)]
-        names = [""] * len(table.points) + ["(missing)"]
-    points = [*table.points, table.missing_points]
-    return [
-        {
-            "feature": table.name,
-            "lower": low,
-            "upper": high,
-            "category": name,
-            "points": each,
-            "rows": rows,
-            "defaults": defaults,
-        }
-        for (low, high), name, each, rows, defaults in zip(
-            bounds, names, points, table.rows, table.defaults, strict=True
-        )
-    ]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
+from alicredit.portable.patterns import patterns_of
 
-_BLOCK = 2**17
-"""Pairs of a row and a tree walked at once (assumed: a few megabytes)."""
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,13 @@ class TreeTable:
 
     def look_up(self, values: Floats) -> Whole:
         """Give the units of rows of checked values, categories as positions of levels."""
-        leaves = np.array(self.leaves, dtype=np.int64)
-        size = max(1, _BLOCK // max(1, len(self.roots)))
-        total = np.empty(len(values), dtype=np.int64)
-        walker = Walker(self)
-        for start in range(0, len(values), size):
-            block = slice(start, start + size)
-            total[block] = leaves[walker.leaves_of(values[block])].sum(axis=1)
+        patterns = patterns_of(self)
+        worth = [group.worth() for group in patterns.groups]
+        table = np.concatenate([*worth, np.empty(0, dtype=np.int64)])
+        offset = np.cumsum([0, *map(len, worth[:-1])])[:, None]
+        total = np.full(len(values), patterns.rest, dtype=np.int64)
+        for block in patterns.blocks(len(values)) if worth else ():
+            total[block] += table[offset + patterns.of(values[block])].sum(axis=0)
         return total
 
     def look_up_one(self, values: Sequence[float]) -> int:
@@ -113,44 +113,3 @@ class TreeTable:
             under[root] if root >= 0 else (low[-root - 1], high[-root - 1]) for root in self.roots
         ]
         return sum(low for low, _ in tops), sum(high for _, high in tops)
-
-
-class Walker:
-    """The arrays of a table of trees, to walk many rows at once."""
-
-    def __init__(self, trees: TreeTable) -> None:
-        self.roots = np.array(trees.roots, dtype=np.int64)
-        self.feature = np.array(trees.feature, dtype=np.int64)
-        self.cut = np.array(trees.cut, dtype=np.float64)
-        self.children = np.array([trees.right, trees.left], dtype=np.int64)
-        self.missing_left = np.array(trees.missing_left, dtype=bool)
-        self.is_category = np.array([len(each) > 0 for each in trees.levels], dtype=bool)
-        width = 1 + max((each[-1] for each in trees.levels if each), default=0)
-        self.member = np.zeros((len(trees.levels), width), dtype=bool)
-        for node, each in enumerate(trees.levels):
-            self.member[node, list(each)] = True
-
-    def leaves_of(self, values: Floats) -> Whole:
-        """Give the leaf that each row reaches in each tree, shape (rows, trees)."""
-        rows, trees = len(values), len(self.roots)
-        at = np.tile(self.roots, rows)
-        row = np.repeat(np.arange(rows), trees)
-        active = np.flatnonzero(at >= 0)
-        while len(active):
-            node = at[active]
-            goes = self.goes_left(node, values[row[active], self.feature[node]])
-            there = self.children[goes.astype(np.int8), node]
-            at[active] = there
-            active = active[there >= 0]
-        return (-at - 1).reshape(rows, trees)
-
-    def goes_left(self, node: Whole, value: Floats) -> npt.NDArray[np.bool_]:
-        """Tell which values go left at which nodes."""
-        gone = np.isnan(value)
-        goes = np.where(gone, self.missing_left[node], value <= self.cut[node])
-        special = np.flatnonzero(self.is_category[node] & ~gone)
-        if len(special):
-            level = value[special].astype(np.int64)
-            inside = level < self.member.shape[1]
-            goes[special] = inside & self.member[node[special], np.where(inside, level, 0)]
-        return goes
