@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.points import StepFunction
+from alicredit.model.points import StepFunction, tally
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -107,8 +107,8 @@ def _shapes(
     found = []
     for at, size in enumerate(sizes):
         bins = size or len(cuts[at]) + 1
-        n = np.bincount(places[:, at], weights=weight, minlength=bins + 1)
-        d = np.bincount(places[:, at], weights=bad, minlength=bins + 1)
+        n = tally(places[:, at], weight, bins + 1)
+        d = tally(places[:, at], bad, bins + 1)
         known = (
             _levels(n[:-1], d[:-1], rate)
             if size
@@ -129,12 +129,10 @@ def _steps(n: Floats, d: Floats, rate: float, floor: float, direction: int) -> F
     """Give numbers' log-odds by bin: greedy cuts, then at most one turn."""
     edges = _greedy(n, d, floor)
     group = np.searchsorted(edges, np.arange(len(n)), side="right")
-    rows, bad = np.bincount(group, weights=n), np.bincount(group, weights=d)
+    rows, bad = tally(group, n, 1), tally(group, d, 1)
     level = one_turn(bad / np.maximum(rows, 1e-9), np.maximum(rows, 1e-9), direction)
     pool = np.concatenate([[0], np.cumsum(np.abs(np.diff(level)) > 1e-12)])
-    value = _log_odds(
-        np.bincount(pool, weights=rows), np.bincount(pool, weights=bad), rate, _PRIOR_STEP
-    )
+    value = _log_odds(tally(pool, rows, 1), tally(pool, bad, 1), rate, _PRIOR_STEP)
     return np.asarray(value[pool][group])
 
 

@@ -16,6 +16,11 @@ FEWEST_OF_A_STEP = 20
 """Fewer training rows teach nothing of a missing value or of other levels (assumed)."""
 
 
+def tally(at: npt.NDArray[np.int64], weight: Floats, size: int) -> Floats:
+    """Add up weights by position."""
+    return np.bincount(at, weights=weight, minlength=size).astype(np.float64)
+
+
 @dataclass(eq=False)
 class StepFunction:
     """An input's part of the margin: a value per step, per level, and for the missing."""

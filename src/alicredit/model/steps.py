@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.points import StepFunction, merge_steps, step_means
+from alicredit.model.points import StepFunction, merge_steps, step_means, tally
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -99,14 +99,14 @@ def simplify(
     merged, groups, masses = [], [], []
     for at, function in enumerate(functions):
         size = len(function.values)
-        mass = np.bincount(placed.steps[:, at], weights=information, minlength=size + 1)[:size]
+        mass = tally(placed.steps[:, at], information, size + 1)[:size]
         if function.levels or size == 1:
             steps = [slice(0, size)]
         else:
             steps = merge_steps(function.values, mass, max_steps, budget=budget)
         merged.append(_merged(function, mass, steps))
         groups.append(np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps]))
-        masses.append(np.bincount(groups[-1], weights=mass[: len(groups[-1])]))
+        masses.append(tally(groups[-1], mass[: len(groups[-1])], 1))
     if data.period is None or not data.period.any():
         return merged
     placed = Placed(
@@ -187,11 +187,11 @@ class _Cells:
         periods, size = int(self.period.max()) + 1, len(values) + 1
         cell = self.period * size + step
         many = periods * size
-        known = np.bincount(cell, weights=self.information, minlength=many)
-        miss = np.bincount(cell, weights=self.miss, minlength=many)
+        known = tally(cell, self.information, many)
+        miss = tally(cell, self.miss, many)
         own, where = np.unique(self.cluster * many + cell, return_inverse=True)
-        sums = np.bincount(where, weights=self.miss)
-        spread = np.bincount(own % many, weights=sums**2, minlength=many)
+        sums = tally(where, self.miss, 1)
+        spread = tally(own % many, sums**2, many)
         floor = np.maximum(known, 1e-9)
         effect = (miss / floor).reshape(periods, size)[:, :-1] + values
         variance = (np.maximum(spread, known) / floor**2 + 1e-12).reshape(periods, size)[:, :-1]

@@ -35,6 +35,7 @@ def lay_out_card(
     frame["woe"] = np.log(odds)
     difference = good / all_good.clip(lower=1) - bad / total["defaults"].clip(lower=1)
     frame["iv"] = frame["woe"] * difference
+    frame["feature_iv"] = frame.groupby("feature", sort=False)["iv"].transform("sum")
     if pairs:
         named = {table.name: table for table in tables}
         cells = pd.DataFrame([line for pair in pairs for line in _pair_lines(pair, named)])
