@@ -8,7 +8,7 @@ have not seen, so that a shape that was luck gets little.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ _SPREADS = (0.03, 0.1, 0.2, 0.4, 0.8)
 _RIDGE = 10.0
 _USUAL_WEIGHT = 0.7
 _FOLDS = 5
-_DEALT = ((2_000, 3), (20_000, 2))
+_DEALT = ((5_000, 2),)
 
 
 def fit_marginal(
@@ -179,33 +179,43 @@ def one_turn(values: Floats, weights: Floats, direction: int = 0) -> Floats:
     """
     if direction:
         return direction * _rising(direction * values, weights)
-    best, least = values, np.inf
+    best, least, size = values, np.inf, len(values)
     for sign in (1.0, -1.0):
-        for turn in range(1, len(values) + 1):
-            left = sign * _rising(sign * values[:turn], weights[:turn])
-            right = -sign * _rising(-sign * values[turn:], weights[turn:])
-            found = np.concatenate([left, right])
-            loss = float((weights * (found - values) ** 2).sum())
-            if loss < least - 1e-12:
-                best, least = found, loss
-    return best
+        up = sign * values
+        losses = _losses(up, weights) + _losses(up[::-1], weights[::-1])[::-1]
+        turn = 1 + int(losses[1:].argmin())
+        if losses[turn] < least - 1e-12:
+            left = _rising(up[:turn], weights[:turn])
+            right = _rising(up[turn:][::-1], weights[turn:][::-1])[::-1] if turn < size else []
+            best, least = sign * np.concatenate([left, right]), float(losses[turn])
+    return np.asarray(best)
+
+
+def _pools(values: Floats, weights: Floats) -> Iterator[list[tuple[float, float, int]]]:
+    """Pool neighbours until nothing falls: mean, mass and size of each pool after each value."""
+    pools: list[tuple[float, float, int]] = []
+    for value, mass in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, total, size = value, mass, 1
+        while pools and pools[-1][0] > mean:
+            above, taken, many = pools.pop()
+            mean = (mean * total + above * taken) / (total + taken)
+            total, size = total + taken, size + many
+        pools.append((mean, total, size))
+        yield pools
 
 
 def _rising(values: Floats, weights: Floats) -> Floats:
-    """Pool neighbours until nothing falls."""
-    means: list[float] = []
-    masses: list[float] = []
-    sizes: list[int] = []
-    for value, mass in zip(values.tolist(), weights.tolist(), strict=True):
-        size = 1
-        while means and means[-1] > value:
-            above, taken = means.pop(), masses.pop()
-            value = (value * mass + above * taken) / (mass + taken)
-            mass, size = mass + taken, size + sizes.pop()
-        means.append(value)
-        masses.append(mass)
-        sizes.append(size)
-    return np.repeat(np.array(means), sizes)
+    """Give the nearest sequence that never falls."""
+    pools: list[tuple[float, float, int]] = []
+    for pools in _pools(values, weights):
+        pass
+    return np.repeat([mean for mean, _, _ in pools], [size for _, _, size in pools])
+
+
+def _losses(values: Floats, weights: Floats) -> Floats:
+    """Give what is lost by making the first 0, 1, ... values rise."""
+    kept = [sum(total * mean**2 for mean, total, _ in pools) for pools in _pools(values, weights)]
+    return np.append(0.0, np.cumsum(weights * values**2) - kept)
 
 
 def _levels(n: Floats, d: Floats, rate: float) -> Floats:
