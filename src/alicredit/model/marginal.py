@@ -206,9 +206,7 @@ def _pools(values: Floats, weights: Floats) -> Iterator[list[tuple[float, float,
 
 def _rising(values: Floats, weights: Floats) -> Floats:
     """Give the nearest sequence that never falls."""
-    pools: list[tuple[float, float, int]] = []
-    for pools in _pools(values, weights):
-        pass
+    *_, pools = _pools(values, weights)
     return np.repeat([mean for mean, _, _ in pools], [size for _, _, size in pools])
 
 
