@@ -149,10 +149,11 @@ def folds_of(y: Floats, repeat: int) -> list[tuple[Any, Any]]:
 
 
 def by_points(X: pd.DataFrame, y: Floats, T: pd.DataFrame) -> Floats:
-    """Our points table."""
+    """Our points table; a row with too many missing values, which is not scored, has the rate."""
     from alicredit import DefaultModel
 
-    return DefaultModel(shape="points").fit(X, y).predict_proba(T)[:, 1]
+    scored = DefaultModel(shape="points").fit(X, y).score_frame(T, reasons=0)
+    return scored["pd"].fillna(y.mean()).to_numpy(np.float64)
 
 
 def by_optbinning(X: pd.DataFrame, y: Floats, T: pd.DataFrame) -> Floats:

@@ -33,7 +33,7 @@ SUPPORT = 2.0
 SEEN = 1.0
 """Standard errors by which all periods together must support any order (assumed)."""
 
-DEVIANCE = 0.5
+DEVIANCE = 0.1
 DEVIANCE_PER_ROW = 4e-6
 """What merging a table may cost on the training rows, the larger of both (assumed)."""
 
