@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from alicredit.model.assemble import table_parts
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
-from alicredit.model.marginal import MOST_DEFAULTS, fit_marginal
+from alicredit.model.marginal import MOST_DEFAULTS, MOST_ROWS, fit_marginal
 from alicredit.model.parts import Parts
 from alicredit.model.points import StepFunction, add_functions, read_trees
 from alicredit.model.steps import Placed, place_rows, simplify
@@ -27,6 +27,7 @@ _SHARES = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0)
 _USUAL_SHARE = 0.5
 _PULL = 4.0
 _APART = 104_729
+_FEWEST = 10
 _BAGS = 2
 _BAGGED_ROWS = 20_000
 
@@ -139,7 +140,7 @@ def _read(boosters: Sequence[object], inputs: Inputs, data: TrainingSet, rounds:
 def _marginal(inputs: Inputs, data: TrainingSet, seed: int) -> Sum | None:
     """Learn the marginal scorecard, where defaults are few enough for it to help."""
     fewest = min(data.defaults, len(np.unique(data.cluster[data.y == 0])))
-    if data.defaults > MOST_DEFAULTS or fewest < 10:
+    if data.defaults > MOST_DEFAULTS or len(data.y) > MOST_ROWS or fewest < _FEWEST:
         return None
     return Sum(*fit_marginal(data, _sizes(inputs), seed=seed))
 

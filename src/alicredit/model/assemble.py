@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -106,7 +107,7 @@ def assemble(
 
 def _catalogue_digest(names: tuple[str, ...]) -> str:
     """Give the digest of the built-in features used; empty where there are none."""
-    known = [name for name in names if name in set(CATALOGUE.names)]
+    known = [name for name in names if name in _built_in()]
     return CATALOGUE.subset(known).digest if known else ""
 
 
@@ -144,7 +145,9 @@ def _table(
     every = np.append(margins, missing)
     centre = float(np.average(every, weights=counts))
     points = whole(-factor * (every - centre))
-    reference = int(np.sort(np.array(points)[step])[len(step) // 2])
+    order = np.argsort(points, kind="stable")
+    middle = np.searchsorted(np.cumsum(counts[order]), len(step) // 2, side="right")
+    reference = int(points[order[middle]])
     table = PointTable(
         name=name,
         kind=kind,
@@ -192,9 +195,15 @@ def _seen(column: Floats, kind: str) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def _built_in() -> frozenset[str]:
+    """Give the names of the built-in features."""
+    return frozenset(CATALOGUE.names)
+
+
 def _meaning(name: str) -> dict[str, Any]:
     """Give what a built-in feature means to a reader; another column is its own title."""
-    if name in set(CATALOGUE.names):
+    if name in _built_in():
         feature = CATALOGUE[name]
         return {
             "code": feature.code,

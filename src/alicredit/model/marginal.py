@@ -20,8 +20,9 @@ from alicredit.model.points import StepFunction, tally
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-MOST_DEFAULTS = 8_000
-"""Of more defaults boosting alone learns as well (assumed)."""
+MOST_DEFAULTS = 2_000
+MOST_ROWS = 50_000
+"""Of more defaults, or rows, boosting alone learns as well (assumed)."""
 
 _BINS = 100
 _LEAVES = 20
@@ -186,7 +187,7 @@ def one_turn(values: Floats, weights: Floats, direction: int = 0) -> Floats:
         turn = 1 + int(losses[1:].argmin())
         if losses[turn] < least - 1e-12:
             left = _rising(up[:turn], weights[:turn])
-            right = _rising(up[turn:][::-1], weights[turn:][::-1])[::-1] if turn < size else []
+            right = _rising(up[turn:][::-1], weights[turn:][::-1])[::-1] if turn < size else up[:0]
             best, least = sign * np.concatenate([left, right]), float(losses[turn])
     return np.asarray(best)
 
