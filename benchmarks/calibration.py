@@ -77,7 +77,7 @@ def shift_to(m: np.ndarray, rate: float) -> float:
     return brentq(lambda a: expit(m + a).mean() - rate, -15, 15)
 
 
-def fit_none(m: np.ndarray, y: np.ndarray) -> Map:
+def fit_none(_m: np.ndarray, _y: np.ndarray) -> Map:
     return expit
 
 
@@ -176,7 +176,7 @@ def run(rows: int, slope: str, replicates: int, seed: int) -> pd.DataFrame:
         for known in (False, True):
             given = ours.at_known_rate(m, np.ones(rows), RATE) if known else ours
             low, found, high = given.probabilities(margin)
-            inside = np.bincount(TENTH, WEIGHT * ((low <= TRUE_AT) & (TRUE_AT <= high)))
+            inside = np.bincount(TENTH, WEIGHT * ((low <= TRUE_AT) & (high >= TRUE_AT)))
             lines.append(("alicredit", known, *loss(found), (inside * 10).mean()))
     frame = pd.DataFrame(lines, columns=["method", "known", "kl", "ratio", "covered"])
     table = frame.groupby(["method", "known"], sort=False).agg(

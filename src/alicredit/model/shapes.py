@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from alicredit.calibration.logodds import Calibration, calibrate, rising
+from alicredit.calibration import Calibration, calibrate, rising
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Judged, Plan, judge_shape
