@@ -282,7 +282,7 @@ def test_unlike_claims_are_not_compared(fitted) -> None:
     model, X, y = fitted
     other = y.copy()
     other.attrs = {**y.attrs, "horizon_days": 90}
-    with pytest.raises(InputError, match="horizon_days 365"):
+    with pytest.raises(InputError, match="same horizon_days, 365; found 90"):
         ac.validate_model(model, X, other)
     with pytest.raises(InputError, match="NaN"):
         ac.validate_model(model, X, y.where(y.index > y.index[3]))

@@ -186,7 +186,7 @@ def test_a_fit_does_not_depend_on_threads_or_on_row_order_given_a_cohort() -> No
         }
     )
     cohort = Cohort.from_frame(frame)
-    ids = {DefaultModel(n_jobs=k).fit(X, y, cohort=cohort).model_id for k in (1, 2)}
+    ids = {DefaultModel("points", n_jobs=k).fit(X, y, cohort=cohort).model_id for k in (1, 2)}
     order = rng.permutation(3000)
     ids.add(DefaultModel("points").fit(X.iloc[order], y[order], cohort=cohort[order]).model_id)
     assert len(ids) == 1

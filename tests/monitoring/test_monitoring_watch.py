@@ -461,7 +461,7 @@ def test_labels_of_another_horizon_are_refused(trained) -> None:
     now = world(300, 21)
     labels = now["y"].copy()
     labels.attrs = {**CLAIM, "horizon_days": 90}
-    with refused("horizon_days 365", error=InputError):
+    with refused("same horizon_days, 365", error=InputError):
         watch(trained, now, labels=labels)
     labels.attrs = CLAIM
     assert "shape" in levels(watch(trained, now, labels=labels))

@@ -137,13 +137,17 @@ def gather(margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.in
     if len(places) > _MOST_BINS:
         width = (m[-1] - m[0]) / _MOST_BINS
         at = np.minimum(((m - m[0]) / width).astype(np.int64), _MOST_BINS - 1)
-    total = np.bincount(at, w)
+    total, moment, ill = (_added(at, each) for each in (w, w * m, w * bad))
     used = total > 0
-    centre = np.bincount(at, w * m)[used] / total[used]
-    seen = Witnesses(centre, total[used], np.bincount(at, w * bad)[used], 1.0)
+    seen = Witnesses(moment[used] / total[used], total[used], ill[used], 1.0)
     level = _plain(seen)
     effect = _design_effect(level, m, bad, w, cluster[order])
     return replace(seen, design_effect=effect)
+
+
+def _added(at: npt.NDArray[np.int64], values: Floats) -> Floats:
+    """Add values up by place."""
+    return np.asarray(np.bincount(at, values), dtype=np.float64)
 
 
 def _design_effect(
@@ -196,7 +200,7 @@ def fit_curve(seen: Witnesses, form: str) -> tuple[Curve, Floats]:
     precision = _prior(seen, curve, told)
     for _ in range(100):
         gradient, curvature = _slopes_of(seen, curve, precision)
-        step = np.linalg.solve(curvature, gradient)
+        step: Floats = np.asarray(np.linalg.solve(curvature, gradient), dtype=np.float64)
         step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
         curve, moved = _climb(seen, curve, step, precision)
         if moved < 1e-9:
@@ -204,7 +208,8 @@ def fit_curve(seen: Witnesses, form: str) -> tuple[Curve, Floats]:
     told = _told(seen, curve)
     design = curve.design(seen.margin)[:, 1:]
     curve = replace(curve, centre=np.average(design, axis=0, weights=told))
-    return curve, np.linalg.inv(_slopes_of(seen, curve, precision)[1])
+    covariance = np.linalg.inv(_slopes_of(seen, curve, precision)[1])
+    return curve, np.asarray(covariance, dtype=np.float64)
 
 
 def _prior(seen: Witnesses, curve: Curve, told: Floats) -> Floats:

@@ -81,8 +81,7 @@ class Calibration:
         first. The interval grows by what ranking adds to the slope: its variance by a half
         (``RANKING``), and the square of the logarithm by which the spread changed.
         """
-        ratio = _spread(margin, weight) / max(_spread(self.seen.margin, self.seen.weight), 1e-9)
-        ratio = min(max(ratio, 1 / _WIDEST), _WIDEST)
+        ratio = _ratio(_spread(margin, weight), _spread(self.seen.margin, self.seen.weight))
         middle = float(np.average(self.seen.margin, weights=self.seen.weight))
         seen = replace(self.seen, margin=middle + (self.seen.margin - middle) * ratio)
         found = _choose(seen)
@@ -215,6 +214,13 @@ def _spread(margin: Floats, weight: Floats) -> float:
     """Give the standard deviation of margins."""
     middle = np.average(margin, weights=weight)
     return float(np.sqrt(np.average((margin - middle) ** 2, weights=weight)))
+
+
+def _ratio(wide: float, narrow: float) -> float:
+    """Divide two spreads, within bounds; 1 where a ranking tells rows apart not at all."""
+    if min(wide, narrow) < 1e-6:
+        return 1.0
+    return min(max(wide / narrow, 1 / _WIDEST), _WIDEST)
 
 
 def _check(margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.int64]) -> None:

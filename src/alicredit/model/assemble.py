@@ -97,7 +97,12 @@ def assemble(
         lowers=tuple(np.clip(lower, tiny, pd_).tolist()),
         uppers=tuple(np.clip(upper, pd_, 1 - 1e-16).tolist()),
         claim=claim,
-        training={**training, "rate": calibration.rate, "form": calibration.form},
+        training={
+            **training,
+            "rate": calibration.rate,
+            "form": calibration.form,
+            "slope": calibration.slope,
+        },
         catalogue_digest=_catalogue_digest(inputs.names),
         model_id="",
     )

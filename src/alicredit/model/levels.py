@@ -103,8 +103,9 @@ def _factor_over(model: ScoreModel, pds: Floats, rate: float, X: Any) -> float:
     # A row between two whole points has a share of both.
     left = np.minimum(np.floor(place).astype(np.int64), len(pds) - 1)
     rest = place - left
-    weight = np.bincount(left, count * (1 - rest), minlength=len(pds) + 1)
-    weight += np.bincount(left + 1, count * rest, minlength=len(pds) + 1)
+    weight: Floats = np.zeros(len(pds) + 1)
+    np.add.at(weight, left, count * (1 - rest))
+    np.add.at(weight, left + 1, count * rest)
     return odds_factor(pds, weight[: len(pds)], rate)
 
 
