@@ -223,16 +223,17 @@ class ScoreModel:
 
         One column an input, in the order and with the index of ``X``; a row's parts and the
         reference (``attrs["reference"]``, in points) sum to its score in points, but for the
-        rounding of a double. ``attrs["against"]`` names the reference.
+        rounding of a double. ``attrs["against"]`` names the reference. A row that is not scored
+        has NaN.
         """
         import pandas as pd
 
         columns, status = self._checked(X)
-        self._refuse_bad_rows(status)
         account = self.accounts[0]
         lost = account.lost(self.encode(columns, len(status)))
+        values = np.where((status == 0)[:, None], -lost / account.per_point, np.nan)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        frame = pd.DataFrame(-lost / account.per_point, columns=self.feature_names, index=index)
+        frame = pd.DataFrame(values, columns=self.feature_names, index=index)
         frame.attrs.update(against=account.against, reference=account.reference)
         return frame
 
@@ -242,9 +243,9 @@ class ScoreModel:
         Points are whole where the model's unit is a point, else thousandths of one. With pairs
         each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
         second input; counts and what follows from them are NaN there, and these columns are empty
-        for a single input. A model of trees has no points by input: see ``explain``.
+        for a single input. A model of trees has no points by input, which are NaN: see ``explain``.
         """
-        return lay_out_card(self.tables, self.pairs, self.unit)
+        return lay_out_card(self.tables, self.pairs, self.unit, has_trees=self.trees is not None)
 
     def save(self, path: str | Path) -> None:
         """Write the model as a file of plain data; see :func:`load_model`."""
