@@ -175,22 +175,11 @@ class ScoreModel:
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant: the same keys and the very same values as ``score_frame``."""
-        row, status = [], "ok"
-        for table in self.tables:
-            if table.name not in values:
-                rule = f"must have {table.name!r}"
-                raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
-            value, word = read_value(table, values[table.name])
-            row.append(value)
-            status = word if status == "ok" else status
-        missing = sum(value is None for value in row)
-        if status == "ok" and missing > MOST_MISSING * len(row):
-            status = "too_many_missing"
-        empty: dict[str, Any] = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
+        row, status = self._read_one(values)
         if status != "ok":
+            empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
             return {"status": status, **empty, "score": None, "reasons": []}
-        numbers = [t.encode_one(value) for t, value in zip(self.tables, row, strict=True)]
-        score = self.score_of(numbers)
+        score = self.score_of(row)
         lower, pd_, upper = self.probability(score)
         return {
             "status": "ok",
@@ -198,8 +187,27 @@ class ScoreModel:
             "pd_lower": lower,
             "pd_upper": upper,
             "score": score,
-            "reasons": reasons_of_one(self, numbers, reasons),
+            "reasons": reasons_of_one(self, row, reasons),
         }
+
+    def read_row(self, values: Mapping[str, Any]) -> list[float]:
+        """Encode one applicant's inputs; what is not within the contract becomes missing."""
+        return self._read_one(values)[0]
+
+    def _read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
+        """Encode one applicant's inputs and give the row's status."""
+        row, status = [], "ok"
+        for table in self.tables:
+            if table.name not in values:
+                rule = f"must have {table.name!r}"
+                raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
+            value, word = read_value(table, values[table.name])
+            row.append(table.encode_one(value))
+            status = word if status == "ok" else status
+        missing = sum(map(math.isnan, row))
+        if status == "ok" and missing > MOST_MISSING * len(row):
+            status = "too_many_missing"
+        return row, status
 
     def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
         """Give the exact parts of each score that hurt most, against a stated reference.
