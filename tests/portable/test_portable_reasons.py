@@ -67,7 +67,7 @@ def test_a_pair_is_shared_in_halves_and_the_odd_unit_goes_to_the_first(seed: int
 @given(seed=seeds)
 def test_explained_points_are_the_parts_that_hurt(shape: str, seed: int) -> None:
     model = make_model(shape, seed)
-    X = rows_for(model, seed)
+    X = rows_for(model, seed, 9)
     code = {table.name: table.reason for table in model.tables}
     lost = -model.parts(X)
     explained = model.explain(X, top=99)
