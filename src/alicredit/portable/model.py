@@ -16,9 +16,10 @@ from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
+    MOST_MISSING,
+    ROW_STATUSES,
     check_columns,
-    is_missing,
-    read_column,
+    read_frame,
     read_value,
     take_columns,
 )
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-
-MOST_MISSING = 0.75
-"""A row with a larger share of missing inputs is not scored (assumed)."""
-
-_STATUS = ("ok", "bad_type", "bad_value", "too_many_missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +130,7 @@ class ScoreModel:
 
     def predict_score(self, X: Any) -> Whole:
         """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         self._refuse_bad_rows(status)
         return self.scores_of(self.encode(columns, len(status)))
 
@@ -151,7 +147,7 @@ class ScoreModel:
         """
         import pandas as pd
 
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         ok = status == 0
         rows = self.encode(columns, len(status))
         scores = self.scores_of(rows)
@@ -165,7 +161,7 @@ class ScoreModel:
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(
             {
-                "status": [_STATUS[each] for each in status],
+                "status": [ROW_STATUSES[each] for each in status],
                 **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
@@ -204,8 +200,7 @@ class ScoreModel:
             value, word = read_value(table, values[table.name])
             row.append(table.encode_one(value))
             status = word if status == "ok" else status
-        missing = sum(map(math.isnan, row))
-        if status == "ok" and missing > MOST_MISSING * len(row):
+        if status == "ok" and sum(map(math.isnan, row)) > MOST_MISSING * len(row):
             status = "too_many_missing"
         return row, status
 
@@ -222,7 +217,7 @@ class ScoreModel:
         over them. A row that loses nothing by it is held against the ``"best"`` points that each
         table can give, or the ``"best reference"``, the stored row of the highest score.
         """
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         self._refuse_bad_rows(status)
         return explain_rows(self, columns, self.encode(columns, len(status)), top)
 
@@ -236,7 +231,7 @@ class ScoreModel:
         """
         import pandas as pd
 
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         account = self.accounts[0]
         lost = account.lost(self.encode(columns, len(status)))
         values = np.where((status == 0)[:, None], -lost / account.per_point, np.nan)
@@ -269,22 +264,6 @@ class ScoreModel:
         a sign of a wrong unit.
         """
         check_columns(self.tables, take_columns(X, self.feature_names))
-
-    def _checked(self, X: Any) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:
-        """Bring columns to their kinds; give them with each row's status as a position."""
-        raw = take_columns(X, self.feature_names)
-        size = len(next(iter(raw.values()))) if raw else 0
-        status = np.zeros(size, dtype=np.int8)
-        missing = np.zeros(size, dtype=np.int64)
-        columns: dict[str, Any] = {}
-        for table in self.tables:
-            values, wrong, bad = read_column(table, raw[table.name])
-            columns[table.name] = values
-            status[(status == 0) & wrong] = 1
-            status[(status == 0) & bad] = 2
-            missing += is_missing(values)
-        status[(status == 0) & (missing > MOST_MISSING * len(self.tables))] = 3
-        return columns, status
 
     def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:
         """Turn checked columns into numbers, shape (rows, inputs)."""
@@ -347,7 +326,7 @@ class ScoreModel:
         """Raise when any row is outside the contract."""
         bad = np.flatnonzero(status)
         if len(bad):
-            word = STATUSES[_STATUS[status[bad[0]]]].text
+            word = STATUSES[ROW_STATUSES[status[bad[0]]]].text
             rule = "must have only rows within the model's contract"
             found = f"{len(bad)} others, the first at position {bad[0]}: {word}"
             raise InputError(refusal("X", rule, found, "use score_frame, which marks them"))
