@@ -222,7 +222,6 @@ PAIRS: dict[str, Callable[[Content], None]] = {
     "a reference elsewhere": at("pairs", 0, "reference", to=999),
     "probabilities that rise": shuffle_probabilities,
     "probabilities that nearly tie": nearly_tie,
-    "bounds that rise": lambda content: content["uppers"].reverse(),
     "very many pairs": lambda content: content.update(pairs=content["pairs"] * 1000),
 }  # fmt: skip
 TREES: dict[str, Callable[[Content], None]] = {

@@ -111,7 +111,14 @@ def _refuse_one(model: ScoreModel, line: tuple[object, ...], need: int | None, m
         raise InputError(refusal("row", "must be one that the model scores", line[0]))
     goal = "a score that some row has" if need is None else f"{_points(model, need):g} points"
     rule = f"must be within reach of at most {most} feasible changes ({goal})"
-    raise InputError(refusal("target", rule, f"{line[6]} points at best", "take a nearer target"))
+    raise InputError(
+        refusal(
+            "target",
+            rule,
+            f"{line[6]} points at best",
+            "take a nearer target or allow more changes",
+        )
+    )
 
 
 def _points(model: ScoreModel, score: int) -> float:
@@ -167,7 +174,7 @@ def _change(
         return [(scored["status"], *blank, None, math.nan)]
     if need is not None and scored["score"] >= need:
         return [("reached", *blank, _points(model, scored["score"]), scored["pd"])]
-    row = np.array(model.read_row(values), dtype=np.float64)
+    row = np.array(model.read_one(values)[0], dtype=np.float64)
     ladders = ladders_of(model, row.tolist(), feasible)
     ways, best = _search(model, row, ladders, math.inf if need is None else need, most)
     if not ways:

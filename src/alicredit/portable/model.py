@@ -142,8 +142,9 @@ class ScoreModel:
     def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
-        Gives ``status, pd, pd_lower, pd_upper, score, reasons``, in the order and with the index
-        of ``X``. Raises InputError only where a whole column lacks or is repeated.
+        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units) and ``reasons`` (codes, at
+        most so many; 0 saves their cost), in the order and with the index of ``X``.
+        Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
 
@@ -171,7 +172,7 @@ class ScoreModel:
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant: the same keys and the very same values as ``score_frame``."""
-        row, status = self._read_one(values)
+        row, status = self.read_one(values)
         if status != "ok":
             empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
             return {"status": status, **empty, "score": None, "reasons": []}
@@ -186,11 +187,7 @@ class ScoreModel:
             "reasons": reasons_of_one(self, row, reasons),
         }
 
-    def read_row(self, values: Mapping[str, Any]) -> list[float]:
-        """Encode one applicant's inputs; what is not within the contract becomes missing."""
-        return self._read_one(values)[0]
-
-    def _read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
+    def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
         """Encode one applicant's inputs and give the row's status."""
         row, status = [], "ok"
         for table in self.tables:

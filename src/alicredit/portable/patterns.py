@@ -66,6 +66,8 @@ class Patterns:
         Positions of the inputs that tests ask for.
     cuts : tuple of array or None
         Of each of these inputs; None for a category, whose ranks are its levels.
+    tops : tuple of int
+        The last level of a category that is told from others; 0 for numbers.
     asks : array of int, shape (tests,)
         Which of these inputs a test asks for.
     shift, bound : array, shape (tests,)
