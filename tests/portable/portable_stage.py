@@ -164,7 +164,8 @@ def finish(tables: Sequence[PointTable], *, unit: int, base: int = 600, **parts)
     lower, pds, upper = (tuple(rising(logit + shift).tolist()) for shift in (-0.3, 0.0, 0.4))
     model = ScoreModel(
         tables=tuple(tables), base=base, scale=scale, unit=unit, first_score=first, pds=pds,
-        lowers=lower, uppers=upper, claim=Claim(365, "borrower", 90), training={"rows": 100},
+        lowers=lower, uppers=upper, claim=Claim(365, "borrower", 90),
+        training={"rows": 100, "folds": "rows"},
         catalogue_digest="", model_id="", **parts,
     )  # fmt: skip
     check_model(model)

@@ -50,7 +50,7 @@ def contents(tmp_path_factory) -> dict[str, Content]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10**6), unit=st.sampled_from([1, 1000]))
 def test_a_file_gives_back_the_model(tmp_path_factory, shape: str, seed: int, unit: int) -> None:
     model = make_model(shape, seed, unit=unit)
@@ -222,7 +222,6 @@ PAIRS: dict[str, Callable[[Content], None]] = {
     "a reference elsewhere": at("pairs", 0, "reference", to=999),
     "probabilities that rise": shuffle_probabilities,
     "probabilities that nearly tie": nearly_tie,
-    "bounds that rise": lambda content: content["uppers"].reverse(),
     "very many pairs": lambda content: content.update(pairs=content["pairs"] * 1000),
 }  # fmt: skip
 TREES: dict[str, Callable[[Content], None]] = {

@@ -211,11 +211,12 @@ def _stability(y: Floats, p: Floats, months: pd.Series | None) -> pd.DataFrame:
 def _points(model: Any) -> pd.DataFrame:
     """Lay out the scorecard with what each input is called, and its unit."""
     card = model.scorecard()
-    named = {table.name: (table.title, table.unit) for table in model.tables}
-    return card.assign(
-        title=[named[name][0] for name in card["feature"]],
-        unit=[named[name][1] for name in card["feature"]],
-    )
+    titles = {table.name: table.title for table in model.tables}
+    units = {table.name: table.unit for table in model.tables}
+    card = card.assign(title=card["feature"].map(titles), unit=card["feature"].map(units))
+    if "feature_2" not in card:
+        return card
+    return card.assign(title_2=card["feature_2"].map(titles).fillna(""))
 
 
 def _reasons(lists: pd.Series) -> pd.DataFrame:

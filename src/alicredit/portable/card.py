@@ -20,7 +20,7 @@ _NOWHERE: Step = (math.nan, math.nan, "")
 
 
 def lay_out_card(
-    tables: Sequence[PointTable], pairs: Sequence[PairTable], unit: int
+    tables: Sequence[PointTable], pairs: Sequence[PairTable], unit: int, *, has_trees: bool
 ) -> pd.DataFrame:
     """Lay out tables and pairs; see ``ScoreModel.scorecard``."""
     import pandas as pd
@@ -44,7 +44,7 @@ def lay_out_card(
         frame[texts] = frame[texts].astype(object).where(frame[texts].notna(), "")
     if unit > 1:
         frame["points"] = frame["points"] / unit
-    return frame
+    return frame.assign(points=np.nan) if has_trees else frame
 
 
 def _steps(cuts: Sequence[float]) -> list[Step]:

@@ -113,9 +113,6 @@ def _check_scores(model: ScoreModel) -> None:
     for below, p, above in zip(model.lowers, model.pds, model.uppers, strict=True):
         if not 0 < below <= p <= above < 1:
             _refuse("pds", "must lie in order between 0 and 1", p)
-    for name in ("lowers", "uppers"):
-        if model.unit > 1 and any(a < b for a, b in pairwise(getattr(model, name))):
-            _refuse(name, "must not rise with the score", "a rise")
     # Rounding moves a probability between two points by at most half a spacing at the upper.
     steps = model.unit if model.unit > 1 else 0
     if any(a - b <= 2 * steps * math.ulp(a) for a, b in pairwise(model.pds)):

@@ -16,9 +16,10 @@ from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
+    MOST_MISSING,
+    ROW_STATUSES,
     check_columns,
-    is_missing,
-    read_column,
+    read_frame,
     read_value,
     take_columns,
 )
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-
-MOST_MISSING = 0.75
-"""A row with a larger share of missing inputs is not scored (assumed)."""
-
-_STATUS = ("ok", "bad_type", "bad_value", "too_many_missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +130,7 @@ class ScoreModel:
 
     def predict_score(self, X: Any) -> Whole:
         """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         self._refuse_bad_rows(status)
         return self.scores_of(self.encode(columns, len(status)))
 
@@ -146,12 +142,13 @@ class ScoreModel:
     def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
-        Gives ``status, pd, pd_lower, pd_upper, score, reasons``, in the order and with the index
-        of ``X``. Raises InputError only where a whole column lacks or is repeated.
+        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units) and ``reasons`` (codes, at
+        most so many; 0 saves their cost), in the order and with the index of ``X``.
+        Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
 
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         ok = status == 0
         rows = self.encode(columns, len(status))
         scores = self.scores_of(rows)
@@ -165,7 +162,7 @@ class ScoreModel:
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(
             {
-                "status": [_STATUS[each] for each in status],
+                "status": [ROW_STATUSES[each] for each in status],
                 **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
@@ -175,22 +172,11 @@ class ScoreModel:
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant: the same keys and the very same values as ``score_frame``."""
-        row, status = [], "ok"
-        for table in self.tables:
-            if table.name not in values:
-                rule = f"must have {table.name!r}"
-                raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
-            value, word = read_value(table, values[table.name])
-            row.append(value)
-            status = word if status == "ok" else status
-        missing = sum(value is None for value in row)
-        if status == "ok" and missing > MOST_MISSING * len(row):
-            status = "too_many_missing"
-        empty: dict[str, Any] = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
+        row, status = self.read_one(values)
         if status != "ok":
+            empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
             return {"status": status, **empty, "score": None, "reasons": []}
-        numbers = [t.encode_one(value) for t, value in zip(self.tables, row, strict=True)]
-        score = self.score_of(numbers)
+        score = self.score_of(row)
         lower, pd_, upper = self.probability(score)
         return {
             "status": "ok",
@@ -198,8 +184,22 @@ class ScoreModel:
             "pd_lower": lower,
             "pd_upper": upper,
             "score": score,
-            "reasons": reasons_of_one(self, numbers, reasons),
+            "reasons": reasons_of_one(self, row, reasons),
         }
+
+    def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
+        """Encode one applicant's inputs and give the row's status."""
+        row, status = [], "ok"
+        for table in self.tables:
+            if table.name not in values:
+                rule = f"must have {table.name!r}"
+                raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
+            value, word = read_value(table, values[table.name])
+            row.append(table.encode_one(value))
+            status = word if status == "ok" else status
+        if status == "ok" and sum(map(math.isnan, row)) > MOST_MISSING * len(row):
+            status = "too_many_missing"
+        return row, status
 
     def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
         """Give the exact parts of each score that hurt most, against a stated reference.
@@ -214,7 +214,7 @@ class ScoreModel:
         over them. A row that loses nothing by it is held against the ``"best"`` points that each
         table can give, or the ``"best reference"``, the stored row of the highest score.
         """
-        columns, status = self._checked(X)
+        columns, status = read_frame(self.tables, X)
         self._refuse_bad_rows(status)
         return explain_rows(self, columns, self.encode(columns, len(status)), top)
 
@@ -223,16 +223,17 @@ class ScoreModel:
 
         One column an input, in the order and with the index of ``X``; a row's parts and the
         reference (``attrs["reference"]``, in points) sum to its score in points, but for the
-        rounding of a double. ``attrs["against"]`` names the reference.
+        rounding of a double. ``attrs["against"]`` names the reference. A row that is not scored
+        has NaN.
         """
         import pandas as pd
 
-        columns, status = self._checked(X)
-        self._refuse_bad_rows(status)
+        columns, status = read_frame(self.tables, X)
         account = self.accounts[0]
         lost = account.lost(self.encode(columns, len(status)))
+        values = np.where((status == 0)[:, None], -lost / account.per_point, np.nan)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        frame = pd.DataFrame(-lost / account.per_point, columns=self.feature_names, index=index)
+        frame = pd.DataFrame(values, columns=self.feature_names, index=index)
         frame.attrs.update(against=account.against, reference=account.reference)
         return frame
 
@@ -242,9 +243,9 @@ class ScoreModel:
         Points are whole where the model's unit is a point, else thousandths of one. With pairs
         each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
         second input; counts and what follows from them are NaN there, and these columns are empty
-        for a single input. A model of trees has no points by input: see ``explain``.
+        for a single input. A model of trees has no points by input, which are NaN: see ``explain``.
         """
-        return lay_out_card(self.tables, self.pairs, self.unit)
+        return lay_out_card(self.tables, self.pairs, self.unit, has_trees=self.trees is not None)
 
     def save(self, path: str | Path) -> None:
         """Write the model as a file of plain data; see :func:`load_model`."""
@@ -260,22 +261,6 @@ class ScoreModel:
         a sign of a wrong unit.
         """
         check_columns(self.tables, take_columns(X, self.feature_names))
-
-    def _checked(self, X: Any) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:
-        """Bring columns to their kinds; give them with each row's status as a position."""
-        raw = take_columns(X, self.feature_names)
-        size = len(next(iter(raw.values()))) if raw else 0
-        status = np.zeros(size, dtype=np.int8)
-        missing = np.zeros(size, dtype=np.int64)
-        columns: dict[str, Any] = {}
-        for table in self.tables:
-            values, wrong, bad = read_column(table, raw[table.name])
-            columns[table.name] = values
-            status[(status == 0) & wrong] = 1
-            status[(status == 0) & bad] = 2
-            missing += is_missing(values)
-        status[(status == 0) & (missing > MOST_MISSING * len(self.tables))] = 3
-        return columns, status
 
     def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:
         """Turn checked columns into numbers, shape (rows, inputs)."""
@@ -338,7 +323,7 @@ class ScoreModel:
         """Raise when any row is outside the contract."""
         bad = np.flatnonzero(status)
         if len(bad):
-            word = STATUSES[_STATUS[status[bad[0]]]].text
+            word = STATUSES[ROW_STATUSES[status[bad[0]]]].text
             rule = "must have only rows within the model's contract"
             found = f"{len(bad)} others, the first at position {bad[0]}: {word}"
             raise InputError(refusal("X", rule, found, "use score_frame, which marks them"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,8 @@ class Patterns:
         Positions of the inputs that tests ask for.
     cuts : tuple of array or None
         Of each of these inputs; None for a category, whose ranks are its levels.
+    tops : tuple of int
+        The last level of a category that is told from others; 0 for numbers.
     asks : array of int, shape (tests,)
         Which of these inputs a test asks for.
     shift, bound : array, shape (tests,)
@@ -76,6 +79,10 @@ class Patterns:
         The bit of each test.
     starts : array of int, shape (groups,)
         First test of each group.
+    worth : array of int
+        Units of each pattern, group after group.
+    offset : array of int, shape (groups,)
+        Where the patterns of each group start in ``worth``.
     """
 
     groups: tuple[Group, ...]
@@ -89,6 +96,15 @@ class Patterns:
     special: dict[int, npt.NDArray[np.bool_]]
     weight: Any
     starts: Whole
+    worth: Whole
+    offset: Whole
+
+    def units(self, rows: Floats) -> Whole:
+        """Give what all trees give to encoded rows."""
+        total = np.full(len(rows), self.rest, dtype=np.int64)
+        for block in self.blocks(len(rows)) if self.groups else ():
+            total[block] += self.worth[self.offset[:, None] + self.of(rows[block])].sum(axis=0)
+        return total
 
     def of(self, rows: Floats) -> Any:
         """Give the pattern of each group, shape (groups, rows), of few encoded rows."""
@@ -118,8 +134,9 @@ class Patterns:
         return found
 
 
+@lru_cache(maxsize=4)
 def patterns_of(trees: TreeTable) -> Patterns:
-    """Part trees into groups and rank their tests."""
+    """Part trees into groups and rank their tests; kept for the few trees last asked of."""
     sizes = _sizes(trees)
     groups = tuple(_groups(trees, sizes))
     tests = [test for group in groups for test in group.tests]
@@ -139,6 +156,7 @@ def patterns_of(trees: TreeTable) -> Patterns:
         else:
             shift[k], bound[k] = plain
     counts = [len(group.tests) for group in groups]
+    worth = [group.worth() for group in groups]
     return Patterns(
         groups=groups,
         rest=sum(trees.leaves[-root - 1] for root in trees.roots if root < 0),
@@ -150,8 +168,15 @@ def patterns_of(trees: TreeTable) -> Patterns:
         bound=bound,
         special=special,
         weight=np.array([1 << k for count in counts for k in range(count)], dtype=np.uint16),
-        starts=np.cumsum([0, *counts[:-1]]) if counts else np.empty(0, dtype=np.int64),
+        starts=_starts(counts),
+        worth=np.concatenate([*worth, np.empty(0, dtype=np.int64)]),
+        offset=_starts([len(each) for each in worth]),
     )
+
+
+def _starts(counts: Sequence[int]) -> Whole:
+    """Give where runs of given lengths start."""
+    return np.cumsum([0, *counts], dtype=np.int64)[: len(counts)]
 
 
 def _sizes(trees: TreeTable) -> dict[int, int]:

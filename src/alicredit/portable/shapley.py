@@ -94,11 +94,13 @@ def _tabulate(group: Group, used: Sequence[int], seen: Any) -> Whole:
         mine, theirs = (_kept(each, conditions) for each in (codes, seen.astype(np.int64)))
         counts = np.bincount(theirs)
         met = np.flatnonzero(counts)
-        own, back = np.unique(mine, return_inverse=True)
-        every = _kernel(len(conditions)) if len(conditions) <= _SMALL else None
-        shares = every[own][:, met] if every is not None else _shares(own, met, len(conditions))
+        if len(conditions) <= _SMALL:
+            own, shares = mine, _kernel(len(conditions))[:, met]
+        else:
+            distinct, own = np.unique(mine, return_inverse=True)
+            shares = _shares(distinct, met, len(conditions))
         total = np.tensordot(counts[met], shares, axes=(0, 1))
-        found[[line[at] for at in conditions]] += units * total[back].T
+        found[[line[at] for at in conditions]] += units * total[own].T
     return found
 
 

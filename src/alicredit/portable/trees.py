@@ -73,14 +73,7 @@ class TreeTable:
 
     def look_up(self, values: Floats) -> Whole:
         """Give the units of rows of checked values, categories as positions of levels."""
-        patterns = patterns_of(self)
-        worth = [group.worth() for group in patterns.groups]
-        table = np.concatenate([*worth, np.empty(0, dtype=np.int64)])
-        offset = np.cumsum([0, *map(len, worth[:-1])])[:, None]
-        total = np.full(len(values), patterns.rest, dtype=np.int64)
-        for block in patterns.blocks(len(values)) if worth else ():
-            total[block] += table[offset + patterns.of(values[block])].sum(axis=0)
-        return total
+        return patterns_of(self).units(np.asarray(values, dtype=np.float64))
 
     def look_up_one(self, values: Sequence[float]) -> int:
         """Give the units of one row, with the standard library alone."""
