@@ -206,9 +206,9 @@ def test_fitted_trees_score_alike_whole_alone_and_from_a_file(tmp_path) -> None:
 
 def test_an_input_of_no_use_is_left_out_of_the_trees() -> None:
     X, y, _ = make_merchants(1500, seed=9)
-    X = X.assign(same=1.0)[["same", "debt", "sales"]]
+    X = X.assign(same=1.0)[["same", "debt", "sales", "is_new"]]
     model = DefaultModel("trees", directions={"debt": 1}).fit(X, y)
-    assert model.feature_names == ("debt", "sales")
-    assert all(len(row) == 2 for row in model.portable_.trees.reference)
+    assert model.feature_names == ("debt", "sales", "is_new")
+    assert all(len(row) == 3 for row in model.portable_.trees.reference)
     changed = X.assign(same=7.0)
     assert model.predict_score(X).tolist() == model.predict_score(changed).tolist()
