@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alicredit.model.learner import TrainingSet, fit_fixed
 from alicredit.model.points import merge_steps, read_trees, simple_cut, step_means, whole
-from alicredit.portable.file import falls
+from alicredit.portable.monotone import falls
 
 finite = st.floats(-1e9, 1e9, allow_subnormal=False)
 

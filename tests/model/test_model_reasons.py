@@ -183,7 +183,7 @@ def test_the_card_counts_every_training_row_once(stage: Stage, model: ScoreModel
     card = model.scorecard()
     assert list(card.columns) == [
         "feature", "lower", "upper", "category", "points", "rows", "defaults",
-        "share", "default_rate", "woe", "iv",
+        "share", "default_rate", "woe", "iv", "feature_iv",
     ]  # fmt: skip
     totals = card.groupby("feature")[["rows", "defaults", "share"]].sum()
     assert (totals["rows"] == len(stage.X)).all()

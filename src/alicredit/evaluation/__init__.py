@@ -1,5 +1,6 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
+from alicredit.evaluation.grades import grade_pds
 from alicredit.evaluation.metrics import (
     auc,
     brier,
@@ -50,6 +51,7 @@ __all__ = [
     "concentration_test",
     "effective_rows",
     "effective_shares",
+    "grade_pds",
     "hhi",
     "hosmer_lemeshow",
     "jeffreys_interval",

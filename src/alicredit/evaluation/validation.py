@@ -28,6 +28,7 @@ from alicredit.evaluation.rates import (
     jeffreys_interval,
     jeffreys_test,
 )
+from alicredit.score import require_same_claim
 
 Floats = npt.NDArray[np.float64]
 _BINS = 10
@@ -135,14 +136,8 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
 
 
 def check_claim(model: Any, y: Any) -> None:
-    """Refuse outcomes of another horizon or level than the model claims."""
-    stated = getattr(y, "attrs", {}) or {}
-    claim = model.claim
-    for name in ("horizon_days", "level", "days_past_due"):
-        mine, other = getattr(claim, name), stated.get(name)
-        if mine and other is not None and mine != other:
-            do = "label with the definition the model was trained on"
-            refuse("y", f"must be labelled at the model's {name} {mine}", other, do)
+    """Refuse outcomes of another horizon or level than the model claims; unstated ones pass."""
+    require_same_claim("y", model.claim, getattr(y, "attrs", {}) or {}, is_stated=False)
 
 
 def _summary(y: Floats, p: Floats, who: Any, refused: int) -> pd.DataFrame:
@@ -216,11 +211,12 @@ def _stability(y: Floats, p: Floats, months: pd.Series | None) -> pd.DataFrame:
 def _points(model: Any) -> pd.DataFrame:
     """Lay out the scorecard with what each input is called, and its unit."""
     card = model.scorecard()
-    named = {table.name: (table.title, table.unit) for table in model.tables}
-    return card.assign(
-        title=[named[name][0] for name in card["feature"]],
-        unit=[named[name][1] for name in card["feature"]],
-    )
+    titles = {table.name: table.title for table in model.tables}
+    units = {table.name: table.unit for table in model.tables}
+    card = card.assign(title=card["feature"].map(titles), unit=card["feature"].map(units))
+    if "feature_2" not in card:
+        return card
+    return card.assign(title_2=card["feature_2"].map(titles).fillna(""))
 
 
 def _reasons(lists: pd.Series) -> pd.DataFrame:

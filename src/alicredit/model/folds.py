@@ -92,3 +92,19 @@ def _stratified(y: npt.NDArray[np.float64], seed: int) -> tuple[tuple[Positions,
         rows = np.flatnonzero(y == value)
         fold[rng.permutation(rows)] = np.arange(len(rows)) % count
     return tuple((np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count))
+
+
+def periods_of(
+    y: npt.NDArray[np.float64], cohort: Cohort | None, *, defaults: int, most: int
+) -> Positions | None:
+    """Number the period of each row: by time, about as many rows each; None where there is one.
+
+    As many periods as have ``defaults`` defaults each on average, at most ``most``.
+    """
+    count = int(min(most, y.sum() // defaults, (len(y) - y.sum()) // defaults))
+    if cohort is None or count < 2:
+        return None
+    as_of = cohort.frame["as_of"].to_numpy()
+    edges = np.unique(np.sort(as_of)[[len(as_of) * k // count for k in range(1, count)]])
+    period = np.unique(np.searchsorted(edges, as_of, side="right"), return_inverse=True)[1]
+    return period.astype(np.int64) if period.any() else None

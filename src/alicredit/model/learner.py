@@ -26,6 +26,7 @@ class TrainingSet:
     directions: tuple[int, ...]
     categories: tuple[int, ...]
     cluster: npt.NDArray[np.int64]
+    period: npt.NDArray[np.int64] | None = None
 
     @property
     def defaults(self) -> int:
@@ -35,7 +36,10 @@ class TrainingSet:
     def take(self, rows: npt.NDArray[np.int64]) -> TrainingSet:
         """Keep some rows."""
         X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
-        return TrainingSet(X, y, weight, self.directions, self.categories, self.cluster[rows])
+        period = None if self.period is None else self.period[rows]
+        return TrainingSet(
+            X, y, weight, self.directions, self.categories, self.cluster[rows], period
+        )
 
 
 def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:

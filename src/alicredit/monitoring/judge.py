@@ -173,7 +173,7 @@ def _error_of_change(portable: Any, then: Side | None, now: Side) -> float:
         if side is None:
             continue
         rows = side.is_scored
-        score = side.scored["score"].to_numpy(np.float64, na_value=np.nan)[rows]
+        score = side.scored["score"].to_numpy(np.float64, na_value=np.nan)[rows] / portable.unit
         owners = number_owners("merchants", side.owners(rows), len(score))
         who = np.arange(len(score)) if owners is None else owners
         order = np.lexsort((who, score))

@@ -87,7 +87,8 @@ def monitor(
         Fitted or loaded.
     reference : pandas.DataFrame or None
         Features of the population that the model is known to hold for; None takes what the model's
-        file holds of its training rows: all features, no distribution of scores.
+        file holds of its training rows: all features, no distribution of scores. A model of pairs
+        or trees needs one.
     current : pandas.DataFrame
         Features now.
     reference_cohort, cohort : Cohort or None, default None

@@ -16,6 +16,9 @@ from alicredit.portable.tables import PointTable
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
+MOST_MISSING = 0.75
+"""A row with a larger share of missing inputs is not scored (assumed)."""
+ROW_STATUSES = ("ok", "bad_type", "bad_value", "too_many_missing")
 UNIT_FACTOR = 50.0
 UNIT_ROWS = 50
 FRAME_ROWS = 20
@@ -42,6 +45,25 @@ def take_columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if twice:
         raise InputError(refusal("X", f"must have the column {twice[0]!r} once", "it repeated"))
     return {name: X[labels[name][0]] for name in names}
+
+
+def read_frame(
+    tables: tuple[PointTable, ...], X: Any
+) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:
+    """Bring columns to their kinds; give them with each row's status, by its position."""
+    raw = take_columns(X, tuple(table.name for table in tables))
+    size = len(next(iter(raw.values()))) if raw else 0
+    status = np.zeros(size, dtype=np.int8)
+    missing = np.zeros(size, dtype=np.int64)
+    columns: dict[str, Any] = {}
+    for table in tables:
+        values, wrong, bad = read_column(table, raw[table.name])
+        columns[table.name] = values
+        status[(status == 0) & wrong] = 1
+        status[(status == 0) & bad] = 2
+        missing += is_missing(values)
+    status[(status == 0) & (missing > MOST_MISSING * len(tables))] = 3
+    return columns, status
 
 
 def read_column(table: PointTable, column: Any) -> tuple[Any, Flags, Flags]:

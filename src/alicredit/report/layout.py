@@ -206,6 +206,11 @@ def count(value: Any) -> str:
     return f"{int(value):,}"
 
 
+def points(value: Any) -> str:
+    """Write points: whole, or to the thousandth where they are counted in thousandths."""
+    return f"{value:,.3f}" if isinstance(value, float) else count(value)
+
+
 def percent(value: Any) -> str:
     """Write a share in per cent."""
     return f"{value:.2%}"

@@ -19,6 +19,7 @@ from alicredit.report.layout import (
     meaning,
     number,
     percent,
+    points,
     share,
     small,
     words,
@@ -70,9 +71,7 @@ def write_validation_page(report: Any, path: str | Path) -> None:
              "population, by custom).", table=lay_out(tables["stability"], _STABILITY)),
         Part("Reasons", "How often a code is among a row's reasons, and how often first.",
              table=lay_out(with_texts(tables["reasons"]), _REASONS)),
-        Part("The points",
-             "A score is the base and the sum of these points; more is safer. Shares and default "
-             "rates are those of the training rows.",
+        Part("The points", _say_points(tables["points"]),
              table=lay_out(_points(tables["points"]), _POINTS, group="title", code="feature")),
         Part("All figures", "With 95 % intervals where they have one.",
              table=lay_out(tables["summary"], _SUMMARY)),
@@ -193,7 +192,7 @@ _REASONS = (
     meaning("reason 理由", "code"), number("rows", "rows", count), number("first", "first", count),
 )  # fmt: skip
 _POINTS = (
-    words("values", "step"), number("points", "points", count), number("share", "share", percent),
+    words("values", "step"), number("points", "points", points), number("share", "share", percent),
     number("default rate", "default_rate", percent),
 )  # fmt: skip
 _SUMMARY = (
@@ -225,11 +224,28 @@ _GRADES = (
 _STATUS = (meaning("status", "status"), number("rows", "rows", count))
 
 
+def _say_points(card: pd.DataFrame) -> str:
+    """Say what the points are, or that there are none by input."""
+    shares = "Shares and default rates are those of the training rows."
+    if card["points"].isna().all():
+        return (
+            "This model's score is the sum of trees over all inputs: no input has points of its "
+            f"own; the reasons say what each did. {shares}"
+        )
+    return f"A score is the base and the sum of these points; more is safer. {shares}"
+
+
 def _points(card: pd.DataFrame) -> pd.DataFrame:
-    """Name each input, with its unit, and each step of the scorecard."""
+    """Name each input, with its unit, and each step of the scorecard; of pairs both."""
     steps = [row.category or _step(row.lower, row.upper) for row in card.itertuples()]
     named = zip(card["title"], card["unit"], strict=True)
     titles = [f"{title} ({unit})" if unit else title for title, unit in named]
+    if "feature_2" in card:
+        for at, row in enumerate(card.itertuples()):
+            if row.feature_2:
+                second = row.category_2 or _step(row.lower_2, row.upper_2)
+                steps[at] = f"{steps[at]}; {second}"
+                titles[at] = f"{row.title} and {row.title_2}, together"
     return card.assign(step=steps, title=titles)
 
 

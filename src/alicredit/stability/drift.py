@@ -14,6 +14,9 @@ from alicredit.evaluation import PsiTest, adjust_p, psi_test, share_covariance
 from alicredit.stability.bins import Bins, Floats, Whole, number_owners, quantile_bins, read_values
 from alicredit.stability.population import VERDICT, fewest_expected, verdict
 
+_FEWEST_LINES = 2
+"""Of an input without cuts: any value, and missing."""
+
 COLUMNS = (
     "feature", "reference_rows", "rows", "reference_missing", "missing", "reference_median",
     "median", "fewest", *VERDICT, "p_adjusted", "reference_points", "points", "points_change",
@@ -38,7 +41,10 @@ def feature_drift(
     mean score is taken apart: the changes of mean points sum to it exactly. Its file holds the
     counts of its own training rows by step, with medians and missing shares, so that a reference
     frame may be left out; rows of training that share a merchant count then as one (``merchants``
-    of the model's facts), which is the careful side.
+    of the model's facts), which is the careful side. The file of a model of pairs or trees does
+    not hold what moves its score: it needs a reference frame, its mean points are those of
+    ``ScoreModel.parts`` over the rows it scores, and an input without steps of its own is counted
+    in bins of equal shares.
 
     Parameters
     ----------
@@ -99,6 +105,7 @@ def feature_drift(
     for name, frame in (("current", current), ("reference", reference)):
         if frame is not None:
             require_columns(name, map(str, frame.columns), names)
+    parts = None if model is None else _parts(model, reference, current)
     whose = (
         number_owners("reference_merchants", reference_merchants, len(_frame(reference, current))),
         number_owners("merchants", merchants, len(current)),
@@ -111,7 +118,8 @@ def feature_drift(
         seen = _see(name, old, current[name], card, bins)
         found = seen.test(whose, witnesses, tolerance, level)
         fewest = fewest_expected(seen.old, seen.new)
-        lines.append((name, *seen.summary, fewest, *verdict(found, level), np.nan, *seen.points))
+        points = seen.points if parts is None else parts[name]
+        lines.append((name, *seen.summary, fewest, *verdict(found, level), np.nan, *points))
     frame = pd.DataFrame(lines, columns=list(COLUMNS))
     frame["p_adjusted"] = adjust_p(frame["p_value"], method=adjust)
     frame["is_shifted"] = frame["p_adjusted"] < level
@@ -166,8 +174,8 @@ def _see(name: str, old: Any, new: Any, card: pd.DataFrame | None, bins: int) ->
     gone = float(base[-1] / base.sum()), float(count[-1] / count.sum())
     points = (np.nan, np.nan, np.nan)
     if card is not None:
-        each = card["points"].to_numpy(np.int64)
-        then, now = (int((each * c).sum()) / int(c.sum()) for c in (base, count))
+        each = card["points"].to_numpy(np.float64)
+        then, now = (float((each * c).sum()) / int(c.sum()) for c in (base, count))
         points = (then, now, now - then)
     return _Seen(places, base, count, (*rows, *gone, *medians), points)
 
@@ -194,19 +202,43 @@ def _facts(model: Any) -> Mapping[str, Any]:
     return facts
 
 
-def _cards(model: Any) -> dict[str, pd.DataFrame]:
-    """Take a model's points tables apart, one frame an input, with the median of training."""
+def _cards(model: Any) -> dict[str, pd.DataFrame | None]:
+    """Take a model's points tables apart, one frame an input, with the median of training.
+
+    None for numbers that have no steps of their own in a model of pairs or trees.
+    """
     portable = getattr(model, "portable_", model)
     if not hasattr(portable, "scorecard") or not hasattr(portable, "features"):
         do = "fit a DefaultModel or load one with load_model"
-        refuse("model", "must be a fitted or loaded points model", type(model).__name__, do)
+        refuse("model", "must be a fitted or loaded model", type(model).__name__, do)
     card = portable.scorecard()
+    if "feature_2" in card:
+        card = card[card["feature_2"] == ""]
     stated = {each.name: each.median for each in portable.features}
     if not set(card["feature"]) <= set(stated):
         refuse("model", "must have a points table for each input", "tables of several inputs")
+    is_whole = getattr(portable, "shape", "points") == "points"
     return {
         str(name): mine.assign(median=stated[name])
+        if is_whole or len(mine) > _FEWEST_LINES or _is_category(mine) else None
         for name, mine in card.groupby("feature", sort=False)
+    }  # fmt: skip
+
+
+def _parts(
+    model: Any, reference: pd.DataFrame | None, current: pd.DataFrame
+) -> dict[str, tuple[float, float, float]] | None:
+    """Give the mean parts of scores before and now, of a model that is more than its tables."""
+    portable = getattr(model, "portable_", model)
+    if getattr(portable, "shape", "points") == "points":
+        return None
+    if reference is None:
+        rule = f"must be given for a model of {portable.shape}, whose file does not stand for it"
+        refuse("reference", rule, None, "give the features of the training rows")
+    then, now = (portable.parts(frame).mean() for frame in (reference, current))
+    return {
+        name: (float(then[name]), float(now[name]), float(now[name] - then[name]))
+        for name in portable.feature_names
     }
 
 

@@ -1,0 +1,273 @@
+"""Fewer steps: merged where little is lost, and where a period of the training data disagrees."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.model.learner import TrainingSet
+from alicredit.model.points import StepFunction, merge_steps, step_means, tally
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+log = logging.getLogger(__name__)
+
+MOST_PERIODS = 4
+DEFAULTS_OF_A_PERIOD = 30
+"""Periods of training have about as many rows each and so many defaults on average (assumed)."""
+
+AGAINST = 2.0
+"""Standard errors by which a period must contradict a step's direction (assumed)."""
+
+APART = 2.5
+"""Standard errors by which one period must differ from the others to be looked at (assumed)."""
+
+SUPPORT = 2.0
+"""Standard errors by which the other periods must then support a step's order (assumed)."""
+
+SEEN = 1.0
+"""Standard errors by which all periods together must support any order (assumed)."""
+
+DEVIANCE = 0.1
+DEVIANCE_PER_ROW = 4e-6
+"""What merging a table may cost on the training rows, the larger of both (assumed)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """The step of each row in each input's function; the missing come last."""
+
+    steps: Whole
+
+    def margins(self, functions: Sequence[StepFunction], constant: float) -> Floats:
+        """Add up what the functions give each row."""
+        total = np.full(len(self.steps), constant)
+        for at, function in enumerate(functions):
+            total += values_of(function)[self.steps[:, at]]
+        return total
+
+
+def values_of(function: StepFunction) -> Floats:
+    """Give a function's values by step, or by level (the last of them ``other``), missing last."""
+    if function.levels:
+        size = max(function.levels) + 1
+        known = [function.levels.get(level, function.other) for level in range(size)]
+        return np.array([*known, function.other, function.missing])
+    return np.append(function.values, function.missing)
+
+
+def place_rows(functions: Sequence[StepFunction], sizes: Sequence[int], X: Floats) -> Placed:
+    """Find each row's step; ``sizes`` are the known levels of categories, 0 for numbers."""
+    steps = np.empty(X.shape, dtype=np.int64)
+    for at, (function, size) in enumerate(zip(functions, sizes, strict=True)):
+        column = X[:, at]
+        if size and function.levels:
+            last = max(function.levels) + 1
+            step, gone = np.minimum(np.nan_to_num(column), last), last + 1
+        elif size:
+            step, gone = np.zeros(len(X)), 1
+        else:
+            step = np.searchsorted(function.cuts, column, side="left")
+            gone = len(function.values)
+        steps[:, at] = np.where(np.isnan(column), gone, step)
+    return Placed(steps)
+
+
+def simplify(
+    functions: Sequence[StepFunction],
+    constant: float,
+    placed: Placed,
+    data: TrainingSet,
+    *,
+    max_steps: int,
+) -> list[StepFunction]:
+    """Merge each function to the fewest steps that cost at most the stated deviance.
+
+    The deviance is that of a second-order expansion around the margins learned: squares of what a
+    row's value moves by, weighted by p (1 - p). Where rows have periods, steps that a period
+    contradicts are merged, too; see :func:`held_groups`.
+    """
+    p = _rate(placed.margins(functions, constant))
+    weight = data.weight / data.weight.mean()
+    information = weight * p * (1 - p)
+    budget = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y))
+    merged, groups, masses = [], [], []
+    for at, function in enumerate(functions):
+        size = len(function.values)
+        mass = tally(placed.steps[:, at], information, size + 1)[:size]
+        if function.levels or size == 1:
+            steps = [slice(0, size)]
+        else:
+            steps = merge_steps(function.values, mass, max_steps, budget=budget)
+        merged.append(_merged(function, mass, steps))
+        groups.append(np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps]))
+        masses.append(tally(groups[-1], mass[: len(groups[-1])], 1))
+    if data.period is None or not data.period.any():
+        return merged
+    placed = Placed(
+        np.column_stack(
+            [
+                placed.steps[:, at]
+                if function.levels
+                else np.append(groups[at], groups[at][-1] + 1)[placed.steps[:, at]]
+                for at, function in enumerate(merged)
+            ]
+        )
+    )
+    return _held(merged, constant, placed, masses, data)
+
+
+def _merged(function: StepFunction, mass: Floats, steps: list[slice]) -> StepFunction:
+    """Merge a function's steps; levels stay."""
+    if function.levels or len(steps) == len(function.values):
+        return function
+    ends = [step.stop - 1 for step in steps[:-1]]
+    return StepFunction(
+        function.cuts[ends], step_means(function.values, mass, steps), function.missing
+    )
+
+
+def _rate(margin: Floats) -> Floats:
+    """Turn log-odds to probabilities, within what floating point can hold."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(margin, -500, 500))))
+
+
+def _held(
+    functions: Sequence[StepFunction],
+    constant: float,
+    placed: Placed,
+    masses: Sequence[Floats],
+    data: TrainingSet,
+) -> list[StepFunction]:
+    """Merge neighbouring steps whose order a period of the training data contradicts."""
+    period = np.asarray(data.period)
+    weight = data.weight / data.weight.mean()
+    margin = placed.margins(functions, constant)
+    for _ in range(5):  # each period at its own level
+        p = _rate(margin)
+        level = np.bincount(period, weights=weight * (data.y - p)) / np.maximum(
+            np.bincount(period, weights=weight * p * (1 - p)), 1e-9
+        )
+        margin = margin + np.clip(level, -1, 1)[period]
+    p = _rate(margin)
+    miss, information = weight * (data.y - p), weight * p * (1 - p)
+    cells = _Cells(period, data.cluster, miss, information)
+    held = []
+    for at, function in enumerate(functions):
+        if function.levels or len(function.values) == 1:
+            held.append(function)
+            continue
+        steps = held_groups(function.values, *cells.effects(placed.steps[:, at], function.values))
+        if len(steps) < len(function.values):
+            log.info("input %d: %d steps not held", at, len(function.values) - len(steps))
+        held.append(_merged(function, masses[at], steps))
+    return held
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """What rows say of steps in periods."""
+
+    period: Whole
+    cluster: Whole
+    miss: Floats
+    information: Floats
+
+    def effects(self, step: Whole, values: Floats) -> tuple[Floats, Floats]:
+        """Give each period's own value of each step, and its variance clustered by merchant.
+
+        The value is one Newton step away from the one learned. A cell's variance is at least
+        that of independent rows.
+        """
+        periods, size = int(self.period.max()) + 1, len(values) + 1
+        cell = self.period * size + step
+        many = periods * size
+        known = tally(cell, self.information, many)
+        miss = tally(cell, self.miss, many)
+        own, where = np.unique(self.cluster * many + cell, return_inverse=True)
+        sums = tally(where, self.miss, 1)
+        spread = tally(own % many, sums**2, many)
+        floor = np.maximum(known, 1e-9)
+        effect = (miss / floor).reshape(periods, size)[:, :-1] + values
+        variance = (np.maximum(spread, known) / floor**2 + 1e-12).reshape(periods, size)[:, :-1]
+        return effect, variance
+
+
+def held_groups(values: Floats, effect: Floats, variance: Floats) -> list[slice]:
+    """Merge neighbours until no period contradicts the order of what is left.
+
+    ``effect`` and ``variance`` have a row a period and a column a step. The order of two
+    neighbours is contradicted where a period's difference is 2 standard errors the other way. It
+    is an artefact of one period where that period moves one of the two 2.5 standard errors away
+    from what the other periods say of it, and without that period the order is not supported by
+    2. The neighbours least supported are merged first; before all, those that all periods
+    together do not support by 1 standard error, for beside them nothing can be seen.
+
+    Examples
+    --------
+    >>> stable = np.array([[0.0, 1.0], [0.0, 0.9], [0.0, 1.1]])
+    >>> held_groups(np.array([0.0, 1.0]), stable, np.full((3, 2), 0.01))
+    [slice(0, 1, None), slice(1, 2, None)]
+    >>> artefact = np.array([[0.0, 2.0], [0.0, 0.0], [0.0, 0.05]])
+    >>> held_groups(np.array([0.0, 0.7]), artefact, np.full((3, 2), 0.01))
+    [slice(0, 2, None)]
+    """
+    steps = [slice(k, k + 1) for k in range(len(values))]
+    values, effect, precision = values.copy(), effect.copy(), 1 / variance
+    while len(steps) > 1:
+        support = _pooled(values, effect, precision)
+        if support.min() >= SEEN:
+            support = _support(values, effect, precision)
+        if np.isinf(support).all():
+            break
+        at = int(support.argmin())
+        both = slice(at, at + 2)
+        mass = precision[:, both].sum(axis=1)
+        mean = (effect[:, both] * precision[:, both]).sum(axis=1) / mass
+        whole_mass = precision[:, both].sum(axis=0)
+        values[at] = float(np.average(values[both], weights=whole_mass))
+        effect[:, at], precision[:, at] = mean, mass
+        values = np.delete(values, at + 1)
+        effect, precision = (np.delete(each, at + 1, axis=1) for each in (effect, precision))
+        steps[both] = [slice(steps[at].start, steps[at + 1].stop)]
+    return steps
+
+
+def _signs(values: Floats) -> Floats:
+    """Give the direction from each step to the next."""
+    return np.where(np.diff(values) >= 0, 1.0, -1.0)
+
+
+def _means(effect: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """Give each step's mean over periods and its precision."""
+    total = precision.sum(axis=0)
+    return (effect * precision).sum(axis=0) / total, total
+
+
+def _pooled(values: Floats, effect: Floats, precision: Floats) -> Floats:
+    """Give each difference to the next step, all periods together, in standard errors."""
+    mean, total = _means(effect, precision)
+    return np.asarray(_signs(values) * np.diff(mean) / np.sqrt(1 / total[1:] + 1 / total[:-1]))
+
+
+def _support(values: Floats, effect: Floats, precision: Floats) -> Floats:
+    """Give what is left of each difference to the next step, infinity where it holds."""
+    sign = _signs(values)
+    mean, total = _means(effect, precision)
+    spread = 1 / precision
+    apart = sign * np.diff(effect, axis=1) / np.sqrt(spread[:, 1:] + spread[:, :-1])
+    found = np.where(apart.min(axis=0) < -AGAINST, apart.min(axis=0), np.inf)
+    others = total - precision
+    rest = (mean * total - effect * precision) / np.maximum(others, 1e-12)
+    alone = (effect - rest) / np.sqrt(spread + 1 / np.maximum(others, 1e-12))
+    unsure = 1 / np.maximum(others, 1e-12)
+    left = sign * np.diff(rest, axis=1) / np.sqrt(unsure[:, 1:] + unsure[:, :-1])
+    for step, up in ((slice(1, None), sign), (slice(None, -1), -sign)):
+        artefact = (up * alone[:, step] > APART) & (left < SUPPORT)
+        found = np.minimum(found, np.where(artefact, left, np.inf).min(axis=0))
+    return np.asarray(found)
