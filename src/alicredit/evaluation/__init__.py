@@ -1,5 +1,6 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
+from alicredit.evaluation.contradictions import find_contradictions, measure_directions
 from alicredit.evaluation.metrics import (
     auc,
     brier,
@@ -50,12 +51,14 @@ __all__ = [
     "concentration_test",
     "effective_rows",
     "effective_shares",
+    "find_contradictions",
     "hhi",
     "hosmer_lemeshow",
     "jeffreys_interval",
     "jeffreys_test",
     "log_loss",
     "matrix_bandwidths",
+    "measure_directions",
     "measure_signs",
     "monotone_tests",
     "pluto_tasche",

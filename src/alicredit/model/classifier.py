@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from alicredit.calibration.logodds import calibrate
-from alicredit.checks import refusal, refuse, require_one_of, require_whole
+from alicredit.checks import refusal, refuse, require_between, require_one_of, require_whole
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
+from alicredit.evaluation.contradictions import listed
 from alicredit.features import CATALOGUE
 from alicredit.model.assemble import assemble
 from alicredit.model.folds import make_folds
@@ -28,7 +29,10 @@ from alicredit.model.inputs import (
     read_weights,
     require_both_classes,
 )
+from alicredit.model.lawful import require_lawful, use_facts
 from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
+from alicredit.model.opposed import weigh_directions
+from alicredit.model.selected import selection_fact
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.tables import Claim
 from alicredit.score import PointScale
@@ -59,6 +63,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Seed.
     n_jobs : int, default 1
         Threads; the model does not depend on it.
+    data_use : mapping of str to mapping, or None, default None
+        As for ``read_records``: a psychometric column needs ``purpose`` and ``legal_basis`` of
+        ``"psych_items"``. A column of marital status is refused whatever is stated.
 
     Attributes
     ----------
@@ -70,6 +77,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Inputs seen in fit.
     feature_names_in_ : ndarray
         Their names, where a frame was given.
+    sign_evidence_ : pandas.DataFrame
+        What the training rows say of each direction; see :meth:`contradictions`.
 
     Examples
     --------
@@ -93,6 +102,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         max_steps: int = 8,
         random_state: int = 0,
         n_jobs: int = 1,
+        data_use: Mapping[str, Any] | None = None,
     ) -> None:
         self.shape = shape
         self.directions = directions
@@ -100,6 +110,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         self.max_steps = max_steps
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.data_use = data_use
 
     def fit(
         self, X: Any, y: Any, *, sample_weight: Any = None, cohort: Cohort | None = None
@@ -126,7 +137,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            For labels of more than two kinds, too few defaults, or lengths that differ.
+            For labels of more than two kinds, too few defaults, lengths that differ, or a column
+            that may not be learned from.
         """
         require_one_of("shape", self.shape, ("points",))
         require_whole("max_steps", self.max_steps, 2, high=60)
@@ -138,11 +150,15 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         require_both_classes(label, weight, inputs=frame.shape[1])
         if cohort is not None and len(cohort) != len(label):
             refuse("cohort", f"must have one row for each of the {len(label)}", len(cohort))
+        require_lawful(frame.columns, self.data_use)
         inputs = read_inputs(frame, self._directions())
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
         self.portable_ = self._learn(inputs, label, weight, cohort, read_claim(y))
+        self.sign_evidence_ = weigh_directions(
+            inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
+        )
         self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
         if isinstance(X, pd.DataFrame):
@@ -178,6 +194,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         judged = np.isfinite(margin)
         calibration = calibrate(margin[judged], label[judged], weight[judged], cluster[judged])
         training = _facts(label, cohort, folds.kind, kept, calibration.slope)
+        training |= use_facts(self.data_use)
         log.info("fitted %d rounds on %d rows, folds %s", kept, len(label), folds.kind)
         return assemble(
             booster,
@@ -250,6 +267,16 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Lay out the points table; see ``ScoreModel.scorecard``."""
         return self._fitted().scorecard()
 
+    def contradictions(self, *, level: float = 0.05) -> pd.DataFrame:
+        """List inputs whose training rows speak against their direction, with the evidence.
+
+        Columns and tests are those of ``alicredit.evaluation.find_contradictions``; ``level`` is
+        the adjusted p-value up to which a test is listed, 1 for all that could be made.
+        """
+        self._fitted()
+        require_between("level", level, 0, 1)
+        return listed(self.sign_evidence_, level)
+
     def save(self, path: Any) -> None:
         """Write the fitted model as a file of plain data."""
         self._fitted().save(path)
@@ -308,6 +335,7 @@ def _facts(
         "folds": folds,
         "rounds": rounds,
         "slope": slope,
+        **selection_fact(cohort),
     }
     if cohort is not None:
         as_of = cohort.frame["as_of"]
