@@ -1,6 +1,7 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
 from alicredit.evaluation.contradictions import find_contradictions, measure_directions
+from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.metrics import (
     auc,
     brier,
@@ -44,6 +45,7 @@ __all__ = [
     "adjust_p",
     "auc",
     "auc_decline",
+    "audit_fairness",
     "binomial_test",
     "brier",
     "calibration_line",
