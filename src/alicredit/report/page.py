@@ -80,6 +80,7 @@ def write_validation_page(report: Any, path: str | Path) -> None:
     foot = f"Model {facts['model_id']}. Trained on {facts['rows']:,} rows, folds: {facts['folds']}."
     first, last = facts.get("first_as_of"), facts.get("last_as_of")
     lead = f"Trained on loans of {first} to {last}." if first else "Trained on rows without dates."
+    lead += f" Learned from: {facts.get('selection', 'not stated')}."
     write_page(path, "Validation of a default model", lead, parts, foot)
 
 
