@@ -28,6 +28,12 @@ from alicredit.evaluation.rates import (
     jeffreys_test,
     pluto_tasche,
 )
+from alicredit.evaluation.selection import (
+    ExplorationWeights,
+    expected_auc,
+    reject_band,
+    weigh_exploration,
+)
 from alicredit.evaluation.signs import measure_signs
 from alicredit.evaluation.stability import (
     PsiTest,
@@ -40,6 +46,7 @@ from alicredit.evaluation.validation import ValidationReport, validate_model
 
 __all__ = [
     "Estimate",
+    "ExplorationWeights",
     "PsiTest",
     "ValidationReport",
     "adjust_p",
@@ -53,6 +60,7 @@ __all__ = [
     "concentration_test",
     "effective_rows",
     "effective_shares",
+    "expected_auc",
     "find_contradictions",
     "hhi",
     "hosmer_lemeshow",
@@ -66,8 +74,10 @@ __all__ = [
     "pluto_tasche",
     "psi",
     "psi_test",
+    "reject_band",
     "share_covariance",
     "shift_prior",
     "spiegelhalter",
     "validate_model",
+    "weigh_exploration",
 ]
