@@ -1,9 +1,10 @@
-"""What a score is: a whole number of points that stands for odds."""
+"""What a score is: points that stand for odds, of a claim with a horizon and a level."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,3 +75,50 @@ class PointScale:
         if not np.isfinite(s).all():
             refuse("points", "must be finite", "a value that is not")
         return 1 / (1 + np.exp((s - self.offset) / self.factor))
+
+
+CLAIM = ("horizon_days", "level", "days_past_due")
+"""What two probabilities must share to be compared or combined (DOMAIN 5.1)."""
+
+
+def require_same_claim(argument: str, claim: Any, other: Any, *, is_stated: bool = True) -> None:
+    """Refuse to compare or combine probabilities of unlike horizons, levels or thresholds.
+
+    Parameters
+    ----------
+    argument : str
+        What is refused.
+    claim : Claim, DefaultDefinition or mapping
+        What one probability claims: ``horizon_days``, ``level``, ``days_past_due``.
+    other : Claim, DefaultDefinition or mapping
+        What the other claims.
+    is_stated : bool, default True
+        Refuse where only one of both states a part; False lets what is not stated pass.
+
+    Raises
+    ------
+    InputError
+        If they differ in a part.
+
+    Examples
+    --------
+    >>> year = {"horizon_days": 365, "level": "borrower", "days_past_due": 90}
+    >>> require_same_claim("models", year, dict(year))
+    >>> require_same_claim("models", year, year | {"horizon_days": 90})
+    Traceback (most recent call last):
+    alicredit.errors.InputError: models must claim the same horizon_days, 365; found 90. ...
+    """
+    for name in CLAIM:
+        mine, its = (_part(each, name) for each in (claim, other))
+        is_known = mine is not None and its is not None
+        if mine != its and (is_known or is_stated):
+            do = "label and train both with one definition; horizons are never converted"
+            rule = f"must claim the same {name}, {'not stated' if mine is None else mine}"
+            refuse(argument, rule, "not stated" if its is None else its, do)
+
+
+def _part(claim: Any, name: str) -> Any:
+    """Read one part of a claim; None where it is not stated."""
+    is_mapping = hasattr(claim, "keys")
+    value = claim.get(name) if is_mapping else getattr(claim, name, None)
+    return None if value == "" else value

@@ -34,7 +34,7 @@ def model(folder, tmp_path_factory):
     labels = y[train].reset_index(drop=True)
     labels.attrs = y.attrs
     path = tmp_path_factory.mktemp("model") / "m.alicredit"
-    ac.DefaultModel().fit(X, labels, cohort=cohort[train]).save(path)
+    ac.DefaultModel("points").fit(X, labels, cohort=cohort[train]).save(path)
     return path
 
 
@@ -124,7 +124,7 @@ def test_an_older_model_must_be_told_since_when(folder, tmp_path, capsys) -> Non
     X = pd.DataFrame({INPUTS[0]: range(400)}, dtype=float)
     y = pd.Series([1.0 if k % 7 == 0 else 0.0 for k in range(400)])
     path = tmp_path / "plain.alicredit"
-    ac.DefaultModel().fit(X, y).save(path)
+    ac.DefaultModel("points").fit(X, y).save(path)
     code, _, err = run(capsys, str(folder), "--model", str(path), "--as-of", "2012-09-01")
     assert code == REFUSED
     assert "--since" in err
@@ -161,7 +161,7 @@ def test_a_model_of_other_features_is_refused(folder, tmp_path, capsys) -> None:
     X = pd.DataFrame({"own": range(400)}, dtype=float)
     y = pd.Series([1.0 if k % 7 == 0 else 0.0 for k in range(400)])
     path = tmp_path / "own.alicredit"
-    ac.DefaultModel().fit(X, y).save(path)
+    ac.DefaultModel("points").fit(X, y).save(path)
     words = ["--model", str(path), "--as-of", "2012-09-01", "--since", "2011-01-01"]
     code, _, err = run(capsys, str(folder), *words)
     assert code == REFUSED

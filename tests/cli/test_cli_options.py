@@ -46,7 +46,7 @@ def model(tmp_path_factory):
     X = pd.DataFrame({INPUT: rng.lognormal(9.9, 1.0, 800)})
     y = pd.Series((rng.random(800) < 0.02 + 400 / (4000 + X[INPUT])).astype(float))
     y.attrs = {"horizon_days": 365, "level": "borrower", "days_past_due": 90}
-    ac.DefaultModel().fit(X, y).save(path)
+    ac.DefaultModel("points").fit(X, y).save(path)
     return str(path)
 
 

@@ -220,7 +220,7 @@ def fitted():
     X = pd.DataFrame(rng.normal(size=(4000, 3)), columns=list("abc"))
     y = pd.Series((rng.random(4000) < 1 / (1 + np.exp(2 - X["a"]))).astype(float))
     y.attrs = {"horizon_days": 365, "level": "borrower", "days_past_due": 90}
-    model = ac.DefaultModel(directions=None).fit(X[:2000], y[:2000])
+    model = ac.DefaultModel("points", directions=None).fit(X[:2000], y[:2000])
     return model, X[2000:], y[2000:]
 
 

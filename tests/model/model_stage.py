@@ -50,7 +50,7 @@ def make_merchants(rows: int, seed: int) -> tuple[pd.DataFrame, pd.Series, np.nd
 def make_stage(rows: int = 6000, seed: int = 5) -> Stage:
     """Fit a model on made-up merchants."""
     X, y, true_pd = make_merchants(rows, seed)
-    model = DefaultModel(directions=DIRECTIONS).fit(X, y)
+    model = DefaultModel("points", directions=DIRECTIONS).fit(X, y)
     return Stage(model, X, y, true_pd)
 
 

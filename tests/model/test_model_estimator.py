@@ -71,9 +71,9 @@ def test_an_unfitted_model_says_so_everywhere(stage: Stage) -> None:
 
 def test_cross_validation_and_a_pipeline(stage: Stage) -> None:
     X, y = stage.X[["debt", "sales", "noise"]], stage.y
-    scores = cross_val_score(DefaultModel(directions=None), X, y, scoring="roc_auc", cv=3)
+    scores = cross_val_score(DefaultModel("points", directions=None), X, y, scoring="roc_auc", cv=3)
     assert scores.min() > 0.65
-    piped = make_pipeline(StandardScaler(), DefaultModel(directions=None)).fit(X, y)
+    piped = make_pipeline(StandardScaler(), DefaultModel("points", directions=None)).fit(X, y)
     assert piped.predict_proba(X).shape == (len(X), 2)
 
 
@@ -81,7 +81,7 @@ def test_arrays_are_named_by_position(stage: Stage) -> None:
     X = stage.X[["debt", "sales", "noise"]].to_numpy()
     rng = np.random.default_rng(0)
     wide = np.column_stack([X, np.zeros(len(X)), rng.normal(size=len(X))])
-    model = DefaultModel(directions={"x0": 1}).fit(wide, stage.y)
+    model = DefaultModel("points", directions={"x0": 1}).fit(wide, stage.y)
     assert model.n_features_in_ == 5
     assert "x3" not in model.feature_names
     proba = model.predict_proba(wide)
@@ -93,14 +93,14 @@ def test_arrays_are_named_by_position(stage: Stage) -> None:
 
 def test_a_model_of_a_frame_does_not_take_an_array(stage: Stage) -> None:
     X = stage.X[["debt", "sales"]]
-    model = DefaultModel(directions=None).fit(X, stage.y)
+    model = DefaultModel("points", directions=None).fit(X, stage.y)
     with pytest.raises(InputError, match="by name"):
         model.predict_proba(X.to_numpy()[:, ::-1])
 
 
 def test_columns_named_by_numbers(stage: Stage) -> None:
     X = stage.X[["debt", "sales"]].set_axis([0, 1], axis=1)
-    model = DefaultModel(directions=None).fit(X, stage.y)
+    model = DefaultModel("points", directions=None).fit(X, stage.y)
     assert model.feature_names == ("0", "1")
     assert (model.score_frame(X)["status"] == "ok").all()
 
@@ -108,18 +108,18 @@ def test_columns_named_by_numbers(stage: Stage) -> None:
 def test_labels_of_any_two_words() -> None:
     X, y, _ = make_merchants(1500, seed=31)
     words = np.where(y == 1, "z_default", "a_good")
-    model = DefaultModel(directions=DIRECTIONS).fit(X, words)
+    model = DefaultModel("points", directions=DIRECTIONS).fit(X, words)
     assert model.classes_.tolist() == ["a_good", "z_default"]
     assert set(model.predict(X)) <= {"a_good", "z_default"}
-    plain = DefaultModel(directions=DIRECTIONS).fit(X, y)
+    plain = DefaultModel("points", directions=DIRECTIONS).fit(X, y)
     assert model.predict_proba(X).tolist() == plain.predict_proba(X).tolist()
 
 
 def test_labels_that_are_booleans_or_whole_numbers_change_nothing() -> None:
     X, y, _ = make_merchants(1500, seed=32)
-    plain = DefaultModel(directions=None).fit(X, y.to_numpy())
+    plain = DefaultModel("points", directions=None).fit(X, y.to_numpy())
     for kind in (bool, int, np.int8, np.float32):
-        other = DefaultModel(directions=None).fit(X, y.to_numpy().astype(kind))
+        other = DefaultModel("points", directions=None).fit(X, y.to_numpy().astype(kind))
         assert other.model_id == plain.model_id
         assert set(other.predict(X)) <= {0, 1}
 
@@ -128,7 +128,7 @@ def test_the_claim_is_that_of_the_labels(stage: Stage) -> None:
     claim = stage.model.claim
     assert (claim.level, claim.horizon_days, claim.days_past_due) == ("borrower", 365, 90)
     assert str(claim) == "365 days, borrower, more than 90 days past due"
-    silent = DefaultModel(directions=None).fit(stage.X[["debt"]], stage.y.to_numpy())
+    silent = DefaultModel("points", directions=None).fit(stage.X[["debt"]], stage.y.to_numpy())
     assert silent.claim.horizon_days is None
     assert "not stated" in str(silent.claim)
 
@@ -156,7 +156,7 @@ def test_labels_that_cannot_be_learned_from(case: str) -> None:
     X = make_merchants(100, seed=33)[0]
     y, message = bad_labels()[case]
     with pytest.raises(InputError, match=message):
-        DefaultModel(directions=None).fit(X, y)
+        DefaultModel("points", directions=None).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_labels_that_cannot_be_learned_from(case: str) -> None:
 def test_weights_that_are_none(weight) -> None:
     X, y, _ = make_merchants(1500, seed=34)
     with pytest.raises(InputError, match="sample_weight"):
-        DefaultModel(directions=None).fit(X, y, sample_weight=weight)
+        DefaultModel("points", directions=None).fit(X, y, sample_weight=weight)
 
 
 def test_a_weight_on_defaults_raises_every_probability() -> None:
     X, y, _ = make_merchants(3000, seed=35)
-    plain = DefaultModel(directions=DIRECTIONS).fit(X, y)
-    heavy = DefaultModel(directions=DIRECTIONS).fit(X, y, sample_weight=1 + 4 * y)
+    plain = DefaultModel("points", directions=DIRECTIONS).fit(X, y)
+    heavy = DefaultModel("points", directions=DIRECTIONS).fit(X, y, sample_weight=1 + 4 * y)
     before, after = plain.predict_proba(X)[:, 1], heavy.predict_proba(X)[:, 1]
     assert (after > before).all()
     # Five times the odds of each row, not of their mean.
@@ -204,7 +204,7 @@ def test_inputs_that_cannot_be_learned_from(case: str) -> None:
     X, message = bad_inputs()[case]
     y = np.arange(len(X)) % 2 if hasattr(X, "__len__") and len(X) else np.array([0, 1] * 5)
     with pytest.raises(InputError, match=message):
-        DefaultModel(directions=None).fit(X, y)
+        DefaultModel("points", directions=None).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_parameters_that_mean_nothing_are_refused_at_fit(name, value) -> None:
 def test_a_cohort_of_another_length_is_refused() -> None:
     X, y, _ = make_merchants(200, seed=38)
     with pytest.raises(InputError, match="cohort"):
-        DefaultModel(directions=None).fit(X, y, cohort=make_cohort(100, 20, seed=1))
+        DefaultModel("points", directions=None).fit(X, y, cohort=make_cohort(100, 20, seed=1))
 
 
 def test_a_fitted_model_can_be_sent_to_another_process(stage: Stage) -> None:
@@ -238,7 +238,7 @@ def test_a_fitted_model_can_be_sent_to_another_process(stage: Stage) -> None:
 def test_the_inputs_are_left_as_they_were() -> None:
     X, y, _ = make_merchants(600, seed=39)
     before = X.copy(deep=True)
-    DefaultModel(directions=None).fit(X, y).score_frame(X)
+    DefaultModel("points", directions=None).fit(X, y).score_frame(X)
     pd.testing.assert_frame_equal(X, before)
 
 
@@ -252,7 +252,7 @@ def test_text_that_lacks_values_is_a_category_of_whatever_dtype(
     X = pd.DataFrame({"sales": rng.normal(size=400), "kind": kind})
     y = (rng.random(400) < np.where(kind == "a", 0.6, 0.1)).astype(float)
     given = X.astype({"kind": dtype})
-    model = DefaultModel(directions=None).fit(given, y)
-    whole = DefaultModel(directions=None).fit(X.astype({"kind": "category"}), y)
+    model = DefaultModel("points", directions=None).fit(given, y)
+    whole = DefaultModel("points", directions=None).fit(X.astype({"kind": "category"}), y)
     np.testing.assert_array_equal(model.predict_proba(given), whole.predict_proba(given))
     assert len(np.unique(model.predict_proba(given)[:, 1])) > 1

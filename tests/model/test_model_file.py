@@ -21,7 +21,7 @@ def text(tmp_path_factory) -> str:
     X["kind"] = rng.choice(["red", "blue"], 800)
     y = (rng.random(800) < 1 / (1 + np.exp(1.5 - X["a"]))).astype(float)
     path = tmp_path_factory.mktemp("model") / "m.alicredit"
-    DefaultModel(directions={"a": 1}).fit(X, y).save(path)
+    DefaultModel("points", directions={"a": 1}).fit(X, y).save(path)
     return path.read_text(encoding="utf-8")
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from model_stage import Stage, make_cohort
-from sklearn.base import clone
 
 from alicredit.catalogue import PSYCHOMETRIC
 from alicredit.cohort import Cohort
@@ -90,7 +89,7 @@ def test_fit_refuses_before_it_learns_and_learns_where_it_may(stage: Stage, tmp_
     tested = X.assign(psych_items_lie_score_mean_730d=score)
     with pytest.raises(InputError, match="psychometric"):
         DefaultModel().fit(tested, y)
-    model = clone(DefaultModel(data_use=BASIS)).fit(tested, y)
+    model = DefaultModel().fit(tested, y, data_use=BASIS)
     assert "psych_items_lie_score_mean_730d" in model.feature_names
     model.save(tmp_path / "m.alicredit")
     facts = load_model(tmp_path / "m.alicredit").training

@@ -67,7 +67,7 @@ def test_missing_is_a_step_of_its_own_with_its_own_risk() -> None:
     X, y, _ = make_merchants(20_000, seed=41)
     hidden = X["sales"].isna()
     worse = y.where(~hidden, np.random.default_rng(0).random(len(y)) < 0.5).astype(float)
-    model = DefaultModel(directions=DIRECTIONS).fit(X, worse)
+    model = DefaultModel("points", directions=DIRECTIONS).fit(X, worse)
     table = next(t for t in model.portable_.tables if t.name == "sales")
     assert table.missing_points < min(table.points)
 
@@ -80,13 +80,17 @@ def test_a_value_never_missing_in_training_costs_the_most_when_it_is(model: Scor
 
 def test_rare_levels_share_a_step_and_unlearned_ones_cost_the_most() -> None:
     X, y, _ = make_merchants(6000, seed=42)
-    model = DefaultModel(directions=None).fit(X[X["region"] != "islet"], y[X["region"] != "islet"])
+    model = DefaultModel("points", directions=None).fit(
+        X[X["region"] != "islet"], y[X["region"] != "islet"]
+    )
     table = next(t for t in model.portable_.tables if t.name == "region")
     assert table.levels == ("north", "south", "west")
     assert table.look_up_one("moon") == min(table.points)
     rare = X.assign(region=X["region"].where(X.index % 400 != 0, "hamlet"))
     table = next(
-        t for t in DefaultModel(directions=None).fit(rare, y).portable_.tables if t.name == "region"
+        t
+        for t in DefaultModel("points", directions=None).fit(rare, y).portable_.tables
+        if t.name == "region"
     )
     assert "hamlet" not in table.levels
     assert "islet" not in table.levels
@@ -96,7 +100,7 @@ def test_rare_levels_share_a_step_and_unlearned_ones_cost_the_most() -> None:
 def test_stated_directions_hold_on_the_tables_whatever_the_data_say(seed: int) -> None:
     X, y, _ = make_merchants(2500, seed=seed)
     against = {"debt": -1, "sales": 1, "noise": 1, "is_new": -1}
-    model = DefaultModel(directions=against).fit(X, y).portable_
+    model = DefaultModel("points", directions=against).fit(X, y).portable_
     for table in model.tables:
         if table.name in against:
             moves = np.diff(table.points) * against[table.name]
@@ -123,7 +127,7 @@ def test_two_fits_write_identical_files_on_one_thread_and_on_two(tmp_path) -> No
     files = []
     for number, threads in enumerate((1, 1, 2)):
         path = tmp_path / str(number)
-        DefaultModel(directions=DIRECTIONS, n_jobs=threads).fit(X, y).save(path)
+        DefaultModel("points", directions=DIRECTIONS, n_jobs=threads).fit(X, y).save(path)
         files.append(path.read_bytes())
     assert files[0] == files[1] == files[2]
 
@@ -132,17 +136,21 @@ def test_the_order_of_rows_makes_no_difference_with_a_cohort() -> None:
     X, y, _ = make_merchants(3000, seed=44)
     cohort = make_cohort(3000, merchants=600, seed=44)
     order = np.random.default_rng(1).permutation(3000)
-    one = DefaultModel(directions=DIRECTIONS).fit(X, y, cohort=cohort)
+    one = DefaultModel("points", directions=DIRECTIONS).fit(X, y, cohort=cohort)
     mixed_y = y.iloc[order]
     mixed_y.attrs = y.attrs
-    two = DefaultModel(directions=DIRECTIONS).fit(X.iloc[order], mixed_y, cohort=cohort[order])
+    two = DefaultModel("points", directions=DIRECTIONS).fit(
+        X.iloc[order], mixed_y, cohort=cohort[order]
+    )
     assert one.model_id == two.model_id
     assert one.portable_.training["merchants"] == cohort.frame["merchant_id"].nunique()
 
 
 def test_another_seed_is_another_model() -> None:
     X, y, _ = make_merchants(1500, seed=45)
-    ids = {DefaultModel(directions=None, random_state=k).fit(X, y).model_id for k in range(3)}
+    ids = {
+        DefaultModel("points", directions=None, random_state=k).fit(X, y).model_id for k in range(3)
+    }
     assert len(ids) == 3
 
 
@@ -150,13 +158,13 @@ def test_the_file_says_how_folds_were_made() -> None:
     X, y, _ = make_merchants(4000, seed=46)
     cohort = make_cohort(4000, merchants=900, seed=46)
     y.attrs = {"horizon_days": 60, "level": "borrower", "days_past_due": 30}
-    facts = DefaultModel(directions=None).fit(X, y, cohort=cohort).portable_.training
+    facts = DefaultModel("points", directions=None).fit(X, y, cohort=cohort).portable_.training
     assert "time order" in facts["folds"]
     assert facts["rows"] == 4000
     assert facts["defaults"] == int(y.sum())
     assert facts["first_as_of"] == f"{cohort.frame['as_of'].min():%Y-%m-%d}"
     y.attrs = {"horizon_days": 1150, "level": "borrower", "days_past_due": 30}
-    facts = DefaultModel(directions=None).fit(X, y, cohort=cohort).portable_.training
+    facts = DefaultModel("points", directions=None).fit(X, y, cohort=cohort).portable_.training
     assert "too few defaults for time order" in facts["folds"]
 
 
@@ -169,8 +177,8 @@ def test_many_draws_of_a_merchant_widen_the_interval_to_its_witnesses() -> None:
     cohort = type(make_cohort(2, 1, seed=0)).from_frame(frame)
     draws, fates = X.iloc[owner].reset_index(drop=True), y.iloc[owner].reset_index(drop=True)
     names = ["debt", "sales", "is_new"]
-    honest = DefaultModel(directions=DIRECTIONS).fit(draws[names], fates, cohort=cohort)
-    naive = DefaultModel(directions=DIRECTIONS).fit(draws[names], fates)
+    honest = DefaultModel("points", directions=DIRECTIONS).fit(draws[names], fates, cohort=cohort)
+    naive = DefaultModel("points", directions=DIRECTIONS).fit(draws[names], fates)
 
     def width(model: DefaultModel) -> float:
         frame = model.score_frame(X[names])
@@ -183,7 +191,7 @@ def test_nothing_to_learn_gives_the_rate_to_everybody() -> None:
     rng = np.random.default_rng(48)
     X = pd.DataFrame({"constant": np.ones(2000)})
     y = (rng.random(2000) < 0.1).astype(float)
-    found = DefaultModel(directions=None).fit(X, y).predict_proba(X)[:, 1]
+    found = DefaultModel("points", directions=None).fit(X, y).predict_proba(X)[:, 1]
     assert len(set(found)) == 1
     assert found[0] == pytest.approx(y.mean(), rel=1e-6)
 
@@ -191,7 +199,7 @@ def test_nothing_to_learn_gives_the_rate_to_everybody() -> None:
 def test_classes_that_part_perfectly_still_give_a_lawful_model(tmp_path) -> None:
     X = pd.DataFrame({f"x{k}": np.repeat([0.0, 1.0], 500) for k in range(30)})
     y = np.repeat([0.0, 1.0], 500)
-    model = DefaultModel(directions=None).fit(X, y)
+    model = DefaultModel("points", directions=None).fit(X, y)
     model.save(tmp_path / "model.alicredit")
     found = model.predict_proba(X)[:, 1]
     assert found[:500].max() < 0.1
@@ -207,7 +215,7 @@ def test_at_seven_in_a_thousand_the_mean_is_right_over_seeds() -> None:
         true_pd = 1 / (1 + np.exp(5.6 - 0.9 * X["a"] + 0.6 * X["b"] - 0.4 * X["c"]))
         y = (rng.random(len(X)) < true_pd).astype(float)
         half = len(X) // 2
-        model = DefaultModel(directions=None).fit(X[:half], y[:half])
+        model = DefaultModel("points", directions=None).fit(X[:half], y[:half])
         ratios.append(model.predict_proba(X[half:])[:, 1].mean() / true_pd[half:].mean())
     error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
     assert abs(np.mean(ratios) - 1) < 2.5 * error + 0.01

@@ -39,7 +39,7 @@ def world(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def fitted() -> DefaultModel:
     X, _, y = world(12_000)
-    return DefaultModel(directions={"a": 1, "b": -1}).fit(X, y)
+    return DefaultModel("points", directions={"a": 1, "b": -1}).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_interval_holds_the_probability_and_narrows_with_rows() -> None:
     widths = []
     for n in (1500, 12_000):
         X, _, y = world(n)
-        frame = DefaultModel().fit(X, y).portable_.score_frame(X)
+        frame = DefaultModel("points").fit(X, y).portable_.score_frame(X)
         assert (frame["pd_lower"] <= frame["pd"]).all()
         assert (frame["pd"] <= frame["pd_upper"]).all()
         widths.append((frame["pd_upper"] / frame["pd_lower"]).median())
@@ -188,7 +188,7 @@ def test_a_fit_does_not_depend_on_threads_or_on_row_order_given_a_cohort() -> No
     cohort = Cohort.from_frame(frame)
     ids = {DefaultModel(n_jobs=k).fit(X, y, cohort=cohort).model_id for k in (1, 2)}
     order = rng.permutation(3000)
-    ids.add(DefaultModel().fit(X.iloc[order], y[order], cohort=cohort[order]).model_id)
+    ids.add(DefaultModel("points").fit(X.iloc[order], y[order], cohort=cohort[order]).model_id)
     assert len(ids) == 1
 
 
@@ -284,7 +284,7 @@ def test_bad_training_input_is_refused(case: str) -> None:
     X, _, y = world(300)
     bad_X, bad_y = spoil(X, y)
     with pytest.raises(InputError, match=match):
-        DefaultModel().fit(bad_X, bad_y)
+        DefaultModel("points").fit(bad_X, bad_y)
 
 
 def test_other_refusals(fitted) -> None:
@@ -292,7 +292,7 @@ def test_other_refusals(fitted) -> None:
     with pytest.raises(InputError, match="shape"):
         DefaultModel(shape="forest").fit(X, y)
     with pytest.raises(InputError, match="directions"):
-        DefaultModel(directions={"a": 3}).fit(X, y)
+        DefaultModel("points", directions={"a": 3}).fit(X, y)
     with pytest.raises(NotFittedError):
         DefaultModel().predict_proba(X)
     with pytest.raises(InputError, match="'kind'"):
@@ -304,7 +304,7 @@ def test_other_refusals(fitted) -> None:
 
 def test_a_whole_frame_is_checked_for_units_and_lost_sources(fitted) -> None:
     X, _, y = world(2000)
-    model = DefaultModel(directions=None).fit(X.assign(a=np.exp(X["a"])), y).portable_
+    model = DefaultModel("points", directions=None).fit(X.assign(a=np.exp(X["a"])), y).portable_
     good = X.assign(a=np.exp(X["a"]))
     model.check_frame(good)
     with pytest.raises(InputError, match="100 times off"):
@@ -329,7 +329,7 @@ def test_scoring_a_file_needs_numpy_alone(fitted, tmp_path) -> None:
 def test_arrays_are_named_by_position() -> None:
     X, _, y = world(600)
     array = X[["a", "b", "d"]].to_numpy()
-    model = DefaultModel(directions=None).fit(array, y)
+    model = DefaultModel("points", directions=None).fit(array, y)
     assert set(model.feature_names) <= {"x0", "x1", "x2"}
     frame = pd.DataFrame(array, columns=["x0", "x1", "x2"])
     assert isinstance(model.portable_, ScoreModel)

@@ -180,7 +180,7 @@ def trained():
     odds = -2 - 0.6 * (np.log(X["sales"].fillna(1500)) - 8) + 0.2 * X["refunds"]
     odds += X["kind"].map({"a": 0, "b": 0.5, "c": 1}).astype(float).fillna(0)
     y = (rng.random(4000) < 1 / (1 + np.exp(-odds - 0.4 * ~X["verified"]))).astype(float)
-    return ac.DefaultModel(directions=None).fit(X, y), X
+    return ac.DefaultModel("points", directions=None).fit(X, y), X
 
 
 def test_moves_of_points_sum_exactly_to_the_move_of_the_mean_score(trained) -> None:
@@ -308,7 +308,7 @@ def test_merchants_of_the_model_widen_what_chance_may_do(trained) -> None:
     cohort = ac.Cohort.from_frame(
         pd.DataFrame({"merchant_id": np.arange(4000) % 100, "as_of": "2012-01-01"})
     )
-    model = ac.DefaultModel(directions=None).fit(X, y.astype(float), cohort=cohort)
+    model = ac.DefaultModel("points", directions=None).fit(X, y.astype(float), cohort=cohort)
     now = make_features(5000, 14)
     drift = feature_drift(None, now, model=model)
     for row in drift.itertuples():

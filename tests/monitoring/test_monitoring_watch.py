@@ -52,7 +52,7 @@ def trained():
     frame = world(6000, 1)
     labels = frame["y"].copy()
     labels.attrs = CLAIM
-    return ac.DefaultModel(directions=None).fit(frame[INPUTS], labels), frame
+    return ac.DefaultModel("points", directions=None).fit(frame[INPUTS], labels), frame
 
 
 def watch(trained, now: pd.DataFrame, **more) -> MonitoringReport:
@@ -384,7 +384,7 @@ def test_silent_tables_are_red_where_the_model_reads_them() -> None:
     rng = np.random.default_rng(20)
     X = pd.DataFrame({name: rng.lognormal(8, 1, 1000)})
     y = (rng.random(1000) < 0.05 + 0.3 * (X[name] < X[name].median())).astype(float)
-    model = ac.DefaultModel(directions=None).fit(X, y)
+    model = ac.DefaultModel("points", directions=None).fit(X, y)
     records = ac.read_records({"merchants": merchants, "traffic_daily": traffic})
     calm = monitor(model, X, X, records=records, as_of="2013-05-21")
     assert levels(calm)["feeds"] == "green"
@@ -394,7 +394,7 @@ def test_silent_tables_are_red_where_the_model_reads_them() -> None:
     assert "traffic_daily" in line["message"]
     assert late.tables["feeds"]["table"].tolist() == ["merchants", "traffic_daily"]
     reads_it = next(n for n in ac.CATALOGUE.names if "traffic_daily" in ac.CATALOGUE.sources(n))
-    other = ac.DefaultModel(directions=None).fit(X.rename(columns={name: reads_it}), y)
+    other = ac.DefaultModel("points", directions=None).fit(X.rename(columns={name: reads_it}), y)
     Z = X.rename(columns={name: reads_it})
     assert levels(monitor(other, Z, Z, records=records, as_of="2013-05-25"))["feeds"] == "red"
 
@@ -404,7 +404,7 @@ def test_tables_that_are_not_there_are_as_silent_as_those_that_stopped() -> None
     reads = next(n for n in ac.CATALOGUE.names if ac.CATALOGUE.sources(n) == ("orders",))
     X = pd.DataFrame({reads: rng.lognormal(3, 1, 1000)})
     y = (rng.random(1000) < 0.05 + 0.3 * (X[reads] < X[reads].median())).astype(float)
-    model = ac.DefaultModel(directions=None).fit(X, y)
+    model = ac.DefaultModel("points", directions=None).fit(X, y)
     days = pd.date_range("2013-01-01", "2013-03-31")
     whole = {
         "merchants": pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],

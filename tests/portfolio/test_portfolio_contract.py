@@ -29,7 +29,7 @@ def model() -> ac.DefaultModel:
     rare = pd.Series(np.where(np.random.default_rng(1).random(len(y)) < 0.3, y, 0.0))
     rare.attrs = y.attrs
     named = X.rename(columns={"region": "area"})
-    return ac.DefaultModel(directions=DIRECTIONS).fit(named, rare)
+    return ac.DefaultModel("points", directions=DIRECTIONS).fit(named, rare)
 
 
 @pytest.fixture(scope="module")

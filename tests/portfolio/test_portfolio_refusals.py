@@ -17,7 +17,7 @@ AS_OF = "2013-05-01"
 @pytest.fixture(scope="module")
 def model() -> ac.DefaultModel:
     X, y, _ = make_merchants(1500, 5)
-    return ac.DefaultModel(directions=DIRECTIONS).fit(X, y)
+    return ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_each_active_product_needs_its_model(people, model) -> None:
 def test_a_probability_of_another_claim_is_refused(people, claim) -> None:
     X, y, _ = make_merchants(1500, 5)
     y.attrs = claim
-    other = ac.DefaultModel(directions=DIRECTIONS).fit(X, y)
+    other = ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y)
     with pytest.raises(PolicyError, match=r"ali_credit takes .*borrower 365 days"):
         ac.score_portfolio(None, other, as_of=AS_OF, features=people)
 

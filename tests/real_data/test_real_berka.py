@@ -160,7 +160,7 @@ def test_a_model_of_shuffled_outcomes_ranks_no_better_than_chance(
 def test_the_policy_decides_each_applicant_once(
     inputs: pd.DataFrame, labels: pd.Series, cohort: ac.Cohort, loans: pd.DataFrame
 ) -> None:
-    model = ac.DefaultModel(directions=berka.DIRECTIONS, n_jobs=1)
+    model = ac.DefaultModel("points", directions=berka.DIRECTIONS, n_jobs=1)
     model.fit(inputs, labels, cohort=cohort)
     facts = inputs.assign(
         merchant_id=loans["merchant_id"],

@@ -127,7 +127,7 @@ def test_a_validation_page_shows_the_summary(tmp_path) -> None:
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(2000, 2)), columns=["a<b>", "c"])
     y = pd.Series((rng.random(2000) < 1 / (1 + np.exp(2 - X["a<b>"]))).astype(float))
-    model = ac.DefaultModel(directions=None).fit(X[:1000], y[:1000])
+    model = ac.DefaultModel("points", directions=None).fit(X[:1000], y[:1000])
     frame = pd.DataFrame({"merchant_id": np.arange(1000), "as_of": "2013-01-01"})
     report = ac.validate_model(model, X[1000:], y[1000:], cohort=ac.Cohort.from_frame(frame))
     report.to_html(tmp_path / "v.html")

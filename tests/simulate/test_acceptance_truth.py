@@ -44,7 +44,7 @@ def run(seed: int, rate: float) -> Outcome:
     train, test, y = train[used], test[used], y[used].reset_index(drop=True)
     cohort = cohort[used]
     y.attrs = {"horizon_days": 365, "level": "borrower", "days_past_due": 90}
-    model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
+    model = ac.DefaultModel("points").fit(X[train], y[train], cohort=cohort[train])
     p = model.predict_proba(X[test])[:, 1]
     later = cohort[test].frame
     true = truth.set_index("loan_id")["true_pd"].loc[later["loan_id"]].to_numpy()

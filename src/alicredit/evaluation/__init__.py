@@ -2,6 +2,7 @@
 
 from alicredit.evaluation.contradictions import find_contradictions, measure_directions
 from alicredit.evaluation.fairness import audit_fairness
+from alicredit.evaluation.grades import grade_pds
 from alicredit.evaluation.metrics import (
     auc,
     brier,
@@ -62,6 +63,7 @@ __all__ = [
     "effective_shares",
     "expected_auc",
     "find_contradictions",
+    "grade_pds",
     "hhi",
     "hosmer_lemeshow",
     "jeffreys_interval",

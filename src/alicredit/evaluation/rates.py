@@ -210,7 +210,15 @@ def pluto_tasche(
     require_between("level", level, 0, 1)
     require_between("correlation", correlation, 0, 0.99)
     count, bad = counts(n, defaults)
-    pooled, pooled_bad = np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1]
+    return prudent_rates(
+        np.cumsum(count[::-1])[::-1], np.cumsum(bad[::-1])[::-1], level, correlation
+    )
+
+
+def prudent_rates(
+    pooled: Floats, pooled_bad: Floats, level: float, correlation: float = 0.0
+) -> Floats:
+    """Solve P(Bin(n, p) <= d) = 1 - level for each pooled n and d, which need not be whole."""
     good = pooled - pooled_bad
     if correlation and 0 < level < 1:
         pairs = zip(pooled_bad, good, strict=True)

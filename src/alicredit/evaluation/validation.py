@@ -28,6 +28,7 @@ from alicredit.evaluation.rates import (
     jeffreys_interval,
     jeffreys_test,
 )
+from alicredit.score import require_same_claim
 
 Floats = npt.NDArray[np.float64]
 _BINS = 10
@@ -138,14 +139,8 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
 
 
 def check_claim(model: Any, y: Any) -> None:
-    """Refuse outcomes of another horizon or level than the model claims."""
-    stated = getattr(y, "attrs", {}) or {}
-    claim = model.claim
-    for name in ("horizon_days", "level", "days_past_due"):
-        mine, other = getattr(claim, name), stated.get(name)
-        if mine and other is not None and mine != other:
-            do = "label with the definition the model was trained on"
-            refuse("y", f"must be labelled at the model's {name} {mine}", other, do)
+    """Refuse outcomes of another horizon or level than the model claims; unstated ones pass."""
+    require_same_claim("y", model.claim, getattr(y, "attrs", {}) or {}, is_stated=False)
 
 
 def _summary(y: Floats, p: Floats, who: Any, refused: int) -> pd.DataFrame:

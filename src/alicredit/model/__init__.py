@@ -8,8 +8,9 @@ from alicredit.portable import Claim, PointTable, ScoreModel, load_model
 
 if TYPE_CHECKING:
     from alicredit.model.classifier import DefaultModel
+    from alicredit.model.levels import relevel
 
-__all__ = ["Claim", "DefaultModel", "PointTable", "ScoreModel", "load_model"]
+__all__ = ["Claim", "DefaultModel", "PointTable", "ScoreModel", "load_model", "relevel"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,5 +19,9 @@ def __getattr__(name: str) -> Any:
         from alicredit.model.classifier import DefaultModel
 
         return DefaultModel
+    if name == "relevel":
+        from alicredit.model.levels import relevel
+
+        return relevel
     message = f"module 'alicredit.model' has no attribute {name!r}"
     raise AttributeError(message)

@@ -15,68 +15,88 @@ from alicredit.errors import AlicreditError
 from alicredit.features import CATALOGUE
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
+from alicredit.model.parts import Parts, margins_of
 from alicredit.model.points import (
+    FEWEST_OF_A_STEP,
     StepFunction,
     merge_steps,
-    read_trees,
     simple_cut,
     step_means,
     whole,
 )
-from alicredit.portable.file import check_model, content_of, digest_of, falls
+from alicredit.portable.checking import check_model, points_within, reach_of
+from alicredit.portable.file import content_of, digest_of
 from alicredit.portable.model import ScoreModel
+from alicredit.portable.monotone import falls
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
 
 Floats = npt.NDArray[np.float64]
-_FEWEST_OF_A_STEP = 20
+
+
+def table_parts(
+    functions: list[StepFunction],
+    constant: float,
+    inputs: Inputs,
+    data: TrainingSet,
+    *,
+    scale: PointScale,
+    max_steps: int,
+    unit: int = 1,
+) -> Parts:
+    """Merge, round and centre one step function of each input to tables of whole units."""
+    tables, centres = [], []
+    for at, function in enumerate(functions):
+        table, centre = _table(inputs, data, at, function, scale.factor * unit, max_steps)
+        tables.append(table)
+        centres.append(centre)
+    base = whole([unit * (scale.offset - scale.factor * (constant + sum(centres)))])[0]
+    return Parts(tuple(tables), base, unit=unit)
 
 
 def assemble(
-    booster: Any,
+    parts: Parts,
     inputs: Inputs,
     data: TrainingSet,
     calibration: Calibration,
     *,
+    margin: Floats,
     scale: PointScale,
-    max_steps: int,
     claim: Claim,
     training: Mapping[str, Any],
+    long_run_rate: float | None = None,
 ) -> ScoreModel:
-    """Make tables of whole points of a booster, and the probability of each reachable score."""
-    functions, constant = read_trees(booster, len(inputs.names))
+    """Put the probability of each whole point in reach to parts: the model that is deployed.
+
+    ``margin`` are the log-odds of the training rows before calibration: their mean probability is
+    brought to the rate of defaults, or to a long-run rate that is known.
+    """
     rate = float(np.average(data.y, weights=data.weight))
-    if not any(len(f.cuts) or f.levels for f in functions):
-        constant = float(np.log(rate / (1 - rate)))
-    tables, centres = [], []
-    earned = np.zeros(len(data.y))
-    for at, function in enumerate(functions):
-        table, centre, points = _table(inputs, data, at, function, scale, max_steps)
-        tables.append(table)
-        centres.append(centre)
-        earned += points
-    base = whole([scale.offset - scale.factor * (constant + sum(centres))])[0]
-    margins = (scale.offset - base - earned) / scale.factor
-    calibration = calibration.anchored(margins, data.weight, rate)
-    used = tuple(table for table in tables if len({*table.points, table.missing_points}) > 1)
-    kept = used or tuple(tables[:1])
-    base += sum(table.points[0] for table in tables if table not in kept)
-    low = base + sum(min((*table.points, table.missing_points)) for table in kept)
-    high = base + sum(max((*table.points, table.missing_points)) for table in kept)
-    scores = np.arange(low, high + 1, dtype=np.float64)
-    margin: Floats = (scale.offset - scores) / scale.factor
-    lower, pd_, upper = calibration.probabilities(margin)
+    calibration = calibration.deployed(margin, data.weight, rate)
+    if long_run_rate is not None:
+        calibration = calibration.at_known_rate(margin, data.weight, long_run_rate)
+    kept = parts.used()
+    low, high = reach_of(kept.base, kept.tables, kept.pairs, kept.trees)
+    first, last = points_within(low, high, kept.unit)
+    scores = np.arange(first, last + 1, dtype=np.int64)
+    lower, pd_, upper = calibration.probabilities(margins_of(scores, 1, scale))
+    if kept.unit > 1:  # between two whole points bounds run straight, so they must not turn
+        lower = np.minimum.accumulate(lower)
+        upper = np.maximum.accumulate(upper[::-1])[::-1]
     tiny = np.finfo(np.float64).tiny
     model = ScoreModel(
-        tables=kept,
-        base=base,
+        tables=kept.tables,
+        pairs=kept.pairs,
+        trees=kept.trees,
+        base=kept.base,
         scale=scale,
-        first_score=int(low),
+        unit=kept.unit,
+        first_score=int(first),
         pds=tuple(pd_.tolist()),
         lowers=tuple(np.clip(lower, tiny, pd_).tolist()),
         uppers=tuple(np.clip(upper, pd_, 1 - 1e-16).tolist()),
         claim=claim,
-        training=training,
+        training={**training, "rate": calibration.rate, "form": calibration.form},
         catalogue_digest=_catalogue_digest(inputs.names),
         model_id="",
     )
@@ -95,10 +115,10 @@ def _table(
     data: TrainingSet,
     at: int,
     function: StepFunction,
-    scale: PointScale,
+    factor: float,
     max_steps: int,
-) -> tuple[PointTable, float, Floats]:
-    """Make one input's table; give its mean margin, kept in the base, and each row's points."""
+) -> tuple[PointTable, float]:
+    """Make one input's table; give its mean margin, which is kept in the base."""
     name, kind, column = inputs.names[at], inputs.kinds[at], data.X[:, at]
     is_missing = np.isnan(column)
     if kind == "category":
@@ -106,7 +126,7 @@ def _table(
         margins = np.array([function.levels.get(k, function.other) for k in range(len(levels))])
         other = function.levels.get(len(levels), function.other)
         margins = np.append(margins, other)
-        if (column == len(levels)).sum() < _FEWEST_OF_A_STEP:
+        if (column == len(levels)).sum() < FEWEST_OF_A_STEP:
             margins[-1] = margins.max()
         step = np.where(is_missing, len(levels) + 1, column).astype(np.int64)
         cuts: tuple[float, ...] = ()
@@ -119,11 +139,11 @@ def _table(
         cuts = _cuts(function.cuts, steps, column[~is_missing])
         step = np.where(is_missing, len(cuts) + 1, np.searchsorted(cuts, column, side="left"))
     counts = np.bincount(step, minlength=len(margins) + 1).astype(float)
-    learned = counts[-1] >= _FEWEST_OF_A_STEP
+    learned = counts[-1] >= FEWEST_OF_A_STEP
     missing = function.missing if learned else float(margins.max())
     every = np.append(margins, missing)
     centre = float(np.average(every, weights=counts))
-    points = whole(-scale.factor * (every - centre))
+    points = whole(-factor * (every - centre))
     reference = int(np.sort(np.array(points)[step])[len(step) // 2])
     table = PointTable(
         name=name,
@@ -144,19 +164,17 @@ def _table(
     if table.direction and not falls(table.points, table.direction):
         message = refusal(f"table {name!r}", "must follow its direction", "points that do not")
         raise AlicreditError(message)
-    return table, centre, np.array(points, dtype=np.float64)[step]
+    return table, centre
 
 
 def _cuts(edges: Floats, steps: list[slice], values: Floats) -> tuple[float, ...]:
     """Give the cuts between merged steps, of few digits, parting the training values the same."""
-    ordered = np.unique(values)
     cuts: list[float] = []
     for step in steps[:-1]:
         edge = float(edges[step.stop - 1])
-        at = int(np.searchsorted(ordered, edge, side="right"))
-        inside = 0 < at < len(ordered)
-        cut = simple_cut(float(ordered[at - 1]), float(ordered[at])) if inside else edge
-        cuts.append(cut)
+        below, above = values[values <= edge], values[values > edge]
+        inside = len(below) and len(above)
+        cuts.append(simple_cut(float(below.max()), float(above.min())) if inside else edge)
     return tuple(cuts)
 
 

@@ -64,7 +64,7 @@ def require_lawful(names: Iterable[object], data_use: Mapping[str, Any] | None) 
         if is_psychometric and _PSYCHOMETRIC_TABLE not in uses:
             rule = "must be lawful: psychometric scores are off until a legal basis is stated"
             stated = "{'purpose': ..., 'legal_basis': ...}"
-            do = f"leave it out, or state data_use={{'{_PSYCHOMETRIC_TABLE}': {stated}}}"
+            do = f"leave it out, or give fit data_use={{'{_PSYCHOMETRIC_TABLE}': {stated}}}"
             refuse(f"X[{name!r}]", rule, "none", do)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+
+FEWEST_OF_A_STEP = 20
+"""Fewer training rows teach nothing of a missing value or of other levels (assumed)."""
 
 
 @dataclass(eq=False)
@@ -24,16 +27,38 @@ class StepFunction:
     other: float = 0.0
 
 
-def read_trees(booster: Any, inputs: int) -> tuple[list[StepFunction], float]:
-    """Read a booster's trees as one step function per input; give what no input has, too."""
-    trees = [each["tree_structure"] for each in booster.dump_model()["tree_info"]]
+def read_trees(
+    booster: Any, inputs: int, rounds: int | None = None
+) -> tuple[list[StepFunction], float]:
+    """Read a booster's first trees as one step function per input; give what no input has, too."""
+    dumped = booster.dump_model(num_iteration=rounds)
+    trees = [each["tree_structure"] for each in dumped["tree_info"]]
     constant = math.fsum(float(tree["leaf_value"]) for tree in trees if "leaf_value" in tree)
-    split = [tree for tree in trees if "split_feature" in tree]
-    functions = []
-    for at in range(inputs):
-        mine = [tree for tree in split if tree["split_feature"] == at]
-        functions.append(_step_function(mine))
-    return functions, constant
+    mine: list[list[Mapping[str, Any]]] = [[] for _ in range(inputs)]
+    for tree in trees:
+        if "split_feature" in tree:
+            mine[tree["split_feature"]].append(tree)
+    return [_step_function(each) for each in mine], constant
+
+
+def add_functions(weighted: Sequence[tuple[StepFunction, float]]) -> StepFunction:
+    """Add up step functions of one input, each times its weight: again a step function."""
+    levels = {level for function, _ in weighted for level in function.levels}
+    cuts = np.unique(np.concatenate([function.cuts for function, _ in weighted]))
+    ends = np.append(cuts, np.inf)
+    values = np.zeros(len(ends))
+    for function, weight in weighted:
+        values += weight * function.values[np.searchsorted(function.cuts, ends, side="left")]
+    return StepFunction(
+        cuts,
+        values,
+        sum(weight * function.missing for function, weight in weighted),
+        {
+            level: sum(weight * f.levels.get(level, f.other) for f, weight in weighted)
+            for level in sorted(levels)
+        },
+        sum(weight * function.other for function, weight in weighted),
+    )
 
 
 def _step_function(trees: list[Mapping[str, Any]]) -> StepFunction:
@@ -93,29 +118,40 @@ def _leaf_of(node: Mapping[str, Any], level: int | None) -> float:
     return float(node["leaf_value"])
 
 
-def merge_steps(values: Floats, weights: Floats, most: int) -> list[slice]:
-    """Merge neighbouring steps to at most ``most``, losing least: exact by dynamic programming.
+def merge_steps(
+    values: Floats, weights: Floats, most: int, *, budget: float = 0.0
+) -> list[slice]:
+    """Merge neighbouring steps to the fewest whose loss is within the budget: exact.
 
-    The loss is the weighted sum of squares of values around the means of their merged step.
+    The loss is the weighted sum of squares of values around the means of their merged step; of
+    all ways to merge, found by dynamic programming, so many steps lose least. Where even ``most``
+    steps lose more than the budget, they are what is given.
     """
     n = len(values)
-    if n <= most:
-        return [slice(k, k + 1) for k in range(n)]
-    w = np.concatenate([[0.0], np.cumsum(weights)])
-    wx = np.concatenate([[0.0], np.cumsum(weights * values)])
-    wxx = np.concatenate([[0.0], np.cumsum(weights * values**2)])
-    mass = np.maximum(w[None, :] - w[:, None], 1e-12)
-    cost = (wxx[None, :] - wxx[:, None]) - (wx[None, :] - wx[:, None]) ** 2 / mass
+    mass = np.asarray(weights) + 1e-12
+    w = np.concatenate([[0.0], np.cumsum(mass)])
+    wx = np.concatenate([[0.0], np.cumsum(mass * values)])
+    wxx = np.concatenate([[0.0], np.cumsum(mass * values**2)])
+    within = w[None, :] - w[:, None]
+    later = np.triu(np.ones((n + 1, n + 1), dtype=bool), 1)
+    squares = (wx[None, :] - wx[:, None]) ** 2 / np.where(later, within, 1.0)
+    loss = np.maximum(wxx[None, :] - wxx[:, None] - squares, 0)
+    loss[loss < 1e-12 * max(wxx[-1], 1e-12)] = 0.0
+    cost = np.where(later, loss, np.inf)
+    most = min(most, n)
     best = np.full((most + 1, n + 1), np.inf)
     back = np.zeros((most + 1, n + 1), dtype=np.int64)
     best[0, 0] = 0.0
+    fewest = most
     for k in range(1, most + 1):
-        for end in range(k, n + 1):
-            options = best[k - 1, :end] + cost[:end, end]
-            back[k, end] = int(options.argmin())
-            best[k, end] = options[back[k, end]]
+        options = best[k - 1, :, None] + cost
+        back[k] = options.argmin(axis=0)
+        best[k] = options.min(axis=0)
+        if best[k, n] <= budget:
+            fewest = k
+            break
     slices, end = [], n
-    for k in range(most, 0, -1):
+    for k in range(fewest, 0, -1):
         start = int(back[k, end])
         slices.append(slice(start, end))
         end = start

@@ -2,6 +2,8 @@
 
 from alicredit.portable.file import load_model
 from alicredit.portable.model import ScoreModel
+from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import Claim, PointTable
+from alicredit.portable.trees import TreeTable
 
-__all__ = ["Claim", "PointTable", "ScoreModel", "load_model"]
+__all__ = ["Claim", "PairTable", "PointTable", "ScoreModel", "TreeTable", "load_model"]

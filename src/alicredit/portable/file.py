@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError, ModelFileError
+from alicredit.portable.checking import MOST_REFERENCES, MOST_SCORES, check_model
 from alicredit.portable.model import ScoreModel
+from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import Claim, PointTable
+from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
-from alicredit.vocabulary import REASONS
 
 FORMAT = "alicredit-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+OLDER_VERSION = 1
+"""Of points alone: files of it still load, and are saved as they were."""
+
 _MALFORMED = (
     AlicreditError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError,
     OverflowError,
 )  # fmt: skip
 _LARGEST_BYTES = 64 * 2**20
 _MOST_TABLES = 10_000
-_MOST_SCORES = 200_000
 _MOST_PARTS = 2_000_000
 _MOST_FACTS = 200
-_LARGEST_POINTS = 1_000_000
+_MOST_PAIRS = 1_000
+_MOST_NODES = 500_000
 
 
-def content_of(model: ScoreModel) -> dict[str, Any]:
-    """Lay out a model as plain data."""
-    return {
+def content_of(model: ScoreModel, *, version: int = FORMAT_VERSION) -> dict[str, Any]:
+    """Lay out a model as plain data; version 1 knows neither units, pairs nor trees."""
+    content = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "shape": "points",
+        "format_version": version,
+        "shape": model.shape,
         "base": model.base,
         "scale": asdict(model.scale),
         "claim": asdict(model.claim),
-        "tables": [asdict(table) for table in model.tables],
+        "tables": [_laid_out(table) for table in model.tables],
         "first_score": model.first_score,
         "pds": list(model.pds),
         "lowers": list(model.lowers),
@@ -49,6 +53,18 @@ def content_of(model: ScoreModel) -> dict[str, Any]:
         "training": dict(model.training),
         "catalogue_digest": model.catalogue_digest,
     }
+    if version == OLDER_VERSION:
+        return content
+    return content | {
+        "unit": model.unit,
+        "pairs": [_laid_out(pair) for pair in model.pairs],
+        "trees": None if model.trees is None else _laid_out(model.trees),
+    }
+
+
+def _laid_out(record: PointTable | PairTable | TreeTable) -> dict[str, Any]:
+    """Give the fields of a record by name."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def canonical(content: Mapping[str, Any]) -> str:
@@ -64,8 +80,11 @@ def digest_of(content: Mapping[str, Any]) -> str:
 
 
 def write_model(model: ScoreModel, path: str | Path) -> None:
-    """Write a model's content and digest."""
+    """Write a model's content and digest; one that came from an older file keeps its id."""
     content = content_of(model)
+    if model.shape == "points" and model.unit == 1:
+        older = content_of(model, version=OLDER_VERSION)
+        content = older if digest_of(older) == model.model_id else content
     text = canonical({"content": content, "digest": digest_of(content)})
     Path(path).write_bytes((text + "\n").encode())
 
@@ -108,14 +127,16 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
         raise ModelFileError(refusal(name, "must be unaltered", "another digest than it states"))
     if digest is not None and digest != found:
         raise ModelFileError(refusal(name, f"must have the digest {digest[:12]}", found[:12]))
-    if content.get("format") != FORMAT or content.get("format_version") != FORMAT_VERSION:
-        rule = f"must be of format {FORMAT} {FORMAT_VERSION}"
+    version = content.get("format_version")
+    is_known = type(version) is int and version in (OLDER_VERSION, FORMAT_VERSION)
+    if content.get("format") != FORMAT or not is_known:
+        rule = f"must be of format {FORMAT} {OLDER_VERSION} or {FORMAT_VERSION}"
         shown = f"{content.get('format')!s:.40} {content.get('format_version')!s:.10}"
         raise ModelFileError(refusal(name, rule, shown))
     try:
         model = _model(content, found)
         check_model(model)
-        again = digest_of(content_of(model))
+        again = digest_of(content_of(model, version=content["format_version"]))
     except ModelFileError:
         raise
     except _MALFORMED as error:
@@ -171,12 +192,15 @@ def _no_constant(word: str) -> float:
 
 def _model(content: Mapping[str, Any], model_id: str) -> ScoreModel:
     """Make a model of content, each value of its type."""
-    if content["shape"] != "points":
-        raise ModelFileError(refusal("shape", "must be 'points'", str(content["shape"])[:40]))
     scale, claim = content["scale"], content["claim"]
-    return ScoreModel(
+    is_older = content["format_version"] == OLDER_VERSION
+    newer = {"unit": 1, "pairs": [], "trees": None} if is_older else content
+    model = ScoreModel(
         tables=tuple(_table(each) for each in _list(content["tables"], _MOST_TABLES)),
+        pairs=tuple(_pair(each) for each in _list(newer["pairs"], _MOST_PAIRS)),
+        trees=None if newer["trees"] is None else _trees(newer["trees"]),
         base=_whole(content["base"]),
+        unit=_whole(newer["unit"]),
         scale=PointScale(**{key: _number(value) for key, value in scale.items()}),
         first_score=_whole(content["first_score"]),
         pds=_numbers(content["pds"]),
@@ -191,6 +215,9 @@ def _model(content: Mapping[str, Any], model_id: str) -> ScoreModel:
         catalogue_digest=_text(content["catalogue_digest"]),
         model_id=model_id,
     )
+    if content["shape"] != model.shape:
+        raise ModelFileError(refusal("shape", f"must be {model.shape!r}", "another"))
+    return model
 
 
 def _table(content: Mapping[str, Any]) -> PointTable:
@@ -202,9 +229,54 @@ def _table(content: Mapping[str, Any]) -> PointTable:
     readers |= dict.fromkeys(("missing_points", "reference", "direction"), _whole)
     readers |= dict.fromkeys(("points", "rows", "defaults"), _wholes)
     readers |= {"cuts": _numbers, "levels": _texts, "sources": _texts}
+    return PointTable(**_read_fields("table", content, readers))
+
+
+def _pair(content: Mapping[str, Any]) -> PairTable:
+    """Make a pair of content."""
+    readers: dict[str, Callable[[Any], Any]] = dict.fromkeys(("first", "second"), _text)
+    readers |= dict.fromkeys(("first_cuts", "second_cuts"), _numbers)
+    readers |= dict.fromkeys(("first_groups", "second_groups"), _wholes)
+    readers |= {"values": _rows_of(_wholes, _MOST_TABLES), "reference": _whole}
+    return PairTable(**_read_fields("pair", content, readers))
+
+
+def _trees(content: Mapping[str, Any]) -> TreeTable:
+    """Make trees of content."""
+    readers: dict[str, Callable[[Any], Any]] = dict.fromkeys(
+        ("roots", "feature", "left", "right", "leaves"), _rows_of(_whole, _MOST_NODES)
+    )
+    readers |= {"cut": _rows_of(lambda x: float(_number(x)), _MOST_NODES)}
+    readers |= {"missing_left": _rows_of(_truth, _MOST_NODES)}
+    readers |= {"levels": _rows_of(_wholes, _MOST_NODES)}
+    readers |= {"reference": _rows_of(_rows_of(_known, _MOST_TABLES), MOST_REFERENCES)}
+    return TreeTable(**_read_fields("trees", content, readers))
+
+
+def _read_fields(
+    what: str, content: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    """Read exactly the fields that there must be."""
     if set(content) != set(readers):
-        raise ModelFileError(refusal("table", "must have exactly its keys", "others"))
-    return PointTable(**{key: read(content[key]) for key, read in readers.items()})
+        raise ModelFileError(refusal(what, "must have exactly its keys", "others"))
+    return {key: read(content[key]) for key, read in readers.items()}
+
+
+def _rows_of(read: Callable[[Any], Any], most: int) -> Callable[[Any], tuple[Any, ...]]:
+    """Read a list of bounded length, each entry in one way."""
+    return lambda value: tuple(read(each) for each in _list(value, most))
+
+
+def _truth(value: Any) -> bool:
+    """Take true or false."""
+    if not isinstance(value, bool):
+        raise ModelFileError(refusal("a truth", "must be true or false", str(value)[:40]))
+    return value
+
+
+def _known(value: Any) -> float | None:
+    """Take a finite number, or nothing for a missing one."""
+    return None if value is None else float(_number(value))
 
 
 def _list(value: Any, most: int) -> list[Any]:
@@ -239,7 +311,7 @@ def _text(value: Any) -> str:
 
 def _numbers(value: Any) -> tuple[float, ...]:
     """Take finite numbers."""
-    return tuple(float(_number(each)) for each in _list(value, _MOST_SCORES))
+    return tuple(float(_number(each)) for each in _list(value, MOST_SCORES))
 
 
 def _wholes(value: Any) -> tuple[int, ...]:
@@ -261,70 +333,3 @@ def _facts(value: Any) -> dict[str, Any]:
         if not is_text and not isinstance(fact, bool | int | float | None):
             raise ModelFileError(refusal("training", "must hold single values", type(fact)))
     return dict(value)
-
-
-def check_model(model: ScoreModel) -> None:
-    """Refuse a model that contradicts itself: sizes, order, reach, direction."""
-    _check_claim(model.claim)
-    names = model.feature_names
-    if not names or len(set(names)) != len(names):
-        raise ModelFileError(refusal("tables", "must have different names", len(names)))
-    lowest = highest = model.base
-    for table in model.tables:
-        _check_table(table)
-        every = (*table.points, table.missing_points)
-        lowest, highest = lowest + min(every), highest + max(every)
-    size = len(model.pds)
-    if size > _MOST_SCORES:
-        do = "give a scale with fewer points for a doubling of odds"
-        raise ModelFileError(refusal("pds", f"must be at most {_MOST_SCORES}", size, do))
-    if not (size == len(model.lowers) == len(model.uppers) == highest - lowest + 1):
-        raise ModelFileError(refusal("pds", "must cover every reachable score", size))
-    if model.first_score != lowest:
-        raise ModelFileError(refusal("first_score", f"must be {lowest}", model.first_score))
-    for low, p, high in zip(model.lowers, model.pds, model.uppers, strict=True):
-        if not 0 < low <= p <= high < 1:
-            raise ModelFileError(refusal("pds", "must lie in order between 0 and 1", p))
-    if any(a <= b for a, b in zip(model.pds[:-1], model.pds[1:], strict=True)):
-        raise ModelFileError(refusal("pds", "must fall as the score rises", "a tie or a rise"))
-
-
-def _check_claim(claim: Claim) -> None:
-    """Refuse a claim of an unknown level or an impossible length."""
-    days, late = claim.horizon_days, claim.days_past_due
-    is_whole = (days is None or 1 <= days <= 36_500) and (late is None or 0 <= late <= 36_500)
-    if claim.level not in ("", "borrower", "facility") or not is_whole:
-        raise ModelFileError(refusal("claim", "must be of a known level and length", str(claim)))
-
-
-def _check_table(table: PointTable) -> None:
-    """Refuse one table that contradicts itself."""
-    where = f"table {table.name!r}"
-    if table.kind not in ("numeric", "flag", "category") or table.code not in REASONS:
-        raise ModelFileError(refusal(where, "must be of a known kind and code", table.kind))
-    steps = len(table.levels) if table.kind == "category" else len(table.cuts)
-    if table.kind == "category" and (table.cuts or len(set(table.levels)) != steps):
-        raise ModelFileError(refusal(where, "must have different levels", steps))
-    if len(table.points) != steps + 1:
-        raise ModelFileError(refusal(where, "must have a step for each cut", len(table.points)))
-    if not len(table.rows) == len(table.defaults) == steps + 2:
-        raise ModelFileError(refusal(where, "must have counts for each step", len(table.rows)))
-    if not all(0 <= bad <= all_ for bad, all_ in zip(table.defaults, table.rows, strict=True)):
-        raise ModelFileError(refusal(where, "must have defaults among its rows", "other counts"))
-    if not 0 <= table.missing_share <= 1 or not table.low <= table.median <= table.high:
-        raise ModelFileError(refusal(where, "must have a range and share", "ones out of order"))
-    if any(a >= b for a, b in zip(table.cuts[:-1], table.cuts[1:], strict=True)):
-        raise ModelFileError(refusal(where, "must have rising cuts", "a tie or a fall"))
-    if any(abs(p) > _LARGEST_POINTS for p in (*table.points, table.missing_points)):
-        raise ModelFileError(refusal(where, "must have points within a million", "more"))
-    if not min(every := (*table.points, table.missing_points)) <= table.reference <= max(every):
-        raise ModelFileError(refusal(where, "must refer to its own points", table.reference))
-    if table.direction not in (-1, 0, 1) or (table.direction and table.kind == "category"):
-        raise ModelFileError(refusal(where, "must have a direction", table.direction))
-    if table.direction and not falls(table.points, table.direction):
-        raise ModelFileError(refusal(where, "must follow its direction", "points that do not"))
-
-
-def falls(points: tuple[int, ...], direction: int) -> bool:
-    """Tell whether points never rise (direction +1: more is riskier) or never fall (-1)."""
-    return all(direction * (a - b) >= 0 for a, b in itertools.pairwise(points))

@@ -1,10 +1,11 @@
-"""The model that is deployed: tables of whole points, and nothing but NumPy to add them up."""
+"""The model that is deployed: tables of whole units, and nothing but NumPy to add them up."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import InputError
+from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     check_columns,
     is_missing,
@@ -20,9 +22,18 @@ from alicredit.portable.contract import (
     read_value,
     take_columns,
 )
-from alicredit.portable.tables import Claim, PointTable, card_lines
+from alicredit.portable.pairs import PairTable
+from alicredit.portable.reasons import (
+    Account,
+    accounts_of,
+    explain_rows,
+    reasons_of,
+    reasons_of_one,
+)
+from alicredit.portable.tables import Claim, PointTable
+from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
-from alicredit.vocabulary import STATUSES, reason_word
+from alicredit.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,24 +47,33 @@ MOST_MISSING = 0.75
 _STATUS = ("ok", "bad_type", "bad_value", "too_many_missing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoreModel:
-    """A points model: the score is ``base`` plus the sum of table points; its PD is stored.
+    """A model of one of three shapes: the score is ``base`` plus whole parts; its PD is stored.
 
-    Made by ``DefaultModel.fit`` and by :func:`load_model`.
+    Everything is counted in whole units; ``unit`` of them are a point. The score is ``base`` plus
+    the entry of each table, the entry of each pair and the leaf of each tree. Made by
+    ``DefaultModel.fit`` and by :func:`load_model`.
 
     Parameters
     ----------
     tables : tuple of PointTable
         One per input.
+    pairs : tuple of PairTable, default ()
+        What two inputs add together.
+    trees : TreeTable or None, default None
+        Trees over all inputs.
     base : int
-        Points everybody has.
+        Units everybody has.
     scale : PointScale
         What the points mean.
+    unit : int, default 1
+        Units that make a point: 1, or 1000 for pairs and trees.
     first_score : int
-        The score of the first entry of ``pds``.
+        The whole points of the first entry of ``pds``.
     pds, lowers, uppers : tuple of float
-        Probability of default, and its 90 % interval, of each whole score from ``first_score``.
+        Probability of default, and its 90 % interval, at each whole point from ``first_score``.
+        Between two points all three run straight.
     claim : Claim
         Horizon and level of the probability.
     training : mapping
@@ -65,8 +85,11 @@ class ScoreModel:
     """
 
     tables: tuple[PointTable, ...]
+    pairs: tuple[PairTable, ...] = ()
+    trees: TreeTable | None = None
     base: int
     scale: PointScale
+    unit: int = 1
     first_score: int
     pds: tuple[float, ...]
     lowers: tuple[float, ...]
@@ -77,9 +100,28 @@ class ScoreModel:
     model_id: str
 
     @property
+    def shape(self) -> str:
+        """Give ``"points"``, ``"pairs"`` or ``"trees"``."""
+        return "trees" if self.trees is not None else "pairs" if self.pairs else "points"
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Give the names of the inputs."""
         return tuple(table.name for table in self.tables)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Give the position of each input."""
+        return {name: at for at, name in enumerate(self.feature_names)}
+
+    @cached_property
+    def accounts(self) -> tuple[Account, Account]:
+        """Give what reasons are measured against: see ``explain``."""
+        return accounts_of(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the fields, without what is worked out of them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def features(self) -> tuple[PointTable, ...]:
@@ -91,14 +133,14 @@ class ScoreModel:
         return f"ScoreModel({len(self.tables)} inputs; {self.claim}; {self.model_id[:12]})"
 
     def predict_score(self, X: Any) -> Whole:
-        """Give whole points of rows that are all within the contract; InputError otherwise."""
+        """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
         columns, status = self._checked(X)
         self._refuse_bad_rows(status)
-        return self._scores(columns, len(status))[0]
+        return self.scores_of(self.encode(columns, len(status)))
 
     def predict_proba(self, X: Any) -> Floats:
         """Give the probabilities of no default and of default, shape (rows, 2)."""
-        p = np.array(self.pds)[self.predict_score(X) - self.first_score]
+        p = self.probabilities(self.predict_score(X))[1]
         return np.column_stack([1 - p, p])
 
     def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
@@ -111,22 +153,20 @@ class ScoreModel:
 
         columns, status = self._checked(X)
         ok = status == 0
-        scores, parts = self._scores(columns, len(status))
-        at = np.where(ok, scores - self.first_score, 0)
+        rows = self.encode(columns, len(status))
+        scores = self.scores_of(rows)
         found = {
-            name: np.where(ok, np.array(values)[at], np.nan)
-            for name, values in (
-                ("pd", self.pds),
-                ("pd_lower", self.lowers),
-                ("pd_upper", self.uppers),
+            name: np.where(ok, values, np.nan)
+            for name, values in zip(
+                ("pd_lower", "pd", "pd_upper"), self.probabilities(scores), strict=True
             )
         }
-        codes = self._reason_codes(parts, ok, reasons)
+        codes = reasons_of(self, rows, ok, reasons)
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(
             {
                 "status": [_STATUS[each] for each in status],
-                **found,
+                **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
             },
@@ -149,60 +189,62 @@ class ScoreModel:
         empty: dict[str, Any] = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
         if status != "ok":
             return {"status": status, **empty, "score": None, "reasons": []}
-        points = [table.look_up_one(value) for table, value in zip(self.tables, row, strict=True)]
-        score = self.base + sum(points)
-        at = score - self.first_score
+        numbers = [t.encode_one(value) for t, value in zip(self.tables, row, strict=True)]
+        score = self.score_of(numbers)
+        lower, pd_, upper = self.probability(score)
         return {
             "status": "ok",
-            "pd": self.pds[at],
-            "pd_lower": self.lowers[at],
-            "pd_upper": self.uppers[at],
+            "pd": pd_,
+            "pd_lower": lower,
+            "pd_upper": upper,
             "score": score,
-            "reasons": self._reasons_of(points)[:reasons],
+            "reasons": reasons_of_one(self, numbers, reasons),
         }
 
     def explain(self, X: Any, top: int = 4) -> pd.DataFrame:
-        """Give the exact parts of each score that hurt most, against the training median.
+        """Give the exact parts of each score that hurt most, against a stated reference.
 
         One line per row and reason: ``row, rank, feature, code, value, points_lost, against, text,
-        text_zh``; features of one code stand together under the one that costs most. A row that
-        loses nothing against the median is held against the best points each input can have:
-        ``against`` says which, ``"median"`` or ``"best"``.
+        text_zh``; features of one code stand together under the one that costs most.
+
+        ``against`` says what a row is held against. For points and pairs ``"median"``: each
+        table's entry against that of the median training row; what a pair costs is shared in
+        halves, an odd unit going to its first input. For trees ``"references"``: exact
+        (interventional) Shapley values against the reference rows stored in the file, the mean
+        over them. A row that loses nothing by it is held against the ``"best"`` points that each
+        table can give, or the ``"best reference"``, the stored row of the highest score.
+        """
+        columns, status = self._checked(X)
+        self._refuse_bad_rows(status)
+        return explain_rows(self, columns, self.encode(columns, len(status)), top)
+
+    def parts(self, X: Any) -> pd.DataFrame:
+        """Take each score apart: points of each input against the reference of ``explain``.
+
+        One column an input, in the order and with the index of ``X``; a row's parts and the
+        reference (``attrs["reference"]``, in points) sum to its score in points, but for the
+        rounding of a double. ``attrs["against"]`` names the reference.
         """
         import pandas as pd
 
         columns, status = self._checked(X)
         self._refuse_bad_rows(status)
-        _, parts = self._scores(columns, len(status))
-        codes = np.array([table.reason for table in self.tables], dtype=object)
-        lines = []
-        for row, points in enumerate(parts.tolist()):
-            lost, against = self._lost(points)
-            for rank, code in enumerate(_ranked(codes, lost)[:top], start=1):
-                mine = np.where(codes == code, lost, 0)
-                table, word = self.tables[int(np.argmax(mine))], reason_word(code)
-                value = columns[table.name][row]
-                line = (row, rank, table.name, code, value, int(mine.sum()), against)
-                lines.append((*line, word.text, word.text_zh))
-        names = ["row", "rank", "feature", "code", "value", "points_lost", "against", "text"]
-        return pd.DataFrame(lines, columns=[*names, "text_zh"])
+        account = self.accounts[0]
+        lost = account.lost(self.encode(columns, len(status)))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        frame = pd.DataFrame(-lost / account.per_point, columns=self.feature_names, index=index)
+        frame.attrs.update(against=account.against, reference=account.reference)
+        return frame
 
     def scorecard(self) -> pd.DataFrame:
-        """Lay out the points table: bounds or level, share, default rate, WoE, IV and points."""
-        import pandas as pd
+        """Lay out the tables: bounds or level, share, default rate, WoE, IV and points.
 
-        lines = [line for table in self.tables for line in card_lines(table)]
-        frame = pd.DataFrame(lines)
-        bad, good = frame["defaults"], frame["rows"] - frame["defaults"]
-        total = frame.groupby("feature", sort=False)[["rows", "defaults"]].transform("sum")
-        all_good = total["rows"] - total["defaults"]
-        odds = ((good + 0.5) / (all_good + 1)) / ((bad + 0.5) / (total["defaults"] + 1))
-        frame["share"] = frame["rows"] / total["rows"].clip(lower=1)
-        frame["default_rate"] = (bad / frame["rows"].where(frame["rows"] > 0)).astype(float)
-        frame["woe"] = np.log(odds)
-        difference = good / all_good.clip(lower=1) - bad / total["defaults"].clip(lower=1)
-        frame["iv"] = frame["woe"] * difference
-        return frame
+        Points are whole where the model's unit is a point, else thousandths of one. With pairs
+        each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
+        second input; counts and what follows from them are NaN there, and these columns are empty
+        for a single input. A model of trees has no points by input: see ``explain``.
+        """
+        return lay_out_card(self.tables, self.pairs, self.unit)
 
     def save(self, path: str | Path) -> None:
         """Write the model as a file of plain data; see :func:`load_model`."""
@@ -235,12 +277,62 @@ class ScoreModel:
         status[(status == 0) & (missing > MOST_MISSING * len(self.tables))] = 3
         return columns, status
 
-    def _scores(self, columns: Mapping[str, Any], rows: int) -> tuple[Whole, Whole]:
-        """Add up points; give the scores and the points of each input."""
-        parts = np.empty((rows, len(self.tables)), dtype=np.int64)
+    def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:
+        """Turn checked columns into numbers, shape (rows, inputs)."""
+        found = np.empty((rows, len(self.tables)), dtype=np.float64)
         for at, table in enumerate(self.tables):
-            parts[:, at] = table.look_up(columns[table.name])
-        return self.base + parts.sum(axis=1), parts
+            found[:, at] = table.encode(columns[table.name])
+        return found
+
+    def scores_of(self, rows: Floats) -> Whole:
+        """Give the scores, in whole units, of encoded rows."""
+        total = np.full(len(rows), self.base, dtype=np.int64)
+        for at, table in enumerate(self.tables):
+            total += table.points_at(rows[:, at])
+        place = self.places
+        for pair in self.pairs:
+            total += pair.look_up(rows[:, place[pair.first]], rows[:, place[pair.second]])
+        return total if self.trees is None else total + self.trees.look_up(rows)
+
+    def score_of(self, row: Sequence[float]) -> int:
+        """Give the score of one encoded row, with the standard library alone."""
+        total = self.base + sum(t.point_at(x) for t, x in zip(self.tables, row, strict=True))
+        place = self.places
+        for pair in self.pairs:
+            total += pair.look_up_one(row[place[pair.first]], row[place[pair.second]])
+        return total if self.trees is None else total + self.trees.look_up_one(row)
+
+    def probabilities(self, scores: Whole) -> tuple[Floats, Floats, Floats]:
+        """Give lower bound, probability and upper bound at scores; NaN out of reach."""
+        at, rest = np.divmod(scores - self.first_score * self.unit, self.unit)
+        last = len(self.pds) - 1
+        inside = (at >= 0) & ((at < last) | ((at == last) & (rest == 0)))
+        at = np.where(inside, at, 0)
+        share, after = rest / self.unit, np.minimum(at + 1, last)
+        lower, pd_, upper = (
+            start[at] + (start[after] - start[at]) * share
+            for start in map(np.array, (self.lowers, self.pds, self.uppers))
+        )
+        found = np.minimum(lower, pd_), pd_, np.maximum(upper, pd_)
+        lower, pd_, upper = (np.where(inside, each, np.nan) for each in found)
+        return lower, pd_, upper
+
+    def probability(self, score: int) -> tuple[float, float, float]:
+        """Give the same of one score, with the standard library alone."""
+        at, rest = divmod(score - self.first_score * self.unit, self.unit)
+        after, share = min(at + 1, len(self.pds) - 1), rest / self.unit
+        lower, pd_, upper = (
+            start[at] + (start[after] - start[at]) * share
+            for start in (self.lowers, self.pds, self.uppers)
+        )
+        return min(lower, pd_), pd_, max(upper, pd_)
+
+    def parts_of(self, rows: Floats) -> Whole:
+        """Give the units of each input's own table, shape (rows, inputs)."""
+        found = np.empty(rows.shape, dtype=np.int64)
+        for at, table in enumerate(self.tables):
+            found[:, at] = table.points_at(rows[:, at])
+        return found
 
     def _refuse_bad_rows(self, status: npt.NDArray[np.int8]) -> None:
         """Raise when any row is outside the contract."""
@@ -250,41 +342,3 @@ class ScoreModel:
             rule = "must have only rows within the model's contract"
             found = f"{len(bad)} others, the first at position {bad[0]}: {word}"
             raise InputError(refusal("X", rule, found, "use score_frame, which marks them"))
-
-    def _lost(self, points: Sequence[int]) -> tuple[list[int], str]:
-        """Give what each input costs against the median, or where no code does against the best."""
-        pairs = list(zip(self.tables, points, strict=True))
-        lost = [table.reference - each for table, each in pairs]
-        if _ranked([table.reason for table in self.tables], lost):
-            return lost, "median"
-        return [table.best - each for table, each in pairs], "best"
-
-    def _reasons_of(self, points: Sequence[int]) -> list[str]:
-        """Rank the codes by the points they cost; only those that do."""
-        return _ranked([table.reason for table in self.tables], self._lost(points)[0])
-
-    def _reason_codes(self, parts: Whole, ok: npt.NDArray[np.bool_], top: int) -> list[list[str]]:
-        """Rank the codes of all rows at once; as ``_reasons_of`` does for one."""
-        codes = sorted({table.reason for table in self.tables})
-        member = np.array([[table.reason == c for c in codes] for table in self.tables], np.int64)
-        reference, best = (
-            np.array(each, dtype=np.int64)
-            for each in zip(*((table.reference, table.best) for table in self.tables), strict=True)
-        )
-        lost = (reference - parts) @ member
-        is_behind = (lost > 0).any(axis=1)
-        lost[~is_behind] = (best - parts[~is_behind]) @ member
-        order = np.argsort(-lost, axis=1, kind="stable")[:, :top]
-        ranked = np.take_along_axis(lost, order, axis=1)
-        return [
-            [codes[c] for c, v in zip(cs, vs, strict=True) if v > 0] if good else []
-            for cs, vs, good in zip(order.tolist(), ranked.tolist(), ok.tolist(), strict=True)
-        ]
-
-
-def _ranked(codes: Iterable[str], lost: Iterable[int]) -> list[str]:
-    """Sum what inputs cost by code; give the codes that cost anything, dearest first."""
-    total: dict[str, int] = {}
-    for code, points in zip(codes, lost, strict=True):
-        total[code] = total.get(code, 0) + points
-    return [c for c, v in sorted(total.items(), key=lambda item: (-item[1], item[0])) if v > 0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from alicredit.vocabulary import input_code
 
+Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 
@@ -56,7 +56,8 @@ class PointTable:
     cuts : tuple of float
         Increasing; step i holds values up to and including ``cuts[i]``, the last the rest.
     points : tuple of int
-        One more than ``cuts``; for a category one for each of ``levels`` and one for others.
+        In the model's units; one more than ``cuts``; for a category one for each of ``levels`` and
+        one for others.
     levels : tuple of str
         Learned levels of a category.
     missing_points : int
@@ -107,51 +108,45 @@ class PointTable:
         """Give the most points a known value can have."""
         return max(self.points)
 
+    def encode(self, values: Any) -> Floats:
+        """Turn a column of checked values into numbers, levels into positions, missing into NaN."""
+        if self.kind != "category":
+            return np.asarray(values, dtype=np.float64)
+        position = {level: at for at, level in enumerate(self.levels)}
+        other = len(self.levels)
+        at = [math.nan if v is None else position.get(v, other) for v in values]
+        return np.array(at, dtype=np.float64)
+
+    def encode_one(self, value: float | str | None) -> float:
+        """Turn one checked value into a number, with the standard library alone."""
+        if value is None:
+            return math.nan
+        if self.kind == "category":
+            known = value in self.levels
+            return float(self.levels.index(str(value)) if known else len(self.levels))
+        return float(value)
+
     def look_up(self, values: Any) -> Whole:
         """Give the points of a column of checked values."""
-        steps = np.array([*self.points, self.missing_points], dtype=np.int64)
-        if self.kind == "category":
-            position = {level: at for at, level in enumerate(self.levels)}
-            other, missing = len(self.levels), len(self.levels) + 1
-            at = [missing if v is None else position.get(v, other) for v in values]
-            return steps[np.array(at, dtype=np.int64)] if at else np.empty(0, dtype=np.int64)
-        at = np.searchsorted(np.array(self.cuts), values, side="left")
-        return steps[np.where(np.isnan(values), len(self.cuts) + 1, at)]
+        return self.points_at(self.encode(values))
 
     def look_up_one(self, value: float | str | None) -> int:
         """Give the points of one checked value, with the standard library alone."""
+        return self.point_at(self.encode_one(value))
+
+    def points_at(self, numbers: Floats) -> Whole:
+        """Give the points of a column of encoded values."""
+        steps = np.array([*self.points, self.missing_points], dtype=np.int64)
+        gone = np.isnan(numbers)
         if self.kind == "category":
-            if value is None:
-                return self.missing_points
-            known = value in self.levels
-            return self.points[self.levels.index(str(value)) if known else len(self.levels)]
-        number = float(value) if value is not None else math.nan
+            return steps[np.where(gone, len(self.levels) + 1, numbers).astype(np.int64)]
+        at = np.searchsorted(np.array(self.cuts, dtype=np.float64), numbers, side="left")
+        return steps[np.where(gone, len(self.cuts) + 1, at)]
+
+    def point_at(self, number: float) -> int:
+        """Give the points of one encoded value, with the standard library alone."""
         if math.isnan(number):
             return self.missing_points
+        if self.kind == "category":
+            return self.points[int(number)]
         return self.points[bisect.bisect_left(self.cuts, number)]
-
-
-def card_lines(table: PointTable) -> list[dict[str, Any]]:
-    """Lay out one table's steps."""
-    if table.kind == "category":
-        names = [*table.levels, "(other)", "(missing)"]
-        bounds = [(math.nan, math.nan)] * len(names)
-    else:
-        edges = [-math.inf, *table.cuts, math.inf]
-        bounds = [*itertools.pairwise(edges), (math.nan, math.nan)]
-        names = [""] * len(table.points) + ["(missing)"]
-    points = [*table.points, table.missing_points]
-    return [
-        {
-            "feature": table.name,
-            "lower": low,
-            "upper": high,
-            "category": name,
-            "points": each,
-            "rows": rows,
-            "defaults": defaults,
-        }
-        for (low, high), name, each, rows, defaults in zip(
-            bounds, names, points, table.rows, table.defaults, strict=True
-        )
-    ]

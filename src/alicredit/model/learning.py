@@ -1,0 +1,226 @@
+"""Learning one shape: out of fold, as it would be deployed, and then on all rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.model.additive import JudgedPoints, judge_points, learn_points
+from alicredit.model.boosting import bags_of, fit_for, fit_until
+from alicredit.model.inputs import Inputs
+from alicredit.model.learner import TrainingSet
+from alicredit.model.pairs import Pair, choose_pairs, pair_parts, pair_settings, read_surface
+from alicredit.model.parts import Parts
+from alicredit.model.trees import tree_parameters, tree_parts
+from alicredit.score import PointScale
+
+Floats = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.int64]
+Split = tuple[Positions, Positions]
+
+SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
+"""Folds are dealt three times over below so many rows or defaults (assumed)."""
+
+_FOLDS_OF_MANY = ((20_000, 6), (200_000, 3))
+"""Above 20,000 rows three folds judge, above 200,000 two: their errors are small (assumed)."""
+
+MOST_SCREENED = 50_000
+"""Rows that pairs are looked for in, at most, of each fold (assumed)."""
+
+_SCREENING_FOLDS = 5
+_SCREENING_ROWS = 100_000
+"""Pairs are looked for on as many folds as rows of theirs come to this (assumed); one at least."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is fixed before learning: scale, limits, seed, threads."""
+
+    scale: PointScale
+    max_steps: int
+    max_pairs: int
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A shape learned out of fold: its margins of the judging rows, and how to learn it again."""
+
+    shape: str
+    margin: Floats
+    rounds: int
+    pairs: tuple[Pair, ...]
+    seconds: float
+    sample: Parts
+    points: JudgedPoints | None = None
+
+
+def repeats_of(rows: int, defaults: int) -> int:
+    """Say how often folds are dealt anew to judge shapes."""
+    return REPEATS if rows < SMALL_ROWS or defaults < SMALL_DEFAULTS else 1
+
+
+def latest(splits: Sequence[Split], rows: int) -> list[Split]:
+    """Take the splits that judge: all of few rows, of many the last ones."""
+    most = next((folds for upto, folds in _FOLDS_OF_MANY if rows <= upto), 2)
+    return list(splits[-most:])
+
+
+def judge_shape(
+    shape: str,
+    inputs: Inputs,
+    data: TrainingSet,
+    splits: Sequence[Split],
+    plan: Plan,
+    *,
+    known: Sequence[Judged] = (),
+) -> Judged:
+    """Learn a shape on each split; where no pair earns its place, pairs are the points.
+
+    Rounds are stopped on the judging rows of each split, and one number for all, their median, is
+    then kept: what is judged has not been stopped where it itself did best.
+    """
+    start = time.perf_counter()
+    if shape == "points":
+        found = judge_points(
+            inputs,
+            data,
+            splits,
+            scale=plan.scale,
+            max_steps=plan.max_steps,
+            seed=plan.seed,
+            threads=plan.threads,
+        )
+        spent = time.perf_counter() - start
+        return Judged(shape, found.margin, found.plan.rounds, (), spent, found.sample, found)
+    pairs: tuple[Pair, ...] = ()
+    if shape == "pairs":
+        pairs = _find_pairs(data, inputs, splits, plan)
+        if not pairs:
+            plain = next((each for each in known if each.shape == "points"), None)
+            plain = plain or judge_shape("points", inputs, data, splits, plan)
+            spent = time.perf_counter() - start
+            return replace(plain, shape=shape, seconds=spent)
+    fitted = [_fit_until(shape, inputs, data, split, pairs, plan) for split in splits]
+    rounds = int(np.median([each for _, found in fitted for each in found]))
+    margins, sample = [], None
+    for (learn, judge), (boosters, _) in zip(splits, fitted, strict=True):
+        for booster in boosters:
+            booster.best_iteration = min(rounds, booster.current_iteration())
+        if shape == "trees":
+            margins.append(_mean(boosters, data.X[judge]))
+        if shape != "trees" or sample is None:
+            parts = _parts(shape, boosters, inputs, data.take(learn), plan, held=False)
+            sample = sample or parts
+        if shape != "trees":
+            margins.append(parts.margins(data.X[judge], plan.scale))
+    assert sample is not None  # noqa: S101 - there is a split
+    spent = time.perf_counter() - start
+    return Judged(shape, np.concatenate(margins), rounds, pairs, spent, sample)
+
+
+def learn_shape(
+    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan
+) -> tuple[Parts, Floats]:
+    """Learn a judged shape on all rows; give their margins, too."""
+    shape = judged.shape
+    if judged.points is not None:
+        parts = learn_points(inputs, data, judged.points.plan)
+        return parts, parts.margins(data.X, plan.scale)
+    boosters = fit_for(
+        _settings(shape, inputs, judged.pairs),
+        data,
+        judged.rounds,
+        bags=bags_of(len(data.y)),
+        seed=plan.seed,
+        threads=plan.threads,
+    )
+    parts = _parts(shape, boosters, inputs, data, plan, held=True)
+    is_trees = shape == "trees"
+    return parts, _mean(boosters, data.X) if is_trees else parts.margins(data.X, plan.scale)
+
+
+def _settings(shape: str, inputs: Inputs, pairs: Sequence[Pair]) -> Callable[..., dict[str, Any]]:
+    """Give how LightGBM is set for a shape."""
+    return tree_parameters if shape == "trees" else pair_settings(len(inputs.names), pairs)
+
+
+def _fit_until(
+    shape: str, inputs: Inputs, data: TrainingSet, split: Split, pairs: Sequence[Pair], plan: Plan
+) -> tuple[list[Any], list[int]]:
+    """Fit boosters on a split's learning rows until its judging rows gain no more."""
+    learn, judge = (data.take(rows) for rows in split)
+    return fit_until(
+        _settings(shape, inputs, pairs),
+        learn,
+        judge,
+        bags=bags_of(len(data.y)),
+        seed=plan.seed,
+        threads=plan.threads,
+    )
+
+
+def _parts(
+    shape: str,
+    boosters: Sequence[Any],
+    inputs: Inputs,
+    data: TrainingSet,
+    plan: Plan,
+    *,
+    held: bool,
+) -> Parts:
+    """Turn boosters into parts of whole units."""
+    scale, steps = plan.scale, plan.max_steps
+    if shape == "trees":
+        return tree_parts(boosters, inputs, data, scale=scale, seed=plan.seed, held=held)
+    surface = read_surface(boosters, inputs, data)
+    return pair_parts(surface, inputs, data, scale=scale, max_steps=steps)
+
+
+def _mean(boosters: Sequence[Any], X: Floats) -> Floats:
+    """Give the margins of rows by trees, the learner's own.
+
+    The table of trees that is deployed is verified to give the same to rounding: thousandths.
+    """
+    return np.asarray(np.mean([each.predict(X, raw_score=True) for each in boosters], axis=0))
+
+
+def _find_pairs(
+    data: TrainingSet, inputs: Inputs, splits: Sequence[Split], plan: Plan
+) -> tuple[Pair, ...]:
+    """Boost with every pair allowed on some splits, and choose pairs by what they gain there."""
+    if len(inputs.names) < 2:
+        return ()
+    surfaces, judges = [], []
+    budget = _SCREENING_ROWS
+    for learn, judge in splits[:_SCREENING_FOLDS]:
+        if budget <= 0:
+            break
+        few = data.take(_some(learn, plan.seed))
+        budget -= len(few.y)
+        seen = data.take(_some(judge, plan.seed))
+        boosters, _ = fit_until(
+            pair_settings(len(inputs.names), None),
+            few,
+            seen,
+            bags=1,
+            seed=plan.seed,
+            threads=plan.threads,
+        )
+        surfaces.append(read_surface(boosters, inputs, few))
+        judges.append(seen)
+    return choose_pairs(surfaces, judges, most=plan.max_pairs)
+
+
+def _some(rows: Positions, seed: int) -> Positions:
+    """Draw rows where there are more than pairs are looked for in."""
+    if len(rows) <= MOST_SCREENED:
+        return rows
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:MOST_SCREENED]
+    return rows[np.sort(drawn)]

@@ -1,0 +1,237 @@
+"""Trees over all inputs, as the flat table of whole units that is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.checks import refusal
+from alicredit.errors import AlicreditError
+from alicredit.model.assemble import table_parts
+from alicredit.model.boosting import leaf_size, pace
+from alicredit.model.inputs import Inputs
+from alicredit.model.learner import TrainingSet, parameters
+from alicredit.model.parts import FINE, Parts
+from alicredit.model.points import StepFunction, whole
+from alicredit.portable.boxes import boxes_of
+from alicredit.portable.monotone import first_against, orders_of
+from alicredit.portable.tables import PointTable
+from alicredit.portable.trees import TreeTable
+from alicredit.score import PointScale
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+MOST_REFERENCES = 64
+"""Rows that reasons are measured against (assumed)."""
+
+_CHECKED_ROWS = 2_000
+
+
+def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
+    """Choose LightGBM's parameters for trees over all inputs; size follows defaults (assumed)."""
+    settings = parameters(data, seed=seed, threads=threads)
+    del settings["interaction_constraints"]
+    leaf = leaf_size(data)
+    return settings | {
+        "num_leaves": 8 if data.defaults < 1_000 else 16,
+        "max_depth": 8,
+        "learning_rate": pace(data),
+        "min_data_in_leaf": leaf,
+        "min_data_per_group": leaf,
+        "feature_fraction": 0.4,
+        "lambda_l2": 5.0,
+    }
+
+
+@dataclass
+class _Flat:
+    """Nodes and leaves gathered so far."""
+
+    feature: list[int] = field(default_factory=list)
+    cut: list[float] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+    right: list[int] = field(default_factory=list)
+    missing_left: list[bool] = field(default_factory=list)
+    levels: list[tuple[int, ...]] = field(default_factory=list)
+    leaves: list[float] = field(default_factory=list)
+
+
+def tree_parts(
+    boosters: Sequence[Any],
+    inputs: Inputs,
+    data: TrainingSet,
+    *,
+    scale: PointScale,
+    seed: int,
+    held: bool = True,
+) -> Parts:
+    """Turn boosters, of which the mean is meant, into one table of trees in thousandths of a point.
+
+    A value that training never lacked goes the riskier way where it is missing, and so does a level
+    that training never had. Directions are verified on the whole units of each tree, and mended.
+
+    With ``held`` false directions and walk are left unverified, for folds that only judge.
+
+    Raises
+    ------
+    AlicreditError
+        Where the table does not give what the boosters give, or a direction does not hold.
+    """
+    unseen = _unseen(inputs, data)
+    flat, roots = _Flat(), []
+    for booster in boosters:
+        found = booster.dump_model()["tree_info"]
+        roots += [_flatten(each["tree_structure"], flat, unseen) for each in found]
+    worth = -scale.factor * FINE * np.array(flat.leaves) / len(boosters)
+    trees = TreeTable(
+        roots=tuple(roots),
+        feature=tuple(flat.feature),
+        cut=tuple(flat.cut),
+        left=tuple(flat.left),
+        right=tuple(flat.right),
+        missing_left=tuple(flat.missing_left),
+        levels=tuple(flat.levels),
+        leaves=tuple(whole(worth)),
+        reference=reference_rows(data.X, seed),
+    )
+    tables = _contracts(inputs, data, scale)
+    base = whole([scale.offset * FINE])[0]
+    if held:
+        _verify_walk(trees, boosters, data.X, scale)
+        trees = hold_directions(trees, tables)
+    return Parts(tables, base, trees=trees, unit=FINE)
+
+
+def reference_rows(X: Floats, seed: int) -> tuple[tuple[float, ...], ...]:
+    """Draw the training rows that reasons are measured against, at most 64."""
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(X))[:MOST_REFERENCES])
+    return tuple(tuple(float(value) for value in X[row]) for row in rows)
+
+
+def hold_directions(trees: TreeTable, tables: tuple[PointTable, ...]) -> TreeTable:
+    """Verify that each tree follows the directions; mend leaves of those that do not.
+
+    LightGBM has broken its promise before. A tree that does is brought to the nearest leaves, in
+    the largest change, that follow: half way between the most of all that must not be above a leaf
+    and the least of all that must not be below it.
+    """
+    sizes = {at: len(t.levels) + 1 for at, t in enumerate(tables) if t.kind == "category"}
+    leaves = np.array(trees.leaves, dtype=np.int64)
+    for root in trees.roots:
+        found, boxes = zip(*boxes_of(trees, root, sizes), strict=True)
+        members = list(found)
+        if first_against(leaves[members], boxes, tables) is None:
+            continue
+        mine = leaves[members]
+        is_above = _closed(np.logical_or.reduce(list(orders_of(boxes, tables).values())))
+        least = np.where(is_above, mine, mine.min()).max(axis=1)
+        most = np.where(is_above.T, mine, mine.max()).min(axis=1)
+        leaves[members] = (least + most) // 2
+        name = first_against(leaves[members], boxes, tables)
+        if name is not None:
+            rule, found_here = "must follow its direction", "leaves that do not"
+            raise AlicreditError(refusal(f"trees of {name!r}", rule, found_here))
+    return replace(trees, leaves=tuple(leaves.tolist()))
+
+
+def _closed(is_above: Flags) -> Flags:
+    """Give the order that follows from one: each above itself, and above what those below are."""
+    found = is_above | np.eye(len(is_above), dtype=bool)
+    while True:
+        more = (found.astype(np.float64) @ found) > 0
+        if (more == found).all():
+            return found
+        found = more
+
+
+def _unseen(inputs: Inputs, data: TrainingSet) -> list[tuple[bool, int | None]]:
+    """Tell of each input whether training never lacked it, and its ``other`` if never seen."""
+    found: list[tuple[bool, int | None]] = []
+    for at, name in enumerate(inputs.names):
+        column = data.X[:, at]
+        other = len(inputs.levels[name]) if inputs.kinds[at] == "category" else None
+        has_other = other is not None and bool((column == other).any())
+        found.append((not np.isnan(column).any(), None if has_other else other))
+    return found
+
+
+def _flatten(
+    root: Mapping[str, Any], flat: _Flat, unseen: Sequence[tuple[bool, int | None]]
+) -> int:
+    """Add one tree, parents first; give where its root is."""
+    stack: list[tuple[Mapping[str, Any], list[int], int]] = [(root, top := [0], 0)]
+    while stack:
+        node, side, place = stack.pop()
+        if "split_feature" not in node:
+            flat.leaves.append(float(node["leaf_value"]))
+            side[place] = -len(flat.leaves)
+            continue
+        side[place] = at = len(flat.feature)
+        _add_node(node, flat, unseen[node["split_feature"]])
+        stack.append((node["right_child"], flat.right, at))
+        stack.append((node["left_child"], flat.left, at))
+    return top[0]
+
+
+def _add_node(node: Mapping[str, Any], flat: _Flat, unseen: tuple[bool, int | None]) -> None:
+    """Add one node; its children are filled in when they are met."""
+    never_missing, never_other = unseen
+    is_left_riskier = _mean(node["left_child"]) >= _mean(node["right_child"])
+    flat.feature.append(int(node["split_feature"]))
+    flat.left.append(0)
+    flat.right.append(0)
+    if node["decision_type"] == "==":
+        chosen = {int(each) for each in str(node["threshold"]).split("||")}
+        if never_other is not None and is_left_riskier:
+            chosen.add(never_other)
+        flat.cut.append(0.0)
+        flat.levels.append(tuple(sorted(chosen)))
+        goes_left = False
+    else:
+        flat.cut.append(float(node["threshold"]))
+        flat.levels.append(())
+        is_learned = node["missing_type"] == "NaN"
+        goes_left = bool(node["default_left"]) if is_learned else float(node["threshold"]) >= 0
+    flat.missing_left.append(is_left_riskier if never_missing else goes_left)
+
+
+def _mean(node: Mapping[str, Any]) -> float:
+    """Give the mean of a subtree's leaves over the rows that reached them."""
+    total, rows = 0.0, 0.0
+    for leaf in _leaves(node):
+        count = float(leaf.get("leaf_count", 1))
+        total, rows = total + count * float(leaf["leaf_value"]), rows + count
+    return total / max(rows, 1.0)
+
+
+def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Give the leaves under a node."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if "split_feature" in each:
+            stack += [each["right_child"], each["left_child"]]
+        else:
+            yield each
+
+
+def _contracts(inputs: Inputs, data: TrainingSet, scale: PointScale) -> tuple[PointTable, ...]:
+    """Give each input its contract, without points of its own."""
+    flat = [StepFunction(np.empty(0), np.zeros(1), levels={}) for _ in inputs.names]
+    return table_parts(flat, 0.0, inputs, data, scale=scale, max_steps=2).tables
+
+
+def _verify_walk(trees: TreeTable, boosters: Sequence[Any], X: Floats, scale: PointScale) -> None:
+    """Refuse a table that does not give what the boosters give, to rounding."""
+    rows = X[:: max(len(X) // _CHECKED_ROWS, 1)]
+    mean = np.mean([each.predict(rows, raw_score=True) for each in boosters], axis=0)
+    apart = np.abs(trees.look_up(rows) + scale.factor * FINE * mean).max()
+    if apart > 0.5 * len(trees.roots) + 1:
+        rule = "must give what the learner gives"
+        raise AlicreditError(refusal("the table of trees", rule, f"{apart:.0f} units apart"))
