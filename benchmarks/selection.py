@@ -106,7 +106,7 @@ def run(merchants: int, default_rate: float, seed: int) -> tuple[pd.DataFrame, p
             weighings["explored, weights to 4"] = weigh_exploration(chance, most=4)
         for label, weighing in weighings.items():
             weight = None if weighing is None else weighing.weight
-            model = ac.DefaultModel().fit(x, y, sample_weight=weight, cohort=cohort)
+            model = ac.DefaultModel("points").fit(x, y, sample_weight=weight, cohort=cohort)
             lines += judge(label, model.score_frame(X)["pd"].to_numpy(float), scored)
             models[label] = model
     known = scored["is_approved"].to_numpy()

@@ -48,7 +48,7 @@ def test_a_weighted_fit_comes_nearer_to_everybodys_risk() -> None:
     fresh, later, _, _ = applicants(8, 20_000)
     loss = []
     for each in (None, weight):
-        model = DefaultModel().fit(X[granted], y[granted], sample_weight=each)
+        model = DefaultModel("points").fit(X[granted], y[granted], sample_weight=each)
         p = model.predict_proba(pd.DataFrame({"seen": fresh}))[:, 1]
         loss.append(-(later * np.log(p) + (1 - later) * np.log1p(-p)).mean())
     assert loss[1] < loss[0] - 0.01
@@ -129,7 +129,7 @@ def book():
     odds = np.exp(-2.2 + debt) * np.where(granted, 1, 3)
     y = (rng.random(30_000) < odds / (1 + odds)).astype(float)
     X = pd.DataFrame({"debt": debt})
-    model = DefaultModel().fit(X[granted], y[granted])
+    model = DefaultModel("points").fit(X[granted], y[granted])
     return model, X, y, granted
 
 

@@ -164,9 +164,10 @@ def test_spiegelhalters_z_is_level_where_rows_share_fates() -> None:
     assert beyond[1] / 200 > 0.25
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_probability_covers_when_it_clusters() -> None:
     """90 % of the time the calibrated interval should hold the truth at the middle of the book."""
-    draws, hits = 150, np.zeros(2)
+    draws, hits = 80, np.zeros(2)
     middle = np.array([[0.0]])
     truth = marginal(middle)[0]
     for seed in range(draws):
@@ -185,13 +186,14 @@ def test_a_model_given_its_cohort_is_less_sure_of_its_probabilities() -> None:
     X, y = order_loans(60_000)
     frame = pd.DataFrame(X, columns=list("abcde"))
     with_, without = (
-        DefaultModel(directions=None).fit(frame, y, cohort=given) for given in (COHORT, None)
+        DefaultModel("points", directions=None).fit(frame, y, cohort=given)
+        for given in (COHORT, None)
     )
     widths = []
     for model in (with_, without):
         found = model.score_frame(frame)
         widths.append(np.log(found["pd_upper"] / found["pd_lower"]).median())
-    assert widths[0] > 2 * widths[1]
+    assert widths[0] > 1.3 * widths[1]
 
 
 @pytest.mark.parametrize("metric", ["AUC", "default rate", "Brier score", "log loss"])

@@ -82,19 +82,19 @@ def test_a_basis_that_is_none_is_refused(data_use) -> None:
 
 
 def test_fit_refuses_before_it_learns_and_learns_where_it_may(stage: Stage, tmp_path) -> None:
-    X, y = stage.X[:3000], stage.y[:3000]
+    X, y = stage.X[:1500], stage.y[:1500]
     score = np.random.default_rng(0).normal(size=len(X)) + y
     with pytest.raises(InputError, match="marital status"):
-        DefaultModel().fit(X.assign(marital_status="single"), y)
+        DefaultModel("points").fit(X.assign(marital_status="single"), y)
     tested = X.assign(psych_items_lie_score_mean_730d=score)
     with pytest.raises(InputError, match="psychometric"):
-        DefaultModel().fit(tested, y)
-    model = DefaultModel().fit(tested, y, data_use=BASIS)
+        DefaultModel("points").fit(tested, y)
+    model = DefaultModel("points").fit(tested, y, data_use=BASIS)
     assert "psych_items_lie_score_mean_730d" in model.feature_names
     model.save(tmp_path / "m.alicredit")
     facts = load_model(tmp_path / "m.alicredit").training
     assert facts["data_use psych_items"] == "second screen; consent; c7"
-    plain = DefaultModel().fit(X, y).portable_.training
+    plain = DefaultModel("points").fit(X, y).portable_.training
     assert not any(key.startswith("data_use") for key in plain)
 
 
@@ -104,10 +104,10 @@ def with_loans(cohort: Cohort) -> Cohort:
 
 
 def test_a_model_says_whose_outcomes_it_learned_from(stage: Stage) -> None:
-    X, y = stage.X[:3000], stage.y[:3000]
-    cohort = make_cohort(3000, merchants=900, seed=3)
+    X, y = stage.X[:1500], stage.y[:1500]
+    cohort = make_cohort(1500, merchants=500, seed=3)
     said = [
-        DefaultModel().fit(X, y, cohort=each).portable_.training["selection"]
+        DefaultModel("points").fit(X, y, cohort=each).portable_.training["selection"]
         for each in (None, cohort, with_loans(cohort))
     ]
     assert said[0].startswith("not stated")
@@ -121,7 +121,9 @@ def test_contradictions_are_kept_from_fit_and_say_which_input() -> None:
     X["region"] = rng.choice(["north", "south"], 4000)
     y = pd.Series(rng.random(4000) < 1 / (1 + np.exp(2 - X["debt"] - 0.5 * X["sales"])))
     X.loc[:100, ["debt", "noise"]] = np.nan
-    model = DefaultModel(directions={"debt": 1, "sales": -1, "noise": 1}).fit(X, y.astype(float))
+    model = DefaultModel("points", directions={"debt": 1, "sales": -1, "noise": 1}).fit(
+        X, y.astype(float)
+    )
     found = model.contradictions()
     assert set(found["feature"]) == {"sales"}
     assert set(found["test"]) == {"alone", "beside the others"}
@@ -129,7 +131,7 @@ def test_contradictions_are_kept_from_fit_and_say_which_input() -> None:
     assert model.contradictions(level=0).empty
     with pytest.raises(InputError, match="level"):
         model.contradictions(level=2)
-    free = DefaultModel(directions=None).fit(X, y.astype(float))
+    free = DefaultModel("points", directions=None).fit(X, y.astype(float))
     assert free.contradictions(level=1).empty
 
 
@@ -138,7 +140,7 @@ def test_contradictions_do_not_depend_on_the_order_of_rows(stage: Stage) -> None
     X, y = stage.X[:2000], stage.y[:2000]
     by = np.random.default_rng(1).permutation(2000)
     one, two = (
-        DefaultModel(directions={"debt": -1, "sales": -1}).fit(
+        DefaultModel("points", directions={"debt": -1, "sales": -1}).fit(
             X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True),
             cohort=cohort[rows],
         )
@@ -153,6 +155,6 @@ def test_rows_nearly_all_missing_are_learned_from_and_left_out_of_the_second_tes
     X = pd.DataFrame(rng.normal(size=(2000, 5)), columns=list("abcde"))
     y = (rng.random(2000) < 1 / (1 + np.exp(1.5 - X.sum(axis=1)))).astype(float)
     X.iloc[:300, 1:] = np.nan
-    model = DefaultModel(directions={"a": -1}).fit(X, y)
+    model = DefaultModel("points", directions={"a": -1}).fit(X, y)
     rows = model.contradictions().set_index("test")["rows"]
     assert rows.to_dict() == {"alone": 2000, "beside the others": 1700}

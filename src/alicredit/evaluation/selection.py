@@ -144,7 +144,7 @@ def reject_band(
     >>> X = pd.DataFrame({"debt": rng.normal(size=3000)})
     >>> y = (rng.random(3000) < 1 / (1 + np.exp(2 - X["debt"]))).astype(float)
     >>> low = X["debt"] < 0.5
-    >>> model = DefaultModel().fit(X[low], y[low])
+    >>> model = DefaultModel("points").fit(X[low], y[low])
     >>> band = reject_band(model, X[low], y[low], X[~low], max_pd=0.1)
     >>> bool(band["approved_pd"].is_monotonic_increasing)
     True
