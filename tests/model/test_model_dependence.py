@@ -213,3 +213,22 @@ def test_a_validation_with_the_cohort_has_the_wider_intervals(metric: str, stage
 
     assert width(wide) == pytest.approx(width(once), rel=0.03)
     assert width(wide) > 4 * width(narrow)
+
+
+@pytest.mark.parametrize("shape", ["points", "pairs", "trees"])
+def test_a_validation_says_what_is_claimed_of_whom_and_how_sure(shape: str) -> None:
+    X, y = order_loans(70_000, merchants=20)
+    frame, label = pd.DataFrame(X, columns=list("abcde")), pd.Series(y)
+    label.attrs = {"horizon_days": 90, "level": "facility", "days_past_due": 30}
+    owner = np.repeat(np.arange(20), DRAWS)
+    loans = cohort_of(owner).frame.assign(loan_id=[f"l{k}" for k in range(len(y))])
+    cohort = Cohort.from_frame(loans)
+    model = DefaultModel(shape, directions=None).fit(frame, label, cohort=cohort)
+    told = repr(validate_model(model, frame, label, cohort=cohort))
+    assert f"shape: {model.portable_.shape}" in told
+    assert "claim: 90 days, facility, more than 30 days past due" in told
+    assert "learned from: granted loans alone" in told
+    assert "intervals: 95 %, the rows of a merchant count as one witness" in told
+    alone = validate_model(model, frame, label)
+    assert "no cohort was given" in repr(alone)
+    assert alone.facts["shape"] == model.portable_.shape

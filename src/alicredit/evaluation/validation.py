@@ -32,6 +32,8 @@ from alicredit.score import require_same_claim
 
 Floats = npt.NDArray[np.float64]
 _BINS = 10
+_CLUSTERED = "the rows of a merchant count as one witness"
+_ALONE = "each row counts as a merchant of its own: no cohort was given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +61,14 @@ class ValidationReport:
             for row in self.tables["summary"].itertuples()
         ]
         head = f"Validation of model {str(self.facts['model_id'])[:12]}"
-        return "\n".join(
-            [head, *lines, f"learned from: {self.facts.get('selection', 'not stated')}"]
-        )
+        said = [
+            f"{word}: {self.facts.get(fact, 'not stated')}"
+            for word, fact in (
+                ("shape", "shape"), ("claim", "claim"), ("learned from", "selection"),
+                ("intervals", "intervals"),
+            )
+        ]  # fmt: skip
+        return "\n".join([head, *lines, *said])
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page; needs the extra ``[report]``."""
@@ -132,6 +139,8 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
         "model_id": portable.model_id,
         "claim": str(portable.claim),
         **portable.training,
+        "shape": getattr(portable, "shape", "points"),
+        "intervals": f"95 %, {_ALONE if cohort is None else _CLUSTERED}",
         "validated_rows": int(ok.sum()),
         "validated_defaults": int(outcome.sum()),
     }

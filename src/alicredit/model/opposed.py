@@ -34,8 +34,8 @@ def weigh_directions(
     held = {name: sign for name, sign in zip(inputs.names, inputs.directions, strict=True) if sign}
     at = [inputs.names.index(name) for name in held]
     X = pd.DataFrame(inputs.X[:, at], columns=list(held))
-    p = _probability(inputs, model, frame) if held else None
     unused = set(held) - _used(model)
+    p = _probability(inputs, model, frame) if unused else np.full(len(label), np.nan)
     return measure_directions(
         X, label, held, cohort=cohort, probability=p, weight=weight, unused=unused
     )

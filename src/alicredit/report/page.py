@@ -55,7 +55,7 @@ def write_validation_page(report: Any, path: str | Path) -> None:
         Part(
             "Does the claim hold?",
             f"The model claims default within {facts['claim']}. Rows were not used in training; "
-            "intervals are 95 % and count a merchant's rows as one witness.",
+            f"intervals: {facts.get('intervals', '95 %')}.",
             _headline(tables["summary"]),
         ),
         Part(
