@@ -151,6 +151,11 @@ def test_groups_too_small_and_outcomes_not_seen_are_said_so() -> None:
     assert good["finding"].unique().tolist() == ["outcomes of the approved alone"]
     assert good["value"].isna().all()
     assert south(blind, APPROVAL)["value"] == np.mean(p[GROUP == "south"] <= CUT)
+    bad = len(set(OWNER[(y == 1) & (GROUP == "south")]))  # merchants, however often each
+    enough = audit_fairness(y, p, GROUP, max_pd=CUT, cluster=OWNER, min_defaults=bad)
+    assert south(enough, LEVEL)["value"] > 0
+    few = audit_fairness(y, p, GROUP, max_pd=CUT, cluster=OWNER, min_defaults=bad + 1)
+    assert south(few, LEVEL)["finding"] == "too few to say"
     few = audit_fairness(y, p, GROUP, max_pd=CUT, min_defaults=10_000)
     assert few[few["measure"] == LEVEL]["finding"].unique().tolist() == ["too few to say"]
 

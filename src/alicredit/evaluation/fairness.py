@@ -82,7 +82,7 @@ def audit_fairness(
     min_merchants : int, default 30 (assumed)
         Fewer merchants in a group: nothing is said of it.
     min_defaults : int, default 10 (assumed)
-        Fewer defaults in a group: nothing is said of its calibration.
+        Fewer merchants that defaulted in a group: nothing is said of its calibration.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def audit_fairness(
     few = [
         measured[0].merchants < min_merchants,
         measured[1].merchants < min_merchants,
-        (measured[2].merchants < min_merchants) | (rows.total(bad) < min_defaults),
+        (measured[2].merchants < min_merchants) | (rows.merchants_with(bad) < min_defaults),
     ]
     is_blind = bool(known.any() and said[known].all() and not said.all())
     why_not = ["", FINDINGS[5] if is_blind else "", FINDINGS[6] if p is None else ""]
@@ -169,6 +169,11 @@ class _Rows:
         """Add up by group."""
         summed = np.bincount(self.group, weights=values, minlength=self.many)
         return np.asarray(summed, dtype=np.float64)
+
+    def merchants_with(self, hit: Floats) -> npt.NDArray[np.int64]:
+        """Count by group the merchants of which a row was hit."""
+        cells = np.unique((self.who * self.many + self.group)[hit > 0])
+        return np.bincount(cells % self.many, minlength=self.many)
 
     def measure(self, above: Floats, below: Floats, level: float, *, is_share: bool) -> _Measured:
         """Estimate the sum of ``above`` over that of ``below`` in each group."""
