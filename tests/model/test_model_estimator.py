@@ -27,8 +27,8 @@ EXPECTED = {
 
 
 def name_of_check(value: object) -> str | None:
-    """Name a case by its check; each has the same estimator."""
-    return getattr(value, "func", value).__name__ if callable(value) else "model"
+    """Name a case by its check and the shape."""
+    return getattr(value, "func", value).__name__ if callable(value) else value.shape
 
 
 @pytest.mark.slow
@@ -36,7 +36,13 @@ def name_of_check(value: object) -> str | None:
 @pytest.mark.parametrize(
     ("estimator", "check"),
     # Listed here, because scikit-learn 1.6 hands pytest a generator, which pytest 9 refuses.
-    list(estimator_checks_generator(DefaultModel(), expected_failed_checks=EXPECTED, mark="xfail")),
+    [
+        case
+        for shape in ("auto", "pairs", "trees")
+        for case in estimator_checks_generator(
+            DefaultModel(shape), expected_failed_checks=EXPECTED, mark="xfail"
+        )
+    ],
     ids=name_of_check,
 )
 def test_the_checks_of_scikit_learn(estimator, check) -> None:

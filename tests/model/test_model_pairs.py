@@ -201,7 +201,7 @@ def two_way(rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def test_the_pair_that_matters_is_found_and_no_other() -> None:
-    X, y = two_way(4000, seed=5)
+    X, y = two_way(2500, seed=5)
     model = DefaultModel("pairs", directions={"c": 1}, max_steps=6).fit(X, y)
     found = [{pair.first, pair.second} for pair in model.portable_.pairs]
     assert found[0] == {"a", "b"}
@@ -212,8 +212,8 @@ def test_the_pair_that_matters_is_found_and_no_other() -> None:
 
 def test_where_no_pair_earns_its_place_pairs_are_the_points() -> None:
     rng = np.random.default_rng(6)
-    X = pd.DataFrame(rng.normal(size=(2500, 5)), columns=list("abcde"))
-    y = (rng.random(2500) < 1 / (1 + np.exp(1.5 - X["a"] - 0.5 * X["b"]))).astype(float)
+    X = pd.DataFrame(rng.normal(size=(1200, 5)), columns=list("abcde"))
+    y = (rng.random(1200) < 1 / (1 + np.exp(1.5 - X["a"] - 0.5 * X["b"]))).astype(float)
     pairs = DefaultModel("pairs", directions=None).fit(X, y)
     points = DefaultModel("points", directions=None).fit(X, y)
     assert pairs.portable_.shape == "points"
@@ -222,6 +222,7 @@ def test_where_no_pair_earns_its_place_pairs_are_the_points() -> None:
     assert one.portable_.shape == "points"
 
 
+@pytest.mark.slow
 def test_no_more_pairs_than_asked_for() -> None:
     rng = np.random.default_rng(7)
     X = pd.DataFrame(rng.normal(size=(4000, 6)), columns=list("abcdef"))
@@ -232,7 +233,7 @@ def test_no_more_pairs_than_asked_for() -> None:
 
 
 def test_axes_have_at_most_the_steps_stated_and_files_keep_pairs(tmp_path) -> None:
-    X, y = two_way(3000, seed=8)
+    X, y = two_way(1500, seed=8)
     X["d"] = np.where(X["d"] > 1, np.nan, X["d"])
     model = DefaultModel("pairs", directions={"c": 1}, max_steps=4).fit(X, y)
     for pair in model.portable_.pairs:

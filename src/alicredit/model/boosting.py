@@ -40,7 +40,7 @@ def leaf_size(data: TrainingSet) -> int:
 
 def pace(data: TrainingSet) -> float:
     """Say how fast pairs and trees learn: slower where defaults are few (assumed)."""
-    return 0.03 if data.defaults < 1_000 else 0.06 if data.defaults < 10_000 else 0.1
+    return 0.03 if data.defaults < 1_000 else 0.05 if data.defaults < 10_000 else 0.1
 
 
 def fit_until(

@@ -239,7 +239,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         splits = [latest(each.pairs, len(label)) for each in folds]
         choice = choose_shape(shapes, inputs, data, splits, plan, profit=self.profit)
         self.shapes_ = choice.frame
-        parts, margin = learn_shape(choice.judged, inputs, data, plan)
+        parts, margin = learn_shape(choice.judged, inputs, data, plan, rows=choice.rows)
         training = _facts(
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )

@@ -126,9 +126,13 @@ def judge_shape(
 
 
 def learn_shape(
-    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan
+    judged: Judged, inputs: Inputs, data: TrainingSet, plan: Plan, *, rows: Positions
 ) -> tuple[Parts, Floats]:
-    """Learn a judged shape on all rows; give their margins, too."""
+    """Learn a judged shape on all rows; give their margins, as wide as rows not learned from.
+
+    ``rows`` are those of ``judged.margin``. Rows that pairs and trees learned from lie further
+    apart than others would: their margins are brought to the spread they had out of fold.
+    """
     shape = judged.shape
     if judged.points is not None:
         parts = learn_points(inputs, data, judged.points.plan)
@@ -142,8 +146,10 @@ def learn_shape(
         threads=plan.threads,
     )
     parts = _parts(shape, boosters, inputs, data, plan, held=True)
-    is_trees = shape == "trees"
-    return parts, _mean(boosters, data.X) if is_trees else parts.margins(data.X, plan.scale)
+    margin = _mean(boosters, data.X) if shape == "trees" else parts.margins(data.X, plan.scale)
+    middle = float(margin.mean())
+    narrower = float(judged.margin.std()) / max(float(margin[rows].std()), 1e-9)
+    return parts, middle + (margin - middle) * min(narrower, 1.0)
 
 
 def _settings(shape: str, inputs: Inputs, pairs: Sequence[Pair]) -> Callable[..., dict[str, Any]]:

@@ -18,6 +18,8 @@ Whole = npt.NDArray[np.int64]
 FINE = 1000
 """Units of a point in pairs and trees."""
 
+_FEWEST_INPUTS = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -68,7 +70,7 @@ class Parts:
         return float(roots * np.log2(max(len(self.trees.leaves) / roots, 1)))
 
     def used(self) -> Parts:
-        """Leave out inputs that change no score; keep the first where none does."""
+        """Leave out inputs that change no score, but keep three: lacking one is not lacking all."""
         in_pairs = {name for pair in self.pairs for name in (pair.first, pair.second)}
         in_trees = set(() if self.trees is None else self.trees.feature)
         kept = [
@@ -77,7 +79,9 @@ class Parts:
             if len({*table.points, table.missing_points}) > 1
             or table.name in in_pairs
             or at in in_trees
-        ] or [0]
+        ]
+        spare = [at for at in range(len(self.tables)) if at not in kept]
+        kept = sorted(kept + spare[: max(_FEWEST_INPUTS - len(kept), 0)])
         dropped = [table for at, table in enumerate(self.tables) if at not in set(kept)]
         return Parts(
             tuple(self.tables[at] for at in kept),

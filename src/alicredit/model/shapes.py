@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from alicredit.calibration.logodds import Calibration, calibrate, rising
+from alicredit.calibration import Calibration, calibrate, rising
 from alicredit.checks import refuse
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
@@ -51,9 +51,10 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The shape taken, its calibration, and what each shape costs."""
+    """The shape taken, the rows that judged it, its calibration, and what each shape costs."""
 
     judged: Judged
+    rows: Positions
     calibration: Calibration
     frame: pd.DataFrame
 
@@ -113,7 +114,7 @@ def choose_shape(
     at = plainest(frame["difference"].to_numpy(), frame["se"].to_numpy())
     frame["chosen"] = np.arange(len(frame)) == at
     log.info("shape %s of %s", shapes[at], ", ".join(shapes))
-    return Choice(found[at], calibrations[at], frame)
+    return Choice(found[at], witness.rows, calibrations[at], frame)
 
 
 def plainest(difference: Floats, error: Floats) -> int:

@@ -30,20 +30,22 @@ MOST_REFERENCES = 64
 """Rows that reasons are measured against (assumed)."""
 
 _CHECKED_ROWS = 2_000
+_FEW_DEFAULTS = 1_000
+_LEAVES, _MOST_LEAVES, _DEEPEST = ((_FEW_DEFAULTS, 8), (4_000, 16)), 24, 8
 
 
 def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     """Choose LightGBM's parameters for trees over all inputs; size follows defaults (assumed)."""
     settings = parameters(data, seed=seed, threads=threads)
     del settings["interaction_constraints"]
-    leaf = leaf_size(data)
+    defaults, leaf = data.defaults, leaf_size(data)
     return settings | {
-        "num_leaves": 8 if data.defaults < 1_000 else 16,
-        "max_depth": 8,
+        "num_leaves": next((leaves for most, leaves in _LEAVES if defaults < most), _MOST_LEAVES),
+        "max_depth": _DEEPEST,
         "learning_rate": pace(data),
         "min_data_in_leaf": leaf,
         "min_data_per_group": leaf,
-        "feature_fraction": 0.4,
+        "feature_fraction": 0.4 if defaults < _FEW_DEFAULTS else 0.6,
         "lambda_l2": 5.0,
     }
 

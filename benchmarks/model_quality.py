@@ -1,0 +1,168 @@
+"""The default model against its peers: same rows, same folds, nothing tuned.
+
+``python benchmarks/model_quality.py FOLDER [--sets ...] [--repeats N] [--models ...]``: FOLDER
+holds public sets as Parquet (``south_german``, ``taiwan_default``, ``slovak_sme``). Five stratified
+folds, dealt anew in each repeat. Peers that are not installed are left out. The table gives the
+mean of AUC, log loss and Brier score over folds, the paired difference in AUC and log loss to the
+first model and its standard error over folds, and seconds of fitting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from scorecard import read_set
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import alicredit as ac
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Fit = Callable[[pd.DataFrame, Floats], Callable[[pd.DataFrame], Floats]]
+REGULARISED = {
+    "n_estimators": 300, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 40,
+    "subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.6, "reg_lambda": 5.0,
+}  # fmt: skip
+
+
+def ours(shape: str) -> Fit:
+    """Fit a shape; a row that is refused (too much is missing) gets the rate of training."""
+
+    def fit(X: pd.DataFrame, y: Floats) -> Callable[[pd.DataFrame], Floats]:
+        model = ac.DefaultModel(shape, directions=None).fit(X, y)
+        return lambda new: model.score_frame(new, reasons=0)["pd"].fillna(y.mean()).to_numpy()
+
+    return fit
+
+
+def boosted(**settings: Any) -> Fit:
+    """Fit LightGBM, text as its own categories."""
+
+    def fit(X: pd.DataFrame, y: Floats) -> Callable[[pd.DataFrame], Floats]:
+        kinds = {name: pd.CategoricalDtype(sorted(X[name].dropna().unique())) for name in text(X)}
+        model = lgb.LGBMClassifier(verbosity=-1, n_jobs=1, random_state=0, **settings)
+        model.fit(X.astype(kinds), y)
+        return lambda new: model.predict_proba(new.astype(kinds))[:, 1]
+
+    return fit
+
+
+def text(X: pd.DataFrame) -> list[str]:
+    """Name the columns that hold text."""
+    return [name for name in X if not pd.api.types.is_numeric_dtype(X[name])]
+
+
+def plain(estimator: Any) -> Fit:
+    """Fit an estimator of scikit-learn behind filled gaps, scaling and indicators of text."""
+
+    def fit(X: pd.DataFrame, y: Floats) -> Callable[[pd.DataFrame], Floats]:
+        words = text(X)
+        numbers = [name for name in X if name not in words]
+        before = make_column_transformer(
+            (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), numbers),
+            (OneHotEncoder(handle_unknown="ignore"), words),
+        )
+        model = make_pipeline(before, estimator).fit(X, y)
+        return lambda new: model.predict_proba(new)[:, 1]
+
+    return fit
+
+
+def explainable(X: pd.DataFrame, y: Floats) -> Callable[[pd.DataFrame], Floats]:
+    """Fit EBM as it comes."""
+    from interpret.glassbox import ExplainableBoostingClassifier
+
+    model = ExplainableBoostingClassifier(n_jobs=1, random_state=0).fit(X, y)
+    return lambda new: model.predict_proba(new)[:, 1]
+
+
+def binned(X: pd.DataFrame, y: Floats) -> Callable[[pd.DataFrame], Floats]:
+    """Fit optbinning's weights of evidence and a logistic regression on them."""
+    from optbinning import BinningProcess
+
+    process = BinningProcess(list(X), categorical_variables=text(X) or None)
+    model = make_pipeline(process, LogisticRegression(max_iter=2000)).fit(X, y)
+    return lambda new: model.predict_proba(new)[:, 1]
+
+
+MODELS: dict[str, Fit] = {
+    "auto": ours("auto"),
+    "points": ours("points"),
+    "pairs": ours("pairs"),
+    "trees": ours("trees"),
+    "lightgbm regularised": boosted(**REGULARISED),
+    "lightgbm defaults": boosted(),
+    "random forest": plain(RandomForestClassifier(500, random_state=0)),
+    "logistic": plain(LogisticRegression(max_iter=2000)),
+    "ebm": explainable,
+    "optbinning": binned,
+}
+
+
+def compare(X: pd.DataFrame, y: Floats, models: list[str], repeats: int) -> pd.DataFrame:
+    """Judge models on the same folds; a line for each fold and model."""
+    lines = []
+    for repeat in range(repeats):
+        folds = StratifiedKFold(5, shuffle=True, random_state=repeat)
+        for fold, (learn, judge) in enumerate(folds.split(X, y)):
+            for name in models:
+                start = time.perf_counter()
+                try:
+                    predict = MODELS[name](X.iloc[learn], y[learn])
+                except ImportError:
+                    continue
+                seconds = time.perf_counter() - start
+                pd_ = np.clip(predict(X.iloc[judge]), 1e-9, 1 - 1e-9)
+                truth = y[judge]
+                lines.append({
+                    "model": name, "fold": (repeat, fold), "auc": roc_auc_score(truth, pd_),
+                    "log_loss": log_loss(truth, pd_), "brier": brier_score_loss(truth, pd_),
+                    "seconds": seconds,
+                })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def summary(lines: pd.DataFrame) -> pd.DataFrame:
+    """Give means over folds, and paired differences to the first model with their errors."""
+    order = list(dict.fromkeys(lines["model"]))
+    found = lines.groupby("model")[["auc", "log_loss", "brier", "seconds"]].mean().loc[order]
+    for measure in ("auc", "log_loss"):
+        wide = lines.pivot_table(index="fold", columns="model", values=measure)[order]
+        apart = wide.sub(wide[order[0]], axis=0)
+        found[f"{measure}_apart"] = apart.mean()
+        found[f"{measure}_se"] = apart.std(ddof=1) / len(apart) ** 0.5
+    return found
+
+
+def main() -> None:
+    """Print a table for each set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sets", nargs="+", default=["south_german", "taiwan_default"])
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    for name in given.sets:
+        X, y = read_set(name, given.folder)
+        table = summary(compare(X, y, given.models, given.repeats))
+        print(f"\n{name}: {len(y)} rows, {int(y.sum())} defaults, {given.repeats} x 5 folds")
+        print(table.round(5).to_string())
+
+
+if __name__ == "__main__":
+    main()
