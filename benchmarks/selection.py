@@ -15,6 +15,12 @@ Each is held against the true probability of everybody scored: mean claim over m
 area under the curve, and regret (mean divergence of the claim from the truth, x 10,000), for the
 merchants the old rule would grant and for the others. Features of credit history are left out: who
 never borrowed has none. Then the band for the rejected, beside what is true of them.
+
+Measured with 4,000 merchants, 5 %, 3 seeds (points; +- standard error): of the others, learned from
+granted alone, claim over truth 0.98 +- 0.10, area 0.745 +- 0.004, regret 232 +- 30; from everybody
+1.00 +- 0.02, 0.751 +- 0.003, 192 +- 5; from explored rows without weights 1.04 +- 0.05, 0.747 and
+217, with weights to 4 1.01 +- 0.03, 0.746 and 218, with weights to 20 0.99 +- 0.08, 0.732 and 285:
+here selection costs little, level is its main danger, and heavy weights cost more than they mend.
 """
 
 from __future__ import annotations
