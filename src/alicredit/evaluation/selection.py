@@ -49,8 +49,8 @@ def weigh_exploration(probability: npt.ArrayLike, *, most: float = 20.0) -> Expl
     would refuse, each granted row stands for 1 / probability applicants (Horvitz and Thompson
     1952), and a weighted mean is that of all applicants. Cutting the weights trades a little bias
     for much variance (Ionides 2008): on a simulated platform weights up to 20 cost a model more
-    than they mended, up to 4 they cost nothing (benchmarks/selection.py). This holds only where the logged probability is the one that
-    was used, and no kind of applicant had none.
+    than they mended, up to 4 they cost nothing (benchmarks/selection.py). This holds only where the
+    logged probability is the one that was used, and no kind of applicant had none.
 
     Parameters
     ----------
