@@ -49,7 +49,7 @@ SIDE = {
 LATE = {
     ("evaluation", "report"),
     ("portfolio", "report"),
-    *((room, "evaluation") for room in ("alerts", "funds", "monitoring", "stability")),
+    *((room, "evaluation") for room in ("alerts", "funds", "model", "monitoring", "stability")),
 }
 HEIGHT = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}
 

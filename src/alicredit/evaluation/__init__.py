@@ -1,5 +1,7 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
+from alicredit.evaluation.contradictions import find_contradictions, measure_directions
+from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.grades import grade_pds
 from alicredit.evaluation.metrics import (
     auc,
@@ -27,6 +29,12 @@ from alicredit.evaluation.rates import (
     jeffreys_test,
     pluto_tasche,
 )
+from alicredit.evaluation.selection import (
+    ExplorationWeights,
+    expected_auc,
+    reject_band,
+    weigh_exploration,
+)
 from alicredit.evaluation.signs import measure_signs
 from alicredit.evaluation.stability import (
     PsiTest,
@@ -39,11 +47,13 @@ from alicredit.evaluation.validation import ValidationReport, validate_model
 
 __all__ = [
     "Estimate",
+    "ExplorationWeights",
     "PsiTest",
     "ValidationReport",
     "adjust_p",
     "auc",
     "auc_decline",
+    "audit_fairness",
     "binomial_test",
     "brier",
     "calibration_line",
@@ -51,6 +61,8 @@ __all__ = [
     "concentration_test",
     "effective_rows",
     "effective_shares",
+    "expected_auc",
+    "find_contradictions",
     "grade_pds",
     "hhi",
     "hosmer_lemeshow",
@@ -58,13 +70,16 @@ __all__ = [
     "jeffreys_test",
     "log_loss",
     "matrix_bandwidths",
+    "measure_directions",
     "measure_signs",
     "monotone_tests",
     "pluto_tasche",
     "psi",
     "psi_test",
+    "reject_band",
     "share_covariance",
     "shift_prior",
     "spiegelhalter",
     "validate_model",
+    "weigh_exploration",
 ]

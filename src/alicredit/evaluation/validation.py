@@ -32,6 +32,8 @@ from alicredit.score import require_same_claim
 
 Floats = npt.NDArray[np.float64]
 _BINS = 10
+_CLUSTERED = "the rows of a merchant count as one witness"
+_ALONE = "each row counts as a merchant of its own: no cohort was given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,15 @@ class ValidationReport:
             + ("" if np.isnan(row.low) else f"   ({row.low:.4f} to {row.high:.4f})")
             for row in self.tables["summary"].itertuples()
         ]
-        return "\n".join([f"Validation of model {str(self.facts['model_id'])[:12]}", *lines])
+        head = f"Validation of model {str(self.facts['model_id'])[:12]}"
+        said = [
+            f"{word}: {self.facts.get(fact, 'not stated')}"
+            for word, fact in (
+                ("shape", "shape"), ("claim", "claim"), ("learned from", "selection"),
+                ("intervals", "intervals"),
+            )
+        ]  # fmt: skip
+        return "\n".join([head, *lines, *said])
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page; needs the extra ``[report]``."""
@@ -129,6 +139,8 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
         "model_id": portable.model_id,
         "claim": str(portable.claim),
         **portable.training,
+        "shape": getattr(portable, "shape", "points"),
+        "intervals": f"95 %, {_ALONE if cohort is None else _CLUSTERED}",
         "validated_rows": int(ok.sum()),
         "validated_defaults": int(outcome.sum()),
     }
@@ -155,11 +167,15 @@ def _summary(y: Floats, p: Floats, who: Any, refused: int) -> pd.DataFrame:
     line = zip(("intercept", "slope"), calibration_line(y, p, cluster=who), strict=True)
     notes = {"intercept": "0 when right", "slope": "1 when right; below 1: too spread"}
     rows += [(f"calibration {k}", e.value, e.low, e.high, notes[k]) for k, e in line]
-    rows.append(("Brier score", brier(y, p), np.nan, np.nan, "lower is better"))
+    for metric, score, loss in (
+        ("Brier score", brier(y, p), (y - p) ** 2),
+        ("log loss", log_loss(y, p), -np.where(y == 1, np.log(p), np.log1p(-p))),
+    ):
+        mean = clustered_mean(loss, who)
+        rows.append((metric, score, mean.low, mean.high, "lower is better"))
     constant = float(y.mean() * (1 - y.mean()))
     rows.append(("Brier of the plain rate", constant, np.nan, np.nan, "to compare with"))
-    rows.append(("log loss", log_loss(y, p), np.nan, np.nan, "lower is better"))
-    z, beyond = spiegelhalter(y, p), "beyond +-1.96: off, if rows were independent"
+    z, beyond = spiegelhalter(y, p, cluster=who), "beyond +-1.96: off"
     rows.append(("Spiegelhalter z", z, np.nan, np.nan, beyond))
     rows.append(("rows", float(len(y)), np.nan, np.nan, "scored"))
     merchants = float(len(np.unique(who)))

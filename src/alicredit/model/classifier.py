@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from alicredit.checks import refusal, refuse, require_between, require_one_of, require_whole
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
+from alicredit.evaluation.contradictions import listed
 from alicredit.features import CATALOGUE
 from alicredit.model.assemble import assemble
 from alicredit.model.folds import make_folds, periods_of
@@ -28,8 +29,11 @@ from alicredit.model.inputs import (
     read_weights,
     require_both_classes,
 )
+from alicredit.model.lawful import require_lawful, use_facts
 from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
+from alicredit.model.opposed import weigh_directions
+from alicredit.model.selected import selection_fact
 from alicredit.model.shapes import SHAPES, choose_shape, shapes_of
 from alicredit.model.steps import DEFAULTS_OF_A_PERIOD, MOST_PERIODS
 from alicredit.portable.model import ScoreModel
@@ -100,6 +104,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Inputs seen in fit.
     feature_names_in_ : ndarray
         Their names, where a frame was given.
+    sign_evidence_ : pandas.DataFrame
+        What the training rows say of each direction; see :meth:`contradictions`.
 
     Examples
     --------
@@ -140,7 +146,13 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     def fit(
-        self, X: Any, y: Any, *, sample_weight: Any = None, cohort: Cohort | None = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        cohort: Cohort | None = None,
+        data_use: Mapping[str, Any] | None = None,
     ) -> DefaultModel:
         """Learn from rows whose outcome is known.
 
@@ -157,6 +169,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             Weights of rows.
         cohort : Cohort or None, default None
             The rows' cohort: folds then respect time and merchants.
+        data_use : mapping of str to mapping, or None, default None
+            As for ``read_records``: a psychometric column needs ``purpose`` and ``legal_basis`` of
+            ``"psych_items"``, which the model file then carries. A column of marital status is
+            refused whatever is stated.
 
         Returns
         -------
@@ -166,7 +182,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            For labels of more than two kinds, too few defaults, or lengths that differ.
+            For labels of more than two kinds, too few defaults, lengths that differ, or a column
+            that may not be learned from.
         """
         require_one_of("shape", self.shape, ("auto", *SHAPES))
         require_whole("max_steps", self.max_steps, 2, high=60)
@@ -181,12 +198,16 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         require_both_classes(label, weight, inputs=frame.shape[1])
         if cohort is not None and len(cohort) != len(label):
             refuse("cohort", f"must have one row for each of the {len(label)}", len(cohort))
+        require_lawful(frame.columns, data_use)
         inputs = read_inputs(frame, self._directions())
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
-        noted = _noted(X)
+        noted = {**_noted(X), **use_facts(data_use)}
         self.portable_ = self._learn(inputs, label, weight, cohort, read_claim(y), noted)
+        self.sign_evidence_ = weigh_directions(
+            inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
+        )
         self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
         if isinstance(X, pd.DataFrame):
@@ -324,6 +345,16 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Lay out the points table; see ``ScoreModel.scorecard``."""
         return self._fitted().scorecard()
 
+    def contradictions(self, *, level: float = 0.05) -> pd.DataFrame:
+        """List inputs whose training rows speak against their direction, with the evidence.
+
+        Columns and tests are those of ``alicredit.evaluation.find_contradictions``; ``level`` is
+        the adjusted p-value up to which a test is listed, 1 for all that could be made.
+        """
+        self._fitted()
+        require_between("level", level, 0, 1)
+        return listed(self.sign_evidence_, level)
+
     def save(self, path: Any) -> None:
         """Write the fitted model as a file of plain data."""
         self._fitted().save(path)
@@ -382,6 +413,7 @@ def _facts(
         "folds": folds,
         "rounds": rounds,
         "slope": slope,
+        **selection_fact(cohort),
     }
     if cohort is not None:
         as_of = cohort.frame["as_of"]

@@ -56,7 +56,7 @@ def write_validation_page(report: Any, path: str | Path) -> None:
         Part(
             "Does the claim hold?",
             f"The model claims default within {facts['claim']}. Rows were not used in training; "
-            "intervals are 95 % and count a merchant's rows as one witness.",
+            f"intervals: {facts.get('intervals', '95 %')}.",
             _headline(tables["summary"]),
         ),
         Part(
@@ -79,6 +79,7 @@ def write_validation_page(report: Any, path: str | Path) -> None:
     foot = f"Model {facts['model_id']}. Trained on {facts['rows']:,} rows, folds: {facts['folds']}."
     first, last = facts.get("first_as_of"), facts.get("last_as_of")
     lead = f"Trained on loans of {first} to {last}." if first else "Trained on rows without dates."
+    lead += f" Learned from: {facts.get('selection', 'not stated')}."
     write_page(path, "Validation of a default model", lead, parts, foot)
 
 
