@@ -1,0 +1,19 @@
+"""Allocation of a book: which offers, under what they share, and what one more yuan is worth."""
+
+from alicredit.allocation.book import Allocation, allocate
+from alicredit.allocation.offers import OFFER_COLUMNS
+from alicredit.allocation.opening import compare_opening
+from alicredit.allocation.prices import Constraint, Prices, apply_prices, load_prices
+from alicredit.allocation.rules import BookRules
+
+__all__ = [
+    "OFFER_COLUMNS",
+    "Allocation",
+    "BookRules",
+    "Constraint",
+    "Prices",
+    "allocate",
+    "apply_prices",
+    "compare_opening",
+    "load_prices",
+]
