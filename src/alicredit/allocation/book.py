@@ -221,13 +221,13 @@ def _sigma(book: Book, unpriced: Prices) -> float:
     """
     own = (1 - unpriced.common_share) * (book.peak_sd * book.peak_sd)
     room = next(each.cap for each in unpriced.constraints if each.kind == "peak_balance")
-    most = max(room / unpriced.peak_z, 1e-6)
+    most = max(room / unpriced.peak_z, 1e-9)
     first = min(float(np.sqrt(own.sum())), most)
     problem = pose(book, replace(unpriced, peak_sigma=first))
     few = problem.groups <= _GUESS_GROUPS
     found = find_prices(problem if few else problem.sample(_GUESS_GROUPS))
     rows = best_rows(problem, problem.values(found.prices), np.ones(len(own), dtype=bool))
-    return min(max(float(np.sqrt(own[rows].sum())), 1e-6), most)
+    return min(max(float(np.sqrt(own[rows].sum())), 0.01 * first), most)
 
 
 def _peak_of(book: Book, prices: Prices, share: Floats) -> float:

@@ -50,7 +50,7 @@ def find_prices(problem: Problem) -> Plane:
     free = evaluate(problem, prices)
     if (free.slope >= 0).all():
         return free
-    binding = np.flatnonzero(np.array(most_used, dtype=np.float64) > problem.caps)
+    binding = np.flatnonzero(np.array(most_used) > problem.caps)
     part = problem.only(binding)
     prices[binding] = _solve(part, _highest(part, free.height))
     return evaluate(problem, prices)
@@ -64,7 +64,7 @@ def _highest(problem: Problem, earned: float) -> Floats:
     an offer's value above its profit, by at most its own highest price.
     """
     rows = np.arange(len(problem.profit))
-    has_lift = (problem.on_mean < 0).any(axis=0)
+    has_lift = np.asarray((problem.on_mean < 0).any(axis=0))
     gain = problem.profit
     most = np.zeros(len(problem.caps))
     for each in np.argsort(~has_lift, kind="stable").tolist():
