@@ -123,7 +123,7 @@ def rows_of(
         ("category", rules.category_share),
         ("product_id", rules.product_share),
     ):
-        each = shares or {}
+        each = {} if shares is None else shares
         named = each if not isinstance(each, float) else dict.fromkeys(o[column].unique(), each)
         for name, share in named.items():
             rows.append(mean * (o[column] == name).to_numpy())

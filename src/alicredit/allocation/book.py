@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.allocation.choice import Floats, Ints, Problem, best_rows, choose_whole
+from alicredit.allocation.choice import Bools, Floats, Ints, Problem, best_rows, choose_whole
 from alicredit.allocation.dual import find_prices
 from alicredit.allocation.offers import Book, read_offers
 from alicredit.allocation.prices import (
+    OTHER_AMOUNT,
+    REASON_CODES,
     Constraint,
     Prices,
     answer,
     freeze,
+    has_other_amount,
     pose,
     reason_at,
     reasons_of,
@@ -37,8 +40,8 @@ class Allocation:
     ----------
     offers : pandas.DataFrame
         The offers in their order with ``allocated_limit`` (yuan), ``reason`` (empty where given
-        whole), ``value_at_prices`` (yuan a year) and ``is_marginal``: whether the book gave it
-        another amount than its prices alone do.
+        whole), ``value_at_prices`` (yuan a year) and ``is_marginal``: whether the book gave the
+        merchant another amount of the product than its prices alone do.
     prices : Prices
         Frozen.
     constraints : pandas.DataFrame
@@ -169,7 +172,7 @@ def allocate(
     back = np.empty(len(book.order), dtype=np.int64)
     back[book.order] = np.arange(len(back))
     return Allocation(
-        offers=table.assign(is_marginal=(given.fen != at_prices)[back]),
+        offers=table.assign(is_marginal=_is_marginal(problem, given.fen, at_prices)[back]),
         prices=prices,
         constraints=_constraints(problem, prices, given.fen, lender),
         value=earned,
@@ -249,11 +252,25 @@ def _capital_value(prices: Prices, lender: Lender, funds: float) -> float:
     return float(1 + lender.borrow_ratio) * sum(share * price for share, price in shares)
 
 
+def _is_marginal(problem: Problem, fen: Ints, at_prices: Ints) -> Bools:
+    """Tell of which merchants and products anything differs from the choice at prices."""
+    differs = np.zeros(int(problem.item[-1]) + 1 if len(fen) else 0, dtype=bool)
+    differs[problem.item[fen != at_prices]] = True
+    return differs[problem.item]
+
+
 def _mark(reason: npt.NDArray[np.int8], prices: Prices, problem: Problem, given: Given) -> None:
     """Write the reason of what was changed at the margin."""
-    codes = np.array([reason_at(each) for each in prices.constraints], dtype=np.int8)
-    changed = given.bound >= 0
+    single, other = (REASON_CODES.index(each) for each in ("LIM_SINGLE_BORROWER", OTHER_AMOUNT))
+    codes = np.array([*(reason_at(each) for each in prices.constraints), single], dtype=np.int8)
+    changed = np.flatnonzero(given.bound >= 0)
     reason[changed] = codes[given.bound[changed]]
+    why = np.zeros(int(problem.item[-1]) + 1 if len(reason) else 0, dtype=np.int8)
+    why[problem.item[changed]] = reason[changed]
+    has_other = has_other_amount(problem, given.fen)
+    bereft = np.flatnonzero(~has_other & (given.fen == 0) & np.isin(reason, (0, other)))
+    reason[bereft] = why[problem.item[bereft]]
+    reason[has_other] = other
     reason[given.fen == problem.limit] = 0
 
 

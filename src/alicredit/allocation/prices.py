@@ -254,7 +254,7 @@ def pose(book: Book, prices: Prices) -> Problem:
                 refuse("offers", rule, repr(name), nearest(name, known))
     kinds = [each.kind for each in prices.constraints]
     cell, cells = _cells(book, prices.small_limit)
-    highest = np.append(np.diff(book.item) != 0, True)
+    highest = np.diff(book.item, append=-1) != 0
     offered = np.bincount(book.group[highest], weights=book.limit[highest].astype(np.float64))
     scale = prices.peak_z * prices.peak_sigma
     own = prices.peak_z * (1 - prices.common_share) / (2 * prices.peak_sigma)
@@ -307,6 +307,7 @@ def _on_mean(book: Book, prices: Prices, cells: Ints) -> Floats:
     return on_mean
 
 
+OTHER_AMOUNT = "ALLOC_OTHER_AMOUNT"
 REASON_CODES = ("", "LIM_SINGLE_BORROWER", "ALLOC_OTHER_AMOUNT", "ALLOC_NO_PROFIT",
                 "LENDER_CAP", "ALLOC_LOSS_BUDGET", "ALLOC_REGION", "ALLOC_CATEGORY",
                 "ALLOC_PRODUCT", "ALLOC_SMALL_SHARE")  # fmt: skip
@@ -333,12 +334,12 @@ def reasons_of(problem: Problem, prices: Prices, value: Floats, fen: Ints) -> np
             reason[rows[more]] = reason_at(each)
             highest[more] = charge[more]
     reason[(value <= 0) & ~is_dear] = REASON_CODES.index("ALLOC_NO_PROFIT")
-    other = _has_other(problem, fen)
-    reason[other] = REASON_CODES.index("ALLOC_OTHER_AMOUNT")
+    other = has_other_amount(problem, fen)
+    reason[other] = REASON_CODES.index(OTHER_AMOUNT)
     return reason
 
 
-def _has_other(problem: Problem, fen: Ints) -> Bools:
+def has_other_amount(problem: Problem, fen: Ints) -> Bools:
     """Tell which rows get nothing while another amount of the same item is given."""
     given = np.zeros(int(problem.item[-1]) + 1 if len(fen) else 0, dtype=bool)
     given[problem.item[fen > 0]] = True

@@ -19,7 +19,10 @@ _EXACT = 1e-12  # of all that is used, and a millionth of a yuan: what sums of f
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What each offer gets in fen, and which constraint changed that; -1 where none did."""
+    """What each offer gets in fen, and which constraint changed that.
+
+    -1 stands for none, the number of constraints for the cap for one borrower.
+    """
 
     fen: Ints
     bound: Ints
@@ -113,8 +116,9 @@ class Margin:
             room = np.where(use > 0, np.maximum(left, 0.0) / use, np.inf)
         tightest = int(room.argmin()) if len(room) else -1
         share = min(1.0, float(room[tightest])) if len(room) else 1.0
-        most = min(limit, problem.one_borrower - int(self.lent[group]) + had)
-        most = min(most, int(limit * share + 1e-6)) if share < 1 else most
+        fitting = int(limit * share + 1e-6) if share < 1 else limit
+        most = min(fitting, problem.one_borrower - int(self.lent[group]) + had)
+        why = tightest if most == fitting else len(left)
         new = most if most == limit else most // step * step
         earned = problem.profit[row] * (new / limit)
         earns = problem.profit[before] * (had / problem.limit[before]) if had else 0.0
@@ -124,7 +128,7 @@ class Margin:
             return
         if had:
             fen[before], self.bound[before] = 0, -1
-        fen[row], self.bound[row] = new, tightest if share < 1 else -1
+        fen[row], self.bound[row] = new, why if new < limit else -1
         self.left = after
         self.lent[group] += new - had
         self.now[item] = row
