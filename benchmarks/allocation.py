@@ -28,7 +28,7 @@ from alicredit.policy.terms import REGIONS
 PRODUCTS = np.array(("ali_credit", "taobao_credit", "taobao_order", "virtual_card"), dtype=object)
 MINIMUM = np.array((5_000.0, 100.0, 1.0, 200.0))
 CAPPED = {"region": {"guangdong": 0.015, "jiangsu": 0.012, "zhejiang": 0.01},
-          "category": {"c00": 0.025, "c03": 0.02}, "product": {"taobao_credit": 0.13}}  # fmt: skip
+          "category": {"c00": 0.025, "c03": 0.02}, "product": {"taobao_credit": 0.09}}  # fmt: skip
 
 
 def make_offers(merchants: int, seed: int) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def make_lender(offers: pd.DataFrame) -> tuple[Lender, BookRules]:
         operation_per_draw=given.operation_per_draw,
     )
     rules = BookRules(
-        loss_budget=0.25 * float(offers.loc[good, "expected_loss"].sum()),
+        loss_budget=0.15 * float(offers.loc[good, "expected_loss"].sum()),
         region_share=CAPPED["region"],
         category_share=CAPPED["category"],
         product_share=CAPPED["product"],

@@ -70,7 +70,7 @@ def test_one_group_alone_gets_the_bits_it_gets_among_all(
     assert len(groups) > 10
     for group in groups:
         mine = offers[offers["group_id"] == group]
-        alone = book.prices.apply(mine)
+        alone = apply_prices(mine, book.prices)
         pd.testing.assert_frame_equal(alone, everybody.loc[mine.index], check_exact=True)
 
 
@@ -208,8 +208,8 @@ def test_unknown_names_are_refused_where_every_name_has_a_constraint(offers: pd.
     open_ = allocate(offers, lender, rules=BookRules(category_share={"c01": 0.1}))
     new = offers.head(4).assign(category="c99")
     with pytest.raises(InputError, match="must be a category of the book whose prices these are"):
-        closed.prices.apply(new)
-    assert open_.prices.apply(new)["allocated_limit"].notna().all()
+        apply_prices(new, closed.prices)
+    assert apply_prices(new, open_.prices)["allocated_limit"].notna().all()
 
 
 def test_prices_of_another_policy_are_refused() -> None:
@@ -219,8 +219,8 @@ def test_prices_of_another_policy_are_refused() -> None:
     assert book.prices.policy_id == policy.policy_id
     other = policy.with_lgd({"taobao_order": 0.1})
     with pytest.raises(PolicyError, match="must be the policy whose prices these are"):
-        book.prices.apply(offers, policy=other)
-    assert len(book.prices.apply(offers, policy=policy)) == 5
+        apply_prices(offers, book.prices, policy=other)
+    assert len(apply_prices(offers, book.prices, policy=policy)) == 5
 
 
 def test_prices_refuse_what_no_book_gives() -> None:

@@ -3,8 +3,9 @@
 from alicredit.allocation.book import Allocation, allocate
 from alicredit.allocation.offers import OFFER_COLUMNS
 from alicredit.allocation.opening import compare_opening
-from alicredit.allocation.prices import Constraint, Prices, apply_prices, load_prices
+from alicredit.allocation.prices import Constraint, Prices, load_prices
 from alicredit.allocation.rules import BookRules
+from alicredit.allocation.single import apply_prices
 
 __all__ = [
     "OFFER_COLUMNS",

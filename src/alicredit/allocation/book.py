@@ -12,20 +12,18 @@ import pandas as pd
 from alicredit.allocation.choice import Bools, Floats, Ints, Problem, best_rows, choose_whole
 from alicredit.allocation.dual import find_prices
 from alicredit.allocation.offers import Book, read_offers
-from alicredit.allocation.prices import (
+from alicredit.allocation.prices import Constraint, Prices, freeze
+from alicredit.allocation.remainder import Given, fill, keep_within
+from alicredit.allocation.rules import CODES, BookRules, funds_of, lender_of
+from alicredit.allocation.single import (
     OTHER_AMOUNT,
     REASON_CODES,
-    Constraint,
-    Prices,
     answer,
-    freeze,
     has_other_amount,
     pose,
     reason_at,
     reasons_of,
 )
-from alicredit.allocation.remainder import Given, fill, keep_within
-from alicredit.allocation.rules import CODES, BookRules, funds_of, lender_of
 from alicredit.checks import refuse, require_kind
 from alicredit.policy import Lender, Policy
 
@@ -164,7 +162,7 @@ def allocate(
     value = problem.values(found.prices)
     at_prices = choose_whole(problem, value)
     reason = reasons_of(problem, prices, value, at_prices)
-    given = fill(problem, found.prices, value, keep_within(problem, value, at_prices))
+    given = fill(problem, value, keep_within(problem, value, at_prices))
     _mark(reason, prices, problem, given)
     share = given.fen / problem.limit
     earned = float((problem.profit * share).sum())

@@ -28,110 +28,107 @@ class Given:
     bound: Ints
 
 
+@dataclass(frozen=True, eq=False)
+class Margin:
+    """A book while offers are tried one by one; its arrays change as they are given.
+
+    ``now`` is the row that each item has (-1 for none), ``left`` what is left of each cap, and
+    ``lent`` the fen of each group.
+    """
+
+    fen: Ints
+    bound: Ints
+    now: Ints
+    left: Floats
+    lent: Ints
+
+
 def keep_within(problem: Problem, value: Floats, fen: Ints) -> Given:
     """Take back what passes a cap: the offers worth least for what they use of it, the last cut.
 
-    Those with a least share come last: what they take back uses of every other constraint too.
+    A least share comes last: what it takes back uses of every other constraint too.
     """
-    fen, bound = fen.copy(), np.full(len(fen), -1, dtype=np.int64)
-    has_lift = (problem.on_mean < 0).any(axis=0)
+    given = Given(fen.copy(), np.full(len(fen), -1, dtype=np.int64))
+    has_lift = np.asarray((problem.on_mean < 0).any(axis=0))
     for each in np.argsort(has_lift, kind="stable").tolist():
-        for _ in range(len(fen) + 1):
-            rows = np.flatnonzero(fen)
-            share = fen[rows] / problem.limit[rows]
-            use = problem.use_of(each, rows) * share
-            excess = float(use.sum()) - problem.caps[each]
-            if excess <= 1e-6 + _EXACT * float(np.abs(use).sum()):
-                break
-            _take_back(problem, value, each, excess, (rows[use > 0], use[use > 0]), (fen, bound))
-    return Given(fen, bound)
+        while _take_back(problem, value, each, given):
+            pass
+    return given
 
 
-def _take_back(
-    problem: Problem,
-    value: Floats,
-    constraint: int,
-    excess: float,
-    using: tuple[Ints, Floats],
-    given: tuple[Ints, Ints],
-) -> None:
-    """Take back one excess, from those that use the constraint."""
-    (rows, use), (fen, bound) = using, given
-    worth = value[rows] * (fen[rows] / problem.limit[rows]) / use
-    order = np.lexsort((rows, worth))
+def _take_back(problem: Problem, value: Floats, constraint: int, given: Given) -> bool:
+    """Take back what passes one cap; tell whether there was any."""
+    fen, bound = given.fen, given.bound
+    rows = np.flatnonzero(fen)
+    use = problem.use_of(constraint, rows) * (fen[rows] / problem.limit[rows])
+    excess = float(use.sum()) - problem.caps[constraint]
+    if excess <= 1e-6 + _EXACT * float(np.abs(use).sum()):
+        return False
+    rows, use = rows[use > 0], use[use > 0]
+    order = np.lexsort((rows, value[rows] * (fen[rows] / problem.limit[rows]) / use))
     freed = np.cumsum(use[order])
     last = min(int(np.searchsorted(freed, excess)), len(order) - 1)
-    out = rows[order[:last]]
-    fen[out], bound[out] = 0, constraint
-    row, own = int(rows[order[last]]), float(use[order[last]])
+    out, row = rows[order[:last]], int(rows[order[last]])
     over = excess - (float(freed[last - 1]) if last else 0.0)
-    kept = int(fen[row] * max(0.0, 1 - over / own)) // int(problem.step[row])
-    new = kept * int(problem.step[row])
+    kept = fen[row] * max(0.0, 1 - over / float(use[order[last]]))
+    new = int(kept) // int(problem.step[row]) * int(problem.step[row])
+    fen[out], bound[out] = 0, constraint
     fen[row] = new if new >= max(int(problem.least[row]), 1) else 0
     bound[row] = constraint
+    return True
 
 
-def fill(problem: Problem, prices: Floats, value: Floats, given: Given) -> Given:
+def fill(problem: Problem, value: Floats, given: Given) -> Given:
     """Add what still fits, or a better amount, the best worth for its profit first.
 
     An amount that does not fit whole is cut. At most 20,000 offers are tried, the nearest to being
     chosen, whatever the size of the book.
     """
-    fen, bound = given.fen.copy(), given.bound.copy()
-    now = np.full(int(problem.item[-1]) + 1 if len(fen) else 0, -1, dtype=np.int64)
+    fen = given.fen.copy()
     held = np.flatnonzero(fen)
+    now = np.full(int(problem.item[-1]) + 1 if len(fen) else 0, -1, dtype=np.int64)
     now[problem.item[held]] = held
     rows = _candidates(problem, value, fen, now)
     if not len(rows):
         return given
     left = problem.caps - problem.used(held, fen[held] / problem.limit[held])
-    margin = Margin(problem, fen, bound, now, left)
-    constraints = range(len(prices))
-    use = np.column_stack([problem.use_of(each, rows) for each in constraints])
+    lent = np.zeros(problem.groups, dtype=np.int64)
+    np.add.at(lent, problem.group, fen)
+    margin = Margin(fen, given.bound.copy(), now, left, lent)
+    use = np.column_stack([problem.use_of(each, rows) for each in range(len(left))])
     for row, whole in zip(rows.tolist(), use):
-        margin.try_row(row, whole)
-    return Given(fen, bound)
+        _try_row(problem, margin, row, whole)
+    return Given(margin.fen, margin.bound)
 
 
-class Margin:
-    """A book at its margin: what is left of each cap while offers are tried one by one."""
-
-    def __init__(self, problem: Problem, fen: Ints, bound: Ints, now: Ints, left: Floats) -> None:
-        self.problem, self.fen, self.bound, self.now, self.left = problem, fen, bound, now, left
-        self.lent = np.zeros(problem.groups, dtype=np.int64)
-        np.add.at(self.lent, problem.group, fen)
-
-    def try_row(self, row: int, use: Floats) -> None:
-        """Give an offer in place of its item's present one, if that earns more and fits."""
-        problem, fen = self.problem, self.fen
-        item, group = int(problem.item[row]), int(problem.group[row])
-        limit, step = int(problem.limit[row]), int(problem.step[row])
-        before = int(self.now[item])
-        had = int(fen[before]) if before >= 0 else 0
-        left = self.left
-        if had:
-            at = np.array([before])
-            left = left + problem.used(at, np.array([had / problem.limit[before]]))
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            room = np.where(use > 0, np.maximum(left, 0.0) / use, np.inf)
-        tightest = int(room.argmin()) if len(room) else -1
-        share = min(1.0, float(room[tightest])) if len(room) else 1.0
-        fitting = int(limit * share + 1e-6) if share < 1 else limit
-        most = min(fitting, problem.one_borrower - int(self.lent[group]) + had)
-        why = tightest if most == fitting else len(left)
-        new = most if most == limit else most // step * step
-        earned = problem.profit[row] * (new / limit)
-        earns = problem.profit[before] * (had / problem.limit[before]) if had else 0.0
-        after = left - use * (new / limit)
-        passes = bool(((after < -1e-6) & (after < self.left)).any())
-        if new < max(int(problem.least[row]), 1) or earned <= earns or passes:
-            return
-        if had:
-            fen[before], self.bound[before] = 0, -1
-        fen[row], self.bound[row] = new, why if new < limit else -1
-        self.left = after
-        self.lent[group] += new - had
-        self.now[item] = row
+def _try_row(problem: Problem, margin: Margin, row: int, use: Floats) -> None:
+    """Give an offer in place of its item's present one, if that earns more and fits."""
+    fen, item, group = margin.fen, int(problem.item[row]), int(problem.group[row])
+    limit, step = int(problem.limit[row]), int(problem.step[row])
+    before = int(margin.now[item])
+    had, left = (int(fen[before]) if before >= 0 else 0), margin.left
+    if had:
+        left = left + problem.used(np.array([before]), np.array([had / problem.limit[before]]))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        room = np.where(use > 0, np.maximum(left, 0.0) / use, np.inf)
+    tightest = int(room.argmin())
+    share = min(1.0, float(room[tightest]))
+    fitting = int(limit * share + 1e-6) if share < 1 else limit
+    most = min(fitting, problem.one_borrower - int(margin.lent[group]) + had)
+    new = most if most == limit else most // step * step
+    earned = problem.profit[row] * (new / limit)
+    earns = problem.profit[before] * (had / problem.limit[before]) if had else 0.0
+    after = left - use * (new / limit)
+    passes = bool(((after < -1e-6) & (after < margin.left)).any())
+    if new < max(int(problem.least[row]), 1) or earned <= earns or passes:
+        return
+    if had:
+        fen[before], margin.bound[before] = 0, -1
+    why = tightest if most == fitting else len(left)
+    fen[row], margin.bound[row] = new, why if new < limit else -1
+    margin.left[:] = after
+    margin.lent[group] += new - had
+    margin.now[item] = row
 
 
 def _candidates(problem: Problem, value: Floats, fen: Ints, now: Ints) -> Ints:
