@@ -52,6 +52,17 @@ def test_bound_is_the_linear_programs_and_the_book_the_integer_programs() -> Non
     assert best <= book.bound * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("seed", [4, 5, 6, 7])
+def test_the_book_is_within_a_thousandth_of_the_bound(seed: int) -> None:
+    offers = offers_of(2000, seed=seed)
+    lender, rules = tight_lender(offers), tight_rules(offers)
+    book = allocate(offers, lender, rules=rules)
+    require_lawful(offers, lender, rules, book)
+    assert 0 <= book.gap < 1e-3
+    merchants = book.offers.loc[book.offers["is_marginal"], "merchant_id"].nunique()
+    assert merchants <= 2 * len(book.prices.constraints)
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_bound_with_amounts_related_parties_and_a_small_lender(seed: int) -> None:
     offers = offers_of(250, seed=seed, amounts=3, sd=0.4, related=0.5)

@@ -43,12 +43,12 @@ class Margin:
     lent: Ints
 
 
-def keep_within(problem: Problem, value: Floats, fen: Ints) -> Given:
+def keep_within(problem: Problem, value: Floats, given: Given) -> Given:
     """Take back what passes a cap: the offers worth least for what they use of it, the last cut.
 
     A least share comes last: what it takes back uses of every other constraint too.
     """
-    given = Given(fen.copy(), np.full(len(fen), -1, dtype=np.int64))
+    given = Given(given.fen.copy(), given.bound.copy())
     has_lift = np.asarray((problem.on_mean < 0).any(axis=0))
     for each in np.argsort(has_lift, kind="stable").tolist():
         while _take_back(problem, value, each, given):
