@@ -26,6 +26,9 @@ OFFER_COLUMNS = (
 )
 """Columns that a frame of offers must have; ``peak_sd, group_id, step`` may be there too."""
 
+UNSTATED = "unstated"
+"""The region or category of an offer of which it is not known."""
+
 _MOST = 1e12
 
 
@@ -67,7 +70,7 @@ def read_offers(offers: pd.DataFrame, policy: Policy | None) -> Book:
     region, regions = _codes(offers, "region")
     category, categories = _codes(offers, "category")
     for name in regions:
-        if name not in REGIONS:
+        if name not in (*REGIONS, UNSTATED):
             rule = "must be a province as records spell it"
             refuse("offers['region']", rule, repr(name), nearest(name, REGIONS))
     group = _groups(offers, merchant)

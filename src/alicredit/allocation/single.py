@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.allocation.choice import Bools, Floats, Ints, Problem, choose_whole
-from alicredit.allocation.offers import Book, read_offers
+from alicredit.allocation.offers import UNSTATED, Book, read_offers
 from alicredit.allocation.prices import NAMED, Constraint, Prices
 from alicredit.allocation.rules import CODES
 from alicredit.checks import nearest, refuse, require_kind
@@ -83,6 +83,10 @@ def pose(book: Book, prices: Prices) -> Problem:
                 rule = f"must be a {kind} of the book whose prices these are"
                 refuse("offers", rule, repr(name), nearest(name, known))
     kinds = [each.kind for each in prices.constraints]
+    for kind, stated in (("region", book.regions), ("category", book.categories)):
+        if kind in kinds and UNSTATED in stated:
+            rule, do = f"must state the {kind} where one has a share", "leave those offers out"
+            refuse(f"offers[{kind!r}]", rule, repr(UNSTATED), do)
     cell, cells = _cells(book, prices.small_limit)
     highest = np.diff(book.item, append=-1) != 0
     offered = np.bincount(book.group[highest], weights=book.limit[highest].astype(np.float64))

@@ -130,6 +130,11 @@ REASONS: Mapping[str, Word] = MappingProxyType(
             "another amount of the product was chosen",
             "同一产品已选择其他额度",
         ),
+        (
+            "ALLOC_UNPRICED",
+            "the book had no such region or category",
+            "贷款组合中没有该地区或类目，无法定价",
+        ),
         ("ALLOC_NO_PROFIT", "the offer is not expected to earn", "该笔贷款预期无收益"),
     )
     | vocabulary(
