@@ -102,6 +102,24 @@ def test_ties_go_to_the_lower_id() -> None:
         assert limits == [1000.0, 1000.0, 500.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("served", [0.5, 130.25, 500.5, 999.5])
+def test_of_a_thousand_equals_the_lower_ids_are_served(served: float) -> None:
+    others = offers_of(300, seed=4, sd=0.0)[lambda f: f["product_id"] == "taobao_credit"]
+    equal = pd.concat([others.head(1)] * 1000).assign(
+        merchant_id=[f"z{each:04d}" for each in range(1000)], limit=1000.0, minimum=0.0,
+        expected_profit=50.0, expected_loss=1.0, mean_balance=400.0, peak_balance=500.0,
+    )  # fmt: skip
+    equal["group_id"] = equal["merchant_id"]
+    both = pd.concat([equal, others], ignore_index=True).sample(frac=1.0, random_state=2)
+    better = others[others["expected_profit"] / others["peak_balance"] > 0.1]["peak_balance"].sum()
+    funds = 1.5e9
+    rules = BookRules(outstanding=funds - better - served * 500.0)
+    book = allocate(both, lender_of(1e9, single=1.0), rules=rules)
+    mine = book.offers.set_index("merchant_id")["allocated_limit"].sort_index().loc["z0000":]
+    assert mine.sum() == pytest.approx(served * 1000.0, abs=1000.0)
+    assert (np.diff(mine.to_numpy()) <= 0).all()
+
+
 @pytest.mark.parametrize("constraint", ["expected_loss", "region:hunan", "peak_balance"])
 def test_a_price_is_what_one_more_yuan_adds_to_the_bound(constraint: str) -> None:
     offers = offers_of(600, seed=12)

@@ -32,7 +32,8 @@ def settle_core(problem: Problem, prices: Floats, value: Floats, fen: Ints) -> G
     step = problem.step[rows]
     part = (problem.limit[rows] * share + 1e-6).astype(np.int64) // step * step
     part = np.where(part >= np.maximum(problem.least[rows], 1), part, 0)
-    sure[rows] = _one_an_item(problem, rows, np.where(given > 0, given, part))
+    whole = _one_an_item(problem, rows, np.where(given > 0, given, part))
+    sure[rows] = _lower_ids_first(problem, rows, whole)
     charge = np.column_stack([problem.use_of(c, rows) * p for c, p in enumerate(prices)])
     bound = np.full(len(fen), -1, dtype=np.int64)
     bound[rows] = np.where(sure[rows] < problem.limit[rows], charge.argmax(axis=1), -1)
@@ -41,7 +42,10 @@ def settle_core(problem: Problem, prices: Floats, value: Floats, fen: Ints) -> G
 
 
 def _in_core(problem: Problem, value: Floats) -> Bools:
-    """Tell which rows are of the items whose best choice leads by least, for what it earns."""
+    """Tell which rows are of the items whose best choice leads by least, for what it earns.
+
+    Of equals the higher ids are in doubt where all were chosen, the lower ones where none was.
+    """
     starts = np.flatnonzero(np.diff(problem.item, prepend=-1))
     if not len(starts):
         return np.zeros(0, dtype=bool)
@@ -53,7 +57,8 @@ def _in_core(problem: Problem, value: Floats) -> Bools:
     earns = np.maximum.reduceat(problem.profit, starts)
     lead = np.where(earns > 0, lead / np.maximum(earns, 1e-300), np.inf)
     chosen = np.zeros(len(starts), dtype=bool)
-    chosen[np.argsort(lead, kind="stable")[:_CORE]] = True
+    each = np.arange(len(starts))
+    chosen[np.lexsort((np.where(highest > 0, -each, each), lead))[:_CORE]] = True
     return np.repeat(chosen & np.isfinite(lead), counts)
 
 
@@ -94,3 +99,19 @@ def _one_an_item(problem: Problem, rows: Ints, fen: Ints) -> Ints:
     kept = np.zeros_like(fen)
     kept[order[is_first]] = fen[order[is_first]]
     return kept
+
+
+def _lower_ids_first(problem: Problem, rows: Ints, fen: Ints) -> Ints:
+    """Hand amounts of offers that are equal in all to the lower ids first."""
+    amounts = np.bincount(problem.item)[problem.item[rows]]
+    alone = (amounts > 1) | problem.tight[rows]
+    facts = [
+        *(problem.profit[rows], problem.loss[rows], problem.mean[rows], problem.peak[rows]),
+        *(problem.limit[rows], problem.least[rows], problem.step[rows], problem.cell[rows]),
+        np.where(alone, rows, -1),
+    ]
+    _, kind = np.unique(np.column_stack(facts), axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+    handed = np.zeros_like(fen)
+    handed[np.lexsort((rows, kind))] = fen[np.lexsort((-fen, kind))]
+    return handed
