@@ -11,7 +11,7 @@ import pandas as pd
 
 from alicredit.allocation.choice import Bools, Floats, Ints, Problem, best_rows, choose_whole
 from alicredit.allocation.core import settle_core
-from alicredit.allocation.dual import find_prices
+from alicredit.allocation.dual import Plane, find_prices
 from alicredit.allocation.offers import Book, read_offers
 from alicredit.allocation.prices import Constraint, Prices, freeze
 from alicredit.allocation.remainder import Given, fill, keep_within
@@ -29,6 +29,7 @@ from alicredit.checks import refuse, require_kind
 from alicredit.policy import Lender, Policy
 
 _GUESS_GROUPS = 4_000
+_EXACT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ def allocate(
     value = problem.values(found.prices)
     at_prices = choose_whole(problem, value)
     reason = reasons_of(problem, prices, value, at_prices)
-    given = _settled(problem, found.prices, value, at_prices)
+    given = _settled(problem, found, value, at_prices)
     _mark(reason, prices, problem, given)
     share = given.fen / problem.limit
     earned = float((problem.profit * share).sum())
@@ -251,16 +252,20 @@ def _capital_value(prices: Prices, lender: Lender, funds: float) -> float:
     return float(1 + lender.borrow_ratio) * sum(share * price for share, price in shares)
 
 
-def _settled(problem: Problem, prices: Floats, value: Floats, at_prices: Ints) -> Given:
-    """Make what the prices decide lawful and full: one by one, or by its core where that earns."""
-    plain = Given(at_prices, np.full(len(at_prices), -1, dtype=np.int64))
-    best = fill(problem, value, keep_within(problem, value, plain))
-    core = settle_core(problem, prices, value, at_prices)
-    if core is None:
-        return best
-    other = fill(problem, value, keep_within(problem, value, core))
-    earned = [float((problem.profit * (g.fen / problem.limit)).sum()) for g in (best, other)]
-    return other if earned[1] > earned[0] * (1 + 1e-9) else best
+def _settled(problem: Problem, found: Plane, value: Floats, at_prices: Ints) -> Given:
+    """Make what the prices decide lawful and full: by its core, or one by one where that earns."""
+    unbound = np.full(len(at_prices), -1, dtype=np.int64)
+    core = settle_core(problem, found.prices, value, at_prices)
+    books = []
+    for start in (core, Given(at_prices, unbound)):
+        if start is None:
+            continue
+        given = fill(problem, value, keep_within(problem, value, start))
+        earned = float((problem.profit * (given.fen / problem.limit)).sum())
+        books.append((earned, given))
+        if found.height - earned <= _EXACT * abs(found.height):
+            break
+    return max(books, key=lambda each: each[0])[1]
 
 
 def _is_marginal(problem: Problem, fen: Ints, at_prices: Ints) -> Bools:

@@ -106,8 +106,8 @@ def _lower_ids_first(problem: Problem, rows: Ints, fen: Ints) -> Ints:
     amounts = np.bincount(problem.item)[problem.item[rows]]
     alone = (amounts > 1) | problem.tight[rows]
     facts = [
-        *(problem.profit[rows], problem.loss[rows], problem.mean[rows], problem.peak[rows]),
-        *(problem.limit[rows], problem.least[rows], problem.step[rows], problem.cell[rows]),
+        *(problem.profit[rows], problem.limit[rows], problem.least[rows], problem.step[rows]),
+        *(problem.use_of(each, rows) for each in range(len(problem.caps))),
         np.where(alone, rows, -1),
     ]
     _, kind = np.unique(np.column_stack(facts), axis=0, return_inverse=True)

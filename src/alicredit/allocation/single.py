@@ -16,6 +16,8 @@ from alicredit.checks import nearest, refuse, require_kind
 from alicredit.errors import PolicyError
 from alicredit.policy import Policy
 
+_MANY = 10_000_000
+
 
 def apply_prices(
     offers: pd.DataFrame, prices: Prices, *, policy: Policy | None = None
@@ -119,11 +121,15 @@ def pose(book: Book, prices: Prices) -> Problem:
 def _cells(book: Book, small_limit: float) -> tuple[Ints, Ints]:
     """Number what constraints tell offers apart by; give each number's region, category, ..."""
     is_small = (book.limit <= round(small_limit * 100)).astype(np.int64)
-    sizes = (len(book.regions), len(book.categories), len(book.products), 2)
-    parts = (book.region, book.category, book.product, is_small)
-    code = np.ravel_multi_index(parts, tuple(max(size, 1) for size in sizes))
-    codes, cell = np.unique(code, return_inverse=True)
-    return cell, np.array(np.unravel_index(codes, tuple(max(size, 1) for size in sizes)))
+    sizes = [max(len(each), 1) for each in (book.regions, book.categories, book.products)] + [2]
+    code = np.ravel_multi_index((book.region, book.category, book.product, is_small), sizes)
+    if math.prod(sizes) > _MANY:
+        codes, cell = np.unique(code, return_inverse=True)
+    else:
+        seen = np.zeros(math.prod(sizes), dtype=bool)
+        seen[code] = True
+        codes, cell = np.flatnonzero(seen), (np.cumsum(seen) - 1)[code]
+    return cell, np.array(np.unravel_index(codes, sizes))
 
 
 def _on_mean(book: Book, prices: Prices, cells: Ints) -> Floats:
