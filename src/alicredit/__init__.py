@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alicredit.allocation import allocate as allocate
     from alicredit.audit import audit_features as audit_features
     from alicredit.cohort import Cohort as Cohort
     from alicredit.decision import Decision as Decision
@@ -76,6 +77,7 @@ _HOME = {
         "offer_limits",
         "price_loan",
     ),
+    "alicredit.allocation": ("allocate",),
     "alicredit.decision": ("Decision",),
     "alicredit.portfolio": ("score_applicant", "score_portfolio"),
     "alicredit.evaluation": ("ValidationReport", "validate_model"),

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alicredit.allocation import Prices
+from alicredit.allocation.deciding import UNPRICED, charge_approvals
 from alicredit.checks import (
     refusal,
     refuse,
@@ -58,7 +60,7 @@ def score_portfolio(
     policy: str | Policy = "ali-2013",
     features: pd.DataFrame | None = None,
     out: str | Path | None = None,
-    prices: None = None,
+    prices: Prices | None = None,
     engine: str = "local",
     chunk_rows: int | None = None,
     progress: Any = None,
@@ -80,8 +82,11 @@ def score_portfolio(
         latter is unknown.
     out : str, Path or None, default None
         Write Parquet parts and a manifest into this folder and return a summary.
-    prices : None, default None
-        Frozen shadow prices of an allocation; this version takes none.
+    prices : Prices or None, default None
+        Frozen shadow prices of an allocation under this policy: an approval stands where its profit
+        is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
+        where a share of the book is by category, is taken from ``features``. None decides each
+        merchant as if capital were no limit.
     engine : str, default "local"
         Where to compute; this version has ``"local"``.
     chunk_rows : int or None, default None
@@ -113,12 +118,11 @@ def score_portfolio(
     """
     if engine != "local":
         refuse("engine", "must be 'local' in this version", repr(engine))
-    if prices is not None:
-        refuse("prices", "must be None: this version allocates no book", type(prices).__name__)
     if chunk_rows is not None:
         require_whole("chunk_rows", chunk_rows, 1)
     folder = None if out is None else _folder(out)
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
+    _check_prices(prices, chosen)
     models = _models(model, chosen)
     if features is None:
         population = _gather(records, models, moment, chunk_rows, progress)
@@ -127,7 +131,7 @@ def score_portfolio(
     for each in {id(m): m for m in models.values()}.values():
         each.check_frame(population.inputs)
     parts = [
-        _decide(population, product, models[product.id], chosen, moment)
+        _decide(population, product, models[product.id], chosen, moment, prices)
         for product in chosen.active
     ]
     frame = _interleaved(parts, len(population))
@@ -141,6 +145,7 @@ def score_applicant(
     product: str,
     as_of: object,
     policy: str | Policy = "ali-2013",
+    prices: Prices | None = None,
 ) -> Decision:
     """Decide one applicant: the same answer that a portfolio gives.
 
@@ -157,6 +162,8 @@ def score_applicant(
         The moment.
     policy : str or Policy, default "ali-2013"
         Rules, limits, prices.
+    prices : Prices or None, default None
+        Frozen shadow prices, as a portfolio takes them.
 
     Returns
     -------
@@ -182,6 +189,7 @@ def score_applicant(
     asked = chosen.product(product)
     if not asked.is_active:
         refuse("product", "must be active", repr(product), error=PolicyError)
+    _check_prices(prices, chosen)
     scorer = _portable(model)
     _check_claim(scorer, asked)
     if not isinstance(features, Mapping):
@@ -189,7 +197,7 @@ def score_applicant(
     require_columns("features", map(str, features), ("merchant_id", *scorer.feature_names))
     row = pd.DataFrame({str(k): pd.Series([v], dtype=object) for k, v in features.items()})
     population = _prepared(row, {product: scorer}, moment)
-    frame = _decide(population, asked, scorer, chosen, moment)
+    frame = _decide(population, asked, scorer, chosen, moment, prices)
     values = frame.iloc[0].to_dict()
     values["score"] = None if pd.isna(values["score"]) else int(values["score"])
     values["reasons"] = tuple(values["reasons"])
@@ -297,8 +305,24 @@ def _prepared(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Times
     return Population(frame, frame, status)
 
 
+def _check_prices(prices: Prices | None, policy: Policy) -> None:
+    """Refuse what is no frozen prices, or those of a book under another policy."""
+    if prices is None:
+        return
+    do = "use allocate(...).prices or load_prices"
+    require_kind("prices", prices, Prices, "must be frozen prices or None", do=do)
+    if prices.policy_id != policy.policy_id:
+        rule = f"must be of a book under the policy {policy.policy_id[:12]}"
+        refuse("prices", rule, prices.policy_id[:12] or "those of a lender", error=PolicyError)
+
+
 def _decide(
-    population: Population, product: Product, model: Any, policy: Policy, as_of: pd.Timestamp
+    population: Population,
+    product: Product,
+    model: Any,
+    policy: Policy,
+    as_of: pd.Timestamp,
+    prices: Prices | None,
 ) -> pd.DataFrame:
     """Decide one product for everybody."""
     scored = model.score_frame(population.inputs, reasons=_REASONS).reset_index(drop=True)
@@ -319,7 +343,7 @@ def _decide(
     loss, profit = year_of_line(fen, np.nan_to_num(pd_), product, policy)
     price = price_loan(product, policy)
     reasons = _reasons(rules, ok, is_risky, approved, limits.binding, scored["reasons"].tolist())
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
             "product_id": product.id,
@@ -339,9 +363,37 @@ def _decide(
             "reasons": reasons,
             "model_id": model.model_id,
             "policy_id": policy.policy_id,
-            "prices_id": "",
+            "prices_id": "" if prices is None else prices.prices_id,
         }
     )[list(COLUMNS)]
+    return frame if prices is None else _at_prices(frame, population, product, policy, prices)
+
+
+def _at_prices(
+    frame: pd.DataFrame,
+    population: Population,
+    product: Product,
+    policy: Policy,
+    prices: Prices,
+) -> pd.DataFrame:
+    """Let approvals stand that earn more than the prices charge; say of the others what binds."""
+    rows = np.flatnonzero((frame["decision"] == "approve").to_numpy(bool))
+    approved, applicants = frame.iloc[rows], population.applicants.iloc[rows]
+    answer = charge_approvals(approved, policy, prices, applicants=applicants)
+    reason, limit = answer["reason"].to_numpy(object), answer["limit"].to_numpy(np.float64)
+    fen = np.rint(limit * 100).astype(np.int64)
+    loss, profit = year_of_line(fen, approved["pd"].to_numpy(np.float64), product, policy)
+    left_out = np.where(reason == UNPRICED, "refer", "decline")
+    decision = frame["decision"].to_numpy(object, copy=True)
+    decision[rows] = np.where(limit > 0, decision[rows], left_out)
+    numbers = {"limit": fen / 100, "expected_loss": loss, "expected_profit": profit}
+    columns = {name: frame[name].to_numpy(np.float64, copy=True) for name in numbers}
+    for name, values in numbers.items():
+        columns[name][rows] = values
+    reasons = frame["reasons"].tolist()
+    for row in np.flatnonzero(reason != "").tolist():
+        reasons[int(rows[row])] = [reason[row]]
+    return frame.assign(decision=decision, **columns, reasons=reasons)
 
 
 def _reasons(
@@ -404,6 +456,7 @@ def _write(frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestam
         "model_ids": sorted(set(frame["model_id"])),
         "policy": policy.name,
         "policy_id": policy.policy_id,
+        "prices_ids": sorted(set(frame["prices_id"])),
     }
     text = json.dumps(manifest, indent=2, sort_keys=True)
     (folder / ".manifest.json").write_text(text + "\n", encoding="utf-8")

@@ -29,6 +29,7 @@ STOREYS = (
     ("portable", "calibration"),
     ("model",),
     ("policy",),
+    ("allocation",),
     ("decision",),
     ("alerts", "stability"),
     ("funds",),

@@ -107,6 +107,37 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("NOT_SCORED", "no score could be computed", "无法计算评分"),
     )
     | vocabulary(
+        "allocation",
+        (
+            "ALLOC_LOSS_BUDGET",
+            "the book's budget for expected losses does not allow more",
+            "受贷款组合预期损失预算限制",
+        ),
+        ("ALLOC_REGION", "the book holds all it may of this region", "该地区已达集中度上限"),
+        (
+            "ALLOC_CATEGORY",
+            "the book holds all it may of this category",
+            "该类目已达集中度上限",
+        ),
+        ("ALLOC_PRODUCT", "the book holds all it may of this product", "该产品已达集中度上限"),
+        (
+            "ALLOC_SMALL_SHARE",
+            "the book must keep its share of small loans",
+            "受小额贷款占比要求限制",
+        ),
+        (
+            "ALLOC_OTHER_AMOUNT",
+            "another amount of the product was chosen",
+            "同一产品已选择其他额度",
+        ),
+        (
+            "ALLOC_UNPRICED",
+            "the book had no such region or category",
+            "贷款组合中没有该地区或类目，无法定价",
+        ),
+        ("ALLOC_NO_PROFIT", "the offer is not expected to earn", "该笔贷款预期无收益"),
+    )
+    | vocabulary(
         "collection",
         ("COL_CAPACITY", "more debtors than people can reach today", "当日人手不足"),
         ("COL_COST", "it would cost more than it is expected to bring", "预计回收不抵成本"),

@@ -1,0 +1,209 @@
+"""Frozen shadow prices: what one more yuan of each constraint is worth, and what they decide."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alicredit.allocation.choice import Floats
+from alicredit.allocation.rules import KINDS
+from alicredit.checks import nearest, refusal, refuse, require_path, writing
+from alicredit.errors import InputError
+
+FORMAT = "alicredit-prices-1"
+NAMED = ("region", "category", "product")
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One constraint of a book: what it is on, what may be used, what one more yuan is worth.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``KINDS``.
+    key : str
+        The region, category or product; empty for the others.
+    cap : float
+        Yuan of balance, or yuan of loss a year; 0 for a least share of small loans, whose use is
+        the balance that would be lacking.
+    price : float, default 0.0
+        Yuan of profit a year for one more yuan of the cap.
+    """
+
+    kind: str
+    key: str
+    cap: float
+    price: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Name it in one word: ``region:zhejiang``."""
+        return f"{self.kind}:{self.key}" if self.key else self.kind
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The frozen prices of a book, with all that is needed to charge another offer the same way.
+
+    Parameters
+    ----------
+    constraints : tuple of Constraint
+        All of the book, those at price 0 too.
+    policy_id : str
+        Of the policy whose book it was; empty where only a lender was given.
+    one_borrower_fen : int
+        What one group of related parties may be lent.
+    peak_z, common_share, peak_sigma : float
+        How a peak balance is charged, see :func:`allocate`.
+    small_share, small_limit : float
+        Least share of small loans; the largest limit that is one, in yuan.
+    closed_kinds : tuple of str
+        Kinds of which every name has a constraint: a name that lacks is refused.
+
+    Examples
+    --------
+    >>> prices = Prices((Constraint("peak_balance", "", 1e6, 0.05),), "", 5_000_000)
+    >>> prices.price_of("peak_balance"), len(prices.prices_id)
+    (0.05, 64)
+    >>> prices.price_of("region:zhejiang")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: constraint must be one of the book; found 'region:zhejiang'. ...
+    """
+
+    constraints: tuple[Constraint, ...]
+    policy_id: str
+    one_borrower_fen: int
+    peak_z: float = 0.0
+    common_share: float = 1.0
+    peak_sigma: float = 1.0
+    small_share: float = 0.0
+    small_limit: float = 0.0
+    closed_kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no book gives: an unknown kind, a price or cap below zero, a name twice."""
+        names = [each.name for each in self.constraints]
+        for each in self.constraints:
+            if each.kind not in KINDS or bool(each.key) != (each.kind in NAMED):
+                refuse("constraints", "must be of known kinds", repr(each.name))
+            for what, value in (("price", each.price), ("cap", each.cap)):
+                _require_number(f"{each.name} {what}", value, 0.0)
+        if len(set(names)) < len(names):
+            refuse("constraints", "must be there once", str(sorted(names)))
+        for name, low in (("peak_z", 0.0), ("common_share", 0.0), ("peak_sigma", 1e-300),
+                          ("small_share", 0.0), ("small_limit", 0.0)):  # fmt: skip
+            _require_number(name, getattr(self, name), low)
+
+    @cached_property
+    def prices_id(self) -> str:
+        """Give the digest of the content, the same for the same prices on any machine."""
+        return hashlib.sha256(_canonical(self.to_dict()).encode()).hexdigest()
+
+    def price_of(self, constraint: str) -> float:
+        """Give the price of a constraint by name, in yuan a year for one more yuan."""
+        found = {each.name: each.price for each in self.constraints}
+        if constraint not in found:
+            rule, hint = "must be one of the book", nearest(constraint, found)
+            refuse("constraint", rule, repr(constraint), hint)
+        return found[constraint]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the content as plain data."""
+        return {"format": FORMAT, **asdict(self), "closed_kinds": list(self.closed_kinds),
+                "constraints": [asdict(each) for each in self.constraints]}  # fmt: skip
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON with the id; InputError where the place cannot be written."""
+        place = require_path("path", path)
+        text = json.dumps(
+            {**self.to_dict(), "prices_id": self.prices_id}, indent=2, ensure_ascii=False
+        )
+        with writing("path", place):
+            place.write_text(text + "\n", encoding="utf-8")
+
+
+def load_prices(path: str | Path) -> Prices:
+    """Load frozen prices; whatever is not whole, unaltered and understood is refused.
+
+    Parameters
+    ----------
+    path : str or Path
+        Written by :meth:`Prices.save`.
+
+    Returns
+    -------
+    Prices
+        The same, with the same id.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, an unknown key, an impossible number or another digest.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> prices = Prices((Constraint("peak_balance", "", 1e6, 0.05),), "", 5_000_000)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     prices.save(f"{folder}/prices.json")
+    ...     load_prices(f"{folder}/prices.json") == prices
+    True
+    >>> load_prices("nowhere.json")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: path must be a file of prices; found nowhere.json (...).
+    """
+    place = require_path("path", path)
+    rule = "must be a file of prices"
+    try:
+        content = json.loads(place.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(refusal("path", rule, f"{place} ({error})")) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        refuse("path", f"{rule} of format {FORMAT}", str(place))
+    claimed = content.pop("prices_id", None)
+    try:
+        prices = _from_dict(content)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(refusal("path", rule, f"{place} ({error})")) from error
+    if prices.prices_id != claimed or _canonical(prices.to_dict()) != _canonical(content):
+        refuse("path", "must hold what its digest says", f"{place} (altered)")
+    return prices
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    """Write content the one way that a digest is taken of."""
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _from_dict(content: Mapping[str, Any]) -> Prices:
+    """Make prices of plain data."""
+    parts = {key: value for key, value in content.items() if key != "format"}
+    constraints = tuple(Constraint(**each) for each in parts.pop("constraints"))
+    kinds = tuple(parts.pop("closed_kinds"))
+    return Prices(constraints=constraints, closed_kinds=kinds, **parts)
+
+
+def _require_number(name: str, value: object, low: float) -> None:
+    """Refuse what is no finite number of at least ``low``."""
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or value < low:  # type: ignore[arg-type, operator]
+        refuse(name, f"must be a finite number of at least {low:g}", repr(value))
+
+
+def _no_constant(word: str) -> float:
+    """Refuse NaN and infinities, which JSON does not know."""
+    message = f"{word} is no number"
+    raise ValueError(message)
+
+
+def freeze(prices: Prices, found: Floats) -> Prices:
+    """Put prices that were found beside their constraints."""
+    pairs = zip(prices.constraints, found.tolist())
+    return replace(prices, constraints=tuple(replace(c, price=p) for c, p in pairs))
