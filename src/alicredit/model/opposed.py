@@ -9,7 +9,8 @@ import pandas as pd
 from alicredit.cohort import Cohort
 from alicredit.evaluation import measure_directions
 from alicredit.model.inputs import Inputs
-from alicredit.portable.model import MOST_MISSING, ScoreModel
+from alicredit.portable.contract import MOST_MISSING
+from alicredit.portable.model import ScoreModel
 
 Floats = npt.NDArray[np.float64]
 
