@@ -15,9 +15,10 @@ from alicredit.cohort import Cohort
 from alicredit.model import DefaultModel
 from alicredit.model.folds import periods_of
 from alicredit.model.learner import TrainingSet
-from alicredit.model.marginal import fit_marginal, one_turn
+from alicredit.model.marginal import fit_marginal
 from alicredit.model.points import StepFunction, add_functions, merge_steps
 from alicredit.model.steps import held_groups, place_rows, simplify, values_of
+from alicredit.model.turns import one_turn
 
 numbers = st.lists(
     st.tuples(st.floats(-5, 5), st.floats(0.1, 9)), min_size=1, max_size=9

@@ -206,6 +206,7 @@ def _built_in() -> frozenset[str]:
     return frozenset(CATALOGUE.names)
 
 
+@functools.cache
 def _meaning(name: str) -> dict[str, Any]:
     """Give what a built-in feature means to a reader; another column is its own title."""
     if name in _built_in():

@@ -8,7 +8,7 @@ have not seen, so that a shape that was luck gets little.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from alicredit.model.learner import TrainingSet
 from alicredit.model.points import StepFunction, tally
+from alicredit.model.turns import greedy_cuts, one_turn
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -25,7 +26,6 @@ MOST_ROWS = 50_000
 """Of more defaults, or rows, boosting alone learns as well (assumed)."""
 
 _BINS = 100
-_LEAVES = 20
 _SMALLEST = 0.05
 _FEWEST_DEFAULTS = 3.0
 _PRIOR_STEP = 1.0
@@ -128,93 +128,13 @@ def _log_odds(n: npt.ArrayLike, d: npt.ArrayLike, rate: float, prior: float) -> 
 
 def _steps(n: Floats, d: Floats, rate: float, floor: float, direction: int) -> Floats:
     """Give numbers' log-odds by bin: greedy cuts, then at most one turn."""
-    edges = _greedy(n, d, floor)
+    edges = greedy_cuts(n, d, floor)
     group = np.searchsorted(edges, np.arange(len(n)), side="right")
     rows, bad = tally(group, n, 1), tally(group, d, 1)
     level = one_turn(bad / np.maximum(rows, 1e-9), np.maximum(rows, 1e-9), direction)
     pool = np.concatenate([[0], np.cumsum(np.abs(np.diff(level)) > 1e-12)])
     value = _log_odds(tally(pool, rows, 1), tally(pool, bad, 1), rate, _PRIOR_STEP)
     return np.asarray(value[pool][group])
-
-
-def _greedy(n: Floats, d: Floats, floor: float) -> Whole:
-    """Cut bins where most is gained, again and again; each part keeps at least ``floor`` rows."""
-    rows, bad = (np.concatenate([[0.0], np.cumsum(each)]) for each in (n, d))
-
-    def spread(total: Floats, hit: Floats) -> Floats:
-        return np.asarray(hit - hit**2 / np.maximum(total, 1e-9))
-
-    def best(start: int, end: int) -> tuple[float, int, int, int]:
-        at = np.arange(start + 1, end)
-        left, right = rows[at] - rows[start], rows[end] - rows[at]
-        fits = (left >= floor) & (right >= floor)
-        if not fits.any():
-            return 0.0, start, end, -1
-        gain = spread(rows[end] - rows[start], bad[end] - bad[start])
-        gain = gain - spread(left, bad[at] - bad[start]) - spread(right, bad[end] - bad[at])
-        gain = np.where(fits, gain, -1.0)
-        where = int(gain.argmax())
-        return float(gain[where]), start, end, int(at[where])
-
-    parts = [best(0, len(n))]
-    while len(parts) < _LEAVES:
-        at = max(range(len(parts)), key=lambda k: parts[k][0])
-        gain, start, end, cut = parts[at]
-        if cut < 0 or gain <= 1e-12:
-            break
-        parts[at : at + 1] = [best(start, cut), best(cut, end)]
-    return np.array([start for _, start, _, _ in parts[1:]], dtype=np.int64)
-
-
-def one_turn(values: Floats, weights: Floats, direction: int = 0) -> Floats:
-    """Give the nearest sequence (weighted squares) that turns at most once; exact.
-
-    With a direction it does not turn: +1 never falls, -1 never rises.
-
-    Examples
-    --------
-    >>> one_turn(np.array([1.0, 3.0, 2.0, 5.0]), np.ones(4), 1)
-    array([1. , 2.5, 2.5, 5. ])
-    >>> one_turn(np.array([4.0, 1.0, 2.0, 1.5, 5.0]), np.ones(5))
-    array([4.  , 1.  , 1.75, 1.75, 5.  ])
-    """
-    if direction:
-        return direction * _rising(direction * values, weights)
-    best, least, size = values, np.inf, len(values)
-    for sign in (1.0, -1.0):
-        up = sign * values
-        losses = _losses(up, weights) + _losses(up[::-1], weights[::-1])[::-1]
-        turn = 1 + int(losses[1:].argmin())
-        if losses[turn] < least - 1e-12:
-            left = _rising(up[:turn], weights[:turn])
-            right = _rising(up[turn:][::-1], weights[turn:][::-1])[::-1] if turn < size else up[:0]
-            best, least = sign * np.concatenate([left, right]), float(losses[turn])
-    return np.asarray(best)
-
-
-def _pools(values: Floats, weights: Floats) -> Iterator[list[tuple[float, float, int]]]:
-    """Pool neighbours until nothing falls: mean, mass and size of each pool after each value."""
-    pools: list[tuple[float, float, int]] = []
-    for value, mass in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, size = value, mass, 1
-        while pools and pools[-1][0] > mean:
-            above, taken, many = pools.pop()
-            mean = (mean * total + above * taken) / (total + taken)
-            total, size = total + taken, size + many
-        pools.append((mean, total, size))
-        yield pools
-
-
-def _rising(values: Floats, weights: Floats) -> Floats:
-    """Give the nearest sequence that never falls."""
-    *_, pools = _pools(values, weights)
-    return np.repeat([mean for mean, _, _ in pools], [size for _, _, size in pools])
-
-
-def _losses(values: Floats, weights: Floats) -> Floats:
-    """Give what is lost by making the first 0, 1, ... values rise."""
-    kept = [sum(total * mean**2 for mean, total, _ in pools) for pools in _pools(values, weights)]
-    return np.append(0.0, np.cumsum(weights * values**2) - kept)
 
 
 def _levels(n: Floats, d: Floats, rate: float) -> Floats:
