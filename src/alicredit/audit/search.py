@@ -259,10 +259,14 @@ def _search(
     known: Collection[str],
 ) -> tuple[dict[Finding, Mask], list[Counts]]:
     """Find what moves in a scene: all disturbances at once first, each alone only if need be."""
-    runs = [trial.run(scene, plan) for plan in _plans(scene, kinds)]
+    plans = _plans(scene, kinds)
+    runs = [trial.run(scene, plan) for plan in plans]
     counts = [run.counts for run in runs]
     found: dict[Finding, Mask] = {}
     if all(name in known for run in runs for name in run.moved):
+        return found, counts
+    together = [_confirmed(trial, run, plan) for run, plan in zip(runs, plans)]
+    if not any(together):
         return found, counts
     for kind in kinds:
         alone = trial.run(scene, {kind: _everyone(scene)})
@@ -270,22 +274,19 @@ def _search(
         for (name, table), mask in _through(trial, alone, sure, sources).items():
             found[name, table, kind] = mask
     named = {name for name, _, _ in found}
-    for run, plan in zip(runs, _plans(scene, kinds)):
-        for name, mask in _confirmed(trial, run, plan, but=named).items():
-            found[name, "", "together"] = mask
+    for moved in together:
+        found |= {(name, "", "together"): mask for name, mask in moved.items() if name not in named}
     return found, counts
 
 
-def _confirmed(
-    trial: Trial, run: Run, plan: Mapping[str, Mask], *, but: Collection[str] = ()
-) -> Moved:
+def _confirmed(trial: Trial, run: Run, plan: Mapping[str, Mask]) -> Moved:
     """Keep the features that move even if nobody's past is disturbed, as of a witness's moment.
 
     Where merchants are disturbed from different moments on, a feature may move because it reads the
     past of others, which is no leak. So everything is disturbed from the moment of one question on,
     of that which most suspects moved at; and then of others, for the suspects that are left.
     """
-    suspects = {name: mask for name, mask in run.moved.items() if name not in but}
+    suspects = dict(run.moved)
     if len(np.unique(run.scene.cuts)) == 1:
         return suspects
     sure: Moved = {}
