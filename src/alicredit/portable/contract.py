@@ -21,6 +21,8 @@ MOST_MISSING = 0.75
 ROW_STATUSES = ("ok", "bad_type", "bad_value", "too_many_missing")
 UNIT_FACTOR = 50.0
 UNIT_ROWS = 50
+UNIT_MISSING = 0.95
+"""Of columns with more missing in training units are not judged (assumed)."""
 FRAME_ROWS = 20
 """Fewer rows say nothing about a whole source (assumed)."""
 
@@ -176,9 +178,15 @@ def _level(value: Any) -> Any:
 
 
 def _check_unit(table: PointTable, values: Floats) -> None:
-    """Refuse a column whose median is 50 times off that of training."""
+    """Refuse a column whose median is 50 times off that of training.
+
+    What training knew of few rows, or of few in a hundred, says nothing of a unit: those who have a
+    value at all may be others now.
+    """
     known = values[np.isfinite(values)]
-    if len(known) < UNIT_ROWS or table.median <= 0:
+    trained = sum(table.rows[:-1])
+    is_sparse = trained < UNIT_ROWS or table.missing_share > UNIT_MISSING
+    if len(known) < UNIT_ROWS or is_sparse or table.median <= 0:
         return
     here = float(np.median(known))
     if here <= 0:
