@@ -11,8 +11,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from alicredit.model.assemble import table_parts
+from alicredit.model.boosting import fit_for, fit_until
 from alicredit.model.inputs import Inputs
-from alicredit.model.learner import TrainingSet, fit_fixed, fit_rounds
+from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.marginal import MOST_DEFAULTS, MOST_ROWS, fit_marginal
 from alicredit.model.parts import Parts
 from alicredit.model.points import StepFunction, add_functions, read_trees
@@ -26,7 +27,6 @@ Split = tuple[Positions, Positions]
 _SHARES = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0)
 _USUAL_SHARE = 0.5
 _PULL = 4.0
-_APART = 104_729
 _FEWEST = 10
 _BAGS = 2
 _BAGGED_ROWS = 20_000
@@ -84,38 +84,39 @@ def judge_points(
     The share is the one of least out-of-fold log loss, with a prior of a half (assumed).
     """
     fitted = [
-        fit_rounds(data.take(learn), data.take(judge), seed=seed, threads=threads)
+        fit_until(
+            parameters, data.take(learn), data.take(judge), bags=1, seed=seed, threads=threads
+        )
         for learn, judge in splits
     ]
-    rounds = int(np.median([best for _, best in fitted]))
+    rounds = int(np.median([best for _, found in fitted for best in found]))
     boosted = [
-        _read([booster], inputs, data.take(learn), rounds)
-        for (booster, _), (learn, _) in zip(fitted, splits, strict=True)
+        _read(boosters, inputs, data.take(learn), rounds)
+        for (boosters, _), (learn, _) in zip(fitted, splits, strict=True)
     ]
     marginal = [_marginal(inputs, data.take(learn), seed) for learn, _ in splits]
     share = _share(inputs, data, splits, boosted, marginal)
     plan = PointsPlan(rounds, share, scale, max_steps, seed, threads)
     stages: dict[str, list[Floats]] = {"learned": [], "merged": [], "points": []}
-    sample = None
+    samples = []
     for (learn, judge), one, other in zip(splits, boosted, marginal, strict=True):
         total = _blend(one, other, share)
         merged, parts = _simple(total, inputs, data.take(learn), plan)
-        sample = sample or parts
+        samples.append(parts)
         stages["learned"].append(_margins(total, inputs, data.X[judge]))
         stages["merged"].append(_margins(merged, inputs, data.X[judge]))
         stages["points"].append(parts.margins(data.X[judge], scale))
-    assert sample is not None  # noqa: S101 - there is a split
     rows = np.concatenate([judge for _, judge in splits])
     costs = _costs(data.y[rows], data.weight[rows], stages)
-    return JudgedPoints(np.concatenate(stages["points"]), plan, sample, costs)
+    return JudgedPoints(np.concatenate(stages["points"]), plan, samples[0], costs)
 
 
 def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     """Learn points on all rows, as judged."""
-    boosters = [
-        fit_fixed(data, plan.rounds, seed=plan.seed + bag * _APART, threads=plan.threads)
-        for bag in range(_BAGS if len(data.y) <= _BAGGED_ROWS else 1)
-    ]
+    bags = _BAGS if len(data.y) <= _BAGGED_ROWS else 1
+    boosters = fit_for(
+        parameters, data, plan.rounds, bags=bags, seed=plan.seed, threads=plan.threads
+    )
     total = _read(boosters, inputs, data, None)
     if plan.share > 0:
         total = _blend(total, _marginal(inputs, data, plan.seed), plan.share)

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_MOST_ROUNDS = 800
-_PATIENCE = 40
 _MOST_BINS = 63
 
 
@@ -81,24 +79,3 @@ def dataset(data: TrainingSet, reference: Any = None) -> Any:
         params={"max_bin": _MOST_BINS, "verbosity": -1, "feature_pre_filter": False},
         free_raw_data=False,
     )
-
-
-def fit_rounds(
-    data: TrainingSet, judge: TrainingSet, *, seed: int, threads: int
-) -> tuple[Any, int]:
-    """Fit until the judging rows no longer gain; give the booster and its best round."""
-    train = dataset(data)
-    booster = lgb.train(
-        parameters(data, seed=seed, threads=threads),
-        train,
-        num_boost_round=_MOST_ROUNDS,
-        valid_sets=[dataset(judge, reference=train)],
-        callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
-    )
-    return booster, int(booster.best_iteration or booster.current_iteration())
-
-
-def fit_fixed(data: TrainingSet, rounds: int, *, seed: int, threads: int) -> Any:
-    """Fit so many rounds."""
-    settings = parameters(data, seed=seed, threads=threads)
-    return lgb.train(settings, dataset(data), num_boost_round=max(rounds, 1))

@@ -109,20 +109,19 @@ def judge_shape(
             return replace(plain, shape=shape, seconds=spent)
     fitted = [_fit_until(shape, inputs, data, split, pairs, plan) for split in splits]
     rounds = int(np.median([each for _, found in fitted for each in found]))
-    margins, sample = [], None
+    margins: list[Floats] = []
+    samples: list[Parts] = []
     for (learn, judge), (boosters, _) in zip(splits, fitted, strict=True):
         for booster in boosters:
             booster.best_iteration = min(rounds, booster.current_iteration())
+        if shape != "trees" or not samples:
+            samples.append(_parts(shape, boosters, inputs, data.take(learn), plan, held=False))
         if shape == "trees":
             margins.append(_mean(boosters, data.X[judge]))
-        if shape != "trees" or sample is None:
-            parts = _parts(shape, boosters, inputs, data.take(learn), plan, held=False)
-            sample = sample or parts
-        if shape != "trees":
-            margins.append(parts.margins(data.X[judge], plan.scale))
-    assert sample is not None  # noqa: S101 - there is a split
+        else:
+            margins.append(samples[-1].margins(data.X[judge], plan.scale))
     spent = time.perf_counter() - start
-    return Judged(shape, np.concatenate(margins), rounds, pairs, spent, sample)
+    return Judged(shape, np.concatenate(margins), rounds, pairs, spent, samples[0])
 
 
 def learn_shape(

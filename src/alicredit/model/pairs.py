@@ -37,6 +37,7 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
     groups = [list(each) for each in allowed or ()] + [[at] for at in range(inputs)]
     if allowed is None:
         groups = [list(each) for each in combinations(range(inputs), 2)] or groups
+    constraints = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
 
     def settings(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
         leaf = leaf_size(data)
@@ -47,7 +48,7 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
             "min_data_per_group": leaf,
             "feature_fraction": 0.4,
             "lambda_l2": 5.0,
-            "interaction_constraints": groups,
+            "interaction_constraints": constraints,
         }
 
     return settings
