@@ -221,12 +221,56 @@ def test_inputs_that_cannot_be_learned_from(case: str) -> None:
         ("max_steps", 2.5),
         ("directions", "catalog"),
         ("directions", {"debt": 2}),
+        ("directions", {"sals": 1}),
+        ("directions", {"kind": 1}),
+        ("directions", ["sales"]),
+        ("random_state", -1),
+        ("random_state", 1.5),
+        ("random_state", None),
+        ("n_jobs", "all"),
+        ("n_jobs", 0),
+        ("scale", 600),
+        ("long_run_rate", "0.02"),
+        ("sampling_rate", 0),
     ],
 )
 def test_parameters_that_mean_nothing_are_refused_at_fit(name, value) -> None:
     X, y, _ = make_merchants(200, seed=37)
     with pytest.raises(InputError, match=name):
         DefaultModel(**{name: value}).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "stated", [{"horizon_days": "year"}, {"horizon_days": 0}, {"level": "shop"}], ids=str
+)
+def test_a_claim_that_means_nothing_is_refused_before_learning(stated) -> None:
+    X, y, _ = make_merchants(200, seed=37)
+    labels = pd.Series(y)
+    labels.attrs = stated
+    with pytest.raises(InputError, match=next(iter(stated))):
+        DefaultModel("points", directions=None).fit(X, labels)
+
+
+def test_days_of_a_claim_may_be_of_any_width() -> None:
+    X, y, _ = make_merchants(400, seed=37)
+    labels = pd.Series(y)
+    labels.attrs = {"horizon_days": np.int64(365), "level": "borrower", "days_past_due": 90}
+    assert DefaultModel("points", directions=None).fit(X, labels).claim.horizon_days == 365
+
+
+def test_labels_in_another_order_than_the_inputs_are_refused() -> None:
+    X, y, _ = make_merchants(200, seed=37)
+    labels = pd.Series(y, index=X.index).sample(frac=1, random_state=0)
+    with pytest.raises(InputError, match="order of X"):
+        DefaultModel("points", directions=None).fit(X, labels)
+
+
+def test_what_is_no_cohort_and_weights_of_text_are_refused() -> None:
+    X, y, _ = make_merchants(200, seed=37)
+    with pytest.raises(InputError, match="cohort"):
+        DefaultModel("points", directions=None).fit(X, y, cohort=pd.DataFrame({"a": y}))
+    with pytest.raises(InputError, match="sample_weight"):
+        DefaultModel("points", directions=None).fit(X, y, sample_weight=["a"] * len(y))
 
 
 def test_a_cohort_of_another_length_is_refused() -> None:

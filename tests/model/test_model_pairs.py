@@ -119,6 +119,23 @@ def test_nothing_but_rounding_is_lost_where_nothing_is_merged() -> None:
     assert apart.max() <= 0.5e-3 * (1 + 3 + len(parts.pairs)) + 5e-3
 
 
+def test_inputs_that_add_nothing_alone_keep_the_cuts_of_what_they_add_together() -> None:
+    sign = np.array([-1.0, 1.0])
+    X = pd.DataFrame(np.tile(list(itertools.product(sign, sign)), (200, 1)), columns=["a", "b"])
+    inputs, data = training(X, np.arange(800) % 2, {})
+    grid = np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    surface = Surface(
+        cuts=[np.array([0.0])] * 2,
+        shares=[np.array([0.5, 0.5, 0.0])] * 2,
+        constant=-2.0,
+        mains=[np.zeros(3)] * 2,
+        grids={(0, 1): grid},
+    )
+    parts = pair_parts(surface, inputs, data, scale=SCALE, max_steps=8)
+    found = parts.margins(data.X, SCALE)
+    np.testing.assert_allclose(found, -2 + X["a"] * X["b"], atol=1e-3)
+
+
 def test_what_training_hardly_had_is_the_riskiest() -> None:
     X, y, _ = make_merchants(2000, seed=9)
     X = X[["debt", "noise"]]
@@ -172,8 +189,10 @@ def test_merging_loses_least_of_all_ways_to_merge() -> None:
     for _ in range(5):
         given = rng.normal(size=(7, 3)), rng.random(7) + 0.1, rng.random(3)
         least = min(loss_of(way, *given) for way in ways)
-        assert loss_of(merge_rows(*given, 3), *given) == pytest.approx(least, rel=1e-6)
-        assert merge_rows(*given, 7).tolist() == places.tolist()
+        assert loss_of(merge_rows(*given[:2], 3, column_weights=given[2]), *given) == pytest.approx(
+            least, rel=1e-6
+        )
+        assert merge_rows(*given[:2], 7, column_weights=given[2]).tolist() == places.tolist()
 
 
 def test_an_error_counts_merchants_not_rows() -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicredit.model.additive import one_input
 from alicredit.model.boosting import fit_for
-from alicredit.model.learner import TrainingSet, parameters
+from alicredit.model.learner import TrainingSet
 from alicredit.model.points import merge_steps, read_trees, simple_cut, step_means, whole
 from alicredit.portable.monotone import falls
 
@@ -35,7 +36,7 @@ def make_training(seed: int, *, missing: bool) -> TrainingSet:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_step_functions_add_up_to_what_the_booster_predicts(seed, missing) -> None:
     data = make_training(seed, missing=missing)
-    booster = fit_for(parameters, data, 60, bags=1, seed=0, threads=1)[0]
+    booster = fit_for(one_input, data, 60, bags=1, seed=0, threads=1)[0]
     functions, constant = read_trees(booster, 4)
     total = np.full(len(data.y), float(constant))
     for at, function in enumerate(functions):
@@ -56,7 +57,7 @@ def test_step_functions_add_up_to_what_the_booster_predicts(seed, missing) -> No
 
 def test_no_tree_mixes_two_inputs() -> None:
     data = make_training(3, missing=True)
-    booster = fit_for(parameters, data, 60, bags=1, seed=0, threads=1)[0]
+    booster = fit_for(one_input, data, 60, bags=1, seed=0, threads=1)[0]
 
     def used(node: dict) -> set[int]:
         if "split_feature" not in node:

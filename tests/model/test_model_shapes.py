@@ -285,3 +285,17 @@ def test_a_profit_that_is_no_number_is_refused(earned) -> None:
     X, y, _ = make_merchants(300, seed=17)
     with pytest.raises(InputError, match="profit"):
         DefaultModel("points", directions=None, profit=earned).fit(X, y)
+
+
+@pytest.mark.parametrize("inputs", [2, 3, 4])
+@pytest.mark.parametrize("shape", ["pairs", "trees"])
+def test_what_two_inputs_do_together_is_seen_however_few_inputs_there_are(
+    shape: str, inputs: int
+) -> None:
+    rng = np.random.default_rng(inputs)
+    X = pd.DataFrame(rng.normal(size=(3000, inputs)), columns=list("abcd")[:inputs])
+    truth = np.where((X["a"] > 0) & (X["b"] > 0), 0.7, 0.1)
+    y = (rng.random(3000) < truth).astype(float)
+    model = DefaultModel(shape, directions=None).fit(X, y)
+    assert model.portable_.shape == shape
+    assert np.abs(model.predict_proba(X)[:, 1] - truth).mean() < 0.06

@@ -110,11 +110,6 @@ class Witnesses:
         half = self.design_effect / 2
         return float((self.bad.sum() + half) / (self.weight.sum() + 2 * half))
 
-    @property
-    def effective_defaults(self) -> float:
-        """Give the defaults that count."""
-        return float(self.bad.sum() / self.design_effect)
-
     def log_likelihood(self, curve: Curve) -> float:
         """Give the log-likelihood, in rows that count."""
         logit = curve.logit(self.margin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,12 @@ class Sum:
     constant: float
 
 
+def one_input(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
+    """Choose LightGBM's parameters for points: every tree sees one input."""
+    alone = ",".join(f"[{at}]" for at in range(data.X.shape[1]))
+    return parameters(data, seed=seed, threads=threads) | {"interaction_constraints": alone}
+
+
 def judge_points(
     inputs: Inputs,
     data: TrainingSet,
@@ -84,9 +91,7 @@ def judge_points(
     The share is the one of least out-of-fold log loss, with a prior of a half (assumed).
     """
     fitted = [
-        fit_until(
-            parameters, data.take(learn), data.take(judge), bags=1, seed=seed, threads=threads
-        )
+        fit_until(one_input, data.take(learn), data.take(judge), bags=1, seed=seed, threads=threads)
         for learn, judge in splits
     ]
     rounds = int(np.median([best for _, found in fitted for best in found]))
@@ -115,7 +120,7 @@ def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     """Learn points on all rows, as judged."""
     bags = _BAGS if len(data.y) <= _BAGGED_ROWS else 1
     boosters = fit_for(
-        parameters, data, plan.rounds, bags=bags, seed=plan.seed, threads=plan.threads
+        one_input, data, plan.rounds, bags=bags, seed=plan.seed, threads=plan.threads
     )
     total = _read(boosters, inputs, data, None)
     if plan.share > 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,8 @@ from alicredit.model.points import (
     step_means,
     whole,
 )
-from alicredit.portable.checking import check_model, points_within, reach_of
-from alicredit.portable.file import content_of, digest_of
+from alicredit.portable.checking import points_within, reach_of
+from alicredit.portable.file import sealed
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import falls
 from alicredit.portable.tables import Claim, PointTable
@@ -42,10 +41,13 @@ def table_parts(
     data: TrainingSet,
     *,
     scale: PointScale,
-    max_steps: int,
+    max_steps: int | None,
     unit: int = 1,
 ) -> Parts:
-    """Merge, round and centre one step function of each input to tables of whole units."""
+    """Merge, round and centre one step function of each input to tables of whole units.
+
+    Without ``max_steps`` steps stay as they are: they were merged elsewhere.
+    """
     tables, centres = [], []
     for at, function in enumerate(functions):
         table, centre = _table(inputs, data, at, function, scale.factor * unit, max_steps)
@@ -106,8 +108,7 @@ def assemble(
         catalogue_digest=_catalogue_digest(inputs.names),
         model_id="",
     )
-    check_model(model)
-    return replace(model, model_id=digest_of(content_of(model)))
+    return sealed(model)
 
 
 def _catalogue_digest(names: tuple[str, ...]) -> str:
@@ -122,7 +123,7 @@ def _table(
     at: int,
     function: StepFunction,
     factor: float,
-    max_steps: int,
+    max_steps: int | None,
 ) -> tuple[PointTable, float]:
     """Make one input's table; give its mean margin, which is kept in the base."""
     name, kind, column = inputs.names[at], inputs.kinds[at], data.X[:, at]
@@ -140,7 +141,10 @@ def _table(
         levels = ()
         raw = np.searchsorted(function.cuts, column, side="left")
         counts = np.bincount(raw[~is_missing], minlength=len(function.values)).astype(float)
-        steps = merge_steps(function.values, counts, max_steps)
+        if max_steps is None:
+            steps = [slice(at, at + 1) for at in range(len(function.values))]
+        else:
+            steps = merge_steps(function.values, counts, max_steps)
         margins = step_means(function.values, counts, steps)
         cuts = _cuts(function.cuts, steps, column[~is_missing])
         step = np.where(is_missing, len(cuts) + 1, np.searchsorted(cuts, column, side="left"))

@@ -19,6 +19,7 @@ _PATIENCE = 40
 _APART = 7_919
 _BAGS = 2
 _BAGGED_ROWS = 100_000
+_FEWEST_SEEN = 4
 
 
 def bags_of(rows: int) -> int:
@@ -36,6 +37,14 @@ def leaf_size(data: TrainingSet) -> int:
     """
     fewest = len(data.y) * 2 / max(data.defaults, 1)
     return max(int(np.clip(fewest, 20, max(len(data.y) // 8, 1))), 1)
+
+
+def share_of_inputs(data: TrainingSet, share: float) -> float:
+    """Say what share of the inputs a tree may see: of few inputs four at least (assumed).
+
+    A tree that sees one input cannot say what two do together.
+    """
+    return max(share, min(1.0, _FEWEST_SEEN / data.X.shape[1]))
 
 
 def pace(data: TrainingSet) -> float:

@@ -13,11 +13,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alicredit.checks import refusal, refuse, require_between, require_one_of, require_whole
+from alicredit.checks import refusal, require_between
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.evaluation.contradictions import listed
-from alicredit.features import CATALOGUE
 from alicredit.model.assemble import assemble
 from alicredit.model.folds import make_folds, periods_of
 from alicredit.model.inputs import (
@@ -34,7 +33,8 @@ from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
 from alicredit.model.opposed import weigh_directions
 from alicredit.model.selected import selection_fact
-from alicredit.model.shapes import SHAPES, choose_shape, shapes_of
+from alicredit.model.settings import check_directions, check_rows, check_settings, read_directions
+from alicredit.model.shapes import choose_shape, shapes_of
 from alicredit.model.steps import DEFAULTS_OF_A_PERIOD, MOST_PERIODS
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.tables import Claim
@@ -185,26 +185,20 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             For labels of more than two kinds, too few defaults, lengths that differ, or a column
             that may not be learned from.
         """
-        require_one_of("shape", self.shape, ("auto", *SHAPES))
-        require_whole("max_steps", self.max_steps, 2, high=60)
-        require_whole("max_pairs", self.max_pairs, 1, high=100)
-        if self.profit is not None and not callable(self.profit):
-            refuse("profit", "must be a function of y and pd", type(self.profit).__name__)
-        frame = as_frame(X)
+        check_settings(self)
+        frame, claim = as_frame(X), read_claim(y)
         label, classes = read_labels(y)
-        if len(frame) != len(label):
-            refuse("y", f"must have one value for each of the {len(frame)} rows", len(label))
+        check_rows(X, y, cohort, len(frame), len(label))
         weight = self._weights(sample_weight, label)
         require_both_classes(label, weight, inputs=frame.shape[1])
-        if cohort is not None and len(cohort) != len(label):
-            refuse("cohort", f"must have one row for each of the {len(label)}", len(cohort))
         require_lawful(frame.columns, data_use)
-        inputs = read_inputs(frame, self._directions())
+        inputs = read_inputs(frame, read_directions(self.directions))
+        check_directions(self.directions, inputs)
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
         noted = {**_noted(X), **use_facts(data_use)}
-        self.portable_ = self._learn(inputs, label, weight, cohort, read_claim(y), noted)
+        self.portable_ = self._learn(inputs, label, weight, cohort, claim, noted)
         self.sign_evidence_ = weigh_directions(
             inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
         )
@@ -272,30 +266,15 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             scale=plan.scale,
             claim=claim,
             training=training,
-            long_run_rate=self.long_run_rate,
+            long_run_rate=None if self.long_run_rate is None else float(self.long_run_rate),
         )
 
     def _weights(self, given: Any, label: Floats) -> Floats:
         """Read weights; rows without default stand for those that sampling left out."""
         weight = read_weights(given, len(label))
-        if self.long_run_rate is not None:
-            require_between("long_run_rate", self.long_run_rate, 1e-9, 0.999999)
         if self.sampling_rate is None:
             return weight
-        require_between("sampling_rate", self.sampling_rate, 1e-6, 1)
-        return np.where(label == 1, weight, weight / self.sampling_rate)
-
-    def _directions(self) -> Mapping[str, int]:
-        """Give the direction of risk by input name."""
-        if self.directions is None:
-            return {}
-        if isinstance(self.directions, str):
-            require_one_of("directions", self.directions, ("catalogue",))
-            return CATALOGUE.directions
-        wrong = [name for name, sign in self.directions.items() if sign not in (-1, 0, 1)]
-        if wrong:
-            refuse("directions", "must be -1, 0 or +1", f"{self.directions[wrong[0]]!r}")
-        return self.directions
+        return np.where(label == 1, weight, weight / float(self.sampling_rate))
 
     @property
     def model_id(self) -> str:

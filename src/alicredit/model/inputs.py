@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from alicredit.checks import refuse
+from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.portable.tables import Claim
 
 Floats = npt.NDArray[np.float64]
@@ -127,7 +127,10 @@ def read_weights(given: Any, rows: int) -> Floats:
     """Read weights, 1 where none are given."""
     if given is None:
         return np.ones(rows)
-    weight = np.asarray(given, dtype=np.float64)
+    try:
+        weight = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        refuse("sample_weight", f"must be {rows} finite numbers, none negative", f"({error})")
     if weight.shape != (rows,) or not np.isfinite(weight).all() or (weight < 0).any():
         refuse("sample_weight", f"must be {rows} finite numbers, none negative", "others")
     if not weight.any():
@@ -138,9 +141,19 @@ def read_weights(given: Any, rows: int) -> Floats:
 def read_claim(y: Any) -> Claim:
     """Read what labels say of their horizon and level."""
     stated = getattr(y, "attrs", {}) or {}
-    return Claim(
-        stated.get("horizon_days"), str(stated.get("level", "")), stated.get("days_past_due")
-    )
+    level = str(stated.get("level", ""))
+    require_one_of("y.attrs['level']", level, ("", "borrower", "facility"))
+    return Claim(_days(stated, "horizon_days", 1), level, _days(stated, "days_past_due", 0))
+
+
+def _days(stated: Mapping[str, Any], name: str, low: int) -> int | None:
+    """Take a number of days that labels state, of whatever width; None where they do not."""
+    value = stated.get(name)
+    if value is None:
+        return None
+    days = int(value) if isinstance(value, np.integer) else value
+    require_whole(f"y.attrs[{name!r}]", days, low, high=36_500)
+    return int(days)
 
 
 def _kind(name: str, column: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""One learner: LightGBM whose every tree sees one input, so that the sum is a table of points."""
+"""One learner for all shapes, LightGBM: rows to learn from, and the parameters shapes share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TrainingSet:
 
 
 def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
-    """Choose LightGBM's parameters: smoothness follows the number of defaults (assumed)."""
+    """Choose the parameters that shapes share; smoothness follows the defaults (assumed)."""
     defaults = data.defaults
     leaf = int(np.clip(len(data.y) * 10 / max(defaults, 1), 20, len(data.y) // 8 or 1))
     return {
@@ -56,7 +56,6 @@ def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
         "max_bin": _MOST_BINS,
         "cat_smooth": 20.0,
         "min_data_per_group": max(leaf, 1),
-        "interaction_constraints": [[k] for k in range(data.X.shape[1])],
         "monotone_constraints": list(data.directions),
         "seed": seed,
         "deterministic": True,

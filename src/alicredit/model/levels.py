@@ -15,8 +15,7 @@ from alicredit.calibration.level import (
     odds_factor,
 )
 from alicredit.checks import refuse, require_between
-from alicredit.portable.checking import check_model
-from alicredit.portable.file import content_of, digest_of
+from alicredit.portable.file import sealed
 from alicredit.portable.model import ScoreModel
 
 
@@ -89,8 +88,7 @@ def relevel(model: Any, rate: float, *, X: Any = None) -> ScoreModel:
         training={**old.training, **facts},
         model_id="",
     )
-    check_model(new)
-    return replace(new, model_id=digest_of(content_of(new)))
+    return sealed(new)
 
 
 def _factor_over(model: ScoreModel, pds: Floats, rate: float, X: Any) -> float:

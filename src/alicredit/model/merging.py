@@ -9,40 +9,58 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 
-def merge_rows(values: Floats, weights: Floats, column_weights: Floats, most: int) -> Whole:
-    """Merge neighbouring rows to at most ``most`` groups, losing least: exact.
+def merge_rows(
+    values: Floats,
+    weights: Floats,
+    most: int,
+    *,
+    column_weights: Floats | None = None,
+    budget: float = 0.0,
+) -> Whole:
+    """Merge neighbouring rows to the fewest groups whose loss is within the budget: exact.
 
     The loss is the sum of squares of values around the means of their group, weighted by row and
-    column; found by dynamic programming over where groups end. Gives the group of each row.
+    column; of all ways to merge, found by dynamic programming over where groups end, so many groups
+    lose least. Where even ``most`` groups lose more than the budget, they are what is given. Gives
+    the group of each row.
     """
-    n = len(values)
-    if n <= most:
-        return np.arange(n)
-    used = column_weights > 0
-    scaled = values[:, used] * np.sqrt(column_weights[used])
-    mass = weights + 1e-9 * weights.sum() / n
-    w = np.concatenate([[0.0], np.cumsum(mass)])
-    wx = np.vstack([np.zeros(scaled.shape[1]), np.cumsum(mass[:, None] * scaled, axis=0)])
-    wxx = np.concatenate([[0.0], np.cumsum(mass * (scaled**2).sum(axis=1))])
-    cost = np.full((n + 1, n + 1), np.inf)
-    for start in range(n):
-        ends = slice(start + 1, n + 1)
-        apart = wx[ends] - wx[start]
-        squares = (apart**2).sum(axis=1) / (w[ends] - w[start])
-        cost[start, ends] = np.maximum(wxx[ends] - wxx[start] - squares, 0)
+    n, most = len(values), min(most, len(values))
+    if column_weights is not None:
+        used = column_weights > 0
+        values = values[:, used] * np.sqrt(column_weights[used])
+    cost = _costs(values, weights + 1e-12)
     best = np.full((most + 1, n + 1), np.inf)
     back = np.zeros((most + 1, n + 1), dtype=np.int64)
     best[0, 0] = 0.0
+    fewest = most
     for k in range(1, most + 1):
         options = best[k - 1, :, None] + cost
         back[k] = options.argmin(axis=0)
         best[k] = options.min(axis=0)
+        if best[k, n] <= budget:
+            fewest = k
+            break
     groups, end = np.empty(n, dtype=np.int64), n
-    for k in range(most, 0, -1):
+    for k in range(fewest, 0, -1):
         start = int(back[k, end])
         groups[start:end] = k - 1
         end = start
     return groups
+
+
+def _costs(values: Floats, mass: Floats) -> Floats:
+    """Give what is lost by making one group of the rows from each start to each end."""
+    n, columns = values.shape
+    w = np.concatenate([[0.0], np.cumsum(mass)])
+    wx = np.vstack([np.zeros(columns), np.cumsum(mass[:, None] * values, axis=0)])
+    wxx = np.concatenate([[0.0], np.cumsum(mass * (values**2).sum(axis=1))])
+    cost = np.full((n + 1, n + 1), np.inf)
+    for start in range(n):
+        ends = slice(start + 1, n + 1)
+        squares = ((wx[ends] - wx[start]) ** 2).sum(axis=1) / (w[ends] - w[start])
+        cost[start, ends] = np.maximum(wxx[ends] - wxx[start] - squares, 0)
+    cost[cost < 1e-12 * max(wxx[-1], 1e-12)] = 0.0
+    return cost
 
 
 def paired(difference: Floats, weight: Floats, cluster: Whole) -> tuple[float, float]:

@@ -45,10 +45,9 @@ def weigh_directions(
 def _used(model: ScoreModel) -> set[str]:
     """Name the inputs of which one known value is scored unlike another."""
     names = {table.name for table in model.tables if len(set(table.points)) > 1}
-    for pair in getattr(model, "pairs", ()):
+    for pair in model.pairs:
         names |= {pair.first, pair.second}
-    trees = getattr(model, "trees", None)
-    return names | {model.tables[at].name for at in (trees.feature if trees else ())}
+    return names | {model.tables[at].name for at in (model.trees.feature if model.trees else ())}
 
 
 def _probability(inputs: Inputs, model: ScoreModel, frame: pd.DataFrame) -> Floats:

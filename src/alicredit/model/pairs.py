@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import leaf_size, pace
+from alicredit.model.boosting import leaf_size, pace, share_of_inputs
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.merging import merge_rows, paired
+from alicredit.model.nodes import levels_of, missing_goes_left
 from alicredit.model.parts import FINE, Parts
 from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction, whole
 from alicredit.portable.monotone import changes_of
@@ -46,7 +47,7 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
             "learning_rate": max(pace(data), 0.05),
             "min_data_in_leaf": leaf,
             "min_data_per_group": leaf,
-            "feature_fraction": 0.4,
+            "feature_fraction": share_of_inputs(data, 0.4),
             "lambda_l2": 5.0,
             "interaction_constraints": constraints,
         }
@@ -161,12 +162,12 @@ def _add(
 def _goes_left(node: Mapping[str, Any], cuts: Floats, size: int) -> Flags:
     """Tell which steps of a node's input go left."""
     left = np.zeros(size, dtype=bool)
-    if node["decision_type"] == "==":
-        left[[int(each) for each in str(node["threshold"]).split("||")]] = True
+    chosen = levels_of(node)
+    if chosen is not None:
+        left[list(chosen)] = True
         return left
-    edge = float(node["threshold"])
-    left[: int(np.searchsorted(cuts, edge)) + 1] = True
-    left[-1] = bool(node["default_left"]) if node["missing_type"] == "NaN" else edge >= 0
+    left[: int(np.searchsorted(cuts, float(node["threshold"]))) + 1] = True
+    left[-1] = missing_goes_left(node)
     return left
 
 
@@ -232,7 +233,7 @@ def pair_parts(
     groups = [_groups(surface, inputs, at, max_steps) for at in range(len(inputs.names))]
     functions = [_function(surface, inputs, at, groups[at]) for at in range(len(inputs.names))]
     parts = table_parts(
-        functions, surface.constant, inputs, data, scale=scale, max_steps=max_steps, unit=FINE
+        functions, surface.constant, inputs, data, scale=scale, max_steps=None, unit=FINE
     )
     pairs = []
     for pair in sorted(surface.grids):
@@ -254,10 +255,12 @@ def _groups(surface: Surface, inputs: Inputs, at: int, max_steps: int) -> Whole:
             weights.append(surface.shares[other])
     stacked, column_weights = np.hstack(values), np.concatenate(weights)
     if inputs.kinds[at] != "category":
-        return merge_rows(stacked, shares, column_weights, max_steps)
+        return merge_rows(stacked, shares, max_steps, column_weights=column_weights)
     order = np.argsort(surface.mains[at][:-1], kind="stable")
     merged = np.empty(len(shares), dtype=np.int64)
-    merged[order] = merge_rows(stacked[order], shares[order], column_weights, max_steps)
+    merged[order] = merge_rows(
+        stacked[order], shares[order], max_steps, column_weights=column_weights
+    )
     return np.unique(merged, return_inverse=True)[1].astype(np.int64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from alicredit.model.merging import merge_rows
+from alicredit.model.nodes import is_leaf, levels_of, missing_goes_left
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,19 +91,20 @@ def _step_function(trees: list[Mapping[str, Any]]) -> StepFunction:
 
 def _collect(node: Mapping[str, Any], cuts: set[float], levels: set[int]) -> None:
     """Gather the thresholds or levels a tree splits at."""
-    if "split_feature" not in node:
+    if is_leaf(node):
         return
-    if node["decision_type"] == "==":
-        levels |= {int(each) for each in str(node["threshold"]).split("||")}
-    else:
+    chosen = levels_of(node)
+    if chosen is None:
         cuts.add(float(node["threshold"]))
+    else:
+        levels |= chosen
     _collect(node["left_child"], cuts, levels)
     _collect(node["right_child"], cuts, levels)
 
 
 def _add(node: Mapping[str, Any], function: StepFunction, first: int, last: int) -> None:
     """Add a tree's leaves to the steps from first to last."""
-    if "split_feature" not in node:
+    if is_leaf(node):
         function.values[first:last] += float(node["leaf_value"])
         return
     if node["decision_type"] == "==":
@@ -111,14 +116,9 @@ def _add(node: Mapping[str, Any], function: StepFunction, first: int, last: int)
 
 def _leaf_of(node: Mapping[str, Any], level: int | None) -> float:
     """Follow a missing value (None) or a level (-1: one never seen) to its leaf."""
-    while "split_feature" in node:
-        if node["decision_type"] == "==":
-            chosen = {int(each) for each in str(node["threshold"]).split("||")}
-            left = level is not None and level in chosen
-        elif node["missing_type"] == "NaN":
-            left = bool(node["default_left"])
-        else:
-            left = float(node["threshold"]) >= 0
+    while not is_leaf(node):
+        chosen = levels_of(node)
+        left = missing_goes_left(node) if chosen is None or level is None else level in chosen
         node = node["left_child"] if left else node["right_child"]
     return float(node["leaf_value"])
 
@@ -130,35 +130,9 @@ def merge_steps(values: Floats, weights: Floats, most: int, *, budget: float = 0
     all ways to merge, found by dynamic programming, so many steps lose least. Where even ``most``
     steps lose more than the budget, they are what is given.
     """
-    n = len(values)
-    mass = np.asarray(weights) + 1e-12
-    w = np.concatenate([[0.0], np.cumsum(mass)])
-    wx = np.concatenate([[0.0], np.cumsum(mass * values)])
-    wxx = np.concatenate([[0.0], np.cumsum(mass * values**2)])
-    within = w[None, :] - w[:, None]
-    later = np.triu(np.ones((n + 1, n + 1), dtype=bool), 1)
-    squares = (wx[None, :] - wx[:, None]) ** 2 / np.where(later, within, 1.0)
-    loss = np.maximum(wxx[None, :] - wxx[:, None] - squares, 0)
-    loss[loss < 1e-12 * max(wxx[-1], 1e-12)] = 0.0
-    cost = np.where(later, loss, np.inf)
-    most = min(most, n)
-    best = np.full((most + 1, n + 1), np.inf)
-    back = np.zeros((most + 1, n + 1), dtype=np.int64)
-    best[0, 0] = 0.0
-    fewest = most
-    for k in range(1, most + 1):
-        options = best[k - 1, :, None] + cost
-        back[k] = options.argmin(axis=0)
-        best[k] = options.min(axis=0)
-        if best[k, n] <= budget:
-            fewest = k
-            break
-    slices, end = [], n
-    for k in range(fewest, 0, -1):
-        start = int(back[k, end])
-        slices.append(slice(start, end))
-        end = start
-    return slices[::-1]
+    groups = merge_rows(values[:, None], np.asarray(weights), most, budget=budget)
+    edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(values)]
+    return [slice(start, end) for start, end in itertools.pairwise(edges)]
 
 
 def step_means(values: Floats, weights: Floats, steps: list[slice]) -> Floats:

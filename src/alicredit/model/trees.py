@@ -12,9 +12,10 @@ import numpy.typing as npt
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import leaf_size, pace
+from alicredit.model.boosting import leaf_size, pace, share_of_inputs
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, parameters
+from alicredit.model.nodes import levels_of, missing_goes_left
 from alicredit.model.parts import FINE, Parts
 from alicredit.model.points import StepFunction, whole
 from alicredit.portable.boxes import boxes_of
@@ -37,7 +38,6 @@ _LEAVES, _MOST_LEAVES, _DEEPEST = ((_FEW_DEFAULTS, 8), (4_000, 16)), 24, 8
 def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     """Choose LightGBM's parameters for trees over all inputs; size follows defaults (assumed)."""
     settings = parameters(data, seed=seed, threads=threads)
-    del settings["interaction_constraints"]
     defaults, leaf = data.defaults, leaf_size(data)
     return settings | {
         "num_leaves": next((leaves for most, leaves in _LEAVES if defaults < most), _MOST_LEAVES),
@@ -45,7 +45,7 @@ def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, 
         "learning_rate": pace(data),
         "min_data_in_leaf": leaf,
         "min_data_per_group": leaf,
-        "feature_fraction": 0.4 if defaults < _FEW_DEFAULTS else 0.6,
+        "feature_fraction": share_of_inputs(data, 0.4 if defaults < _FEW_DEFAULTS else 0.6),
         "lambda_l2": 5.0,
     }
 
@@ -188,19 +188,16 @@ def _add_node(node: Mapping[str, Any], flat: _Flat, unseen: tuple[bool, int | No
     flat.feature.append(int(node["split_feature"]))
     flat.left.append(0)
     flat.right.append(0)
-    if node["decision_type"] == "==":
-        chosen = {int(each) for each in str(node["threshold"]).split("||")}
+    chosen = levels_of(node)
+    if chosen is not None:
         if never_other is not None and is_left_riskier:
             chosen.add(never_other)
         flat.cut.append(0.0)
         flat.levels.append(tuple(sorted(chosen)))
-        goes_left = False
     else:
         flat.cut.append(float(node["threshold"]))
         flat.levels.append(())
-        is_learned = node["missing_type"] == "NaN"
-        goes_left = bool(node["default_left"]) if is_learned else float(node["threshold"]) >= 0
-    flat.missing_left.append(is_left_riskier if never_missing else goes_left)
+    flat.missing_left.append(is_left_riskier if never_missing else missing_goes_left(node))
 
 
 def _mean(node: Mapping[str, Any]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,12 @@ def canonical(content: Mapping[str, Any]) -> str:
 def digest_of(content: Mapping[str, Any]) -> str:
     """Give the SHA-256 of canonical content."""
     return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def sealed(model: ScoreModel) -> ScoreModel:
+    """Check a model that was just put together and give it its id, the digest of its content."""
+    check_model(model)
+    return replace(model, model_id=digest_of(content_of(model)))
 
 
 def write_model(model: ScoreModel, path: str | Path) -> None:

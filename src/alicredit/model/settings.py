@@ -1,0 +1,95 @@
+"""What a model may be asked for: its parameters, checked before anything is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from alicredit.checks import (
+    nearest,
+    refusal,
+    refuse,
+    require_between,
+    require_kind,
+    require_one_of,
+    require_whole,
+)
+from alicredit.cohort import Cohort
+from alicredit.errors import InputError
+from alicredit.features import CATALOGUE
+from alicredit.model.inputs import Inputs
+from alicredit.model.shapes import SHAPES
+from alicredit.score import PointScale
+
+
+def check_settings(model: Any) -> None:
+    """Refuse parameters of a DefaultModel that mean nothing."""
+    require_one_of("shape", model.shape, ("auto", *SHAPES))
+    require_whole("max_steps", model.max_steps, 2, high=60)
+    require_whole("max_pairs", model.max_pairs, 1, high=100)
+    require_whole("random_state", model.random_state, 0, high=2**31 - 10**6)
+    require_whole("n_jobs", model.n_jobs, 1)
+    if model.scale is not None:
+        require_kind("scale", model.scale, PointScale, "must be a PointScale")
+    if model.profit is not None and not callable(model.profit):
+        refuse("profit", "must be a function of y and pd", type(model.profit).__name__)
+    for name, low, high in (
+        ("long_run_rate", 1e-9, 0.999999),
+        ("sampling_rate", 1e-6, 1),
+    ):
+        value = getattr(model, name)
+        if value is not None:
+            require_between(name, value, low, high)
+
+
+def read_directions(given: Any) -> Mapping[str, int]:
+    """Give the direction of risk by input name: none, the catalogue's or a user's own."""
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        require_one_of("directions", given, ("catalogue",))
+        return CATALOGUE.directions
+    if not isinstance(given, Mapping):
+        refuse("directions", "must map inputs to -1, 0 or +1", type(given).__name__)
+    wrong = [name for name, sign in given.items() if sign not in (-1, 0, 1)]
+    if wrong:
+        refuse("directions", "must be -1, 0 or +1", f"{given[wrong[0]]!r}")
+    return given
+
+
+def check_directions(given: Any, inputs: Inputs) -> None:
+    """Refuse a user's own directions of what is no input, or of a category.
+
+    Directions of built-in features that are not among the inputs may stay: a catalogue's serve any
+    part of it.
+    """
+    if not isinstance(given, Mapping):
+        return
+    known = {*inputs.names, *CATALOGUE.names}
+    absent = [str(name) for name in given if name not in known]
+    if absent:
+        hint = nearest(absent[0], inputs.names)
+        raise InputError(refusal("directions", "must name inputs", repr(absent[0]), hint))
+    kinds = dict(zip(inputs.names, inputs.kinds, strict=True))
+    named = [name for name, sign in given.items() if sign and kinds.get(name) == "category"]
+    if named:
+        rule = "must be 0 for a category: its levels have no order"
+        refuse("directions", rule, f"{given[named[0]]!r} for {named[0]!r}")
+
+
+def check_rows(X: Any, y: Any, cohort: Any, rows: int, labels: int) -> None:
+    """Refuse labels or a cohort of other rows than the inputs."""
+    if rows != labels:
+        refuse("y", f"must have one value for each of the {rows} rows", labels)
+    if isinstance(X, pd.DataFrame) and isinstance(y, pd.Series) and not X.index.equals(y.index):
+        is_shuffled = X.index.is_unique and set(X.index) == set(y.index)
+        if is_shuffled:
+            do = "bring both to one order, as with y.loc[X.index]"
+            refuse("y", "must have its rows in the order of X", "the same index, shuffled", do)
+    if cohort is None:
+        return
+    require_kind("cohort", cohort, Cohort, "must be the Cohort of the rows")
+    if len(cohort) != labels:
+        refuse("cohort", f"must have one row for each of the {labels}", len(cohort))
