@@ -232,6 +232,11 @@ BAD = {
     "a level in text": (
         lambda: what_would_change(simple(), ROW, target=620, feasible={"kind": "b"}),
         "collection"),
+    "no target at all": (lambda: what_would_change(simple(), ROW, target=()), "a grade and its"),
+    "a target past any score": (
+        lambda: what_would_change(simple(), ROW, target=10**400), "a score in points"),
+    "nothing feasible in a list": (
+        lambda: what_would_change(simple(), ROW, target=620, feasible=[]), "must map"),
     "feasible in a list": (
         lambda: what_would_change(simple(), ROW, target=620, feasible=["debt"]), "must map"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portable_stage import KINDS, SHAPES, Grower, draw_rows, encode, finish, make_model, make_table
 
+from alicredit.errors import InputError
 from alicredit.portable import PairTable, ScoreModel, TreeTable
 
 seeds = st.integers(0, 10**6)
@@ -231,3 +232,19 @@ def test_the_shape_is_what_the_model_holds() -> None:
     rng = np.random.default_rng(0)
     tables = [make_table(name, rng, spread=1) for name in KINDS]
     assert finish(tables, unit=1000).shape == "points"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_no_count_of_reasons_or_no_row_is_refused(shape: str) -> None:
+    model = make_model(shape, 0)
+    frame = draw_rows(list(KINDS), 5, np.random.default_rng(0))
+    row = frame.iloc[0].to_dict()
+    for wrong in ("4", 1.5, -1, None):
+        with pytest.raises(InputError, match="reasons must be"):
+            model.score_frame(frame, reasons=wrong)
+        with pytest.raises(InputError, match="reasons must be"):
+            model.score_one(row, reasons=wrong)
+    with pytest.raises(InputError, match="top must be"):
+        model.explain(frame, top="a")
+    with pytest.raises(InputError, match="values must map"):
+        model.score_one(None)

@@ -31,6 +31,10 @@ _COLUMNS = (
 Way = dict[int, Rung]
 
 
+_HIGHEST = 1e9
+"""Beyond any score, which a file holds in whole numbers of at most a billion."""
+
+
 def what_would_change(
     model: Any, row: Any, *, target: Any, feasible: Mapping[str, Any] | None = None, most: int = 3
 ) -> pd.DataFrame:
@@ -85,6 +89,8 @@ def what_would_change(
     if not isinstance(portable, ScoreModel):
         refuse("model", "must be a fitted or loaded model", type(model).__name__)
     require_whole("most", most, 1, high=4)
+    if feasible is not None and not isinstance(feasible, Mapping):
+        refuse("feasible", "must map inputs to a range or False", type(feasible).__name__)
     need = _least_score(portable, target)
     is_one = isinstance(row, Mapping)
     rows = [dict(row)] if is_one else _rows(row)
@@ -131,14 +137,15 @@ def _least_score(model: ScoreModel, target: Any) -> int | None:
     if isinstance(target, tuple):
         return _least_of_grade(model, target)
     is_number = isinstance(target, int | float | np.integer | np.floating)
-    if not is_number or isinstance(target, bool) or not math.isfinite(target):
+    is_score = is_number and not isinstance(target, bool) and abs(target) < _HIGHEST
+    if not is_score:
         refuse("target", "must be a score in points, or a grade and its grades", repr(target)[:60])
     return math.ceil(target * model.unit)
 
 
 def _least_of_grade(model: ScoreModel, target: tuple[Any, ...]) -> int | None:
     """Give the least score whose probability is within a grade."""
-    grades = getattr(target[-1], "grades", target[-1])
+    grades: Any = getattr(target[-1], "grades", target[-1]) if target else None
     if len(target) != 2 or not hasattr(grades, "upper_pd"):
         refuse("target", "must be a grade and its grades", repr(target)[:60])
     if target[0] not in grades.names:

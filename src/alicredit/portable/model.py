@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import nearest, refusal, require_whole
 from alicredit.errors import InputError
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
@@ -148,6 +148,7 @@ class ScoreModel:
         """
         import pandas as pd
 
+        require_whole("reasons", reasons, 0)
         columns, status = read_frame(self.tables, X)
         ok = status == 0
         rows = self.encode(columns, len(status))
@@ -172,6 +173,7 @@ class ScoreModel:
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant: the same keys and the very same values as ``score_frame``."""
+        require_whole("reasons", reasons, 0)
         row, status = self.read_one(values)
         if status != "ok":
             empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
@@ -189,6 +191,9 @@ class ScoreModel:
 
     def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
         """Encode one applicant's inputs and give the row's status."""
+        if not hasattr(values, "keys"):
+            rule = "must map inputs to values"
+            raise InputError(refusal("values", rule, type(values).__name__))
         row, status = [], "ok"
         for table in self.tables:
             if table.name not in values:
@@ -214,6 +219,7 @@ class ScoreModel:
         over them. A row that loses nothing by it is held against the ``"best"`` points that each
         table can give, or the ``"best reference"``, the stored row of the highest score.
         """
+        require_whole("top", top, 1)
         columns, status = read_frame(self.tables, X)
         self._refuse_bad_rows(status)
         return explain_rows(self, columns, self.encode(columns, len(status)), top)
