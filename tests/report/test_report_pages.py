@@ -83,6 +83,16 @@ def decisions() -> pd.DataFrame:
     return pd.DataFrame(rows)[list(COLUMNS)]
 
 
+def test_a_page_says_whether_lines_had_to_earn_a_books_prices(tmp_path) -> None:
+    path = tmp_path / "page.html"
+    write_portfolio_page(decisions().assign(prices_id=""), path)
+    assert "no prices of a book" in path.read_text(encoding="utf-8")
+    write_portfolio_page(decisions().assign(prices_id="0123456789abcdef"), path)
+    text = path.read_text(encoding="utf-8")
+    assert "(prices 0123456789ab)" in text
+    assert "no prices of a book" not in text
+
+
 def test_a_portfolio_page_counts_and_names_no_merchant(tmp_path) -> None:
     write_portfolio_page(decisions(), tmp_path / "p.html", title=HOSTILE)
     page = read(tmp_path / "p.html")

@@ -133,8 +133,8 @@ def write_portfolio_page(
              table=lay_out(by_status(decisions), _STATUS)),
         Part("Limits of use",
              "Expected loss and profit rest on assumed uses and losses given default, marked in "
-             "the policy. Limits are offered line by line: the lender's capital is not yet "
-             "allocated over the book. Probabilities are of borrowers like those trained on."),
+             f"the policy. {_say_prices(decisions)} Probabilities are of borrowers like those "
+             "trained on."),
     )  # fmt: skip
     models = ", ".join(sorted(set(decisions["model_id"])))
     foot = f"Model {models}. Policy {first['policy_id']}."
@@ -258,3 +258,12 @@ def _step(lower: float, upper: float) -> str:
     if upper != float("inf"):
         parts.append(f"up to {upper:,.6g}")
     return " ".join(parts) or "any value"
+
+
+def _say_prices(decisions: pd.DataFrame) -> str:
+    """Say whether lines had to earn the prices of a book."""
+    ids = decisions["prices_id"].dropna().unique() if "prices_id" in decisions else []
+    known = ", ".join(sorted(str(each)[:12] for each in ids if str(each)))
+    if known:
+        return f"Each line earns what a book's capital and shares cost (prices {known})."
+    return "Limits are offered line by line: no prices of a book's capital were given."
