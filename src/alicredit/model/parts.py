@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.portable.pairs import PairTable
+from alicredit.portable.sums import add_up
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
@@ -47,14 +48,7 @@ class Parts:
 
     def units(self, X: Floats) -> Whole:
         """Give the score of encoded rows in whole units."""
-        total = np.full(len(X), self.base, dtype=np.int64)
-        place = {table.name: at for at, table in enumerate(self.tables)}
-        for at, table in enumerate(self.tables):
-            if len({*table.points, table.missing_points}) > 1:
-                total += table.points_at(X[:, at])
-        for pair in self.pairs:
-            total += pair.look_up(X[:, place[pair.first]], X[:, place[pair.second]])
-        return total if self.trees is None else total + self.trees.look_up(X)
+        return add_up(self.base, self.tables, self.pairs, self.trees, X)
 
     def margins(self, X: Floats, scale: PointScale) -> Floats:
         """Give the log-odds that the scores of encoded rows stand for, before calibration."""
@@ -63,7 +57,7 @@ class Parts:
     @property
     def look_ups(self) -> float:
         """Count what is looked up for a row: tables, pairs and the nodes of a walk (as if even)."""
-        tables = sum(len({*t.points, t.missing_points}) > 1 for t in self.tables)
+        tables = sum(not table.is_flat for table in self.tables)
         if self.trees is None:
             return float(tables + len(self.pairs))
         roots = max(len(self.trees.roots), 1)
@@ -76,9 +70,7 @@ class Parts:
         kept = [
             at
             for at, table in enumerate(self.tables)
-            if len({*table.points, table.missing_points}) > 1
-            or table.name in in_pairs
-            or at in in_trees
+            if not table.is_flat or table.name in in_pairs or at in in_trees
         ]
         spare = [at for at in range(len(self.tables)) if at not in kept]
         kept = sorted(kept + spare[: max(_FEWEST_INPUTS - len(kept), 0)])

@@ -62,7 +62,7 @@ def cuts_of(model: ScoreModel) -> dict[int, set[float]]:
     """Give the cuts of each input that matters, in its table, its pairs and the trees."""
     found: dict[int, set[float]] = {}
     for at, table in enumerate(model.tables):
-        if len({*table.points, table.missing_points}) > 1:
+        if not table.is_flat:
             found.setdefault(at, set()).update(table.cuts)
     for pair in model.pairs:
         found.setdefault(model.places[pair.first], set()).update(pair.first_cuts)

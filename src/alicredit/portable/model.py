@@ -31,6 +31,7 @@ from alicredit.portable.reasons import (
     reasons_of,
     reasons_of_one,
 )
+from alicredit.portable.sums import add_up
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
@@ -219,7 +220,7 @@ class ScoreModel:
         over them. A row that loses nothing by it is held against the ``"best"`` points that each
         table can give, or the ``"best reference"``, the stored row of the highest score.
         """
-        require_whole("top", top, 1)
+        require_whole("top", top, 0)
         columns, status = read_frame(self.tables, X)
         self._refuse_bad_rows(status)
         return explain_rows(self, columns, self.encode(columns, len(status)), top)
@@ -277,13 +278,7 @@ class ScoreModel:
 
     def scores_of(self, rows: Floats) -> Whole:
         """Give the scores, in whole units, of encoded rows."""
-        total = np.full(len(rows), self.base, dtype=np.int64)
-        for at, table in enumerate(self.tables):
-            total += table.points_at(rows[:, at])
-        place = self.places
-        for pair in self.pairs:
-            total += pair.look_up(rows[:, place[pair.first]], rows[:, place[pair.second]])
-        return total if self.trees is None else total + self.trees.look_up(rows)
+        return add_up(self.base, self.tables, self.pairs, self.trees, rows)
 
     def score_of(self, row: Sequence[float]) -> int:
         """Give the score of one encoded row, with the standard library alone."""

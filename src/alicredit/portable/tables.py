@@ -108,6 +108,11 @@ class PointTable:
         """Give the most points a known value can have."""
         return max(self.points)
 
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether the table gives everybody the same points, the missing too."""
+        return len({*self.points, self.missing_points}) == 1
+
     def encode(self, values: Any) -> Floats:
         """Turn a column of checked values into numbers, levels into positions, missing into NaN."""
         if self.kind != "category":
