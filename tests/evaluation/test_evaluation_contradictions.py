@@ -178,6 +178,34 @@ def test_too_few_merchants_say_nothing_and_count_as_no_test() -> None:
     assert find_contradictions(X, few, DIRECTIONS, cohort=cohort, level=1).empty
 
 
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_tells_outcomes_wholly_apart_is_the_plainest_evidence(
+    way: int, weighted: bool
+) -> None:
+    """An area of 0 or 1 has no error; it speaks against the direction, or wholly for it."""
+    y = np.repeat([1.0, 0.0], [200, 1800])
+    weight = np.random.default_rng(3).random(len(y)) if weighted else None
+    X = pd.DataFrame({"a": way * y})
+    found = find_contradictions(X, y, {"a": -way}, weight=weight)
+    row = found.iloc[0]
+    assert (row["feature"], row["found"], row["p"], row["p_adjusted"]) == ("a", way, 0, 0)
+    assert row[["estimate", "low", "high"]].tolist() == pytest.approx([(way + 1) / 2] * 3)
+    assert ("more default" if way > 0 else "less default") in row["evidence"]
+    assert find_contradictions(X, y, {"a": way}, weight=weight).empty
+    agreed = measure_directions(X, y, {"a": way}, weight=weight).iloc[0]
+    assert (agreed["p"], agreed["found"]) == (1, way)
+
+
+def test_one_merchant_alone_has_no_error_and_says_nothing() -> None:
+    X = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
+    one = ac.Cohort.from_frame(pd.DataFrame({
+        "merchant_id": "m", "as_of": pd.date_range("2012-01-01", periods=4)}))  # fmt: skip
+    found = measure_directions(X, [0, 1, 0, 1], {"a": -1}, cohort=one, min_defaults=1).iloc[0]
+    assert np.isnan(found[["low", "high", "p"]].to_numpy(float)).all()
+    assert found["evidence"].startswith("too few merchants")
+
+
 def test_a_constant_feature_and_no_direction_say_nothing() -> None:
     X, y, cohort = platform(8)
     X["same"] = 1.0
@@ -186,6 +214,10 @@ def test_a_constant_feature_and_no_direction_say_nothing() -> None:
     )
     assert found["feature"].unique().tolist() == ["same"]
     assert found["p"].isna().all()
+    assert found["evidence"].str.startswith("no variation").all()
+    weight = np.random.default_rng(8).random(len(y))
+    found = measure_directions(X, y, {"same": 1}, cohort=cohort, weight=weight)
+    assert found["p"].isna().all()  # whatever the last digits of sums of weights
     assert tuple(measure_directions(X, y, {}, cohort=cohort).columns) == COLUMNS
 
 
