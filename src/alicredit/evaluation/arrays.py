@@ -39,10 +39,15 @@ def numbers(name: str, values: npt.ArrayLike) -> Floats:
 
 def clusters(cluster: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
     """Number the clusters of rows from 0; refuse another length, and rows that name none."""
-    who = np.asarray(cluster).ravel()
+    given = np.asarray(cluster) if hasattr(cluster, "dtype") else np.asarray(cluster, dtype=object)
+    who = given.ravel()
     if len(who) != size:
         refuse("cluster", f"must have one value for each of the {size} rows", len(who))
-    codes, _ = pd.factorize(who)
+    try:
+        codes, _ = pd.factorize(who)
+    except TypeError as error:
+        text = refusal("cluster", "must be one name for each row", f"({error})")
+        raise InputError(text) from error
     if (codes < 0).any():
         refuse("cluster", "must be known for each row", f"{int((codes < 0).sum())} missing")
     return np.asarray(codes, dtype=np.int64)
