@@ -236,6 +236,15 @@ def test_order_of_rows_and_rising_maps_change_nothing(seed: int) -> None:
     pd.testing.assert_frame_equal(plain[numbers], other[numbers], rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["bool", "boolean", "Int64", "float32", "int8", "Float64"])
+def test_booleans_and_numbers_of_any_kind_are_numbers(kind: str) -> None:
+    X, y, cohort = platform(12)
+    X["debt"] = (X["debt"] > 0).astype(float)
+    plain = measure_directions(X, y, {"debt": -1}, cohort=cohort)
+    other = measure_directions(X.astype({"debt": kind}), y, {"debt": -1}, cohort=cohort)
+    pd.testing.assert_frame_equal(plain, other)
+
+
 def test_turning_a_direction_round_turns_its_p_round() -> None:
     X, y, cohort = platform(10)
     up, down = (measure_directions(X, y, {"debt": k}, cohort=cohort)["p"][0] for k in (1, -1))
@@ -256,6 +265,18 @@ REFUSED = {
     "no mapping": (lambda X, y, c: _ask(X, y, c, directions=["debt"]), "must be a mapping"),
     "two of a name": (lambda X, y, c: _ask(pd.concat([X, X], axis=1), y, c), "different names"),
     "words": (lambda X, y, c: _ask(X.assign(debt="much"), y, c), "X['debt'] must hold numbers"),
+    "number-like text": (
+        lambda X, y, c: _ask(X.assign(debt=X["debt"].astype(str)), y, c), "must hold numbers",
+    ),
+    "times": (lambda X, y, c: _ask(X.assign(debt=pd.Timestamp(0)), y, c), "must hold numbers"),
+    "lengths of time": (
+        lambda X, y, c: _ask(X.assign(debt=pd.Timedelta(days=1)), y, c), "must hold numbers",
+    ),
+    "complex": (lambda X, y, c: _ask(X.assign(debt=X["debt"] + 0j), y, c), "must hold numbers"),
+    "a sign in words": (lambda X, y, c: _ask(X, y, c, directions={"debt": "1"}), "-1, 0 or 1"),
+    "signs for a sign": (
+        lambda X, y, c: _ask(X, y, c, directions={"debt": np.array([1, 1])}), "-1, 0 or 1",
+    ),
     "infinite": (lambda X, y, c: _ask(X.assign(debt=np.inf), y, c), "finite or missing"),
     "labels unknown": (lambda X, y, c: _ask(X, y * np.nan, c), "y must be known"),
     "labels of three": (lambda X, y, c: _ask(X, y * 2, c), "y must be 0 or 1"),
@@ -264,7 +285,7 @@ REFUSED = {
     "negative weight": (lambda X, y, c: _ask(X, y, c, weight=-y), "none negative"),
     "level": (lambda X, y, c: _ask(X, y, c, level=5), "level"),
     "least": (lambda X, y, c: _ask(X, y, c, min_defaults=0), "min_defaults"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)

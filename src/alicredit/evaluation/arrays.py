@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -51,6 +53,12 @@ def clusters(cluster: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
     if (codes < 0).any():
         refuse("cluster", "must be known for each row", f"{int((codes < 0).sum())} missing")
     return np.asarray(codes, dtype=np.int64)
+
+
+def require_sign(argument: str, sign: object) -> None:
+    """Refuse what is not one of the numbers -1, 0 and 1."""
+    if not isinstance(sign, Real) or sign not in (-1, 0, 1):
+        refuse(argument, "must be -1, 0 or 1", repr(sign))
 
 
 def counts(n: npt.ArrayLike, defaults: npt.ArrayLike) -> tuple[Floats, Floats]:

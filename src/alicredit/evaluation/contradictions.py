@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from scipy.special import expit, logit, ndtr
 
 from alicredit.checks import nearest, refuse, require_between, require_kind, require_whole
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import Floats, clusters, labels, numbers
+from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_sign
 from alicredit.evaluation.rates import Estimate
 from alicredit.evaluation.stability import adjust_p
 
@@ -285,16 +286,15 @@ def _check_directions(X: pd.DataFrame, directions: Mapping[str, int]) -> None:
     for name, sign in directions.items():
         if name not in X:
             refuse("directions", "must name columns of X", repr(name), nearest(name, list(X)))
-        if sign not in (-1, 0, 1):
-            refuse(f"directions[{name!r}]", "must be -1, 0 or 1", sign)
+        require_sign(f"directions[{name!r}]", sign)
 
 
 def _finite_or_missing(column: pd.Series, name: str) -> Floats:
-    """Take a column of numbers; refuse words and infinities."""
-    try:
-        values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError):
+    """Take a column of numbers or booleans; refuse text, times, complex numbers and infinities."""
+    is_real = is_numeric_dtype(column) and not is_complex_dtype(column)
+    if not is_real:
         refuse(f"X[{name!r}]", "must hold numbers", str(column.dtype), "leave it out of directions")
+    values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
         refuse(f"X[{name!r}]", "must be finite or missing", "an infinite value", "mend it")
     return values
