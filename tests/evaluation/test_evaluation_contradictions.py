@@ -178,6 +178,34 @@ def test_too_few_merchants_say_nothing_and_count_as_no_test() -> None:
     assert find_contradictions(X, few, DIRECTIONS, cohort=cohort, level=1).empty
 
 
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_tells_outcomes_wholly_apart_is_the_plainest_evidence(
+    way: int, weighted: bool
+) -> None:
+    """An area of 0 or 1 has no error; it speaks against the direction, or wholly for it."""
+    y = np.repeat([1.0, 0.0], [200, 1800])
+    weight = np.random.default_rng(3).random(len(y)) if weighted else None
+    X = pd.DataFrame({"a": way * y})
+    found = find_contradictions(X, y, {"a": -way}, weight=weight)
+    row = found.iloc[0]
+    assert (row["feature"], row["found"], row["p"], row["p_adjusted"]) == ("a", way, 0, 0)
+    assert row[["estimate", "low", "high"]].tolist() == pytest.approx([(way + 1) / 2] * 3)
+    assert ("more default" if way > 0 else "less default") in row["evidence"]
+    assert find_contradictions(X, y, {"a": way}, weight=weight).empty
+    agreed = measure_directions(X, y, {"a": way}, weight=weight).iloc[0]
+    assert (agreed["p"], agreed["found"]) == (1, way)
+
+
+def test_one_merchant_alone_has_no_error_and_says_nothing() -> None:
+    X = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
+    one = ac.Cohort.from_frame(pd.DataFrame({
+        "merchant_id": "m", "as_of": pd.date_range("2012-01-01", periods=4)}))  # fmt: skip
+    found = measure_directions(X, [0, 1, 0, 1], {"a": -1}, cohort=one, min_defaults=1).iloc[0]
+    assert np.isnan(found[["low", "high", "p"]].to_numpy(float)).all()
+    assert found["evidence"].startswith("too few merchants")
+
+
 def test_a_constant_feature_and_no_direction_say_nothing() -> None:
     X, y, cohort = platform(8)
     X["same"] = 1.0
@@ -186,6 +214,10 @@ def test_a_constant_feature_and_no_direction_say_nothing() -> None:
     )
     assert found["feature"].unique().tolist() == ["same"]
     assert found["p"].isna().all()
+    assert found["evidence"].str.startswith("no variation").all()
+    weight = np.random.default_rng(8).random(len(y))
+    found = measure_directions(X, y, {"same": 1}, cohort=cohort, weight=weight)
+    assert found["p"].isna().all()  # whatever the last digits of sums of weights
     assert tuple(measure_directions(X, y, {}, cohort=cohort).columns) == COLUMNS
 
 
@@ -202,6 +234,15 @@ def test_order_of_rows_and_rising_maps_change_nothing(seed: int) -> None:
     )  # fmt: skip
     numbers = [name for name in COLUMNS if name != "evidence"]
     pd.testing.assert_frame_equal(plain[numbers], other[numbers], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["bool", "boolean", "Int64", "float32", "int8", "Float64"])
+def test_booleans_and_numbers_of_any_kind_are_numbers(kind: str) -> None:
+    X, y, cohort = platform(12)
+    X["debt"] = (X["debt"] > 0).astype(float)
+    plain = measure_directions(X, y, {"debt": -1}, cohort=cohort)
+    other = measure_directions(X.astype({"debt": kind}), y, {"debt": -1}, cohort=cohort)
+    pd.testing.assert_frame_equal(plain, other)
 
 
 def test_turning_a_direction_round_turns_its_p_round() -> None:
@@ -224,6 +265,18 @@ REFUSED = {
     "no mapping": (lambda X, y, c: _ask(X, y, c, directions=["debt"]), "must be a mapping"),
     "two of a name": (lambda X, y, c: _ask(pd.concat([X, X], axis=1), y, c), "different names"),
     "words": (lambda X, y, c: _ask(X.assign(debt="much"), y, c), "X['debt'] must hold numbers"),
+    "number-like text": (
+        lambda X, y, c: _ask(X.assign(debt=X["debt"].astype(str)), y, c), "must hold numbers",
+    ),
+    "times": (lambda X, y, c: _ask(X.assign(debt=pd.Timestamp(0)), y, c), "must hold numbers"),
+    "lengths of time": (
+        lambda X, y, c: _ask(X.assign(debt=pd.Timedelta(days=1)), y, c), "must hold numbers",
+    ),
+    "complex": (lambda X, y, c: _ask(X.assign(debt=X["debt"] + 0j), y, c), "must hold numbers"),
+    "a sign in words": (lambda X, y, c: _ask(X, y, c, directions={"debt": "1"}), "-1, 0 or 1"),
+    "signs for a sign": (
+        lambda X, y, c: _ask(X, y, c, directions={"debt": np.array([1, 1])}), "-1, 0 or 1",
+    ),
     "infinite": (lambda X, y, c: _ask(X.assign(debt=np.inf), y, c), "finite or missing"),
     "labels unknown": (lambda X, y, c: _ask(X, y * np.nan, c), "y must be known"),
     "labels of three": (lambda X, y, c: _ask(X, y * 2, c), "y must be 0 or 1"),
@@ -232,7 +285,7 @@ REFUSED = {
     "negative weight": (lambda X, y, c: _ask(X, y, c, weight=-y), "none negative"),
     "level": (lambda X, y, c: _ask(X, y, c, level=5), "level"),
     "least": (lambda X, y, c: _ask(X, y, c, min_defaults=0), "min_defaults"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)

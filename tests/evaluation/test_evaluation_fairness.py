@@ -178,6 +178,16 @@ def test_a_group_that_is_not_stated_is_a_group_and_any_may_be_the_reference() ->
     assert ages["group"].tolist()[:2] == [40, 30]
 
 
+def test_a_group_of_that_name_alone_is_a_group_like_any() -> None:
+    y, p = book(10)
+    numbers = ["measure", "value", "low", "high", "finding"]
+    named = np.where(GROUP == "south", NOT_STATED, GROUP)
+    ours = audit_fairness(y, p, named, max_pd=CUT, cluster=OWNER)
+    plain = audit_fairness(y, p, GROUP, max_pd=CUT, cluster=OWNER)
+    assert ours["group"].replace(NOT_STATED, "south").tolist() == plain["group"].tolist()
+    pd.testing.assert_frame_equal(ours[numbers], plain[numbers])
+
+
 def test_nobody_or_everybody_approved_still_has_an_interval() -> None:
     y, _ = book(11)
     for share, end in ((0.0, "low"), (1.0, "high")):
@@ -205,6 +215,16 @@ def _ask(y, p, groups=GROUP, **given):
     return audit_fairness(y, p, groups, **({"max_pd": CUT} | given))
 
 
+def _lists(y):
+    return [["a"] if k % 2 else ["a", "b"] for k in range(len(y))]
+
+
+def _unsaid():
+    """Name a group as those without one are named, and leave one out."""
+    named = pd.Series(GROUP).replace("south", NOT_STATED)
+    return named.mask(np.arange(len(named)) == 3)
+
+
 REFUSED = {
     "no decision": (lambda y, p: audit_fairness(y, p, GROUP), "found none"),
     "two decisions": (lambda y, p: _ask(y, p, approved=y), "found both"),
@@ -223,6 +243,11 @@ REFUSED = {
     "outcomes of three": (lambda y, p: _ask(y * 2, p), "y must be 0 or 1"),
     "a merchant lacks": (lambda y, p: _ask(y, p, cluster=[None] * len(y)), "cluster"),
     "no such group": (lambda y, p: _ask(y, p, reference="noth"), "did you mean 'north'"),
+    "a list for a reference": (lambda y, p: _ask(y, p, reference=GROUP), "one of the groups"),
+    "nothing for a reference": (lambda y, p: _ask(y, p, reference=pd.NA), "one of the groups"),
+    "lists for groups": (lambda y, p: _ask(y, p, _lists(y)), "groups must be one text"),
+    "no order of groups": (lambda y, p: _ask(y, p, (GROUP == "south") + 1j), "groups must be one"),
+    "a name for no group": (lambda y, p: _ask(y, p, _unsaid()), "groups must be told from"),
     "level": (lambda y, p: _ask(y, p, level=95), "level"),
     "least": (lambda y, p: _ask(y, p, min_merchants=1), "min_merchants"),
 }  # fmt: skip

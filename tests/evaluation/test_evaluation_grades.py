@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import optimize, stats
 
@@ -128,6 +129,23 @@ def test_more_confidence_and_more_defaults_give_higher_rates() -> None:
     assert (np.diff(rates[1]) >= 0).all()  # worse grades, higher rates
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Index])
+def test_any_list_of_grades_is_an_order_and_the_other_way_round_another(kind) -> None:
+    grades, y = ["A"] * 100 + ["B"] * 400, [1] * 3 + [0] * 490 + [1] * 7
+    plain = grade_pds(grades, y, order=["A", "B"])
+    pd.testing.assert_frame_equal(grade_pds(grades, y, order=kind(["A", "B"])), plain)
+    assert grade_pds(grades, y, order=kind(["B", "A"]))["grade"].tolist() == ["B", "A"]
+
+
+def test_grades_may_be_whole_numbers() -> None:
+    grades, y = ["A"] * 100 + ["B"] * 400, [1] * 3 + [0] * 490 + [1] * 7
+    plain = grade_pds(grades, y, order=["A", "B"]).drop(columns="grade")
+    number = np.where(np.asarray(grades) == "A", 1, 2)
+    found = grade_pds(number, y, order=[1, 2])
+    assert found["grade"].tolist() == [1, 2]
+    pd.testing.assert_frame_equal(found.drop(columns="grade"), plain)
+
+
 GOOD = {"grades": ["A", "B", "B"], "y": [0, 1, 0], "order": ["A", "B"]}
 REFUSED = {
     "an unknown grade": {"grades": ["A", "B", "X"]},
@@ -135,6 +153,13 @@ REFUSED = {
     "a grade twice": {"order": ["A", "B", "A"]},
     "no grades": {"order": []},
     "one text of grades": {"order": "AB"},
+    "a set of grades": {"order": {"A", "B"}},
+    "grades by number of": {"order": {"A": 1, "B": 2}},
+    "no order": {"order": None},
+    "a number for an order": {"order": 5},
+    "lists for grades": {"order": [["A"], ["B"]]},
+    "no grade in the order": {"order": ["A", "B", None]},
+    "lists in the rows": {"grades": ["A", ["B", "A"], "B"]},
     "two outcomes of three": {"y": [0, 1]},
     "an unknown outcome": {"y": [0, 1, np.nan]},
     "a third outcome": {"y": [0, 1, 2]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +146,8 @@ NO_CLUSTERS = {
     "one name": "merchant",
     "a missing one": ["a", None, "b", "c"],
     "one that is NaN": [1.0, np.nan, 2.0, 3.0],
+    "NaN among names": ["a", float("nan"), "b", "c"],
+    "no name": [["a"], ["b"], ["c", "d"], ["e"]],
 }
 CLUSTERED = {
     "auc": lambda who: ev.auc([1, 0, 1, 0], [1, 2, 3, 4], cluster=who),
@@ -161,6 +164,14 @@ CLUSTERED = {
 def test_each_row_names_its_cluster(name: str, case: str) -> None:
     with refused("cluster", error=InputError):
         CLUSTERED[name](NO_CLUSTERS[case])
+
+
+def test_clusters_are_what_they_are_and_not_their_text() -> None:
+    """A number and the text of it name two merchants, in a list as in an array of objects."""
+    y, named, wanted = [1, 0, 1, 0], [1, "1", 2, "2"], [0, 1, 2, 3]
+    for who in (named, np.array(named, dtype=object), pd.Series(named)):
+        assert ev.clustered_mean(y, who) == ev.clustered_mean(y, wanted)
+    assert ev.clustered_mean(y, ["m", "m", "nan", "nan"]) == ev.clustered_mean(y, [0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, None, "9", True, np.nan])

@@ -12,19 +12,27 @@ from alicredit.errors import InputError
 from alicredit.vocabulary import (
     COLLECTION_STEPS,
     DECISIONS,
+    FEED_STATUSES,
+    LOAN_GRADES,
     OUTCOMES,
     REASONS,
     STAGES,
     STATUSES,
     TOOLS,
     VERDICTS,
+    VOLUME_STATUSES,
     input_code,
     reason_text,
     reason_word,
 )
 
 RECOVERY = (STAGES, COLLECTION_STEPS, OUTCOMES, VERDICTS, TOOLS)
-ALL = [word for words in (STATUSES, DECISIONS, REASONS, *RECOVERY) for word in words.values()]
+WATCHING = (FEED_STATUSES, VOLUME_STATUSES, LOAN_GRADES)
+ALL = [
+    word
+    for words in (STATUSES, DECISIONS, REASONS, *RECOVERY, *WATCHING)
+    for word in words.values()
+]
 
 
 @pytest.mark.parametrize("word", ALL, ids=lambda word: f"{word.kind}-{word.code}")
@@ -36,7 +44,8 @@ def test_each_word_has_a_text_in_english_and_in_chinese(word) -> None:
 
 def test_reason_codes_are_upper_case_and_statuses_are_not() -> None:
     assert all(code == code.upper() for code in REASONS)
-    assert all(code == code.lower() for words in (STATUSES, DECISIONS, *RECOVERY) for code in words)
+    lower = (STATUSES, DECISIONS, *RECOVERY, *WATCHING)
+    assert all(code == code.lower() for words in lower for code in words)
 
 
 def test_texts_tell_reasons_apart() -> None:

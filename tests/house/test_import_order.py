@@ -42,7 +42,7 @@ STOREYS = (
 SIDE = {
     "evaluation": {"errors", "checks", "vocabulary", "score", "cohort"},
     "plots": {"errors", "checks", "vocabulary"},
-    "report": {"errors", "checks", "vocabulary", "plots"},
+    "report": {"errors", "checks", "vocabulary"},
     "simulate": {
         "errors", "checks", "vocabulary", "loans", "records", "cohort", "ledger", "score",
     },

@@ -12,7 +12,6 @@ from ledger_stage import START, book
 from alicredit.errors import InputError
 from alicredit.ledger import (
     GRADES,
-    GRADES_ZH,
     STATES,
     GradeRules,
     asset_quality,
@@ -20,6 +19,7 @@ from alicredit.ledger import (
     expected_credit_loss,
     replay,
 )
+from alicredit.vocabulary import LOAN_GRADES
 
 
 def states_of(rows: list[tuple[int, int, str]]) -> pd.DataFrame:
@@ -41,7 +41,13 @@ def test_grades_by_days_past_due() -> None:
             180: "substandard", 181: "doubtful", 360: "doubtful", 361: "loss"}  # fmt: skip
     states = states_of([(100, days, "arrears") for days in ends])
     assert classify_loans(states).tolist() == list(ends.values())
-    assert len(GRADES_ZH) == len(GRADES)
+    assert [LOAN_GRADES[grade].text_zh for grade in GRADES] == [
+        "正常",
+        "关注",
+        "次级",
+        "可疑",
+        "损失",
+    ]
 
 
 def test_grades_by_state_and_judgement() -> None:

@@ -15,6 +15,7 @@ from refused import refused
 import alicredit as ac
 from alicredit.errors import InputError, RecordError
 from alicredit.monitoring import feed_volumes, stale_feeds
+from alicredit.vocabulary import FEED_STATUSES, VOLUME_STATUSES
 
 AS_OF = pd.Timestamp("2013-06-01")
 START = pd.Timestamp("2013-01-01")
@@ -89,6 +90,20 @@ def test_a_table_without_a_fact_yet_is_empty() -> None:
     assert (found["status"], found["facts"]) == ("empty", 0)
     assert found["silent_days"] is pd.NA
     assert found["volume_status"] == "unknown"
+
+
+def test_statuses_are_the_words_of_their_vocabularies_and_each_word_happens() -> None:
+    days = pd.date_range(START, "2013-05-31")
+    often = days.repeat(20)
+    told, volumes = set(), set()
+    for at in (often, often[:-40], days[:3], [AS_OF], often.append(days[-1:].repeat(400))):
+        found = line(records_of(violations=violations(at)), "violations")
+        told.add(found["status"])
+        volumes.add(found["volume_status"])
+        by_day = feed_volumes(records_of(violations=violations(at)), as_of=AS_OF)
+        assert set(by_day["volume_status"]) <= set(VOLUME_STATUSES)
+    assert told == set(FEED_STATUSES)
+    assert volumes == set(VOLUME_STATUSES)
 
 
 def test_gaps_are_those_a_loop_finds() -> None:

@@ -125,13 +125,99 @@ def test_claims_stand_beside_rates_and_are_red_where_the_interval_leaves_them_ou
     assert plot_realised(apart, period="2013Q2").get_ylim()[0] == 0
 
 
-def test_axes_that_are_given_are_drawn_on_and_given_back() -> None:
+SHIFTS = pd.DataFrame({
+    "period": ["2013Q1", "2013Q2"], "feature": ["sales", "visits"], "psi": [0.01, 0.2],
+    "critical": [0.03, 0.03], "is_shifted": [False, True]})  # fmt: skip
+CLAIMS = pd.DataFrame({
+    "period": ["all"] * 3, "grade": ["A", "B", "all"], "rows": [100, 50, 150],
+    "mean_pd": [0.01, 0.05, 0.02], "rate": [0.01, 0.2, 0.07], "low": [0.0, 0.1, 0.04],
+    "high": [0.04, 0.3, 0.12]})  # fmt: skip
+ROLLS = pd.DataFrame({
+    "before": ["0", "0"], "after": ["0", "1-30"], "loans": [9, 1], "rate": [0.9, 0.1],
+    "rate_of_balance": [0.8, 0.2]})  # fmt: skip
+DRAWINGS = {
+    "vintages": (plot_vintages, curves(2)),
+    "roll rates": (plot_roll_rates, ROLLS),
+    "population": (plot_population, SHIFTS),
+    "drift": (plot_drift, SHIFTS),
+    "realised": (plot_realised, CLAIMS),
+    "realised over time": (plot_realised_over_time, CLAIMS),
+}
+NUMBERS = {
+    "vintages": ("months_on_book", "rate", "rate_low", "rate_high"),
+    "roll rates": ("loans", "rate"),
+    "population": ("psi", "critical"),
+    "drift": ("psi", "critical"),
+    "realised": ("rows", "mean_pd", "rate", "low", "high"),
+    "realised over time": ("rows", "mean_pd", "rate", "low", "high"),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_axes_that_are_given_are_drawn_on_and_given_back(name) -> None:
     from matplotlib.figure import Figure
 
+    plot, frame = DRAWINGS[name]
     left, right = Figure().subplots(1, 2)
-    assert plot_vintages(curves(2), ax=left) is left
-    assert not right.lines
+    before = frame.copy()
+    assert plot(frame, ax=left) is left
+    assert left.has_data()
+    assert not right.has_data()
     assert left.figure is right.figure
+    pd.testing.assert_frame_equal(frame, before)
+    alone = plot(frame)
+    assert alone.figure is not left.figure
+    assert alone.figure.get_figwidth() == 7
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_frame_that_says_a_thing_twice_is_refused_and_nothing_is_drawn(name) -> None:
+    from matplotlib.figure import Figure
+
+    plot, frame = DRAWINGS[name]
+    ax = Figure().subplots()
+    with pytest.raises(InputError, match=r"once; found .* again"):
+        plot(pd.concat([frame, frame]), ax=ax)
+    for column in NUMBERS[name]:
+        with pytest.raises(InputError, match=f"each column once; found '{column}' again"):
+            plot(pd.concat([frame, frame[[column]]], axis=1), ax=ax)
+    assert not ax.has_data()
+
+
+@pytest.mark.parametrize("kind", [str, bool, complex, object])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_only_numbers_are_drawn_as_numbers(name, kind) -> None:
+    plot, frame = DRAWINGS[name]
+    for column in NUMBERS[name]:
+        with pytest.raises(InputError) as caught:
+            plot(frame.astype({column: kind}))
+        assert f"[{column!r}] must hold numbers" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_that_may_lack_are_drawn_where_they_are_known(name) -> None:
+    plot, frame = DRAWINGS[name]
+    for column in NUMBERS[name]:
+        lacking = frame.astype({column: "Float64"})
+        lacking.loc[0, column] = pd.NA
+        if column in ("months_on_book", "loans", "rows"):
+            with pytest.raises(InputError, match=f"{column}.* must be known in each row"):
+                plot(lacking)
+        else:
+            assert plot(lacking).has_data()
+
+
+@pytest.mark.parametrize(
+    "told", [[np.nan, True], ["False", "True"], [0, 1], [None, False], pd.array([pd.NA, True])]
+)
+def test_nothing_is_red_but_what_is_said_to_be_shifted(told) -> None:
+    for plot in (plot_population, plot_drift):
+        with pytest.raises(InputError, match=r"\['is_shifted'\] must be true or false"):
+            plot(SHIFTS.assign(is_shifted=told))
+    ax = plot_population(SHIFTS.astype({"is_shifted": "boolean"}))
+    from matplotlib.colors import to_hex
+
+    assert [to_hex(bar.get_facecolor()) == RED for bar in ax.patches] == [False, True]
 
 
 def test_what_cannot_be_drawn_is_refused_with_what_lacks() -> None:

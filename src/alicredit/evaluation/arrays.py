@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -39,13 +41,24 @@ def numbers(name: str, values: npt.ArrayLike) -> Floats:
 
 def clusters(cluster: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
     """Number the clusters of rows from 0; refuse another length, and rows that name none."""
-    who = np.asarray(cluster).ravel()
+    given = np.asarray(cluster) if hasattr(cluster, "dtype") else np.asarray(cluster, dtype=object)
+    who = given.ravel()
     if len(who) != size:
         refuse("cluster", f"must have one value for each of the {size} rows", len(who))
-    codes, _ = pd.factorize(who)
+    try:
+        codes, _ = pd.factorize(who)
+    except TypeError as error:
+        text = refusal("cluster", "must be one name for each row", f"({error})")
+        raise InputError(text) from error
     if (codes < 0).any():
         refuse("cluster", "must be known for each row", f"{int((codes < 0).sum())} missing")
     return np.asarray(codes, dtype=np.int64)
+
+
+def require_sign(argument: str, sign: object) -> None:
+    """Refuse what is not one of the numbers -1, 0 and 1."""
+    if not isinstance(sign, Real) or sign not in (-1, 0, 1):
+        refuse(argument, "must be -1, 0 or 1", repr(sign))
 
 
 def counts(n: npt.ArrayLike, defaults: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from scipy.special import expit, logit, ndtr
 
 from alicredit.checks import nearest, refuse, require_between, require_kind, require_whole
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import Floats, clusters, labels, numbers
+from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_sign
 from alicredit.evaluation.rates import Estimate
 from alicredit.evaluation.stability import adjust_p
 
@@ -28,6 +29,7 @@ TESTS = ("alone", "beside the others")
 
 _STEPS = 100
 _FEWEST = 20
+_NOTHING = 1e-12
 
 
 def find_contradictions(
@@ -77,7 +79,8 @@ def find_contradictions(
     pandas.DataFrame
         Smallest p first: ``feature, test, direction, found`` (the sign that the data show),
         ``estimate, low, high`` (area, or log-odds; 95 %), ``p, p_adjusted, rows, defaults,
-        evidence`` (a sentence).
+        evidence`` (a sentence). Where the values of all defaulters lie beyond those of all others,
+        no error shows: the area is 0 or 1, and p is 0 against the direction, 1 with it.
 
     Raises
     ------
@@ -174,9 +177,11 @@ class _Rows:
         return (_alone if test == TESTS[0] else _beside)(step, self)
 
     def error(self, parts: Floats) -> float:
-        """Give the standard error of a sum whose rows share fates within merchants."""
+        """Give the standard error of a sum whose rows share fates within merchants; NaN of one."""
         sums = np.bincount(self.who, weights=parts)
         many = np.count_nonzero(np.bincount(self.who))
+        if many < 2:
+            return np.nan
         return float(np.sqrt((sums**2).sum() * many / (many - 1)))
 
 
@@ -215,7 +220,7 @@ def _beside(step: npt.NDArray[np.int64], known: _Rows) -> Estimate:
     rest = rank - base @ nuisance
     information = float((curve * rest**2).sum())
     if information <= 1e-9 * curve.sum():
-        return Estimate(np.nan, np.nan)
+        return Estimate(np.nan, 0.0)
     parts = known.weight * (known.y - p) * rest / information
     value = float(parts.sum())
     return Estimate(value, known.error(parts))
@@ -230,22 +235,33 @@ def _report(lines: list[tuple[Any, ...]], least: int) -> pd.DataFrame:
     for name, test, sign, found, size, defaults in lines:
         neutral = 0.5 if test == TESTS[0] else 0.0
         off = found.value - neutral
-        z = off / found.se if found.se > 0 else np.nan
-        shown = int(np.sign(off)) if np.isfinite(z) else 0
+        z = _errors_off(off, found.se)
+        shown = 0 if np.isnan(z) else int(np.sign(off))
         ends = (found.value, found.low, found.high)
         rows.append((name, test, sign, shown, *ends, float(ndtr(sign * z)), size, defaults))
     at = [each for each in COLUMNS if each not in ("p_adjusted", "evidence")]
     frame = pd.DataFrame(rows, columns=at)
     p = np.append(frame["p"].to_numpy(float), np.ones(max(least - len(frame), 0)))
     frame.insert(COLUMNS.index("p_adjusted"), "p_adjusted", adjust_p(p)[: len(frame)])
-    texts = [_sentence(row) for row in frame.itertuples()]
+    errors = [found.se for _, _, _, found, _, _ in lines]
+    texts = [_sentence(row, se) for row, se in zip(frame.itertuples(), errors, strict=True)]
     return frame.assign(evidence=pd.Series(texts, index=frame.index, dtype=object))
 
 
-def _sentence(row: Any) -> str:
+def _errors_off(off: float, se: float) -> float:
+    """Give how many errors lie between; without error, infinitely many, or NaN where none is."""
+    if se <= _NOTHING:
+        return float(np.copysign(np.inf, off)) if abs(off) > _NOTHING else np.nan
+    return off / se
+
+
+def _sentence(row: Any, se: float) -> str:
     """Say what a test found."""
-    if not np.isfinite(row.p):
+    if np.isnan(row.p) and np.isnan(se):
         return f"too few merchants behind an outcome among {row.rows} rows to say"
+    if np.isnan(row.p):
+        beside = "" if row.test == TESTS[0] else " beside the others"
+        return f"no variation{beside} among {row.rows} rows, so that nothing can be said"
     more = "more" if row.found > 0 else "less"
     stated = "riskier" if row.direction > 0 else "safer"
     if row.test == TESTS[0]:
@@ -270,16 +286,15 @@ def _check_directions(X: pd.DataFrame, directions: Mapping[str, int]) -> None:
     for name, sign in directions.items():
         if name not in X:
             refuse("directions", "must name columns of X", repr(name), nearest(name, list(X)))
-        if sign not in (-1, 0, 1):
-            refuse(f"directions[{name!r}]", "must be -1, 0 or 1", sign)
+        require_sign(f"directions[{name!r}]", sign)
 
 
 def _finite_or_missing(column: pd.Series, name: str) -> Floats:
-    """Take a column of numbers; refuse words and infinities."""
-    try:
-        values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError):
+    """Take a column of numbers or booleans; refuse text, times, complex numbers and infinities."""
+    is_real = is_numeric_dtype(column) and not is_complex_dtype(column)
+    if not is_real:
         refuse(f"X[{name!r}]", "must hold numbers", str(column.dtype), "leave it out of directions")
+    values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
         refuse(f"X[{name!r}]", "must be finite or missing", "an infinite value", "mend it")
     return values

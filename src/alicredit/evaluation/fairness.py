@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,8 +98,9 @@ def audit_fairness(
     Raises
     ------
     InputError
-        If lengths differ, values lack, decisions are neither or both given, or groups are fewer
-        than two or more than 200.
+        If lengths differ, values lack, decisions are neither or both given, groups are fewer than
+        two, more than 200 or no names, one is called "(not stated)" beside missing ones, or the
+        reference is none of them.
 
     Examples
     --------
@@ -310,27 +312,39 @@ def _decisions(
 
 def _groups(groups: npt.ArrayLike, size: int) -> tuple[list[Any], npt.NDArray[np.int64]]:
     """Number groups in order of their names."""
-    named = pd.Series(np.asarray(groups, dtype=object).ravel())
+    named = pd.Series(np.asarray(groups, dtype=object).ravel(), dtype=object)
     if len(named) != size:
         refuse("groups", f"must have one value for each of the {size} rows", len(named))
-    named = named.astype(object).where(named.notna(), NOT_STATED)
-    many = named.nunique()
+    is_stated = named.notna()
+    try:
+        stated = set(named[is_stated])
+        names = sorted(stated, key=lambda each: (str(type(each)), each))
+    except TypeError:
+        refuse("groups", "must be one text or number for each row", "others")
+    if not is_stated.all():
+        if NOT_STATED in stated:
+            found = f"a group {NOT_STATED!r} beside rows without one"
+            refuse("groups", "must be told from rows without one", found, "rename it")
+        names = sorted([*names, NOT_STATED], key=lambda each: (str(type(each)), each))
+    many = len(names)
     if not 2 <= many <= _MOST_GROUPS:
         do = "cut numbers into classes first" if many > _MOST_GROUPS else "give the group of rows"
         refuse("groups", f"must name from 2 to {_MOST_GROUPS} groups", many, do)
-    names = sorted(named.unique(), key=lambda each: (str(type(each)), each))
     code = {name: at for at, name in enumerate(names)}
-    return names, named.map(code).to_numpy(np.int64)
+    return names, named.where(is_stated, NOT_STATED).map(code).to_numpy(np.int64)
 
 
 def _reference_first(
     names: list[Any], group: npt.NDArray[np.int64], reference: object
 ) -> tuple[list[Any], npt.NDArray[np.int64]]:
     """Put the reference first: the named one, or that of most rows."""
+    places: dict[Any, int] = {name: at for at, name in enumerate(names)}
     if reference is None:
         first = int(np.bincount(group, minlength=len(names)).argmax())
-    elif reference in names:
-        first = names.index(reference)
+    elif not isinstance(reference, Hashable):
+        refuse("reference", "must be one of the groups", type(reference).__name__, "name one")
+    elif reference in places:
+        first = places[reference]
     else:
         do = nearest(reference, map(str, names))
         refuse("reference", "must be one of the groups", repr(reference), do)

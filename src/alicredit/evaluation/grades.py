@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,8 @@ def grade_pds(
     Raises
     ------
     InputError
-        If lengths differ, a grade is unknown or repeated in ``order``, an outcome is missing, or a
-        level is out of its range.
+        If lengths differ, ``order`` is no list of names, a grade is unknown or repeated in it, an
+        outcome is missing, or a level is out of its range.
 
     Examples
     --------
@@ -114,22 +115,36 @@ def _read(
     grades: npt.ArrayLike, y: npt.ArrayLike, order: Sequence[str], cluster: npt.ArrayLike | None
 ) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64], list[str]]:
     """Read grades as positions, outcomes and merchants, all of one length."""
-    names = list(order) if not isinstance(order, str) else []
-    if not names or len(set(names)) != len(names):
-        refuse("order", "must list each grade once, best first", repr(order))
+    names = _ordered(order)
     given = np.asarray(grades, dtype=object).ravel()
     outcome = labels(y)
     if len(given) != len(outcome) or not len(given):
         refuse("grades and y", "must have one length, above 0", f"{len(given)} and {len(outcome)}")
     if np.isnan(outcome).any():
         refuse("y", "must be known for each row", f"{int(np.isnan(outcome).sum())} NaN")
-    at = pd.Index(names, dtype=object).get_indexer(pd.Index(given, dtype=object))
+    try:
+        at = pd.Index(names, dtype=object).get_indexer(pd.Index(given, dtype=object))
+    except TypeError:
+        refuse("grades", "must be one grade for each row", "others")
     if (at < 0).any():
-        refuse(
-            "grades", f"must be of the grades {', '.join(map(str, names))}", repr(given[at < 0][0])
-        )
+        rule = f"must be of the grades {', '.join(map(str, names))}"
+        refuse("grades", rule, repr(given[at < 0][0]))
     who = np.arange(len(given)) if cluster is None else clusters(cluster, len(given))
     return np.asarray(at, dtype=np.int64), outcome, who, names
+
+
+def _ordered(order: object) -> list[str]:
+    """Take all grades in an order that is one: no set, whose order is none."""
+    if isinstance(order, str | bytes) or not isinstance(order, Sequence | np.ndarray | pd.Index):
+        do = "give a list such as ['A', 'B', 'C']"
+        refuse("order", "must be a list of grades, best first", type(order).__name__, do)
+    names = list(order)
+    odd = [each for each in names if not isinstance(each, str | Integral)]
+    if odd:
+        refuse("order", "must name grades by text or whole number", repr(odd[0]))
+    if not names or len(set(names)) != len(names):
+        refuse("order", "must list each grade once, best first", repr(order))
+    return names
 
 
 def _effective(y: Floats, who: npt.NDArray[np.int64], mine: npt.NDArray[np.bool_]) -> float:

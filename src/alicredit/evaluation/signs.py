@@ -9,7 +9,7 @@ import pandas as pd
 
 from alicredit.checks import nearest, refuse, require_whole
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import labels
+from alicredit.evaluation.arrays import labels, require_sign
 from alicredit.evaluation.metrics import auc
 from alicredit.evaluation.rates import Estimate
 
@@ -86,8 +86,7 @@ def measure_signs(
         if name not in X:
             do = nearest(name, list(X))
             refuse("expected", "must name columns of X", repr(name), do)
-        if sign not in (-1, 0, 1):
-            refuse(f"expected[{name!r}]", "must be -1, 0 or 1", sign)
+        require_sign(f"expected[{name!r}]", sign)
     known = y.notna().to_numpy()
     if not known.any():
         refuse("y", "must hold labels", "none", "take a cohort whose time is over")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from alicredit.declarations import Feature
-from alicredit.declarations.aggregates import OVER_EVENTS, PERIODIC, SINCE
+from alicredit.declarations.aggregates import PERIODIC
 from alicredit.derived import TABLES
 from alicredit.engine import sql
 from alicredit.records import Column, Records, quoted
@@ -26,9 +26,6 @@ _HASH_BITS = 38
 """Bits of a row's hash; sums of so few are quick, and a change is overlooked once in 2**38."""
 
 _MODULUS = 2**63
-
-STEADY = frozenset(OVER_EVENTS) - frozenset(PERIODIC) - frozenset(SINCE)
-"""Aggregates that depend on the facts of the window alone, and not on how old they are."""
 
 
 def find_changes(

@@ -13,7 +13,6 @@ from alicredit.ledger.postings import (
 )
 from alicredit.ledger.quality import (
     GRADES,
-    GRADES_ZH,
     GradeRules,
     asset_quality,
     classify_loans,
@@ -21,15 +20,13 @@ from alicredit.ledger.quality import (
 )
 from alicredit.ledger.replay import replay, replay_batches
 from alicredit.ledger.signs import signs_in, signs_of_loans
-from alicredit.ledger.states import BUCKETS, IN_DEFAULT, STATES, StateRules
+from alicredit.ledger.states import BUCKETS, STATES, StateRules
 
 __all__ = [
     "BUCKETS",
     "DEFAULT_LOSS",
     "FAULTS",
     "GRADES",
-    "GRADES_ZH",
-    "IN_DEFAULT",
     "STATES",
     "GradeRules",
     "Postings",

@@ -15,11 +15,10 @@ import pandas as pd
 from alicredit.checks import refuse, require_columns, require_one_of, require_whole
 from alicredit.loans.book.exact import rounded
 from alicredit.loans.rates import exact_share
+from alicredit.vocabulary import LOAN_GRADES
 
-GRADES = ("pass", "special_mention", "substandard", "doubtful", "loss")
+GRADES = tuple(LOAN_GRADES)
 """From good to bad; the last three are non-performing."""
-
-GRADES_ZH = ("正常", "关注", "次级", "可疑", "损失")
 
 _LEAST = {"default": 2, "restructured": 2, "cured": 1}
 _OVER = ("closed", "written_off")

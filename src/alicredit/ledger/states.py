@@ -24,9 +24,6 @@ restructure with a loss. ``written_off`` and ``closed`` end a loan. Labels of de
 ``default``, ``cured``, ``restructured`` and ``written_off`` as in default.
 """
 
-IN_DEFAULT = ("default", "cured", "restructured", "written_off")
-"""The states that labels count as in default."""
-
 BUCKETS = ("0", "1-30", "31-60", "61-90", "91-180", "181-360", "over 360")
 """Days past due as the roll-rate tables of a lender group them."""
 

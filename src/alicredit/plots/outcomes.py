@@ -9,14 +9,18 @@ import pandas as pd
 
 from alicredit.checks import refuse
 from alicredit.plots.stage import (
+    COUNT,
     GRID,
     INK,
+    NAME,
+    NUMBER,
     SOFT,
     WARN,
     as_shares,
     legend_above,
     longest,
     name_of,
+    require_once,
     take_axes,
     take_frame,
 )
@@ -24,7 +28,10 @@ from alicredit.plots.stage import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NEEDED = ("period", "grade", "rows", "mean_pd", "rate", "low", "high")
+_NEEDED = {
+    "period": NAME, "grade": NAME, "rows": COUNT, "mean_pd": NUMBER, "rate": NUMBER, "low": NUMBER,
+    "high": NUMBER,
+}  # fmt: skip
 
 
 def plot_realised(grades: pd.DataFrame, *, period: str = "all", ax: Axes | None = None) -> Axes:
@@ -47,7 +54,8 @@ def plot_realised(grades: pd.DataFrame, *, period: str = "all", ax: Axes | None 
     Raises
     ------
     InputError
-        If a column lacks, or there is no such period.
+        If a column lacks or is of another kind, a grade stands twice in a period, or there is no
+        such period.
 
     Examples
     --------
@@ -61,6 +69,7 @@ def plot_realised(grades: pd.DataFrame, *, period: str = "all", ax: Axes | None 
     alicredit.errors.InputError: period must be one of the frame's, all; found '2013Q1'.
     """
     rows = take_frame("grades", grades, _NEEDED)
+    require_once("grades", rows, ["period", "grade"])
     mine = rows[(rows["period"].astype(str) == str(period)) & (rows["grade"] != "all")]
     if mine.empty:
         known = ", ".join(sorted(rows["period"].astype(str).unique())[:12])
@@ -89,7 +98,8 @@ def plot_realised_over_time(grades: pd.DataFrame, *, ax: Axes | None = None) -> 
     Raises
     ------
     InputError
-        If a column or the row of all grades lacks.
+        If a column or the row of all grades lacks, a column is of another kind, or a grade stands
+        twice in a period.
 
     Examples
     --------
@@ -102,6 +112,7 @@ def plot_realised_over_time(grades: pd.DataFrame, *, ax: Axes | None = None) -> 
     alicredit.errors.InputError: grades must have a row of all grades; found none.
     """
     rows = take_frame("grades", grades, _NEEDED)
+    require_once("grades", rows, ["period", "grade"])
     mine = rows[rows["grade"] == "all"]
     if mine.empty:
         refuse("grades", "must have a row of all grades", "none")

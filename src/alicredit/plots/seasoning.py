@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refuse, require_one_of
-from alicredit.plots.stage import GRID, as_shares, longest, name_of, take_axes, take_frame
+from alicredit.checks import require_one_of
+from alicredit.plots.stage import (
+    COUNT,
+    GRID,
+    NAME,
+    NUMBER,
+    as_shares,
+    longest,
+    name_of,
+    require_once,
+    take_axes,
+    take_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +48,8 @@ def plot_vintages(curves: pd.DataFrame, *, measure: str = "rate", ax: Axes | Non
     Raises
     ------
     InputError
-        If a column lacks, there is no row, or the measure is unknown.
+        If a column lacks or is of another kind, a vintage's month stands twice, there is no row, or
+        the measure is unknown.
 
     Examples
     --------
@@ -51,8 +63,9 @@ def plot_vintages(curves: pd.DataFrame, *, measure: str = "rate", ax: Axes | Non
     alicredit.errors.InputError: measure must be one of 2 known words; found 'share'. ...
     """
     require_one_of("measure", measure, ("rate", "rate_of_amount"))
-    needed = ("vintage", "months_on_book", "rate_low", "rate_high", measure)
-    rows = take_frame("curves", curves, needed)
+    numbers = dict.fromkeys(("rate_low", "rate_high", measure), NUMBER)
+    rows = take_frame("curves", curves, {"vintage": NAME, "months_on_book": COUNT, **numbers})
+    require_once("curves", rows, ["vintage", "months_on_book"])
     ax = take_axes(ax)
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -108,7 +121,8 @@ def plot_roll_rates(rates: pd.DataFrame, *, measure: str = "rate", ax: Axes | No
     Raises
     ------
     InputError
-        If a column lacks, there is no row, the measure is unknown, or a pair stands twice.
+        If a column lacks or is of another kind, there is no row, the measure is unknown, or a pair
+        stands twice.
 
     Examples
     --------
@@ -118,15 +132,12 @@ def plot_roll_rates(rates: pd.DataFrame, *, measure: str = "rate", ax: Axes | No
     ['90%', '10%']
     >>> plot_roll_rates(pd.concat([rates, rates]))
     Traceback (most recent call last):
-    alicredit.errors.InputError: rates must have each pair once; found '0' to '0' again. Try: ...
+    alicredit.errors.InputError: rates must have each before and after once; found 0, 0 again. ...
     """
     require_one_of("measure", measure, ("rate", "rate_of_balance"))
-    rows = take_frame("rates", rates, ("before", "after", "loans", measure))
-    again = rows.duplicated(["before", "after"])
-    if again.any():
-        first = rows[again].iloc[0]
-        found = f"{first['before']!r} to {first['after']!r} again"
-        refuse("rates", "must have each pair once", found, "roll_rates(..., pooled=True)")
+    kinds = {"before": NAME, "after": NAME, "loans": COUNT, measure: NUMBER}
+    rows = take_frame("rates", rates, kinds)
+    require_once("rates", rows, ["before", "after"], "roll_rates(..., pooled=True)")
     table = rows.pivot_table(index="before", columns="after", values=measure, sort=False,
                              observed=True)  # fmt: skip
     loans = rows.groupby("before", observed=True, sort=False)["loans"].sum()

@@ -9,19 +9,25 @@ import pandas as pd
 
 from alicredit.checks import require_whole
 from alicredit.plots.stage import (
+    FLAG,
     GRID,
     INK,
+    NAME,
+    NUMBER,
     SOFT,
     WARN,
     legend_above,
     longest,
     name_of,
+    require_once,
     take_axes,
     take_frame,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_NEEDED = {"psi": NUMBER, "critical": NUMBER, "is_shifted": FLAG}
 
 
 def plot_population(stability: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -42,7 +48,7 @@ def plot_population(stability: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     InputError
-        If a column lacks or there is no row.
+        If a column lacks or is of another kind, a period stands twice, or there is no row.
 
     Examples
     --------
@@ -54,10 +60,11 @@ def plot_population(stability: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Traceback (most recent call last):
     alicredit.errors.InputError: stability must have at least one row; found none.
     """
-    rows = take_frame("stability", stability, ("period", "psi", "critical", "is_shifted"))
+    rows = take_frame("stability", stability, {"period": NAME, **_NEEDED})
+    require_once("stability", rows, ["period"])
     ax = take_axes(ax)
     place = np.arange(len(rows))
-    shade = np.where(rows["is_shifted"].astype(bool), WARN, INK)
+    shade = np.where(rows["is_shifted"], WARN, INK)
     ax.bar(place, rows["psi"], color=shade, width=0.6)
     ax.hlines(rows["critical"], place - 0.38, place + 0.38, color="black", linewidth=1.5,
               label="critical value for so many rows")  # fmt: skip
@@ -89,7 +96,8 @@ def plot_drift(drift: pd.DataFrame, *, most: int = 20, ax: Axes | None = None) -
     Raises
     ------
     InputError
-        If a column lacks, there is no row, or ``most`` is below 1.
+        If a column lacks or is of another kind, a feature stands twice, there is no row, or
+        ``most`` is below 1.
 
     Examples
     --------
@@ -102,11 +110,12 @@ def plot_drift(drift: pd.DataFrame, *, most: int = 20, ax: Axes | None = None) -
     alicredit.errors.InputError: most must be a whole number of at least 1; found 0.
     """
     require_whole("most", most, 1)
-    rows = take_frame("drift", drift, ("feature", "psi", "critical", "is_shifted"))
+    rows = take_frame("drift", drift, {"feature": NAME, **_NEEDED})
+    require_once("drift", rows, ["feature"])
     rows = rows.sort_values(["psi", "feature"], ascending=[False, True]).head(most)[::-1]
     ax = take_axes(ax, height=1.3 + 0.27 * len(rows))
     place = np.arange(len(rows))
-    shade = np.where(rows["is_shifted"].astype(bool), WARN, INK)
+    shade = np.where(rows["is_shifted"], WARN, INK)
     ax.hlines(place, 0, rows["psi"], color=SOFT, linewidth=1)
     ax.scatter(rows["psi"], place, color=shade, zorder=3)
     ax.scatter(rows["critical"], place, marker="|", s=90, color="black", zorder=2,

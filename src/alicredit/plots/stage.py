@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from alicredit.checks import refusal, refuse, require_columns, require_kind
 from alicredit.errors import AlicreditError
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
 INK, SOFT, WARN = "#2f6f9f", "#9aa7b4", "#c2452d"
 GRID = "#e3e8ed"
+_WIDTH = 7.0
+
+NAME, NUMBER, COUNT, FLAG = "name", "number", "count", "flag"
+"""What a column that is drawn holds: any values, numbers, known numbers, or true and false."""
 
 
-def take_axes(ax: Axes | None, *, width: float = 7.0, height: float = 4.2) -> Axes:
+def take_axes(ax: Axes | None, *, height: float = 4.2) -> Axes:
     """Take the axes that are given, or make some on a figure of their own.
 
     Examples
@@ -38,7 +43,7 @@ def take_axes(ax: Axes | None, *, width: float = 7.0, height: float = 4.2) -> Ax
         text = refusal("plots", "need the extra [report]", "no matplotlib", do)
         raise AlicreditError(text) from error
     if ax is None:
-        ax = Figure(figsize=(width, height), layout="constrained").subplots()
+        ax = Figure(figsize=(_WIDTH, height), layout="constrained").subplots()
     require_kind("ax", ax, Axes, "must be matplotlib axes")
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -47,22 +52,89 @@ def take_axes(ax: Axes | None, *, width: float = 7.0, height: float = 4.2) -> Ax
     return ax
 
 
-def take_frame(argument: str, frame: Any, needed: Iterable[str]) -> pd.DataFrame:
-    """Take a frame that has the columns that are drawn, and at least one row.
+def take_frame(argument: str, frame: Any, needed: Mapping[str, str]) -> pd.DataFrame:
+    """Take the columns that are drawn, each once and of its kind, of a frame with at least one row.
+
+    Numbers and counts come back as float64, flags as bool.
+
+    Parameters
+    ----------
+    argument : str
+        What the frame is called.
+    frame : pandas.DataFrame
+        What is drawn.
+    needed : mapping of str to str
+        Column -> ``NAME``, ``NUMBER`` (missing where not known), ``COUNT`` or ``FLAG`` (known in
+        each row).
+
+    Returns
+    -------
+    pandas.DataFrame
+        The needed columns alone.
+
+    Raises
+    ------
+    InputError
+        If it is no frame, has no row, or a column lacks, stands twice or is of another kind.
 
     Examples
     --------
-    >>> len(take_frame("drift", pd.DataFrame({"psi": [0.1]}), ["psi"]))
-    1
-    >>> take_frame("drift", pd.DataFrame({"psi": []}), ["psi"])
+    >>> take_frame("drift", pd.DataFrame({"psi": [1, 2]}), {"psi": NUMBER})["psi"].tolist()
+    [1.0, 2.0]
+    >>> take_frame("drift", pd.DataFrame({"psi": ["0.1"]}), {"psi": NUMBER})
     Traceback (most recent call last):
-    alicredit.errors.InputError: drift must have at least one row; found none.
+    alicredit.errors.InputError: drift['psi'] must hold numbers; found ...
     """
     made = require_kind(argument, frame, pd.DataFrame, "must be a frame")
     require_columns(argument, map(str, made.columns), needed)
     if made.empty:
         refuse(argument, "must have at least one row", "none")
-    return made
+    kept = made.loc[:, list(needed)]
+    again = kept.columns[kept.columns.duplicated()]
+    if len(again):
+        refuse(argument, "must have each column once", f"{again[0]!r} again", "drop one")
+    return pd.DataFrame(
+        {name: _of_kind(f"{argument}[{name!r}]", kept[name], kind)
+         for name, kind in needed.items()}
+    )  # fmt: skip
+
+
+def _of_kind(name: str, column: pd.Series, kind: str) -> pd.Series:
+    """Take a column of a kind."""
+    if kind == NAME:
+        return column
+    is_flag = is_bool_dtype(column)
+    if kind == FLAG:
+        if not is_flag:
+            refuse(name, "must be true or false in each row", str(column.dtype))
+        if column.isna().any():
+            refuse(name, "must be true or false in each row", "a missing one")
+        return column.astype(bool)
+    if is_flag or not is_numeric_dtype(column) or is_complex_dtype(column):
+        refuse(name, "must hold numbers", str(column.dtype))
+    values = pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index)
+    if kind == COUNT and not np.isfinite(values).all():
+        refuse(name, "must be known in each row", "a row without it")
+    return values
+
+
+def require_once(
+    argument: str, rows: pd.DataFrame, names: Sequence[str], do: str = "drop what stands twice"
+) -> None:
+    """Refuse a frame where what is drawn as one mark stands in several rows.
+
+    Examples
+    --------
+    >>> require_once("drift", pd.DataFrame({"feature": ["sales", "visits"]}), ["feature"])
+    >>> require_once("drift", pd.DataFrame({"feature": ["sales", "sales"]}), ["feature"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: drift must have each feature once; found sales again. Try: ...
+    """
+    again = rows.duplicated(list(names))
+    if again.any():
+        first = rows.loc[again, list(names)].iloc[0]
+        found = ", ".join(name_of(each) for each in first) + " again"
+        refuse(argument, f"must have each {' and '.join(names)} once", found, do)
 
 
 def as_shares(axis: Any, top: float) -> None:

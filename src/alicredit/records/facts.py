@@ -10,9 +10,6 @@ from collections.abc import Collection, Mapping
 
 from alicredit.records.schema import TABLES, Column, Table
 
-HIDDEN = ("_merchant_id", "_happened", "_known", "_key")
-"""What a fact carries beside its declared columns."""
-
 _END_OF_PERIOD = {
     "instant": "CAST({column} AS TIMESTAMP)",
     "day": "CAST({column} AS TIMESTAMP) + INTERVAL 1 DAY - INTERVAL 1 MICROSECOND",

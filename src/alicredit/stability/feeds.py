@@ -15,12 +15,6 @@ from alicredit.records import Records, require_records
 from alicredit.records.moments import as_moment
 from alicredit.records.schema import TABLES
 
-FEED_STATUSES = ("fresh", "stale", "unknown", "empty")
-"""What a table may be; ``unknown``: too few arrivals to know its rhythm, ``empty``: none at all."""
-
-VOLUME_STATUSES = ("usual", "low", "high", "unknown")
-"""What a day's volume may be; ``unknown``: too short a history, or days usually without a fact."""
-
 FEWEST_GAPS = 5
 """Fewer gaps between arrivals say nothing of a rhythm (assumed)."""
 

@@ -91,6 +91,41 @@ FUNDS_STATUSES: Mapping[str, Word] = MappingProxyType(
 )
 """Whether a loan's use could be compared, and why not."""
 
+FEED_STATUSES: Mapping[str, Word] = MappingProxyType(
+    vocabulary(
+        "status of a table",
+        ("fresh", "still arrives in its rhythm", "正常更新"),
+        ("stale", "silent for longer than its rhythm explains", "停止更新"),
+        ("unknown", "too few arrivals to know a rhythm", "到达次数过少，无法判断更新规律"),
+        ("empty", "without any fact", "无数据"),
+    )
+)
+"""Whether a table still arrives."""
+
+VOLUME_STATUSES: Mapping[str, Word] = MappingProxyType(
+    vocabulary(
+        "volume of a table",
+        ("usual", "as many facts as usual on that weekday", "数据量正常"),
+        ("low", "fewer facts than usual on that weekday", "数据量偏低"),
+        ("high", "more facts than usual on that weekday", "数据量偏高"),
+        ("unknown", "too short a history, or no fact on the usual day",
+         "历史过短或通常无数据，无法判断"),
+    )
+)  # fmt: skip
+"""Whether a day of a table held as many facts as usual."""
+
+LOAN_GRADES: Mapping[str, Word] = MappingProxyType(
+    vocabulary(
+        "grade of a loan",
+        ("pass", "pass", "正常"),
+        ("special_mention", "special mention", "关注"),
+        ("substandard", "substandard", "次级"),
+        ("doubtful", "doubtful", "可疑"),
+        ("loss", "loss", "损失"),
+    )
+)
+"""The five grades of loans of Chinese banks, from good to bad."""
+
 CHECKS: Mapping[str, Word] = MappingProxyType(
     vocabulary(
         "check",
