@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,8 @@ def score_portfolio(
     policy : str or Policy, default "ali-2013"
         Products, rules, limits, prices.
     features : pandas.DataFrame or None, default None
-        Prepared features with ``merchant_id`` and ``policy.required_columns``; what lacks of the
-        latter is unknown.
+        Prepared features with ``merchant_id`` (text or whole number, answered as text) and
+        ``policy.required_columns``; what lacks of the latter is unknown.
     out : str, Path or None, default None
         Write Parquet parts and a manifest into this folder and return a summary.
     prices : Prices or None, default None
@@ -298,11 +299,37 @@ def _prepared(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Times
         if (given != as_of).any():
             found = str(frame["as_of"][given != as_of].iloc[0])
             refuse("features", f"must be as of {as_of}", found)
-    status = np.full(len(frame), "ok", dtype=object)
-    status[frame["merchant_id"].isna().to_numpy()] = "bad_value"
-    is_twice = frame["merchant_id"].duplicated(keep=False) & frame["merchant_id"].notna()
-    status[is_twice.to_numpy()] = "duplicated"
+    ids, status = _read_ids(frame["merchant_id"])
+    frame["merchant_id"] = ids
+    is_twice = frame["merchant_id"].duplicated(keep=False).to_numpy(bool)
+    status[is_twice & (status == "ok")] = "duplicated"
     return Population(frame, frame, status)
+
+
+def _read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    """Write ids as the text under which they are answered; give each one's status.
+
+    One that lacks is empty. A whole number is written as one even where a missing id beside it made
+    the column one of doubles, so that no row changes the name of another.
+    """
+    is_missing = given.isna().to_numpy(bool)
+    pairs = [_id_text(value) for value in given.astype(object).tolist()]
+    texts = np.array([text for text, _ in pairs], dtype=object)
+    status = np.where([is_id for _, is_id in pairs], "ok", "bad_type").astype(object)
+    texts[is_missing] = ""
+    status[is_missing | np.array([not text.strip() for text in texts], dtype=bool)] = "bad_value"
+    return texts, status
+
+
+def _id_text(value: Any) -> tuple[str, bool]:
+    """Write one id as text, and tell whether it is one: a text or a whole number."""
+    if isinstance(value, str):
+        return str(value), True
+    if isinstance(value, bool):
+        return str(value), False
+    is_double = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    is_id = is_double or isinstance(value, Integral)
+    return str(int(value) if is_id else value), is_id
 
 
 def _check_prices(prices: Prices | None, policy: Policy) -> None:
