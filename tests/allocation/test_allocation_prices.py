@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -167,6 +169,38 @@ def test_prices_come_back_from_file_as_they_were(book: Allocation, tmp_path: Pat
     assert again == book.prices
     assert again.prices_id == book.prices.prices_id
     assert json.loads(place.read_text())["prices_id"] == book.prices.prices_id
+
+
+def test_an_id_is_the_digest_of_sorted_compact_json(book: Allocation, tmp_path: Path) -> None:
+    book.prices.save(tmp_path / "prices.json")
+    content = json.loads((tmp_path / "prices.json").read_text())
+    claimed = content.pop("prices_id")
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert hashlib.sha256(text.encode()).hexdigest() == claimed == book.prices.prices_id
+
+
+def test_a_save_that_is_stopped_leaves_the_old_prices(
+    book: Allocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "prices.json"
+    book.prices.save(place)
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        replace(book.prices, small_share=0.41).save(place)
+    assert load_prices(place) == book.prices
+    assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("place", [None, 3, "", b"p", ".", "nowhere/prices.json"], ids=repr)
+def test_a_place_that_cannot_be_written_or_read_is_refused(book: Allocation, place) -> None:
+    with pytest.raises(InputError, match="path must"):
+        book.prices.save(place)
+    with pytest.raises(InputError, match="path must"):
+        load_prices(place)
 
 
 def test_another_price_cap_or_rule_is_another_id(book: Allocation) -> None:

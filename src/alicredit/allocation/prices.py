@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -13,8 +12,9 @@ from typing import Any
 
 from alicredit.allocation.choice import Floats
 from alicredit.allocation.rules import KINDS
-from alicredit.checks import nearest, refusal, refuse, require_path, writing
+from alicredit.checks import nearest, refusal, refuse, require_path, write_whole
 from alicredit.errors import InputError
+from alicredit.portable.file import canonical, digest_of, no_constant
 
 FORMAT = "alicredit-prices-1"
 NAMED = ("region", "category", "product")
@@ -104,7 +104,7 @@ class Prices:
     @cached_property
     def prices_id(self) -> str:
         """Give the digest of the content, the same for the same prices on any machine."""
-        return hashlib.sha256(_canonical(self.to_dict()).encode()).hexdigest()
+        return digest_of(self.to_dict())
 
     def price_of(self, constraint: str) -> float:
         """Give the price of a constraint by name, in yuan a year for one more yuan."""
@@ -120,13 +120,11 @@ class Prices:
                 "constraints": [asdict(each) for each in self.constraints]}  # fmt: skip
 
     def save(self, path: str | Path) -> None:
-        """Write as JSON with the id; InputError where the place cannot be written."""
-        place = require_path("path", path)
+        """Write as JSON with the id, whole; InputError where the place cannot be written."""
         text = json.dumps(
             {**self.to_dict(), "prices_id": self.prices_id}, indent=2, ensure_ascii=False
         )
-        with writing("path", place):
-            place.write_text(text + "\n", encoding="utf-8")
+        write_whole("path", path, (text + "\n").encode())
 
 
 def load_prices(path: str | Path) -> Prices:
@@ -162,7 +160,7 @@ def load_prices(path: str | Path) -> Prices:
     place = require_path("path", path)
     rule = "must be a file of prices"
     try:
-        content = json.loads(place.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        content = json.loads(place.read_text(encoding="utf-8"), parse_constant=no_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(refusal("path", rule, f"{place} ({error})")) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -172,14 +170,9 @@ def load_prices(path: str | Path) -> Prices:
         prices = _from_dict(content)
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(refusal("path", rule, f"{place} ({error})")) from error
-    if prices.prices_id != claimed or _canonical(prices.to_dict()) != _canonical(content):
+    if prices.prices_id != claimed or canonical(prices.to_dict()) != canonical(content):
         refuse("path", "must hold what its digest says", f"{place} (altered)")
     return prices
-
-
-def _canonical(content: Mapping[str, Any]) -> str:
-    """Write content the one way that a digest is taken of."""
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _from_dict(content: Mapping[str, Any]) -> Prices:
@@ -195,12 +188,6 @@ def _require_number(name: str, value: object, low: float) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool)
     if not good or not math.isfinite(value) or value < low:  # type: ignore[arg-type, operator]
         refuse(name, f"must be a finite number of at least {low:g}", repr(value))
-
-
-def _no_constant(word: str) -> float:
-    """Refuse NaN and infinities, which JSON does not know."""
-    message = f"{word} is no number"
-    raise ValueError(message)
 
 
 def freeze(prices: Prices, found: Floats) -> Prices:
