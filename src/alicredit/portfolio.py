@@ -327,8 +327,9 @@ def _id_text(value: Any) -> tuple[str, bool]:
         return str(value), True
     if isinstance(value, bool):
         return str(value), False
-    is_double = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    is_id = is_double or isinstance(value, Integral)
+    is_id = isinstance(value, Integral)
+    if isinstance(value, float | np.floating):
+        is_id = float(value).is_integer() and abs(float(value)) < 2**53
     return str(int(value) if is_id else value), is_id
 
 
