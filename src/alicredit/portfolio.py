@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -23,6 +24,8 @@ from alicredit.checks import (
     require_kind,
     require_path,
     require_whole,
+    write_whole,
+    writing,
 )
 from alicredit.cohort import Cohort, as_moment
 from alicredit.decision import COLUMNS, Decision, digest_inputs
@@ -37,6 +40,7 @@ from alicredit.records import Records, find_problems, merchants_in_error
 log = logging.getLogger(__name__)
 
 _PART_ROWS = 200_000
+_PART_NAME = re.compile(r"\.?part-\d{5,}\.parquet(\.partial)?")
 _REASONS = 4
 
 
@@ -82,7 +86,8 @@ def score_portfolio(
         Prepared features with ``merchant_id`` (text or whole number, answered as text) and
         ``policy.required_columns``; what lacks of the latter is unknown.
     out : str, Path or None, default None
-        Write Parquet parts and a manifest into this folder and return a summary.
+        Write Parquet parts and a manifest into this folder, in place of those of an earlier run,
+        and return a summary.
     prices : Prices or None, default None
         Frozen shadow prices of an allocation under this policy: an approval stands where its profit
         is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
@@ -469,14 +474,24 @@ def _folder(out: str | Path) -> Path:
 
 
 def _write(frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Write parts and a manifest, each whole or not at all; give counts."""
+    """Write parts and a manifest, each whole or not at all; give counts.
+
+    The manifest of an earlier run goes first and the new one comes last: where there is one, the
+    parts beside it are those it lists, and there are no others.
+    """
     parts = []
+    with writing("out", folder):
+        (folder / "manifest.json").unlink(missing_ok=True)
     for number, start in enumerate(range(0, max(len(frame), 1), _PART_ROWS)):
         name = f"part-{number:05d}.parquet"
         rows = frame.iloc[start : start + _PART_ROWS]
-        rows.to_parquet(folder / f".{name}", index=False)
-        (folder / f".{name}").replace(folder / name)
+        write_whole("out", folder / name, rows.to_parquet(index=False))
         parts.append({"name": name, "rows": len(rows)})
+    listed = {part["name"] for part in parts}
+    with writing("out", folder):
+        for path in folder.iterdir():
+            if _PART_NAME.fullmatch(path.name) and path.name not in listed:
+                path.unlink()
     manifest = {
         "as_of": str(as_of),
         "rows": len(frame),
@@ -487,8 +502,7 @@ def _write(frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestam
         "prices_ids": sorted(set(frame["prices_id"])),
     }
     text = json.dumps(manifest, indent=2, sort_keys=True)
-    (folder / ".manifest.json").write_text(text + "\n", encoding="utf-8")
-    (folder / ".manifest.json").replace(folder / "manifest.json")
+    write_whole("out", folder / "manifest.json", (text + "\n").encode())
     log.info("wrote %d decisions in %d parts", len(frame), len(parts))
     return summarise(frame)
 
