@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -57,6 +57,14 @@ class Population:
         return len(self.applicants)
 
 
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What one model says of a population, row by row."""
+
+    model_id: str
+    rows: pd.DataFrame
+
+
 def score_portfolio(
     records: Records | None,
     model: Any,
@@ -75,7 +83,7 @@ def score_portfolio(
     Parameters
     ----------
     records : Records or None
-        The platform's records; None where ``features`` carry all.
+        The platform's records; not read, and may be None, where ``features`` are given.
     model : ScoreModel, DefaultModel or mapping
         One model, or one by product id where products have their own.
     as_of : str or timestamp
@@ -96,9 +104,10 @@ def score_portfolio(
     engine : str, default "local"
         Where to compute; this version has ``"local"``.
     chunk_rows : int or None, default None
-        Merchants gathered at a time; the answer does not depend on it.
+        Merchants gathered from ``records`` and scored at a time; the answer does not depend on it.
     progress : callable or None, default None
-        Called with (done, all) merchants as they are gathered.
+        Called with (done, all) merchants as they are gathered, or scored where there are
+        ``features``.
 
     Returns
     -------
@@ -126,6 +135,10 @@ def score_portfolio(
         refuse("engine", "must be 'local' in this version", repr(engine))
     if chunk_rows is not None:
         require_whole("chunk_rows", chunk_rows, 1)
+    if progress is not None and not callable(progress):
+        refuse("progress", "must be None or take (done, all) when called", repr(progress))
+    if features is not None and records is not None:
+        require_kind("records", records, Records, "must be records or None beside features")
     folder = None if out is None else _folder(out)
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     _check_prices(prices, chosen)
@@ -134,10 +147,12 @@ def score_portfolio(
         population = _gather(records, models, moment, chunk_rows, progress)
     else:
         population = _prepared(features, models, moment)
-    for each in {id(m): m for m in models.values()}.values():
+    for each in _distinct(models):
         each.check_frame(population.inputs)
+    told = None if features is None else progress
+    scored = _score(population, models, chosen.active, chunk_rows, told)
     parts = [
-        _decide(population, product, models[product.id], chosen, moment, prices)
+        _decide(population, product, scored[product.id], chosen, moment, prices)
         for product in chosen.active
     ]
     frame = _interleaved(parts, len(population))
@@ -203,7 +218,8 @@ def score_applicant(
     require_columns("features", map(str, features), ("merchant_id", *scorer.feature_names))
     row = pd.DataFrame({str(k): pd.Series([v], dtype=object) for k, v in features.items()})
     population = _prepared(row, {product: scorer}, moment)
-    frame = _decide(population, asked, scorer, chosen, moment, prices)
+    scored = _score(population, {product: scorer}, (asked,), None, None)
+    frame = _decide(population, asked, scored[product], chosen, moment, prices)
     values = frame.iloc[0].to_dict()
     values["score"] = None if pd.isna(values["score"]) else int(values["score"])
     values["reasons"] = tuple(values["reasons"])
@@ -349,16 +365,66 @@ def _check_prices(prices: Prices | None, policy: Policy) -> None:
         refuse("prices", rule, prices.policy_id[:12] or "those of a lender", error=PolicyError)
 
 
+def _distinct(models: Mapping[str, Any]) -> list[Any]:
+    """List the models that differ; one that was loaded twice is one."""
+    found: list[Any] = []
+    for model in models.values():
+        if model not in found:
+            found.append(model)
+    return found
+
+
+def _score(
+    population: Population,
+    models: Mapping[str, Any],
+    products: Sequence[Product],
+    chunk_rows: int | None,
+    progress: Any,
+) -> dict[str, Scored]:
+    """Score everybody once by each model that differs, so many rows at a time, for each product."""
+    distinct, size = _distinct(models), chunk_rows or max(len(population), 1)
+    which = {product.id: distinct.index(models[product.id]) for product in products}
+    cuts = [
+        min(product.max_pd for product in products if which[product.id] == at)
+        for at in range(len(distinct))
+    ]
+    chunks: list[list[pd.DataFrame]] = [[] for _ in distinct]
+    for start in range(0, max(len(population), 1), size):
+        inputs = population.inputs.iloc[start : start + size]
+        for at, model in enumerate(distinct):
+            chunks[at].append(_score_rows(model, inputs, cuts[at]))
+        if progress is not None:
+            progress(min(start + size, len(population)), len(population))
+    scored = [
+        Scored(model.model_id, pd.concat(parts, ignore_index=True))
+        for model, parts in zip(distinct, chunks)
+    ]
+    return {product: scored[at] for product, at in which.items()}
+
+
+def _score_rows(model: Any, inputs: pd.DataFrame, cut: float) -> pd.DataFrame:
+    """Score rows; give reasons, which cost most, to those of a probability above the cut."""
+    scored = model.score_frame(inputs, reasons=0).reset_index(drop=True)
+    rows = np.flatnonzero((scored["pd"] > cut).to_numpy(bool))
+    if len(rows):
+        reasons = scored["reasons"].tolist()
+        found = model.score_frame(inputs.iloc[rows], reasons=_REASONS)["reasons"]
+        for row, codes in zip(rows.tolist(), found.tolist()):
+            reasons[row] = codes
+        scored["reasons"] = reasons
+    return scored
+
+
 def _decide(
     population: Population,
     product: Product,
-    model: Any,
+    answer: Scored,
     policy: Policy,
     as_of: pd.Timestamp,
     prices: Prices | None,
 ) -> pd.DataFrame:
     """Decide one product for everybody."""
-    scored = model.score_frame(population.inputs, reasons=_REASONS).reset_index(drop=True)
+    scored = answer.rows
     status = np.where(
         population.status == "ok", scored["status"].to_numpy(object), population.status
     )
@@ -394,7 +460,7 @@ def _decide(
             "expected_loss": np.where(ok, loss, np.nan),
             "expected_profit": np.where(ok, profit, np.nan),
             "reasons": reasons,
-            "model_id": model.model_id,
+            "model_id": answer.model_id,
             "policy_id": policy.policy_id,
             "prices_id": "" if prices is None else prices.prices_id,
         }
