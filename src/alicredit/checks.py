@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -197,7 +198,7 @@ def require_path(argument: str, value: object, *, error: type[AlicreditError] = 
     Traceback (most recent call last):
     alicredit.errors.InputError: path must be a path given as text or Path; found 3.
     """
-    if not isinstance(value, str | Path) or not str(value):
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise error(refusal(argument, "must be a path given as text or Path", repr(value)))
     return Path(value)
 
@@ -220,6 +221,42 @@ def writing(
     except OSError as failed:
         rule, why = "must be a place that can be written", failed.strerror or str(failed)
         raise error(refusal(argument, rule, f"{path} ({why})")) from failed
+
+
+def write_whole(
+    argument: str, path: object, data: bytes, *, error: type[AlicreditError] = InputError
+) -> None:
+    """Write a file whole or not at all: whoever is killed meanwhile leaves the file that was there.
+
+    The bytes go under another name in the same folder, reach the disk, and take the place then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_whole("path", f"{folder}/prices.json", b"{}")
+    ...     [each.name for each in Path(folder).iterdir()]
+    ['prices.json']
+    >>> write_whole("path", "nowhere/at/all.json", b"{}")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: path must be in a folder that exists; found nowhere/at/all.json.
+    """
+    given = require_path(argument, path, error=error)
+    with writing(argument, given, error=error):
+        place = given.resolve()
+        if not place.parent.is_dir():
+            raise error(refusal(argument, "must be in a folder that exists", given))
+        if place.exists() and not place.is_file():
+            raise error(refusal(argument, "must be the path of a file", f"{given}, which is none"))
+        partial = place.with_name(f".{place.name}.partial")
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def refuse(

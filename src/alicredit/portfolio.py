@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from alicredit.checks import (
     require_kind,
     require_path,
     require_whole,
+    write_whole,
+    writing,
 )
 from alicredit.cohort import Cohort, as_moment
 from alicredit.decision import COLUMNS, Decision, digest_inputs
@@ -36,6 +40,7 @@ from alicredit.records import Records, find_problems, merchants_in_error
 log = logging.getLogger(__name__)
 
 _PART_ROWS = 200_000
+_PART_NAME = re.compile(r"\.?part-\d{5,}\.parquet(\.partial)?")
 _REASONS = 4
 
 
@@ -50,6 +55,14 @@ class Population:
     def __len__(self) -> int:
         """Count the merchants."""
         return len(self.applicants)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What one model says of a population, row by row."""
+
+    model_id: str
+    rows: pd.DataFrame
 
 
 def score_portfolio(
@@ -70,7 +83,7 @@ def score_portfolio(
     Parameters
     ----------
     records : Records or None
-        The platform's records; None where ``features`` carry all.
+        The platform's records; not read, and may be None, where ``features`` are given.
     model : ScoreModel, DefaultModel or mapping
         One model, or one by product id where products have their own.
     as_of : str or timestamp
@@ -78,10 +91,11 @@ def score_portfolio(
     policy : str or Policy, default "ali-2013"
         Products, rules, limits, prices.
     features : pandas.DataFrame or None, default None
-        Prepared features with ``merchant_id`` and ``policy.required_columns``; what lacks of the
-        latter is unknown.
+        Prepared features with ``merchant_id`` (text or whole number, answered as text) and
+        ``policy.required_columns``; what lacks of the latter is unknown.
     out : str, Path or None, default None
-        Write Parquet parts and a manifest into this folder and return a summary.
+        Write Parquet parts and a manifest into this folder, in place of those of an earlier run,
+        and return a summary.
     prices : Prices or None, default None
         Frozen shadow prices of an allocation under this policy: an approval stands where its profit
         is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
@@ -90,9 +104,10 @@ def score_portfolio(
     engine : str, default "local"
         Where to compute; this version has ``"local"``.
     chunk_rows : int or None, default None
-        Merchants gathered at a time; the answer does not depend on it.
+        Merchants gathered from ``records`` and scored at a time; the answer does not depend on it.
     progress : callable or None, default None
-        Called with (done, all) merchants as they are gathered.
+        Called with (done, all) merchants as they are gathered, or scored where there are
+        ``features``.
 
     Returns
     -------
@@ -120,6 +135,10 @@ def score_portfolio(
         refuse("engine", "must be 'local' in this version", repr(engine))
     if chunk_rows is not None:
         require_whole("chunk_rows", chunk_rows, 1)
+    if progress is not None and not callable(progress):
+        refuse("progress", "must be None or take (done, all) when called", repr(progress))
+    if features is not None and records is not None:
+        require_kind("records", records, Records, "must be records or None beside features")
     folder = None if out is None else _folder(out)
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     _check_prices(prices, chosen)
@@ -128,10 +147,12 @@ def score_portfolio(
         population = _gather(records, models, moment, chunk_rows, progress)
     else:
         population = _prepared(features, models, moment)
-    for each in {id(m): m for m in models.values()}.values():
+    for each in _distinct(models):
         each.check_frame(population.inputs)
+    told = None if features is None else progress
+    scored = _score(population, models, chosen.active, chunk_rows, told)
     parts = [
-        _decide(population, product, models[product.id], chosen, moment, prices)
+        _decide(population, product, scored[product.id], chosen, moment, prices)
         for product in chosen.active
     ]
     frame = _interleaved(parts, len(population))
@@ -197,7 +218,8 @@ def score_applicant(
     require_columns("features", map(str, features), ("merchant_id", *scorer.feature_names))
     row = pd.DataFrame({str(k): pd.Series([v], dtype=object) for k, v in features.items()})
     population = _prepared(row, {product: scorer}, moment)
-    frame = _decide(population, asked, scorer, chosen, moment, prices)
+    scored = _score(population, {product: scorer}, (asked,), None, None)
+    frame = _decide(population, asked, scored[product], chosen, moment, prices)
     values = frame.iloc[0].to_dict()
     values["score"] = None if pd.isna(values["score"]) else int(values["score"])
     values["reasons"] = tuple(values["reasons"])
@@ -298,11 +320,38 @@ def _prepared(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Times
         if (given != as_of).any():
             found = str(frame["as_of"][given != as_of].iloc[0])
             refuse("features", f"must be as of {as_of}", found)
-    status = np.full(len(frame), "ok", dtype=object)
-    status[frame["merchant_id"].isna().to_numpy()] = "bad_value"
-    is_twice = frame["merchant_id"].duplicated(keep=False) & frame["merchant_id"].notna()
-    status[is_twice.to_numpy()] = "duplicated"
+    ids, status = _read_ids(frame["merchant_id"])
+    frame["merchant_id"] = ids
+    is_twice = frame["merchant_id"].duplicated(keep=False).to_numpy(bool)
+    status[is_twice & (status == "ok")] = "duplicated"
     return Population(frame, frame, status)
+
+
+def _read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    """Write ids as the text under which they are answered; give each one's status.
+
+    One that lacks is empty. A whole number is written as one even where a missing id beside it made
+    the column one of doubles, so that no row changes the name of another.
+    """
+    is_missing = given.isna().to_numpy(bool)
+    pairs = [_id_text(value) for value in given.astype(object).tolist()]
+    texts = np.array([text for text, _ in pairs], dtype=object)
+    status = np.where([is_id for _, is_id in pairs], "ok", "bad_type").astype(object)
+    texts[is_missing] = ""
+    status[is_missing | np.array([not text.strip() for text in texts], dtype=bool)] = "bad_value"
+    return texts, status
+
+
+def _id_text(value: Any) -> tuple[str, bool]:
+    """Write one id as text, and tell whether it is one: a text or a whole number."""
+    if isinstance(value, str):
+        return str(value), True
+    if isinstance(value, bool):
+        return str(value), False
+    is_id = isinstance(value, Integral)
+    if isinstance(value, float | np.floating):
+        is_id = float(value).is_integer() and abs(float(value)) < 2**53
+    return str(int(value) if is_id else value), is_id
 
 
 def _check_prices(prices: Prices | None, policy: Policy) -> None:
@@ -316,16 +365,66 @@ def _check_prices(prices: Prices | None, policy: Policy) -> None:
         refuse("prices", rule, prices.policy_id[:12] or "those of a lender", error=PolicyError)
 
 
+def _distinct(models: Mapping[str, Any]) -> list[Any]:
+    """List the models that differ; one that was loaded twice is one."""
+    found: list[Any] = []
+    for model in models.values():
+        if model not in found:
+            found.append(model)
+    return found
+
+
+def _score(
+    population: Population,
+    models: Mapping[str, Any],
+    products: Sequence[Product],
+    chunk_rows: int | None,
+    progress: Any,
+) -> dict[str, Scored]:
+    """Score everybody once by each model that differs, so many rows at a time, for each product."""
+    distinct, size = _distinct(models), chunk_rows or max(len(population), 1)
+    which = {product.id: distinct.index(models[product.id]) for product in products}
+    cuts = [
+        min(product.max_pd for product in products if which[product.id] == at)
+        for at in range(len(distinct))
+    ]
+    chunks: list[list[pd.DataFrame]] = [[] for _ in distinct]
+    for start in range(0, max(len(population), 1), size):
+        inputs = population.inputs.iloc[start : start + size]
+        for at, model in enumerate(distinct):
+            chunks[at].append(_score_rows(model, inputs, cuts[at]))
+        if progress is not None:
+            progress(min(start + size, len(population)), len(population))
+    scored = [
+        Scored(model.model_id, pd.concat(parts, ignore_index=True))
+        for model, parts in zip(distinct, chunks)
+    ]
+    return {product: scored[at] for product, at in which.items()}
+
+
+def _score_rows(model: Any, inputs: pd.DataFrame, cut: float) -> pd.DataFrame:
+    """Score rows; give reasons, which cost most, to those of a probability above the cut."""
+    scored = model.score_frame(inputs, reasons=0).reset_index(drop=True)
+    rows = np.flatnonzero((scored["pd"] > cut).to_numpy(bool))
+    if len(rows):
+        reasons = scored["reasons"].tolist()
+        found = model.score_frame(inputs.iloc[rows], reasons=_REASONS)["reasons"]
+        for row, codes in zip(rows.tolist(), found.tolist()):
+            reasons[row] = codes
+        scored["reasons"] = reasons
+    return scored
+
+
 def _decide(
     population: Population,
     product: Product,
-    model: Any,
+    answer: Scored,
     policy: Policy,
     as_of: pd.Timestamp,
     prices: Prices | None,
 ) -> pd.DataFrame:
     """Decide one product for everybody."""
-    scored = model.score_frame(population.inputs, reasons=_REASONS).reset_index(drop=True)
+    scored = answer.rows
     status = np.where(
         population.status == "ok", scored["status"].to_numpy(object), population.status
     )
@@ -361,7 +460,7 @@ def _decide(
             "expected_loss": np.where(ok, loss, np.nan),
             "expected_profit": np.where(ok, profit, np.nan),
             "reasons": reasons,
-            "model_id": model.model_id,
+            "model_id": answer.model_id,
             "policy_id": policy.policy_id,
             "prices_id": "" if prices is None else prices.prices_id,
         }
@@ -441,14 +540,24 @@ def _folder(out: str | Path) -> Path:
 
 
 def _write(frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Write parts and a manifest, each whole or not at all; give counts."""
+    """Write parts and a manifest, each whole or not at all; give counts.
+
+    The manifest of an earlier run goes first and the new one comes last: where there is one, the
+    parts beside it are those it lists, and there are no others.
+    """
     parts = []
+    with writing("out", folder):
+        (folder / "manifest.json").unlink(missing_ok=True)
     for number, start in enumerate(range(0, max(len(frame), 1), _PART_ROWS)):
         name = f"part-{number:05d}.parquet"
         rows = frame.iloc[start : start + _PART_ROWS]
-        rows.to_parquet(folder / f".{name}", index=False)
-        (folder / f".{name}").replace(folder / name)
+        write_whole("out", folder / name, rows.to_parquet(index=False))
         parts.append({"name": name, "rows": len(rows)})
+    listed = {part["name"] for part in parts}
+    with writing("out", folder):
+        for path in folder.iterdir():
+            if _PART_NAME.fullmatch(path.name) and path.name not in listed:
+                path.unlink()
     manifest = {
         "as_of": str(as_of),
         "rows": len(frame),
@@ -459,8 +568,7 @@ def _write(frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestam
         "prices_ids": sorted(set(frame["prices_id"])),
     }
     text = json.dumps(manifest, indent=2, sort_keys=True)
-    (folder / ".manifest.json").write_text(text + "\n", encoding="utf-8")
-    (folder / ".manifest.json").replace(folder / "manifest.json")
+    write_whole("out", folder / "manifest.json", (text + "\n").encode())
     log.info("wrote %d decisions in %d parts", len(frame), len(parts))
     return summarise(frame)
 

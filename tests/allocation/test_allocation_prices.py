@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -169,6 +171,38 @@ def test_prices_come_back_from_file_as_they_were(book: Allocation, tmp_path: Pat
     assert json.loads(place.read_text())["prices_id"] == book.prices.prices_id
 
 
+def test_an_id_is_the_digest_of_sorted_compact_json(book: Allocation, tmp_path: Path) -> None:
+    book.prices.save(tmp_path / "prices.json")
+    content = json.loads((tmp_path / "prices.json").read_text())
+    claimed = content.pop("prices_id")
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert hashlib.sha256(text.encode()).hexdigest() == claimed == book.prices.prices_id
+
+
+def test_a_save_that_is_stopped_leaves_the_old_prices(
+    book: Allocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "prices.json"
+    book.prices.save(place)
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        replace(book.prices, small_share=0.41).save(place)
+    assert load_prices(place) == book.prices
+    assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("place", [None, 3, "", b"p", ".", "nowhere/prices.json"], ids=repr)
+def test_a_place_that_cannot_be_written_or_read_is_refused(book: Allocation, place) -> None:
+    with pytest.raises(InputError, match="path must"):
+        book.prices.save(place)
+    with pytest.raises(InputError, match="path must"):
+        load_prices(place)
+
+
 def test_another_price_cap_or_rule_is_another_id(book: Allocation) -> None:
     first = book.prices.constraints[0]
     rest = book.prices.constraints[1:]
@@ -236,9 +270,26 @@ def test_prices_of_another_policy_are_refused() -> None:
     book = allocate(offers, policy)
     assert book.prices.policy_id == policy.policy_id
     other = policy.with_lgd({"taobao_order": 0.1})
+    for wrong in (other, None):
+        with pytest.raises(PolicyError, match="must be the policy whose prices these are"):
+            apply_prices(offers, book.prices, policy=wrong)
     with pytest.raises(PolicyError, match="must be the policy whose prices these are"):
-        apply_prices(offers, book.prices, policy=other)
+        apply_prices(offers, replace(book.prices, policy_id=""), policy=policy)
     assert len(apply_prices(offers, book.prices, policy=policy)) == 5
+
+
+def test_a_policy_may_be_named_and_bounds_what_is_given() -> None:
+    policy = load_policy("ali-2013")
+    offers = offers_of(5, seed=1)[lambda f: f["product_id"] == "taobao_order"]
+    prices = allocate(offers, policy).prices
+    named = apply_prices(offers, prices, policy="ali-2013")
+    pd.testing.assert_frame_equal(named, apply_prices(offers, prices, policy=policy))
+    most = float(policy.product("taobao_order").limit.max)
+    with pytest.raises(InputError, match="must not pass its product's maximum"):
+        apply_prices(offers.assign(limit=most + 1), prices, policy="ali-2013")
+    for wrong in ("ali-2031", 5, ""):
+        with pytest.raises(AlicreditError, match="policy must"):
+            apply_prices(offers, prices, policy=wrong)
 
 
 def test_prices_refuse_what_no_book_gives() -> None:
@@ -255,6 +306,56 @@ def test_prices_refuse_what_no_book_gives() -> None:
             Prices((bad,), "", 100)
     with pytest.raises(InputError, match="must be there once"):
         Prices((good, good), "", 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("constraints", [Constraint("peak_balance", "", 1.0)]), ("constraints", ("peak_balance",)),
+        ("constraints", None), ("policy_id", None), ("policy_id", 5), ("policy_id", b"a"),
+        ("one_borrower_fen", "x"), ("one_borrower_fen", -1), ("one_borrower_fen", 1.0),
+        ("one_borrower_fen", None), ("one_borrower_fen", True), ("peak_z", -0.1),
+        ("peak_z", "2"), ("peak_sigma", 0.0), ("peak_sigma", float("inf")),
+        ("common_share", -0.1), ("common_share", 1.1), ("common_share", True),
+        ("small_share", 1.01), ("small_share", -1e-9), ("small_share", "0.7"),
+        ("small_share", Decimal("0.7")), ("small_limit", -1.0), ("small_limit", 10**400),
+        ("small_limit", float("nan")), ("closed_kinds", ("foo",)), ("closed_kinds", "region"),
+        ("closed_kinds", ["region"]), ("closed_kinds", None), ("closed_kinds", (3,)),
+        ("closed_kinds", ("peak_balance",)), ("closed_kinds", ("region", "region")),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_prices_refuse_each_value_that_no_book_gives(
+    book: Allocation, tmp_path: Path, name: str, value: object
+) -> None:
+    with pytest.raises(InputError, match=f"^{name} must"):
+        replace(book.prices, **{name: value})
+    place = tmp_path / "prices.json"
+    book.prices.save(place)
+    content = json.loads(place.read_text()) | {name: value}
+    place.write_text(json.dumps(content, default=str))
+    with pytest.raises(InputError):
+        load_prices(place)
+
+
+@pytest.mark.parametrize("key", [5, None, ["hunan"], b"hunan"], ids=repr)
+def test_a_name_in_a_constraint_is_text(key: object) -> None:
+    with pytest.raises(InputError, match="key must be text"):
+        Prices((Constraint("region", key, 1.0),), "", 100)
+
+
+def test_a_name_that_no_file_can_hold_is_refused_when_loaded(book: Allocation, tmp_path) -> None:
+    place = tmp_path / "prices.json"
+    book.prices.save(place)
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"policy_id": "\ud800"}))
+    with pytest.raises(InputError, match="path must be a file of prices"):
+        load_prices(place)
+
+
+def test_a_whole_number_of_another_width_is_the_same_prices(book: Allocation) -> None:
+    fen = np.int64(book.prices.one_borrower_fen)
+    same = replace(book.prices, one_borrower_fen=fen)
+    assert (same, same.prices_id) == (book.prices, book.prices.prices_id)
 
 
 def test_rows_are_numbers_and_reasons_of_the_vocabulary(book: Allocation) -> None:

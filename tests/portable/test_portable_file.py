@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portable_stage import SHAPES, draw_rows, make_model
 
-from alicredit.errors import ModelFileError
+from alicredit.errors import InputError, ModelFileError
 from alicredit.portable import ScoreModel, load_model
 
 Content = dict[str, Any]
@@ -64,6 +65,38 @@ def test_a_file_gives_back_the_model(tmp_path_factory, shape: str, seed: int, un
     pd.testing.assert_frame_equal(loaded.score_frame(X), model.score_frame(X))
     loaded.save(path.with_name("again"))
     assert path.with_name("again").read_bytes() == path.read_bytes()
+
+
+def test_a_save_that_is_stopped_leaves_the_old_model(monkeypatch, tmp_path) -> None:
+    path, first = tmp_path / "m.alicredit", make_model("points", 1)
+    first.save(path)
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make_model("trees", 2).save(path)
+    assert load_model(path, digest=first.model_id) == first
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("place", [None, 3, "", b"m", ".", "nowhere/m.alicredit"], ids=repr)
+def test_a_place_that_cannot_be_written_is_refused_by_name(place: Any) -> None:
+    with pytest.raises(InputError, match="path must"):
+        make_model("points", 1).save(place)
+
+
+@pytest.mark.parametrize("digest", [5, b"0", True, ["0"], 0.0], ids=repr)
+def test_a_digest_is_text(digest: Any) -> None:
+    with pytest.raises(ModelFileError, match="digest must be the text of a model_id"):
+        load_model(OLD, digest=digest)
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"m", ".", "nowhere/m.alicredit"], ids=repr)
+def test_what_is_no_file_is_not_loaded(path: Any) -> None:
+    with pytest.raises(ModelFileError, match=r"(path|model file .*) must"):
+        load_model(path)
 
 
 def test_a_file_of_version_1_loads_and_is_saved_as_it_was(tmp_path) -> None:

@@ -236,6 +236,43 @@ def test_a_merchant_without_a_name_is_never_approved(people, model, decisions) -
     pd.testing.assert_frame_equal(plain(got[~odd].reset_index(drop=True)), plain(kept))
 
 
+@pytest.mark.parametrize("ids", [[1, "1"], ["1", 1.0], [np.int64(1), 1], ["1", "1"]], ids=repr)
+def test_ids_that_are_written_the_same_are_one_merchant(people, model, decisions, ids) -> None:
+    rows = decisions.index[decisions["decision"] == "approve"][0] // 3
+    twice = people.iloc[[rows, rows]].assign(merchant_id=pd.Series(ids, dtype=object).to_numpy())
+    got = decide(twice, model)
+    assert got["merchant_id"].tolist() == ["1"] * 6
+    assert set(got["status"]) == {"duplicated"}
+    assert (got["decision"] != "approve").all()
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("", "bad_value"), ("  ", "bad_value"), (None, "bad_value"), (np.nan, "bad_value"),
+     (pd.NA, "bad_value"), (1.5, "bad_type"), (True, "bad_type"), ([1], "bad_type"),
+     (np.inf, "bad_type"), (b"m", "bad_type")],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_name_is_never_approved(people, model, decisions, name, status) -> None:
+    row = people.iloc[decisions.index[decisions["decision"] == "approve"][0] // 3]
+    for product in POLICY.active:
+        features = row.to_dict() | {"merchant_id": name}
+        one = ac.score_applicant(features, model, product=product.id, as_of=AS_OF)
+        assert (one.status, one.limit) == (status, 0)
+        assert one.decision != "approve"
+        assert isinstance(one.merchant_id, str)
+
+
+def test_an_id_that_lacks_changes_no_other_ids_name(people, model) -> None:
+    numbered = people.iloc[1:9].assign(merchant_id=range(1, 9))
+    gap = numbered.assign(merchant_id=[1, 2, None, 4, 5, 6, 7, 8])
+    assert gap["merchant_id"].dtype == np.float64
+    whole, lacking = decide(numbered, model), decide(gap, model)
+    kept = [row for row in range(24) if row // 3 != 2]
+    pd.testing.assert_frame_equal(plain(lacking.iloc[kept]), plain(whole.iloc[kept]))
+    assert set(lacking.iloc[6:9]["status"]) == {"bad_value"}
+
+
 def test_what_is_written_is_what_is_given_and_the_summary_adds_up(
     people, model, decisions, tmp_path
 ) -> None:

@@ -35,6 +35,7 @@ def people() -> pd.DataFrame:
         ("policy", 3), ("policy", None), ("policy", "nowhere.toml"), ("engine", "spark"),
         ("engine", None), ("prices", {}), ("prices", "frozen"), ("chunk_rows", 0),
         ("chunk_rows", -1), ("chunk_rows", 2.0), ("chunk_rows", "all"), ("chunk_rows", True),
+        ("progress", 3), ("progress", "bar"), ("progress", True), ("progress", []),
         ("out", 3), ("out", ""), ("out", []), ("out", __file__), ("out", __file__ + "/deeper"),
     ],
     ids=repr,
@@ -43,6 +44,12 @@ def test_an_option_that_means_nothing_is_refused_by_name(people, model, option, 
     options = {"as_of": AS_OF, "features": people} | {option: value}
     with pytest.raises(AlicreditError, match=f"{option} must"):
         ac.score_portfolio(None, model, **options)
+
+
+@pytest.mark.parametrize("records", [3, "data/sample", {}, [], pd.DataFrame()], ids=str)
+def test_what_is_no_records_is_refused_beside_features_too(people, model, records) -> None:
+    with pytest.raises(InputError, match="records must be records or None beside features"):
+        ac.score_portfolio(records, model, as_of=AS_OF, features=people)
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "model.alicredit", [], {}, object()])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -13,11 +11,23 @@ from typing import Any
 
 from alicredit.allocation.choice import Floats
 from alicredit.allocation.rules import KINDS
-from alicredit.checks import nearest, refusal, refuse, require_path, writing
+from alicredit.checks import (
+    nearest,
+    refusal,
+    refuse,
+    require_between,
+    require_kind,
+    require_one_of,
+    require_path,
+    require_whole,
+    write_whole,
+)
 from alicredit.errors import InputError
+from alicredit.portable.file import canonical, digest_of, no_constant
 
 FORMAT = "alicredit-prices-1"
 NAMED = ("region", "category", "product")
+_MOST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +99,30 @@ class Prices:
 
     def __post_init__(self) -> None:
         """Refuse what no book gives: an unknown kind, a price or cap below zero, a name twice."""
-        names = [each.name for each in self.constraints]
+        require_kind("constraints", self.constraints, tuple, "must be a tuple of Constraint")
         for each in self.constraints:
-            if each.kind not in KINDS or bool(each.key) != (each.kind in NAMED):
-                refuse("constraints", "must be of known kinds", repr(each.name))
-            for what, value in (("price", each.price), ("cap", each.cap)):
-                _require_number(f"{each.name} {what}", value, 0.0)
+            _check_constraint(each)
+        names = [each.name for each in self.constraints]
         if len(set(names)) < len(names):
             refuse("constraints", "must be there once", str(sorted(names)))
+        require_kind("policy_id", self.policy_id, str, "must be text, empty for a lender's prices")
+        require_whole("one_borrower_fen", self.one_borrower_fen, 0)
+        object.__setattr__(self, "one_borrower_fen", int(self.one_borrower_fen))
         for name, low in (("peak_z", 0.0), ("common_share", 0.0), ("peak_sigma", 1e-300),
                           ("small_share", 0.0), ("small_limit", 0.0)):  # fmt: skip
             _require_number(name, getattr(self, name), low)
+        for name in ("common_share", "small_share"):
+            require_between(name, getattr(self, name), 0, 1)
+        require_kind("closed_kinds", self.closed_kinds, tuple, f"must be a tuple from {NAMED}")
+        for kind in self.closed_kinds:
+            require_one_of("closed_kinds", kind, NAMED)
+        if len(set(self.closed_kinds)) < len(self.closed_kinds):
+            refuse("closed_kinds", "must name each once", repr(self.closed_kinds))
 
     @cached_property
     def prices_id(self) -> str:
         """Give the digest of the content, the same for the same prices on any machine."""
-        return hashlib.sha256(_canonical(self.to_dict()).encode()).hexdigest()
+        return digest_of(self.to_dict())
 
     def price_of(self, constraint: str) -> float:
         """Give the price of a constraint by name, in yuan a year for one more yuan."""
@@ -120,13 +138,11 @@ class Prices:
                 "constraints": [asdict(each) for each in self.constraints]}  # fmt: skip
 
     def save(self, path: str | Path) -> None:
-        """Write as JSON with the id; InputError where the place cannot be written."""
-        place = require_path("path", path)
+        """Write as JSON with the id, whole; InputError where the place cannot be written."""
         text = json.dumps(
             {**self.to_dict(), "prices_id": self.prices_id}, indent=2, ensure_ascii=False
         )
-        with writing("path", place):
-            place.write_text(text + "\n", encoding="utf-8")
+        write_whole("path", path, (text + "\n").encode())
 
 
 def load_prices(path: str | Path) -> Prices:
@@ -162,7 +178,7 @@ def load_prices(path: str | Path) -> Prices:
     place = require_path("path", path)
     rule = "must be a file of prices"
     try:
-        content = json.loads(place.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        content = json.loads(place.read_text(encoding="utf-8"), parse_constant=no_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(refusal("path", rule, f"{place} ({error})")) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -170,16 +186,12 @@ def load_prices(path: str | Path) -> Prices:
     claimed = content.pop("prices_id", None)
     try:
         prices = _from_dict(content)
-    except (TypeError, KeyError, AttributeError) as error:
+        found = prices.prices_id
+    except (TypeError, KeyError, AttributeError, UnicodeEncodeError) as error:
         raise InputError(refusal("path", rule, f"{place} ({error})")) from error
-    if prices.prices_id != claimed or _canonical(prices.to_dict()) != _canonical(content):
+    if found != claimed or canonical(prices.to_dict()) != canonical(content):
         refuse("path", "must hold what its digest says", f"{place} (altered)")
     return prices
-
-
-def _canonical(content: Mapping[str, Any]) -> str:
-    """Write content the one way that a digest is taken of."""
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _from_dict(content: Mapping[str, Any]) -> Prices:
@@ -190,17 +202,21 @@ def _from_dict(content: Mapping[str, Any]) -> Prices:
     return Prices(constraints=constraints, closed_kinds=kinds, **parts)
 
 
+def _check_constraint(each: Constraint) -> None:
+    """Refuse a constraint of an unknown kind, without its name, or of impossible numbers."""
+    require_kind("constraints", each, Constraint, "must be a tuple of Constraint")
+    require_kind("constraint key", each.key, str, "must be text")
+    if each.kind not in KINDS or bool(each.key) != (each.kind in NAMED):
+        refuse("constraints", "must be of known kinds", repr(each.name))
+    for what, value in (("price", each.price), ("cap", each.cap)):
+        _require_number(f"{each.name} {what}", value, 0.0)
+
+
 def _require_number(name: str, value: object, low: float) -> None:
     """Refuse what is no finite number of at least ``low``."""
     good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not math.isfinite(value) or value < low:  # type: ignore[arg-type, operator]
+    if not good or not low <= value <= _MOST:  # type: ignore[operator]
         refuse(name, f"must be a finite number of at least {low:g}", repr(value))
-
-
-def _no_constant(word: str) -> float:
-    """Refuse NaN and infinities, which JSON does not know."""
-    message = f"{word} is no number"
-    raise ValueError(message)
 
 
 def freeze(prices: Prices, found: Floats) -> Prices:

@@ -14,13 +14,13 @@ from alicredit.allocation.prices import NAMED, Constraint, Prices
 from alicredit.allocation.rules import CODES
 from alicredit.checks import nearest, refuse, require_kind
 from alicredit.errors import PolicyError
-from alicredit.policy import Policy
+from alicredit.policy import Policy, load_policy
 
 _MANY = 10_000_000
 
 
 def apply_prices(
-    offers: pd.DataFrame, prices: Prices, *, policy: Policy | None = None
+    offers: pd.DataFrame, prices: Prices, *, policy: str | Policy | None = None
 ) -> pd.DataFrame:
     """Decide offers at frozen prices: what the book gave every merchant but those at its margin.
 
@@ -35,8 +35,9 @@ def apply_prices(
         As :func:`allocate` takes them.
     prices : Prices
         Frozen by it.
-    policy : Policy or None, default None
-        Whose products bound the amounts; it must be the one that the prices were made under.
+    policy : str, Policy or None, default None
+        Whose products bound the amounts: the one that the prices were made under, by name or
+        itself. None for a lender's prices alone, which bound nothing.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def apply_prices(
     InputError
         For offers that are refused, or a name that the book did not have.
     PolicyError
-        For the prices of another policy.
+        For the prices of another policy, or of a policy that is not given.
 
     Examples
     --------
@@ -64,10 +65,12 @@ def apply_prices(
     alicredit.errors.InputError: offers['mean_balance'] must lie from 0 to 1e+12; found -1.0.
     """
     require_kind("prices", prices, Prices, "must be frozen prices", do="use allocate(...).prices")
-    if policy is not None and policy.policy_id != prices.policy_id:
-        rule = "must be the policy whose prices these are"
-        refuse("policy", rule, policy.policy_id[:12], error=PolicyError)
-    book = read_offers(offers, policy)
+    chosen = None if policy is None else load_policy(policy)
+    found = "" if chosen is None else chosen.policy_id
+    if found != prices.policy_id:
+        rule = f"must be the policy whose prices these are ({prices.policy_id[:12] or 'none'})"
+        refuse("policy", rule, found[:12] or "None", error=PolicyError)
+    book = read_offers(offers, chosen)
     problem = pose(book, prices)
     charged = np.array([each.price for each in prices.constraints])
     value = problem.values(charged)

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from alicredit.checks import refusal
+from alicredit.checks import refusal, require_kind, require_path, write_whole
 from alicredit.errors import AlicreditError, ModelFileError
 from alicredit.portable.checking import check_model
 from alicredit.portable.model import ScoreModel
@@ -78,13 +78,13 @@ def sealed(model: ScoreModel) -> ScoreModel:
 
 
 def write_model(model: ScoreModel, path: str | Path) -> None:
-    """Write a model's content and digest; one that came from an older file keeps its id."""
+    """Write a model's content and digest, whole; one that came from an older file keeps its id."""
     content = content_of(model)
     if model.shape == "points" and model.unit == 1:
         older = content_of(model, version=OLDER_VERSION)
         content = older if digest_of(older) == model.model_id else content
     text = canonical({"content": content, "digest": digest_of(content)})
-    Path(path).write_bytes((text + "\n").encode())
+    write_whole("path", path, (text + "\n").encode())
 
 
 def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
@@ -106,7 +106,7 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
     Raises
     ------
     ModelFileError
-        On anything that is not a whole, unaltered, understood file.
+        On anything that is not a whole, unaltered, understood file, or not the one expected.
 
     Examples
     --------
@@ -114,9 +114,12 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
     Traceback (most recent call last):
     alicredit.errors.ModelFileError: model file absent.alicredit must be a file that exists; ...
     """
-    _require_path(path)
-    name = f"model file {Path(path).name}"
-    content, stated = _read(Path(path), name)
+    place = require_path("path", path, error=ModelFileError)
+    if digest is not None:
+        rule = "must be the text of a model_id, or None"
+        require_kind("digest", digest, str, rule, error=ModelFileError)
+    name = f"model file {place.name}"
+    content, stated = _read(place, name)
     try:
         found = digest_of(content)
     except (ValueError, RecursionError) as error:
@@ -145,13 +148,6 @@ def load_model(path: str | Path, *, digest: str | None = None) -> ScoreModel:
     return model
 
 
-def _require_path(path: object) -> None:
-    """Refuse what names no file."""
-    if not isinstance(path, str | Path):
-        rule = "must be the path of a model file"
-        raise ModelFileError(refusal("path", rule, type(path).__name__))
-
-
 def _read(path: Path, name: str) -> tuple[dict[str, Any], str]:
     """Read the two parts of a file within limits of size and depth."""
     if not path.is_file():
@@ -161,7 +157,7 @@ def _read(path: Path, name: str) -> tuple[dict[str, Any], str]:
     try:
         data = path.read_bytes()
         _check_parts(data, name)
-        outer = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        outer = json.loads(data.decode("utf-8"), parse_constant=no_constant)
         is_as_saved = canonical(outer).encode() == data.rstrip()
     except (ValueError, RecursionError, OSError) as error:
         raise ModelFileError(
@@ -182,7 +178,7 @@ def _check_parts(data: bytes, name: str) -> None:
         raise ModelFileError(refusal(name, f"must have at most {_MOST_PARTS} parts", parts))
 
 
-def _no_constant(word: str) -> float:
+def no_constant(word: str) -> float:
     """Refuse NaN and infinities, which are no JSON."""
     message = f"{word} is not allowed"
     raise ValueError(message)

@@ -255,7 +255,10 @@ class ScoreModel:
         return lay_out_card(self.tables, self.pairs, self.unit, has_trees=self.trees is not None)
 
     def save(self, path: str | Path) -> None:
-        """Write the model as a file of plain data; see :func:`load_model`."""
+        """Write the model as a file of plain data, whole or not at all; see :func:`load_model`.
+
+        InputError where the place cannot be written.
+        """
         from alicredit.portable.file import write_model
 
         write_model(self, path)
