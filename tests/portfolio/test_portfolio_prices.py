@@ -13,7 +13,7 @@ import pytest
 from model_stage import DIRECTIONS, make_merchants
 
 import alicredit as ac
-from alicredit.allocation import Allocation, BookRules, Prices, build_offers, load_prices
+from alicredit.allocation import Allocation, BookRules, build_offers, load_prices
 from alicredit.errors import InputError, PolicyError
 from alicredit.policy import load_policy
 
@@ -142,9 +142,14 @@ def test_prices_touch_approvals_alone(free: pd.DataFrame, charged: pd.DataFrame)
 
 
 def test_who_cannot_be_priced_is_referred(
-    people: pd.DataFrame, model: ac.DefaultModel, book: Allocation, free: pd.DataFrame
-) -> None:
-    approved = free["decision"] == "approve"
+    people: pd.DataFrame, model: ac.DefaultModel, book: Allocation,
+    free: pd.DataFrame, charged: pd.DataFrame,
+) -> None:  # fmt: skip
+    approved = (free["decision"] == "approve").to_numpy()
+    nowhere = people["region"].isna().to_numpy().repeat(len(PRODUCTS))[approved]
+    is_unpriced = (charged[approved]["reasons"].str[0] == "ALLOC_UNPRICED").to_numpy()
+    assert 0 < nowhere.sum() < len(nowhere)
+    assert is_unpriced.tolist() == nowhere.tolist()
     for column, value in (("category", "boats"), ("category", None), ("region", None)):
         if column == "region":
             changed = people.assign(region=None, platform="taobao")
@@ -157,7 +162,6 @@ def test_who_cannot_be_priced_is_referred(
         assert set(asked["decision"]) == {"refer"}
         assert set(asked["reasons"].str[0]) == {"ALLOC_UNPRICED"}
         assert (asked["limit"] == 0).all()
-    assert approved.any()
 
 
 def test_where_capital_is_plenty_only_what_earns_nothing_falls_away(
@@ -195,7 +199,7 @@ def test_prices_of_another_book_or_of_none_are_refused(
     one = people.iloc[0].to_dict()
     with pytest.raises(InputError, match="prices must be frozen prices or None; found dict"):
         ac.score_applicant(one, model, product=PRODUCTS[1], as_of=AS_OF, prices={})
-    assert isinstance(book.prices, Prices)
+    assert book.prices.policy_id == POLICY.policy_id != other.policy_id
 
 
 def test_offers_are_made_of_approvals_alone(free: pd.DataFrame, people: pd.DataFrame) -> None:
