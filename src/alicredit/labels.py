@@ -34,7 +34,7 @@ STATUSES: Mapping[str, str] = MappingProxyType(
         "already_default": "in default, or on probation after it, at as_of",
         "horizon_too_short": "the loan of the row outlasts the horizon",
         "not_a_borrower": "no loan at as_of or within the horizon",
-        "unknown": "a row of its loans within the horizon cannot be counted",
+        "unknown": "a row of its loans cannot be counted, and its label hangs on it",
     }
 )
 """Why a row has the label it has; all but the first two have none."""
@@ -242,7 +242,7 @@ def label_status(
     severe = _episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
     late = _any_between(asked, start, end, episodes)
     conditions = [
-        _is_unknown(postings, asked, end, by),
+        _is_unknown(postings, asked, start, end, chosen, by),
         _any_open(asked, start, severe) | _any_open(asked, start, episodes),
         is_short.to_numpy(),
         end > until,
@@ -275,13 +275,26 @@ def _refuse_unknown_loans(postings: Postings, cohort: Cohort) -> None:
 
 
 def _is_unknown(
-    postings: Postings, asked: pd.Series, end: npt.NDArray[np.datetime64], by: str
+    postings: Postings,
+    asked: pd.Series,
+    start: npt.NDArray[np.datetime64],
+    end: npt.NDArray[np.datetime64],
+    definition: DefaultDefinition,
+    by: str,
 ) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether what its loans owe is not known from a day up to its end on."""
+    """Tell for each row whether what its loans owed is not known on a day that decides its label.
+
+    A loan that was over, and the probation after it, before the row's moment decides nothing.
+    """
     faults = find_unknown(postings)
     faults = faults[faults["kind"].isin(FAULTS)]
-    first = faults.groupby(by)["day"].min().reindex(asked).to_numpy("datetime64[us]")
-    return np.asarray(first <= end, dtype=bool)
+    over = faults["over_day"] + np.timedelta64(definition.probation_days, "D")
+    over = over.fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
+    spans = pd.DataFrame({"who": faults[by], "start": faults["day"], "end": over})
+    rows = pd.DataFrame({"who": asked.to_numpy(), "from": start, "to": end}).reset_index()
+    pairs = rows.merge(spans, on="who")
+    hit = pairs[(pairs["start"] <= pairs["to"]) & (pairs["end"] >= pairs["from"].dt.normalize())]
+    return np.isin(rows["index"].to_numpy(), hit["index"].unique())
 
 
 def _is_between(definition: DefaultDefinition) -> bool:

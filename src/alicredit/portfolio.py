@@ -31,7 +31,7 @@ from alicredit.cohort import Cohort, as_moment
 from alicredit.decision import COLUMNS, Decision, digest_inputs
 from alicredit.derived import derive_tables
 from alicredit.errors import InputError, PolicyError
-from alicredit.features import CATALOGUE, build_features
+from alicredit.features import CATALOGUE, build_frame
 from alicredit.policy import Policy, Product, build_applicants, find_rules, grade_of, load_policy
 from alicredit.policy.eligibility import FAIL, PASS
 from alicredit.policy.limits import find_limits, price_loan, year_of_line
@@ -283,7 +283,7 @@ def _gather(
     inputs, applicants = [], []
     for start in range(0, len(cohort), size):
         part = cohort[start : start + size]
-        inputs.append(build_features(whole, part, catalogue=catalogue))
+        inputs.append(build_frame(whole, part, catalogue=catalogue))
         applicants.append(build_applicants(records, part))
         if progress is not None:
             progress(min(start + size, len(cohort)), len(cohort))

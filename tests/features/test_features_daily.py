@@ -71,6 +71,7 @@ def assert_full(
     whole = ac.build_features(records, cohort, catalogue=catalogue)
     assert moved(whole, found.frame) == []
     assert list(whole) == list(found.frame)
+    assert whole.attrs == found.frame.attrs
 
 
 def step(

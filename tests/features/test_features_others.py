@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from feature_stage import Tables, cohort_of, disturb, make_moments, make_tables, records_of
+from feature_stage import Tables, cohort_of, disturb, make_moments, make_tables, moved, records_of
 
 import alicredit as ac
+from alicredit import portfolio
 from alicredit.errors import InputError
-from alicredit.features import Catalogue, digest_of_peers
+from alicredit.features import (
+    Catalogue,
+    build_frame,
+    digest_of_peers,
+    others,
+    read_daily_features,
+    update_features,
+)
+from alicredit.monitoring import early_warnings
 
 AS_OF = pd.Timestamp("2013-03-01")
 
@@ -93,6 +104,47 @@ def test_a_catalogue_without_peers_has_none_and_an_empty_cohort_sees_none(
     none = digest_of_peers(records_of(tables), empty)
     assert len(none) == 64
     assert none != digest
+
+
+SEASONED = ac.CATALOGUE.subset(["sales_over_season_30_180", "orders_paid_count_90d"])
+
+
+def test_the_features_of_a_night_carry_it_too_and_through_their_file(
+    tables: Tables, digest: str, tmp_path: Path
+) -> None:
+    records, path = records_of(tables), tmp_path / "night.parquet"
+    cohort = cohort_of(pd.Series(AS_OF, index=["m0", "m3"]))
+    built = ac.build_features(records, cohort, catalogue=SEASONED)
+    night = update_features(None, records, cohort, catalogue=SEASONED, out=path)
+    assert night.frame.attrs == built.attrs != {}
+    assert read_daily_features(path).frame.attrs == built.attrs
+    plain = ac.CATALOGUE.subset(["orders_paid_count_90d"])
+    bare = update_features(None, records, cohort, catalogue=plain, out=path)
+    assert bare.frame.attrs == read_daily_features(path).frame.attrs == {}
+
+
+def test_it_is_not_made_for_those_who_keep_none(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = records_of(tables)
+    cohort = cohort_of(pd.Series(AS_OF, index=["m0", "m3", "nobody"]))
+    built = ac.build_features(records, cohort, catalogue=SEASONED)
+
+    def work(*given: Any, **more: Any) -> None:
+        pytest.fail("made a digest")
+
+    monkeypatch.setattr(others, "_digested", work)
+    with pytest.raises(pytest.fail.Exception):
+        ac.build_features(records, cohort, catalogue=SEASONED)
+    frame = build_frame(records, cohort, catalogue=SEASONED)
+    assert frame.attrs == {}
+    assert moved(frame, built) == []
+    asked = {"taobao_order": SimpleNamespace(feature_names=SEASONED.names)}
+    gathered = portfolio._gather(records, asked, AS_OF, 2, None)
+    mine = gathered.applicants["merchant_id"].isin(["m0", "m3"]).to_numpy()
+    assert moved(gathered.inputs[mine].reset_index(drop=True), built[:2]) == []
+    early_warnings(records, as_of=AS_OF)
+    ac.audit_features(records, cohort, catalogue=SEASONED, questions=3)
 
 
 def test_a_model_keeps_it_through_masks_and_its_file(tables: Tables, tmp_path: Any) -> None:

@@ -115,6 +115,35 @@ def test_labels_outcomes_and_vintages_say_that_they_do_not_know() -> None:
     assert nothing["rate"].isna().all()
 
 
+def test_a_loan_that_was_over_long_before_makes_no_later_label_unknown() -> None:
+    # Lent in October 2010, repaid on 1 December; a payment of 20 November has no amount.
+    made = tables(payments(("a", "2010-11-20 10:00", None), ("a", "2010-12-01 10:00", 6000.0)))
+    lent, later = pd.Timestamp("2010-10-15"), pd.Timestamp("2013-01-20")
+    old = made["loans"].assign(disbursed_at=lent, due_at=lent + pd.Timedelta(days=30))
+    new = old[:1].assign(loan_id="c", disbursed_at=later, due_at=later + pd.Timedelta(days=30))
+    repaid = payments(("c", "2013-02-10 10:00", 5500.0))
+    made["merchants"]["registered_at"] = pd.Timestamp("2009-05-01")
+    made["loans"] = pd.concat([old[:1], new], ignore_index=True)
+    made["repayments"] = pd.concat([made["repayments"], repaid], ignore_index=True)
+    records = ac.read_records(made)
+    assert find_unknown(read_postings(records))["over_day"].tolist() == [pd.Timestamp("2010-12-01")]
+    days = ["2010-10-20", "2010-11-25", "2011-03-01", "2011-03-02", "2013-02-01"]
+    asked = pd.DataFrame({"merchant_id": "m-a", "as_of": pd.to_datetime(days)})
+    cohort = ac.Cohort.from_frame(asked)
+    told = label_status(records, cohort, observed_until="2014-12-31")
+    # Until 90 days of probation are over, it is not known whether there was a default to watch.
+    assert told.tolist() == ["unknown"] * 3 + ["not_a_borrower", "good"]
+    clean = made["repayments"].dropna(subset="amount")
+    plain = label_status(
+        ac.read_records(made | {"repayments": clean}), cohort, observed_until="2014-12-31"
+    )
+    assert plain.tolist()[3:] == told.tolist()[3:]
+    # One that was never over still makes every later label unknown.
+    open_still = ac.read_records(made | {"repayments": pd.concat([BAD[:1], repaid])})
+    told = label_status(open_still, cohort, observed_until="2014-12-31")
+    assert told.iloc[-1] == "unknown"
+
+
 def test_recovery_neither_lists_nor_frees_on_what_it_does_not_know() -> None:
     records = ac.read_records(tables(BAD))
     made = blacklist_changes(records, as_of="2013-05-01")

@@ -16,8 +16,14 @@ from alicredit.errors import InputError, PolicyError, RecordError
 from alicredit.ledger import days_past_due_at, read_postings, replay
 from alicredit.loans import penalty, schedule
 from alicredit.policy import read_policy
-from alicredit.recovery import StageRules, find_claims, worklist
-from alicredit.vocabulary import COLLECTION_STEPS, REASONS, STAGES, reason_text
+from alicredit.recovery import (
+    StageRules,
+    assess_willingness,
+    find_claims,
+    restoration_offers,
+    worklist,
+)
+from alicredit.vocabulary import CLAIM_STATUSES, COLLECTION_STEPS, REASONS, STAGES, reason_text
 
 START = at("2012-01-01")
 DUE = START + 30 * DAY
@@ -217,16 +223,47 @@ def test_ids_that_are_whole_numbers_are_the_same_ids() -> None:
     assert made["merchant_id"].to_dict() == {"7": "1", "8": "2"}
 
 
+@pytest.mark.parametrize("product", ["pawn", "virtual_card", None])
+def test_a_loan_of_a_product_that_is_not_lent_is_named_and_stops_no_other(product) -> None:
+    two = pd.concat([LOANS, loan_rows(["k"], ["n"], [START], product=product)], ignore_index=True)
+    records, alone = make_records(two), make_records(LOANS)
+    moment = DUE + 41 * DAY + pd.Timedelta(hours=10)  # a Monday
+    claims = find_claims(records, as_of=moment).set_index("loan_id")
+    assert claims["status"].to_dict() == {"k": "other_product", "l": "claimed"}
+    other = find_claims(alone, as_of=moment).set_index("loan_id")
+    pd.testing.assert_frame_equal(claims.loc[["l"]], other)
+    known = ["days_past_due", "due_fen", "balance_fen", "stage"]
+    assert claims.loc["k", known].tolist() == claims.loc["l", known].tolist()
+    assert pd.isna(claims.loc["k", "penalty_fen"])
+    today = worklist(records, as_of=moment, capacity=PEOPLE).set_index("loan_id")
+    assert today["action"].to_dict() == {"k": "mend", "l": "visit"}
+    assert today["scheduled"].to_dict() == {"k": False, "l": True}
+    first = worklist(alone, as_of=moment, capacity=PEOPLE).set_index("loan_id")
+    pd.testing.assert_frame_equal(today.loc[["l"]], first)
+    offers, verdicts = (restoration_offers(records, as_of=moment).offers,
+                        assess_willingness(records, as_of=moment).verdicts)  # fmt: skip
+    assert offers["loan_id"].tolist() == ["l"]
+    assert verdicts["merchant_id"].tolist() == ["m"]
+    assert set(claims["status"]) <= set(CLAIM_STATUSES)
+
+
+def test_where_no_loan_is_of_a_known_product_all_are_named() -> None:
+    records = make_records(LOANS.assign(product_id="pawn"))
+    claims = find_claims(records, as_of=DUE + DAY)
+    assert claims[["loan_id", "status"]].to_numpy().tolist() == [["l", "other_product"]]
+    today = worklist(records, as_of=DUE + DAY, capacity=PEOPLE)
+    assert today["action"].tolist() == ["mend"]
+    assert restoration_offers(records, as_of=DUE + DAY).offers.empty
+
+
 def test_bad_claims_are_refused() -> None:
     records = make_records(LOANS)
     for call, error, match in (
         (lambda: find_claims(records, as_of=None), InputError, "as_of"),
         (lambda: find_claims("book", as_of=DUE), RecordError, "records"),
         (lambda: find_claims(records, as_of=DUE, policy="ali-2031"), PolicyError, "policy"),
-        (lambda: find_claims(make_records(LOANS.assign(product_id="virtual_card")),
-                             as_of=DUE + DAY), PolicyError, "virtual_card"),
-        (lambda: find_claims(make_records(LOANS.assign(product_id="pawn")), as_of=DUE + DAY),
-         PolicyError, "pawn"),
+        (lambda: find_claims(records, as_of=DUE + DAY, policy=policy_with(penalty_mode="triple")),
+         PolicyError, "triple"),
         (lambda: StageRules(message_from=0), InputError, "at least 1"),
         (lambda: StageRules(default_from=31), InputError, "one after another"),
         (lambda: StageRules(write_off_after=1.5), InputError, "whole number"),

@@ -14,7 +14,7 @@ from alicredit.alerts.rules import REFUNDS, SALES, WarningRules
 from alicredit.checks import refusal, refuse, require_columns
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError, RecordError
-from alicredit.features import Catalogue, Feature, build_features
+from alicredit.features import Catalogue, Feature, build_frame
 from alicredit.features.build import is_supplied
 from alicredit.records import Records
 
@@ -125,8 +125,8 @@ def _features(
     """Build features of merchants at looks."""
     if asked.empty or not features:
         return {feature.name: np.empty(len(asked)) for feature in features}
-    frame = build_features(records, Cohort.from_frame(asked), catalogue=Catalogue(features))
-    return {name: frame[name].to_numpy() for name in frame} if frame is not None else {}
+    frame = build_frame(records, Cohort.from_frame(asked), catalogue=Catalogue(features))
+    return {name: frame[name].to_numpy() for name in frame}
 
 
 def _others(records: Records, mine: pd.DataFrame) -> pd.DataFrame:

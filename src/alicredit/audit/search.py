@@ -25,7 +25,7 @@ from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.cohort import Cohort
 from alicredit.declarations import Catalogue
 from alicredit.errors import FeatureError
-from alicredit.features.build import build_features
+from alicredit.features.build import build_frame
 from alicredit.records import Records
 
 log = logging.getLogger(__name__)
@@ -208,8 +208,7 @@ def _builder(catalogue: object, build: object) -> Builder:
 
         def built(records: Records, cohort: Cohort) -> pd.DataFrame:
             """Build the catalogue's features."""
-            frame = build_features(records, cohort, catalogue=catalogue)
-            return pd.DataFrame() if frame is None else frame
+            return build_frame(records, cohort, catalogue=catalogue)
 
         return built
     if catalogue is not CATALOGUE:

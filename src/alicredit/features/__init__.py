@@ -2,7 +2,7 @@
 
 from alicredit.catalogue import CATALOGUE, PSYCHOMETRIC
 from alicredit.declarations import MEASURES, Catalogue, Feature, Measure
-from alicredit.features.build import build_features
+from alicredit.features.build import build_features, build_frame
 from alicredit.features.daily import update_features
 from alicredit.features.daily_file import (
     DailyFeatures,
@@ -22,6 +22,7 @@ __all__ = [
     "Measure",
     "SparkRecords",
     "build_features",
+    "build_frame",
     "digest_of_peers",
     "read_daily_features",
     "read_spark_records",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from alicredit.derived import ask_of_peers, derive_tables
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.sql import composed_sql, is_fed
 from alicredit.errors import FeatureError, RecordError
-from alicredit.features.others import digest_of_peers, is_of_peers
+from alicredit.features.others import is_of_peers, note_of_peers
 from alicredit.records import Records, quoted
 from alicredit.records.reading import require_records
 from alicredit.records.sources import literal
@@ -107,36 +108,68 @@ def build_features(
     if engine == "spark":
         do = "pip install 'alicredit[spark]', then engine=SparkSession.builder.getOrCreate()"
         refuse("engine", "must be a SparkSession itself", "'spark'", do=do, error=FeatureError)
-    require_one_of("engine", engine, ENGINES, error=FeatureError)
-    require_records(records)
-    require_cohort(cohort)
+    _require_asked(records, cohort, engine)
     _require_place(out)
-    places = {feature.name: at for at, feature in enumerate(catalogue)}
-    values = np.empty((len(catalogue), len(cohort)))
-    peers = _fill(records, cohort, catalogue, places, values, engine, memory) if len(cohort) else ""
-    frame = frame_of(catalogue, places, values)
-    frame.attrs = {"peers": peers} if peers else {}
+    with _reading():
+        made = derive_tables(records, catalogue.tables) if len(cohort) else records
+        frame = build_frame(made, cohort, catalogue=catalogue, engine=engine, memory=memory)
+        frame.attrs = note_of_peers(made, cohort, catalogue)
     if out is None:
         return frame
     frame.to_parquet(Path(out), index=False)
     return None
 
 
-def _fill(
+def build_frame(
     records: Records,
     cohort: Cohort,
-    catalogue: Catalogue,
-    places: Mapping[str, int],
-    values: Reals,
-    engine: str,
-    memory: str | None,
-) -> str:
-    """Fill in all features, and give the digest of the peers they were held against."""
+    *,
+    catalogue: Catalogue = CATALOGUE,
+    engine: str = "local",
+    memory: str | None = None,
+) -> pd.DataFrame:
+    """Build the same frame as :func:`build_features`, without the digest of peers.
+
+    The digest reads whole tables of peers, which is most of the work where the questions are few:
+    for callers who ask again and again, and keep none of the digests.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> age = CATALOGUE.subset(["merchants_days_since"])
+    >>> build_frame(records, Cohort.at(records, "2013-05-01"), catalogue=age).iloc[0].tolist()
+    [731.0]
+    >>> build_frame(records, "2013-05-01")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cohort must be a Cohort; found str. ...
+    """
+    _require_catalogue(catalogue)
+    _require_asked(records, cohort, engine)
+    places = {feature.name: at for at, feature in enumerate(catalogue)}
+    values = np.empty((len(catalogue), len(cohort)))
+    if len(cohort):
+        with _reading():
+            made = derive_tables(records, catalogue.tables)
+            build_base(made, cohort, catalogue, places, values, engine=engine, memory=memory)
+            add_composed(catalogue, places, values)
+    return frame_of(catalogue, places, values)
+
+
+def _require_asked(records: object, cohort: object, engine: str) -> None:
+    """Refuse an engine that is not there, and what is no records or no cohort."""
+    require_one_of("engine", engine, ENGINES, error=FeatureError)
+    require_records(records)
+    require_cohort(cohort)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Say of rows that cannot be read that they are the records'."""
     try:
-        made = derive_tables(records, catalogue.tables)
-        build_base(made, cohort, catalogue, places, values, engine=engine, memory=memory)
-        add_composed(catalogue, places, values)
-        return digest_of_peers(made, cohort, catalogue=catalogue)
+        yield
     except duckdb.Error as error:
         rule = "must be readable while features are built"
         first = str(error).splitlines()[0]

@@ -28,6 +28,7 @@ from alicredit.errors import FeatureError, RecordError
 from alicredit.features.build import add_composed, build_base, frame_of, is_supplied
 from alicredit.features.changes import DAY_US, find_changes
 from alicredit.features.daily_file import DailyFeatures, read_daily_features, write_daily_features
+from alicredit.features.others import note_of_peers
 from alicredit.records import Records
 from alicredit.records.reading import require_records
 
@@ -90,7 +91,8 @@ def update_features(
     Returns
     -------
     DailyFeatures
-        ``frame`` equals ``build_features(records, cohort, catalogue=catalogue)`` to the bit;
+        ``frame`` equals ``build_features(records, cohort, catalogue=catalogue)`` to the bit, its
+        ``attrs`` too;
         ``work`` says by table how many merchants were kept and why others were not.
 
     Raises
@@ -153,11 +155,13 @@ def update_features(
             for name, column in found.items():
                 values[places[name]] = column
         add_composed(catalogue, places, values)
+        peers = note_of_peers(step.records, cohort, catalogue)
     except duckdb.Error as error:
         rule = "must be readable while features are brought up to date"
         first = str(error).splitlines()[0]
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     frame = frame_of(catalogue, places, values)
+    frame.attrs = peers
     hidden = [f.name for f in catalogue if f.is_part and f.table and f.table not in DERIVED]
     parts = pd.DataFrame({name: values[places[name]] for name in hidden}, index=frame.index)
     columns = ["table", "merchants", "kept", "new", "moved", "altered"]

@@ -124,6 +124,7 @@ def write_daily_features(daily: DailyFeatures, path: str | Path) -> None:
         "work": daily.work.to_dict("list"),
         "reason": daily.reason,
         "features": list(daily.frame.columns),
+        "peers": daily.frame.attrs.get("peers", ""),
         "digest": _digest(table),
     }
     table = table.replace_schema_metadata({_KEY: json.dumps(note, ensure_ascii=False).encode()})
@@ -176,9 +177,11 @@ def read_daily_features(path: str | Path) -> DailyFeatures:
     values = np.array([table[name].to_numpy() for name in names]).reshape(len(names), len(table))
     merchants = table["merchant_id"].to_pylist()
     as_of = pd.Timestamp(note["made_of"]["as_of"]).as_unit("us")
+    frame = pd.DataFrame(values.T, columns=names)
+    frame.attrs = {"peers": note["peers"]} if note.get("peers") else {}
     return DailyFeatures(
         Cohort.from_frame(pd.DataFrame({"merchant_id": merchants, "as_of": as_of})),
-        pd.DataFrame(values.T, columns=names),
+        frame,
         _marked(table, _PART),
         _marked(table, _SEEN),
         note["made_of"],

@@ -87,6 +87,12 @@ def digest_of_peers(records: Records, cohort: Cohort, *, catalogue: Catalogue = 
     return digest.hexdigest() if tables else ""
 
 
+def note_of_peers(records: Records, cohort: Cohort, catalogue: Catalogue) -> dict[str, str]:
+    """Give what a frame of features carries about its peers: nothing where there were none."""
+    peers = digest_of_peers(records, cohort, catalogue=catalogue) if len(cohort) else ""
+    return {"peers": peers} if peers else {}
+
+
 def _digested(rows: pa.Table, last: Any) -> bytes:
     """Give a sorted hash of each row that was known before a moment; times as microseconds."""
     columns = {}

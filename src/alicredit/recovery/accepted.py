@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import (
+    is_bool_dtype,
+    is_complex_dtype,
+    is_datetime64_dtype,
+    is_numeric_dtype,
+)
 
-from alicredit.checks import refuse, require_columns, require_whole
+from alicredit.checks import refuse, require_columns, require_kind, require_whole
 from alicredit.cohort import as_moment
 from alicredit.loans import book
 
 MOST_SWEPT = 30
 """Most of a day's settlement that may be swept, in percent (DOMAIN 3.3)."""
+
+_MOST_FEN = 2**53
+"""Up to which every whole number of fen is exact as a double."""
 
 
 def restructure_facts(offers: pd.DataFrame, *, accepted_at: object) -> pd.DataFrame:
@@ -35,7 +44,8 @@ def restructure_facts(offers: pd.DataFrame, *, accepted_at: object) -> pd.DataFr
     Raises
     ------
     InputError
-        If a column lacks, or a row was not offered.
+        If ``offers`` is no frame or a column lacks, if a loan has no id or stands twice, if
+        ``is_offered`` is not of booleans or a row was not offered, or if ``npv_loss`` is no share.
 
     Examples
     --------
@@ -47,11 +57,19 @@ def restructure_facts(offers: pd.DataFrame, *, accepted_at: object) -> pd.DataFr
     alicredit.errors.InputError: offers must all be offered; found 'l' refused.
     """
     moment = as_moment("accepted_at", accepted_at)
-    require_columns("offers", map(str, offers.columns), ("loan_id", "is_offered", "npv_loss"))
-    refused = offers.loc[~offers["is_offered"].astype(bool), "loan_id"]
+    _require_loans("offers", offers, ("is_offered", "npv_loss"))
+    _require_once("offers", offers, ["loan_id"])
+    given = offers["is_offered"]
+    if not is_bool_dtype(given) or given.isna().any():
+        rule, do = "must be True or False in each row", "take the rows of RestorationOffers"
+        refuse("offers['is_offered']", rule, _strangest(given), do)
+    refused = offers.loc[~given.astype(bool), "loan_id"]
     if len(refused):
         refuse("offers", "must all be offered", f"{refused.iloc[0]!r} refused")
-    made = offers[["loan_id", "npv_loss"]].reset_index(drop=True)
+    rule = "must be a share from 0 to 1"
+    loss = _numbers("offers['npv_loss']", offers["npv_loss"], rule)
+    _refuse_where("offers['npv_loss']", offers["npv_loss"], ~((loss >= 0) & (loss <= 1)), rule)
+    made = offers[["loan_id"]].assign(npv_loss=loss).reset_index(drop=True)
     made.insert(1, "at", pd.Series([moment] * len(made), dtype="datetime64[us]"))
     made.insert(2, "kind", "extension")
     return made
@@ -79,7 +97,9 @@ def plan_facts(plans: pd.DataFrame, *, accepted_at: object) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a column lacks, or an instalment falls due before the offer was accepted.
+        If ``plans`` is no frame or a column lacks, if a loan has no id or two instalments on one
+        day, if an amount is no whole fen or negative, or if an instalment has no day or falls due
+        before the offer was accepted.
 
     Examples
     --------
@@ -93,15 +113,68 @@ def plan_facts(plans: pd.DataFrame, *, accepted_at: object) -> pd.DataFrame:
     """
     moment = as_moment("accepted_at", accepted_at)
     amounts = {"principal_fen": "principal", "interest_fen": "interest", "carried_fen": "fee"}
-    require_columns("plans", map(str, plans.columns), ("loan_id", "due_day", *amounts))
+    _require_loans("plans", plans, ("due_day", *amounts))
+    rule = "must be a day without a time zone in each row"
+    if not is_datetime64_dtype(plans["due_day"]):
+        refuse("plans['due_day']", rule, f"{plans['due_day'].dtype} values", "pd.to_datetime it")
+    _refuse_where("plans['due_day']", plans["due_day"], plans["due_day"].isna(), rule)
+    _require_once("plans", plans, ["loan_id", "due_day"])
+    fen = {name: _whole_fen(f"plans[{name!r}]", plans[name]) for name in amounts}
     early = plans[~(plans["due_day"] >= moment.normalize())]
     if len(early):
         found = f"{early['loan_id'].iloc[0]!r} on {early['due_day'].iloc[0]:%Y-%m-%d}"
         refuse("plans", "must fall due after accepted_at", found, "make new offers")
-    made = plans[["loan_id", "due_day", *amounts]].reset_index(drop=True)
+    made = plans[["loan_id", "due_day"]].assign(**fen).reset_index(drop=True)
     made = made.rename(columns={"due_day": "due_at", **amounts})
     made["known_at"] = pd.Series([moment] * len(made), dtype="datetime64[us]")
     return made
+
+
+def _require_loans(argument: str, frame: object, columns: tuple[str, ...]) -> None:
+    """Refuse what is no frame of loans with these columns."""
+    rows = require_kind(argument, frame, pd.DataFrame, "must be a frame of RestorationOffers")
+    require_columns(argument, map(str, rows.columns), ("loan_id", *columns))
+    if rows["loan_id"].isna().any():
+        refuse(f"{argument}['loan_id']", "must name a loan in each row", "a missing one")
+
+
+def _require_once(argument: str, rows: pd.DataFrame, key: list[str]) -> None:
+    """Refuse rows that stand twice: what is owed would be counted twice."""
+    twice = rows.duplicated(key)
+    if twice.any():
+        rule = f"must hold each {' and '.join(key)} once"
+        found = f"{rows['loan_id'][twice.to_numpy()].iloc[0]!r} again"
+        refuse(argument, rule, found, "drop what is doubled")
+
+
+def _numbers(argument: str, column: pd.Series, rule: str) -> npt.NDArray[np.float64]:
+    """Take a column of real numbers, NaN for what is missing."""
+    kind = column.dtype
+    if is_bool_dtype(kind) or is_complex_dtype(kind) or not is_numeric_dtype(kind):
+        refuse(argument, rule, f"{kind} values", "take the rows of RestorationOffers")
+    return column.to_numpy(float, na_value=np.nan)
+
+
+def _whole_fen(argument: str, column: pd.Series) -> npt.NDArray[np.int64]:
+    """Take amounts in whole fen, none of them negative."""
+    rule = "must be whole fen of at least 0"
+    fen = _numbers(argument, column, rule)
+    _refuse_where(
+        argument, column, ~((fen >= 0) & (fen <= _MOST_FEN) & (np.floor(fen) == fen)), rule
+    )
+    return fen.astype(np.int64)
+
+
+def _refuse_where(argument: str, column: pd.Series, is_wrong: Any, rule: str) -> None:
+    """Refuse a column by the first of its values that is wrong."""
+    at = np.flatnonzero(np.asarray(is_wrong, dtype=bool))
+    if len(at):
+        refuse(argument, rule, f"{column.iloc[at[0]]} in row {at[0]}")
+
+
+def _strangest(column: pd.Series) -> str:
+    """Name what a column of other values than booleans holds."""
+    return "a missing one" if column.isna().any() else f"{column.dtype} values"
 
 
 def swept(settled_fen: Any, *, percent: int, owed_fen: Any) -> npt.NDArray[np.int64]:

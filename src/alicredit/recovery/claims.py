@@ -94,14 +94,15 @@ def find_claims(
         posting rounded once; of a loan under a plan, since the plan), ``balance_fen`` and
         ``accrued_fen``; ``rate, rate_unit``; and ``status`` (``vocabulary.CLAIM_STATUSES``). Loans
         closed, written off or late by less than the first stage are left out. One of which it is
-        not known what it owes has a row without amounts, whose status says why.
+        not known what it owes has a row without amounts, whose status says why. One of a product
+        that the policy does not lend has no penalty, since nothing says what its lateness costs.
 
     Raises
     ------
     InputError
         If ``as_of`` is no moment.
     PolicyError
-        If an overdue loan is of a product that the policy does not lend.
+        If there is no such policy, or a product's terms are none.
     RecordError
         If there are no loans.
 
@@ -149,7 +150,8 @@ class Claims:
     on_plan : pandas.DataFrame
         The same columns of loans under a plan that is being kept and of which nothing is overdue.
     unknown : pandas.DataFrame
-        The same columns of loans of which it is not known what they owe, with ``status``.
+        The same columns of loans of which it is not known what they owe, or of a product that the
+        policy does not lend, with ``status``.
     planned : pandas.Series
         Ids of all loans under a plan that is being kept.
     """
@@ -194,7 +196,10 @@ def take_claims(
     claims["days_in_default"] = _days_in_default(claims, book, day, rules)
     claims["stage"] = _stages(claims, rules)
     is_due = claims["days_past_due"] >= rules.message_from
-    claims = claims[is_due | claims["loan_id"].isin(planned)].reset_index(drop=True)
+    claims = claims[is_due | claims["loan_id"].isin(planned)]
+    is_lent = claims["product_id"].isin(_lent(chosen))
+    unknown = _with_strange(unknown, claims[~is_lent])
+    claims = claims[is_lent].reset_index(drop=True)
     claims["penalty_fen"] = _penalties(claims, book, day, chosen)
     is_due = claims["days_past_due"] >= rules.message_from
     kept = claims.loc[~is_due, _COLUMNS].assign(stage=None)
@@ -210,6 +215,21 @@ def _unknown(faults: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     rows["state"], rows["stage"], rows["rate"], rows["rate_unit"] = "unknown", None, np.nan, None
     rows = rows.reindex(columns=[*_COLUMNS, "status"])
     return rows.astype(dict.fromkeys(_NUMBERS, "Int64")).reset_index(drop=True)
+
+
+def _lent(policy: Policy) -> list[str]:
+    """Give the products of which the policy says what their lateness costs."""
+    products = policy.products.values()
+    return [one.id for one in products if one.is_active and one.rate is not None]
+
+
+def _with_strange(unknown: pd.DataFrame, strange: pd.DataFrame) -> pd.DataFrame:
+    """Add loans of a product that the policy does not lend: their penalty is not known."""
+    if strange.empty:
+        return unknown
+    rows = strange.assign(status="other_product").reindex(columns=[*_COLUMNS, "status"])
+    rows = rows.astype(dict.fromkeys(_NUMBERS, "Int64"))
+    return pd.concat([part for part in (unknown, rows) if len(part)], ignore_index=True)
 
 
 def _days_in_default(

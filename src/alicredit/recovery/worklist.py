@@ -43,8 +43,8 @@ def worklist(
     an accepted plan nothing is done while the plan is kept, in default or not: while none of its
     instalments is overdue or, where they are not written down, while it was accepted, or something
     was paid on the loan, within the last 35 days (assumed). It has a row of its own, ``on_plan``,
-    and says nothing of other loans. So has a loan of which it is not known what it owes: its
-    records are to be mended.
+    and says nothing of other loans. So has a loan of which it is not known what it owes, or of a
+    product that the policy does not lend: its records are to be mended.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ CLAIM_STATUSES: Mapping[str, Word] = MappingProxyType(
         ("on_plan", "a plan is being kept", "还款方案履行中"),
         ("no_due_day", "it is not known when anything falls due", "缺少到期日"),
         ("uncounted", "a payment or the loan itself has no amount", "还款或贷款缺少金额"),
+        ("other_product", "the policy does not lend its product", "政策不含该贷款产品"),
     )
 )
 """Whether it is known what an overdue loan owes."""
