@@ -12,7 +12,6 @@ import pytest
 from feature_stage import Tables, cohort_of, disturb, make_moments, make_tables, moved, records_of
 
 import alicredit as ac
-from alicredit import portfolio
 from alicredit.errors import InputError
 from alicredit.features import (
     Catalogue,
@@ -23,6 +22,7 @@ from alicredit.features import (
     update_features,
 )
 from alicredit.monitoring import early_warnings
+from alicredit.portfolio.population import gather
 
 AS_OF = pd.Timestamp("2013-03-01")
 
@@ -140,7 +140,7 @@ def test_it_is_not_made_for_those_who_keep_none(
     assert frame.attrs == {}
     assert moved(frame, built) == []
     asked = {"taobao_order": SimpleNamespace(feature_names=SEASONED.names)}
-    gathered = portfolio._gather(records, asked, AS_OF, 2, None)
+    gathered = gather(records, asked, AS_OF, 2, None)
     mine = gathered.applicants["merchant_id"].isin(["m0", "m3"]).to_numpy()
     assert moved(gathered.inputs[mine].reset_index(drop=True), built[:2]) == []
     early_warnings(records, as_of=AS_OF)

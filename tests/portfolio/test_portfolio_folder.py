@@ -11,8 +11,8 @@ import pytest
 from model_stage import DIRECTIONS, make_merchants
 
 import alicredit as ac
-from alicredit import portfolio
 from alicredit.errors import InputError
+from alicredit.portfolio import written
 
 AS_OF = "2013-05-01"
 
@@ -31,7 +31,7 @@ def people() -> pd.DataFrame:
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portfolio, "_PART_ROWS", 20)
+    monkeypatch.setattr(written, "_PART_ROWS", 20)
 
 
 def decide(people: pd.DataFrame, model: ac.DefaultModel, out: Path | None) -> pd.DataFrame:

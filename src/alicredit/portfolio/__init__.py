@@ -1,0 +1,6 @@
+"""The jobs: decide a whole platform, or one applicant, and write down what was decided."""
+
+from alicredit.portfolio.jobs import score_applicant, score_portfolio
+from alicredit.portfolio.written import summarise
+
+__all__ = ["score_applicant", "score_portfolio", "summarise"]

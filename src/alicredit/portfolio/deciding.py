@@ -1,0 +1,148 @@
+"""From scores to answers: rules, limits, prices, reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.allocation import Prices
+from alicredit.allocation.deciding import UNPRICED, charge_approvals
+from alicredit.checks import (
+    refuse,
+    require_kind,
+)
+from alicredit.decision import COLUMNS
+from alicredit.errors import PolicyError
+from alicredit.policy import Policy, Product, find_rules, grade_of
+from alicredit.policy.eligibility import FAIL, PASS
+from alicredit.policy.limits import find_limits, price_loan, year_of_line
+from alicredit.portfolio.population import Population
+from alicredit.portfolio.scoring import Scored
+
+
+def check_prices(prices: Prices | None, policy: Policy) -> None:
+    """Refuse what is no frozen prices, or those of a book under another policy."""
+    if prices is None:
+        return
+    do = "use allocate(...).prices or load_prices"
+    require_kind("prices", prices, Prices, "must be frozen prices or None", do=do)
+    if prices.policy_id != policy.policy_id:
+        rule = f"must be of a book under the policy {policy.policy_id[:12]}"
+        refuse("prices", rule, prices.policy_id[:12] or "those of a lender", error=PolicyError)
+
+
+def decide(
+    population: Population,
+    product: Product,
+    answer: Scored,
+    policy: Policy,
+    as_of: pd.Timestamp,
+    prices: Prices | None,
+) -> pd.DataFrame:
+    """Decide one product for everybody."""
+    scored = answer.rows
+    status = np.where(
+        population.status == "ok", scored["status"].to_numpy(object), population.status
+    )
+    ok = status == "ok"
+    pd_ = np.where(ok, scored["pd"].to_numpy(np.float64), np.nan)
+    rules = list(find_rules(population.applicants, product, as_of))
+    outcome = np.min([rule.outcome for rule in rules], axis=0)
+    limits = find_limits(population.applicants, product, policy, pd_)
+    is_risky = ok & (pd_ > product.max_pd)
+    approved = ok & (outcome == PASS) & ~is_risky & (limits.fen > 0)
+    declined = (outcome < PASS) | (ok & ~approved)
+    decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
+    decision = np.where(~ok & (outcome != FAIL), "refer", decision)
+    fen = np.where(approved, limits.fen, 0)
+    loss, profit = year_of_line(fen, np.nan_to_num(pd_), product, policy)
+    price = price_loan(product, policy)
+    reasons = _reasons(rules, ok, is_risky, approved, limits.binding, scored["reasons"].tolist())
+    frame = pd.DataFrame(
+        {
+            "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
+            "product_id": product.id,
+            "as_of": as_of,
+            "status": status,
+            "pd": pd_,
+            "pd_lower": np.where(ok, scored["pd_lower"], np.nan),
+            "pd_upper": np.where(ok, scored["pd_upper"], np.nan),
+            "score": scored["score"].mask(~ok),
+            "grade": grade_of(pd_, policy.grades),
+            "decision": decision,
+            "limit": fen / 100,
+            "rate": price.rate,
+            "rate_unit": price.unit,
+            "expected_loss": np.where(ok, loss, np.nan),
+            "expected_profit": np.where(ok, profit, np.nan),
+            "reasons": reasons,
+            "model_id": answer.model_id,
+            "policy_id": policy.policy_id,
+            "prices_id": "" if prices is None else prices.prices_id,
+        }
+    )[list(COLUMNS)]
+    return frame if prices is None else _at_prices(frame, population, product, policy, prices)
+
+
+def _at_prices(
+    frame: pd.DataFrame,
+    population: Population,
+    product: Product,
+    policy: Policy,
+    prices: Prices,
+) -> pd.DataFrame:
+    """Let approvals stand that earn more than the prices charge; say of the others what binds."""
+    rows = np.flatnonzero((frame["decision"] == "approve").to_numpy(bool))
+    approved, applicants = frame.iloc[rows], population.applicants.iloc[rows]
+    answer = charge_approvals(approved, policy, prices, applicants=applicants)
+    reason, limit = answer["reason"].to_numpy(object), answer["limit"].to_numpy(np.float64)
+    fen = np.rint(limit * 100).astype(np.int64)
+    loss, profit = year_of_line(fen, approved["pd"].to_numpy(np.float64), product, policy)
+    left_out = np.where(reason == UNPRICED, "refer", "decline")
+    decision = frame["decision"].to_numpy(object, copy=True)
+    decision[rows] = np.where(limit > 0, decision[rows], left_out)
+    numbers = {"limit": fen / 100, "expected_loss": loss, "expected_profit": profit}
+    columns = {name: frame[name].to_numpy(np.float64, copy=True) for name in numbers}
+    for name, values in numbers.items():
+        columns[name][rows] = values
+    reasons = frame["reasons"].tolist()
+    for row in np.flatnonzero(reason != "").tolist():
+        reasons[int(rows[row])] = [reason[row]]
+    return frame.assign(decision=decision, **columns, reasons=reasons)
+
+
+def _reasons(
+    rules: list[Any],
+    ok: npt.NDArray[np.bool_],
+    is_risky: npt.NDArray[np.bool_],
+    approved: npt.NDArray[np.bool_],
+    binding: npt.NDArray[np.object_],
+    of_score: list[list[str]],
+) -> list[list[str]]:
+    """Give each row's codes: rules first, then risk with the score's reasons, then the limit."""
+    codes: list[list[str]] = [[] for _ in of_score]
+    for rule in rules:
+        found = rule.codes
+        for row in np.flatnonzero(rule.outcome != PASS).tolist():
+            if found[row] not in codes[row]:
+                codes[row].append(found[row])
+    for row, mine in enumerate(codes):
+        if not ok[row]:
+            mine.append("NOT_SCORED")
+        elif approved[row]:
+            mine.append(binding[row])
+        elif is_risky[row]:
+            mine += ["PD_ABOVE_CUT", *of_score[row]]
+        elif not mine or binding[row] == "ELIG_LIMIT_MIN":
+            mine.append(binding[row])
+    return [list(dict.fromkeys(mine)) for mine in codes]
+
+
+def interleave(parts: list[pd.DataFrame], rows: int) -> pd.DataFrame:
+    """Bring products together: each merchant's rows stand side by side."""
+    frame = pd.concat(parts, ignore_index=True)
+    order = np.arange(rows * len(parts)).reshape(len(parts), rows).T.ravel()
+    return frame.iloc[order].reset_index(drop=True)

@@ -1,0 +1,194 @@
+"""The main job: decide every merchant of a platform, for every product, as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alicredit.allocation import Prices
+from alicredit.checks import (
+    refuse,
+    require_columns,
+    require_kind,
+    require_whole,
+)
+from alicredit.cohort import as_moment
+from alicredit.decision import Decision, digest_inputs
+from alicredit.errors import PolicyError
+from alicredit.policy import Policy, load_policy
+from alicredit.portfolio.deciding import check_prices, decide, interleave
+from alicredit.portfolio.population import gather, prepare
+from alicredit.portfolio.scoring import (
+    check_claim_of,
+    distinct_of,
+    models_of,
+    portable_of,
+    score_all,
+)
+from alicredit.portfolio.written import open_folder, write_parts
+from alicredit.records import Records
+
+
+def score_portfolio(
+    records: Records | None,
+    model: Any,
+    *,
+    as_of: object,
+    policy: str | Policy = "ali-2013",
+    features: pd.DataFrame | None = None,
+    out: str | Path | None = None,
+    prices: Prices | None = None,
+    engine: str = "local",
+    chunk_rows: int | None = None,
+    progress: Any = None,
+) -> pd.DataFrame:
+    """Decide every merchant known before a moment, for every product that can be lent.
+
+    Parameters
+    ----------
+    records : Records or None
+        The platform's records; not read, and may be None, where ``features`` are given.
+    model : ScoreModel, DefaultModel or mapping
+        One model, or one by product id where products have their own.
+    as_of : str or timestamp
+        The moment; nothing later is read.
+    policy : str or Policy, default "ali-2013"
+        Products, rules, limits, prices.
+    features : pandas.DataFrame or None, default None
+        Prepared features with ``merchant_id`` (text or whole number, answered as text) and
+        ``policy.required_columns``; what lacks of the latter is unknown.
+    out : str, Path or None, default None
+        Write Parquet parts and a manifest into this folder, in place of those of an earlier run,
+        and return a summary.
+    prices : Prices or None, default None
+        Frozen shadow prices of an allocation under this policy: an approval stands where its profit
+        is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
+        where a share of the book is by category, is taken from ``features``. None decides each
+        merchant as if capital were no limit.
+    engine : str, default "local"
+        Where to compute; this version has ``"local"``.
+    chunk_rows : int or None, default None
+        Merchants gathered from ``records`` and scored at a time; the answer does not depend on it.
+    progress : callable or None, default None
+        Called with (done, all) merchants as they are gathered, or scored where there are
+        ``features``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per merchant and product, merchants in order of id (or of ``features``), products in
+        the policy's: ``COLUMNS`` of the room ``decision``. A row whose ``status`` is not ``ok`` has
+        no probability and is never approved. With ``out``: counts by product, decision and status.
+
+    Raises
+    ------
+    InputError
+        For a moment before all records, a feature that lacks, a wrong unit, a source that is gone.
+    PolicyError
+        For an unknown policy, or a model whose horizon a product does not take.
+
+    Examples
+    --------
+    >>> score_portfolio(None, None, as_of="2013-05-01", engine="cluster")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: engine must be 'local' in this version; found 'cluster'.
+    >>> from alicredit.decision import COLUMNS
+    >>> sorted(COLUMNS)[:3]
+    ['as_of', 'decision', 'expected_loss']
+    """
+    if engine != "local":
+        refuse("engine", "must be 'local' in this version", repr(engine))
+    if chunk_rows is not None:
+        require_whole("chunk_rows", chunk_rows, 1)
+    if progress is not None and not callable(progress):
+        refuse("progress", "must be None or take (done, all) when called", repr(progress))
+    if features is not None and records is not None:
+        require_kind("records", records, Records, "must be records or None beside features")
+    folder = None if out is None else open_folder(out)
+    moment, chosen = as_moment("as_of", as_of), load_policy(policy)
+    check_prices(prices, chosen)
+    models = models_of(model, chosen)
+    if features is None:
+        population = gather(records, models, moment, chunk_rows, progress)
+    else:
+        population = prepare(features, models, moment)
+    for each in distinct_of(models):
+        each.check_frame(population.inputs)
+    told = None if features is None else progress
+    scored = score_all(population, models, chosen.active, chunk_rows, told)
+    parts = [
+        decide(population, product, scored[product.id], chosen, moment, prices)
+        for product in chosen.active
+    ]
+    frame = interleave(parts, len(population))
+    return frame if folder is None else write_parts(frame, folder, chosen, moment)
+
+
+def score_applicant(
+    features: Mapping[str, Any],
+    model: Any,
+    *,
+    product: str,
+    as_of: object,
+    policy: str | Policy = "ali-2013",
+    prices: Prices | None = None,
+) -> Decision:
+    """Decide one applicant: the same answer that a portfolio gives.
+
+    Parameters
+    ----------
+    features : mapping of str to value
+        ``merchant_id``, the model's inputs and ``policy.required_columns``; what lacks of the
+        latter is unknown.
+    model : ScoreModel or DefaultModel
+        Fitted or loaded.
+    product : str
+        Id of an active product.
+    as_of : str or timestamp
+        The moment.
+    policy : str or Policy, default "ali-2013"
+        Rules, limits, prices.
+    prices : Prices or None, default None
+        Frozen shadow prices, as a portfolio takes them.
+
+    Returns
+    -------
+    Decision
+        Frozen, with the digest of the inputs.
+
+    Raises
+    ------
+    InputError
+        If an input of the model lacks.
+    PolicyError
+        If the product is unknown or cannot be lent, or does not take the model's horizon.
+
+    Examples
+    --------
+    >>> score_applicant({}, None, product="virtual_card", as_of="2013-05-01")
+    Traceback (most recent call last):
+    alicredit.errors.PolicyError: product must be active; found 'virtual_card'.
+    >>> Decision.__name__
+    'Decision'
+    """
+    moment, chosen = as_moment("as_of", as_of), load_policy(policy)
+    asked = chosen.product(product)
+    if not asked.is_active:
+        refuse("product", "must be active", repr(product), error=PolicyError)
+    check_prices(prices, chosen)
+    scorer = portable_of(model)
+    check_claim_of(scorer, asked)
+    if not isinstance(features, Mapping):
+        refuse("features", "must be a mapping from name to value", type(features).__name__)
+    require_columns("features", map(str, features), ("merchant_id", *scorer.feature_names))
+    row = pd.DataFrame({str(k): pd.Series([v], dtype=object) for k, v in features.items()})
+    population = prepare(row, {product: scorer}, moment)
+    scored = score_all(population, {product: scorer}, (asked,), None, None)
+    frame = decide(population, asked, scored[product], chosen, moment, prices)
+    values = frame.iloc[0].to_dict()
+    values["score"] = None if pd.isna(values["score"]) else int(values["score"])
+    values["reasons"] = tuple(values["reasons"])
+    return Decision(**values, inputs_digest=digest_inputs(features))

@@ -1,0 +1,132 @@
+"""Who is decided: model inputs and facts of applicants, by name and row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.checks import (
+    refusal,
+    refuse,
+    require_columns,
+    require_kind,
+)
+from alicredit.cohort import Cohort
+from alicredit.derived import derive_tables
+from alicredit.errors import InputError
+from alicredit.features import CATALOGUE, build_frame
+from alicredit.policy import build_applicants
+from alicredit.records import Records, find_problems, merchants_in_error
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Who is decided: model inputs and facts of applicants, row by row."""
+
+    inputs: pd.DataFrame
+    applicants: pd.DataFrame
+    status: npt.NDArray[np.object_]
+
+    def __len__(self) -> int:
+        """Count the merchants."""
+        return len(self.applicants)
+
+
+def gather(
+    records: Records | None,
+    models: Mapping[str, Any],
+    as_of: pd.Timestamp,
+    chunk_rows: int | None,
+    progress: Any,
+) -> Population:
+    """Build inputs and facts of every merchant known before the moment."""
+    if records is None:
+        raise InputError(refusal("records", "must be given without features", "None"))
+    cohort = Cohort.at(records, as_of)
+    wanted = [name for model in models.values() for name in model.feature_names]
+    foreign = [name for name in wanted if name not in set(CATALOGUE.names)]
+    if foreign:
+        do = "build the features yourself and pass features="
+        rule = "must take only built-in features to be scored from records"
+        refuse("model", rule, repr(foreign[0]), do)
+    catalogue = CATALOGUE.subset(wanted)
+    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
+    size = chunk_rows or max(len(cohort), 1)
+    inputs, applicants = [], []
+    for start in range(0, len(cohort), size):
+        part = cohort[start : start + size]
+        inputs.append(build_frame(whole, part, catalogue=catalogue))
+        applicants.append(build_applicants(records, part))
+        if progress is not None:
+            progress(min(start + size, len(cohort)), len(cohort))
+    facts = pd.concat(applicants, ignore_index=True)
+    status = np.full(len(cohort), "ok", dtype=object)
+    _refuse_unlike_units(records, as_of)
+    faulty = merchants_in_error(records, as_of=as_of)
+    status[facts["merchant_id"].isin(faulty["merchant_id"]).to_numpy()] = "bad_records"
+    status[(facts["snapshots"] > 1).to_numpy()] = "duplicated"
+    return Population(pd.concat(inputs, ignore_index=True), facts, status)
+
+
+def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
+    """Stop the whole run where sources disagree by orders of magnitude."""
+    problems = find_problems(records, as_of=as_of)
+    suspected = problems[problems["rule"] == "wrong unit suspected"]
+    if len(suspected):
+        line = suspected.iloc[0]
+        rule = f"must be in the declared unit: {line['message']}"
+        refuse(f"table {line['table']!r}", rule, line["example"], "mend the unit of that table")
+
+
+def prepare(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Timestamp) -> Population:
+    """Take prepared features; a merchant that stands twice is refused on both its rows."""
+    require_kind("features", features, pd.DataFrame, "must be a frame")
+    names = [str(name) for name in features.columns]
+    if len(set(names)) < len(names):
+        refuse("features", "must have columns of different names", "a repeated name")
+    wanted = [name for model in models.values() for name in model.feature_names]
+    require_columns("features", names, ("merchant_id", *dict.fromkeys(wanted)))
+    frame = features.reset_index(drop=True)
+    if "as_of" in frame:
+        given = pd.to_datetime(frame["as_of"], errors="coerce", format="ISO8601")
+        if (given != as_of).any():
+            found = str(frame["as_of"][given != as_of].iloc[0])
+            refuse("features", f"must be as of {as_of}", found)
+    ids, status = _read_ids(frame["merchant_id"])
+    frame["merchant_id"] = ids
+    is_twice = frame["merchant_id"].duplicated(keep=False).to_numpy(bool)
+    status[is_twice & (status == "ok")] = "duplicated"
+    return Population(frame, frame, status)
+
+
+def _read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    """Write ids as the text under which they are answered; give each one's status.
+
+    One that lacks is empty. A whole number is written as one even where a missing id beside it made
+    the column one of doubles, so that no row changes the name of another.
+    """
+    is_missing = given.isna().to_numpy(bool)
+    pairs = [_id_text(value) for value in given.astype(object).tolist()]
+    texts = np.array([text for text, _ in pairs], dtype=object)
+    status = np.where([is_id for _, is_id in pairs], "ok", "bad_type").astype(object)
+    texts[is_missing] = ""
+    status[is_missing | np.array([not text.strip() for text in texts], dtype=bool)] = "bad_value"
+    return texts, status
+
+
+def _id_text(value: Any) -> tuple[str, bool]:
+    """Write one id as text, and tell whether it is one: a text or a whole number."""
+    if isinstance(value, str):
+        return str(value), True
+    if isinstance(value, bool):
+        return str(value), False
+    is_id = isinstance(value, Integral)
+    if isinstance(value, float | np.floating):
+        is_id = float(value).is_integer() and abs(float(value)) < 2**53
+    return str(int(value) if is_id else value), is_id

@@ -1,0 +1,111 @@
+"""What each model that differs says of a population, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alicredit.checks import (
+    refuse,
+)
+from alicredit.errors import PolicyError
+from alicredit.policy import Policy, Product
+from alicredit.portfolio.population import Population
+
+_REASONS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What one model says of a population, row by row."""
+
+    model_id: str
+    rows: pd.DataFrame
+
+
+def portable_of(model: Any) -> Any:
+    """Take the deployed part of a model."""
+    found = getattr(model, "portable_", model)
+    if not hasattr(found, "score_frame"):
+        do = "fit a DefaultModel or load one with load_model"
+        refuse("model", "must be a fitted or loaded model", type(model).__name__, do)
+    return found
+
+
+def models_of(model: Any, policy: Policy) -> dict[str, Any]:
+    """Give the model of each active product; refuse one whose claim the product does not take."""
+    if isinstance(model, Mapping):
+        lacking = [p.id for p in policy.active if p.id not in model]
+        if lacking:
+            refuse("model", "must have one for each active product", f"none for {lacking[0]!r}")
+        models = {p.id: portable_of(model[p.id]) for p in policy.active}
+    else:
+        models = dict.fromkeys((p.id for p in policy.active), portable_of(model))
+    for product in policy.active:
+        check_claim_of(models[product.id], product)
+    return models
+
+
+def check_claim_of(model: Any, product: Product) -> None:
+    """Refuse a probability of another horizon or level than the product takes."""
+    claim = model.claim
+    if (claim.level, claim.horizon_days) not in product.claims:
+        taken = ", ".join(f"{level} {days} days" for level, days in product.claims)
+        found = f"{claim.level or 'no level'} {claim.horizon_days or 'no horizon'}"
+        do = "label with label_defaults and that definition, and train again"
+        rule = f"must claim what {product.id} takes ({taken})"
+        refuse("model", rule, found, do, error=PolicyError)
+
+
+def distinct_of(models: Mapping[str, Any]) -> list[Any]:
+    """List the models that differ; one that was loaded twice is one."""
+    found: list[Any] = []
+    for model in models.values():
+        if model not in found:
+            found.append(model)
+    return found
+
+
+def score_all(
+    population: Population,
+    models: Mapping[str, Any],
+    products: Sequence[Product],
+    chunk_rows: int | None,
+    progress: Any,
+) -> dict[str, Scored]:
+    """Score everybody once by each model that differs, so many rows at a time, for each product."""
+    distinct, size = distinct_of(models), chunk_rows or max(len(population), 1)
+    which = {product.id: distinct.index(models[product.id]) for product in products}
+    cuts = [
+        min(product.max_pd for product in products if which[product.id] == at)
+        for at in range(len(distinct))
+    ]
+    chunks: list[list[pd.DataFrame]] = [[] for _ in distinct]
+    for start in range(0, max(len(population), 1), size):
+        inputs = population.inputs.iloc[start : start + size]
+        for at, model in enumerate(distinct):
+            chunks[at].append(_score_rows(model, inputs, cuts[at]))
+        if progress is not None:
+            progress(min(start + size, len(population)), len(population))
+    scored = [
+        Scored(model.model_id, pd.concat(parts, ignore_index=True))
+        for model, parts in zip(distinct, chunks)
+    ]
+    return {product: scored[at] for product, at in which.items()}
+
+
+def _score_rows(model: Any, inputs: pd.DataFrame, cut: float) -> pd.DataFrame:
+    """Score rows; give reasons, which cost most, to those of a probability above the cut."""
+    scored = model.score_frame(inputs, reasons=0).reset_index(drop=True)
+    rows = np.flatnonzero((scored["pd"] > cut).to_numpy(bool))
+    if len(rows):
+        reasons = scored["reasons"].tolist()
+        found = model.score_frame(inputs.iloc[rows], reasons=_REASONS)["reasons"]
+        for row, codes in zip(rows.tolist(), found.tolist()):
+            reasons[row] = codes
+        scored["reasons"] = reasons
+    return scored
