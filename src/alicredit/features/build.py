@@ -133,6 +133,29 @@ def build_frame(
     The digest reads whole tables of peers, which is most of the work where the questions are few:
     for callers who ask again and again, and keep none of the digests.
 
+    Parameters
+    ----------
+    records : Records
+        The platform's records.
+    cohort : Cohort
+        Who, and as of when.
+    catalogue : Catalogue, default CATALOGUE
+        Which features.
+    engine : str, default "local"
+        ``"local"`` or ``"sql"``.
+    memory : str or None, default None
+        Limit of DuckDB's memory, such as ``"2GB"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`build_features`; ``attrs`` are empty.
+
+    Raises
+    ------
+    FeatureError, InputError, RecordError
+        As :func:`build_features`.
+
     Examples
     --------
     >>> from alicredit.records import read_records
