@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import BinaryIO, NoReturn, TypeVar
 
 from alicredit.errors import AlicreditError, InputError
 
@@ -223,6 +223,43 @@ def writing(
         raise error(refusal(argument, rule, f"{path} ({why})")) from failed
 
 
+@contextmanager
+def whole_file(
+    argument: str, path: object, *, error: type[AlicreditError] = InputError
+) -> Iterator[BinaryIO]:
+    """Open a file that takes its place whole when the body is done, or not at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_file("out", f"{folder}/all.bin") as file:
+    ...         _ = file.write(b"12")
+    ...     Path(f"{folder}/all.bin").read_bytes()
+    b'12'
+    >>> with whole_file("out", None) as file:
+    ...     pass
+    Traceback (most recent call last):
+    alicredit.errors.InputError: out must be a path; ...
+    """
+    given = require_path(argument, path, error=error)
+    with writing(argument, given, error=error):
+        place = given.resolve()
+        if not place.parent.is_dir():
+            raise error(refusal(argument, "must be in a folder that exists", given))
+        if place.exists() and not place.is_file():
+            raise error(refusal(argument, "must be the path of a file", f"{given}, which is none"))
+        partial = place.with_name(f".{place.name}.partial")
+        try:
+            with partial.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
 def write_whole(
     argument: str, path: object, data: bytes, *, error: type[AlicreditError] = InputError
 ) -> None:
@@ -241,22 +278,8 @@ def write_whole(
     Traceback (most recent call last):
     alicredit.errors.InputError: path must be in a folder that exists; found nowhere/at/all.json.
     """
-    given = require_path(argument, path, error=error)
-    with writing(argument, given, error=error):
-        place = given.resolve()
-        if not place.parent.is_dir():
-            raise error(refusal(argument, "must be in a folder that exists", given))
-        if place.exists() and not place.is_file():
-            raise error(refusal(argument, "must be the path of a file", f"{given}, which is none"))
-        partial = place.with_name(f".{place.name}.partial")
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(place)
-        finally:
-            partial.unlink(missing_ok=True)
+    with whole_file(argument, path, error=error) as file:
+        file.write(data)
 
 
 def refuse(

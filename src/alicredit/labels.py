@@ -14,10 +14,9 @@ from alicredit.checks import refuse, require_between, require_kind, require_one_
 from alicredit.cohort import Cohort, Mask, as_moment, require_cohort
 from alicredit.errors import InputError
 from alicredit.ledger import (
-    FAULTS,
     Postings,
     find_spells,
-    find_unknown,
+    find_uncounted,
     is_listed,
     read_postings,
     signs_in,
@@ -286,8 +285,7 @@ def _is_unknown(
 
     A loan that was over, and the probation after it, before the row's moment decides nothing.
     """
-    faults = find_unknown(postings)
-    faults = faults[faults["kind"].isin(FAULTS)]
+    faults = find_uncounted(postings)
     over = faults["over_day"] + np.timedelta64(definition.probation_days, "D")
     over = over.fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
     spans = pd.DataFrame({"who": faults[by], "start": faults["day"], "end": over})

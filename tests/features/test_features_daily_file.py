@@ -13,12 +13,12 @@ from feature_stage import bits, make_tables, moved, records_of
 from test_features_daily import FEW, cohort_at, names
 
 import alicredit as ac
+from alicredit import checks
 from alicredit.errors import FeatureError, InputError, RecordError
 from alicredit.features import (
     DailyFeatures,
     Feature,
     daily,
-    daily_file,
     read_daily_features,
     update_features,
     write_daily_features,
@@ -98,9 +98,9 @@ def test_killed_half_way_the_night_before_stays_and_the_next_run_ends_the_same(
         if moment == "building":
             patch.setattr(daily, "add_composed", die)
         elif moment == "writing":
-            patch.setattr(daily_file.os, "fsync", die)
+            patch.setattr(checks.os, "fsync", die)
         else:
-            patch.setattr(daily_file.Path, "replace", die)
+            patch.setattr(checks.Path, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             update_features(path, records, cohort, catalogue=SOME, out=path)
     assert path.read_bytes() == whole
@@ -220,7 +220,7 @@ def test_a_file_that_is_not_whole_is_refused(
         ({"whole": "loans"}, InputError, "whole must be a list of tables"),
         ({"whole": ["loan"]}, InputError, "whole must be one of .*did you mean 'loans'"),
         ({"memory": "much"}, FeatureError, "memory must be a size"),
-        ({"out": "/nowhere/at/all.parquet"}, InputError, "out must be a place that can be written"),
+        ({"out": "/nowhere/at/all.parquet"}, InputError, "out must be in a folder that exists"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -13,9 +13,8 @@ from alicredit.alerts.values import build_values, latest_score, read_scores
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
 from alicredit.ledger import (
-    FAULTS,
     Postings,
-    find_unknown,
+    find_uncounted,
     read_postings,
     replay,
     require_each_once,
@@ -313,8 +312,7 @@ def _with_state(postings: Postings, rows: pd.DataFrame, moments: pd.DatetimeInde
     asked = rows.assign(day=(rows["as_of"] - pd.Timedelta(microseconds=1)).dt.normalize())
     asked["day"] = asked["day"].astype(states["day"].dtype)
     found = asked.merge(states, on=["loan_id", "day"], how="left").drop(columns="day")
-    faults = find_unknown(mine).set_index("loan_id")
-    faults = faults[faults["kind"].isin(FAULTS)].reindex(found["loan_id"])
+    faults = find_uncounted(mine).set_index("loan_id").reindex(found["loan_id"])
     is_unknown = faults["day"].to_numpy() < found["as_of"].to_numpy()
     is_unknown &= found["state"].isna().to_numpy() & ~(
         faults["over_day"].to_numpy() < found["as_of"].to_numpy())  # fmt: skip

@@ -11,7 +11,7 @@ import pandas as pd
 from alicredit.alerts.early import closing
 from alicredit.checks import refuse, require_columns, require_kind, require_whole
 from alicredit.cohort import as_moment
-from alicredit.ledger import FAULTS, Postings, find_spells, find_unknown
+from alicredit.ledger import Postings, find_spells, find_uncounted
 
 __all__ = ["Looks", "loan_outcomes"]
 
@@ -75,8 +75,8 @@ def loan_outcomes(
                 for name in ("day", "due_day"))  # fmt: skip
     over = closing(loans, postings.payments, "day")
     is_repaid = ~np.isnat(over) & (over <= until.to_datetime64())
-    faults = find_unknown(postings)
-    faults = faults[faults["kind"].isin(FAULTS) & (faults["day"] <= until)]
+    faults = find_uncounted(postings)
+    faults = faults[faults["day"] <= until]
     is_unknown = loans["loan_id"].isin(faults["loan_id"])
     outcome = np.select([is_unknown, day.notna(), is_repaid], ["unknown", "default", "repaid"],
                         "open")  # fmt: skip

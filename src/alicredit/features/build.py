@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.catalogue import CATALOGUE
-from alicredit.checks import refusal, refuse, require_one_of
+from alicredit.checks import refusal, refuse, require_one_of, whole_file
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import ask_of_peers, derive_tables
@@ -116,7 +116,8 @@ def build_features(
         frame.attrs = note_of_peers(made, cohort, catalogue)
     if out is None:
         return frame
-    frame.to_parquet(Path(out), index=False)
+    with whole_file("out", out) as file:
+        frame.to_parquet(file, index=False)
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alicredit.checks import refuse, require_kind, require_path, writing
+from alicredit.checks import refuse, require_kind, require_path, whole_file
 from alicredit.cohort import Cohort
 
 _KEY = b"alicredit.daily"
@@ -113,7 +112,7 @@ def write_daily_features(daily: DailyFeatures, path: str | Path) -> None:
     alicredit.errors.InputError: daily must be what update_features gave; ...
     """
     require_kind("daily", daily, DailyFeatures, "must be what update_features gave")
-    place = require_path("out", path)
+    require_path("out", path)
     columns = {"merchant_id": pa.array(daily.merchants.tolist(), pa.string())}
     columns |= {name: pa.array(daily.frame[name].to_numpy()) for name in daily.frame}
     columns |= {_PART + name: pa.array(daily.parts[name].to_numpy()) for name in daily.parts}
@@ -128,13 +127,8 @@ def write_daily_features(daily: DailyFeatures, path: str | Path) -> None:
         "digest": _digest(table),
     }
     table = table.replace_schema_metadata({_KEY: json.dumps(note, ensure_ascii=False).encode()})
-    partial = place.with_name(place.name + ".partial")
-    with writing("out", path):
-        with partial.open("wb") as file:
-            pq.write_table(table, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(place)
+    with whole_file("out", path) as file:
+        pq.write_table(table, file)
 
 
 def read_daily_features(path: str | Path) -> DailyFeatures:

@@ -1,7 +1,7 @@
 """Each loan's state on each day, from dues and payments: for features, labels and monitoring."""
 
 from alicredit.ledger.arrears import Spells, days_past_due_at, find_spells
-from alicredit.ledger.faults import find_unknown
+from alicredit.ledger.faults import find_uncounted, find_unknown
 from alicredit.ledger.plans import dues_in_force
 from alicredit.ledger.postings import (
     DEFAULT_LOSS,
@@ -38,6 +38,7 @@ __all__ = [
     "dues_in_force",
     "expected_credit_loss",
     "find_spells",
+    "find_uncounted",
     "find_unknown",
     "is_listed",
     "read_postings",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.ledger.arrears import lateness
-from alicredit.ledger.postings import Postings
+from alicredit.ledger.postings import FAULTS, Postings
 from alicredit.ledger.signs import signs_of_loans
 
 UNDATED = "loan_without_due_day"
@@ -63,6 +63,34 @@ def find_unknown(postings: Postings) -> pd.DataFrame:
     parts = [part for part in (faults, undated.reindex(columns=_UNKNOWN)) if len(part)]
     found = pd.concat([part[_UNKNOWN] for part in parts] or [faults[_UNKNOWN]], ignore_index=True)
     return found.drop_duplicates("loan_id").sort_values("loan_id", ignore_index=True)
+
+
+def find_uncounted(postings: Postings) -> pd.DataFrame:
+    """Find the loans of a book that cannot be counted: those with one of ``FAULTS``.
+
+    Parameters
+    ----------
+    postings : Postings
+        As for :func:`find_unknown`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of :func:`find_unknown`, but for loans whose balance is known and whose due day is
+        not.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2013-01-01"]).astype("datetime64[us]")
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "product_id": ["p"],
+    ...                       "principal_fen": [100], "disbursed_at": day})
+    >>> none = pd.DataFrame({"loan_id": [], "day": day[:0], "fen": [], "principal_fen": [],
+    ...                      "merchant_id": [], "kind": [], "known_at": day[:0]})
+    >>> len(find_uncounted(Postings(loans, none, none, none)))
+    0
+    """
+    found = find_unknown(postings)
+    return found[found["kind"].isin(FAULTS)].reset_index(drop=True)
 
 
 def _product(loans: pd.DataFrame, at: npt.NDArray[np.int64], index: pd.Index) -> pd.Series:

@@ -9,10 +9,9 @@ import pandas as pd
 from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.cohort import as_moment
 from alicredit.evaluation import effective_rows, jeffreys_interval
-from alicredit.ledger import FAULTS, Postings, StateRules, find_spells, find_unknown
+from alicredit.ledger import Postings, StateRules, find_spells, find_uncounted
 from alicredit.loans import book
-
-PERIODS = {"month": "M", "quarter": "Q", "year": "Y"}
+from alicredit.monitoring.summary import PERIODS
 
 
 def vintages(
@@ -122,8 +121,8 @@ def _loans_with_age(
     start, day = (loans.loc[is_bad, name].to_numpy() for name in ("disbursed_at", "bad_day"))
     whole, rest = book.months_between(start, day)
     age[is_bad.to_numpy()] = whole + (rest > 0)
-    faults = find_unknown(postings)
-    is_known_by = faults["kind"].isin(FAULTS) & (faults["day"] <= until)
+    faults = find_uncounted(postings)
+    is_known_by = faults["day"] <= until
     loans["is_unknown"] = loans["loan_id"].isin(faults.loc[is_known_by, "loan_id"])
     loans["age"], loans["balance_fen"] = age, _balance_on(postings, loans)
     return loans

@@ -26,10 +26,9 @@ from alicredit.checks import (
 from alicredit.cohort import as_moment
 from alicredit.errors import RecordError
 from alicredit.ledger import (
-    FAULTS,
     Postings,
     find_spells,
-    find_unknown,
+    find_uncounted,
     read_postings,
     replay,
     signs_of_loans,
@@ -181,8 +180,7 @@ def find_workouts(
     """
     chosen, until = rules or WorkoutRules(), _until(require_records(records), as_of)
     book = read_postings(records).known_before(until)
-    unknown = find_unknown(book)
-    unknown = unknown.loc[unknown["kind"].isin(FAULTS), ["loan_id", "merchant_id", "kind"]]
+    unknown = find_uncounted(book)[["loan_id", "merchant_id", "kind"]]
     loans = first_defaults(book, until, default_days=chosen.default_days)
     loans = loans[~loans["loan_id"].isin(unknown["loan_id"])]
     loans = loans[~_kept_in_spite(book, loans)].reset_index(drop=True)
