@@ -21,7 +21,7 @@ def walk() -> Walk:
     features = ac.build_features(records, cohort)
     labels = ac.label_defaults(records, cohort)
     train, _ = cohort.split_by_time("2012-11-01", labels=labels)
-    model = ac.DefaultModel().fit(features[train], labels[train], cohort=cohort[train])
+    model = ac.DefaultModel("points").fit(features[train], labels[train], cohort=cohort[train])
     decisions = ac.score_portfolio(records, model, as_of=AS_OF)
     return Walk(records, truth, cohort, features, labels, model, decisions)
 
