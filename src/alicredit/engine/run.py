@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort
@@ -31,7 +32,9 @@ MEMORY = "4GB"
 """Memory that the work may take beside its answer where the caller names none (assumed)."""
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_WHOLE = "^(0|-?[1-9][0-9]{0,18})$"
+_SURE_DIGITS = 18
+"""Text of so many characters is a number of 64 bits whatever its digits."""
 _CELL_BYTES = 24
 _EVENTS_A_MERCHANT = 1000
 _GAPS = 64
@@ -166,8 +169,7 @@ def _ask(
     if ("merchants", "merchant_id") not in numbers:
         ids = pa.array(part.merchants, pa.string())
     else:  # an identifier that is no number is nobody's
-        kept = np.array([_is_number(each) for each in part.merchants], bool)
-        whole = np.array([int(each) for each in part.merchants[kept]], np.int64)
+        whole, kept = read_whole(part.merchants)
         slot = slot[kept]
         slots = _find_slots(whole, slot, events)
         if slots is not None:
@@ -214,9 +216,23 @@ def _answer_by_sql(
         out[places[feature.name], rows] = found[feature.name][np.searchsorted(every, rows)]
 
 
-def _is_number(name: str) -> bool:
-    """Tell whether a text is how a whole number of 64 bits is written."""
-    return _WHOLE.fullmatch(name) is not None and -(2**63) <= int(name) < 2**63
+def read_whole(
+    texts: npt.NDArray[np.object_],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Read texts that are how a whole number of 64 bits is written; and mark which are.
+
+    Examples
+    --------
+    >>> numbers, are = read_whole(np.array(["7", "07", "-1", "-0", "9223372036854775808"], object))
+    >>> numbers.tolist(), are.tolist()
+    ([7, -1], [True, False, True, False, False])
+    """
+    column = pa.array(texts, pa.string())
+    is_whole = pc.match_substring_regex(column, _WHOLE).to_numpy(zero_copy_only=False)
+    is_long = is_whole & (pc.binary_length(column).to_numpy() > _SURE_DIGITS)
+    for at in np.flatnonzero(is_long):
+        is_whole[at] = -(2**63) <= int(texts[at]) < 2**63
+    return pc.cast(column.filter(pa.array(is_whole)), pa.int64()).to_numpy(), is_whole
 
 
 def _events(con: duckdb.DuckDBPyConnection, table: str) -> int:

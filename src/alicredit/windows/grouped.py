@@ -228,14 +228,10 @@ def _lay(
     most = 0
     for m in range(len(start) - 1):
         most = max(most, start[m + 1] - start[m])
-    order = np.empty(most, np.int64)
+    order, time = np.empty(most, np.int64), np.empty(most, np.int64)
     for m in range(len(start) - 1):
         lo, n = start[m], start[m + 1] - start[m]
-        if _is_sorted(rows, lo, lo + n):
-            for i in range(n):
-                order[i] = i
-        else:
-            _find_order(rows, lo, lo + n, order)
+        _find_order(rows, lo, n, order, time)
         if late_start[m] == late_start[m + 1]:
             for j in range(len(prompt)):
                 for i in range(n):
@@ -262,26 +258,22 @@ def _lay_both(
 
 
 @inlined
-def _is_sorted(rows: Any, lo: int, hi: int) -> bool:
-    """Tell whether rows stand in the order of time."""
-    i = lo + 1
-    while i < hi and rows[i, 0] >= rows[i - 1, 0]:
-        i += 1
-    return i >= hi
+def _find_order(rows: Any, lo: int, n: int, order: Any, time: Any) -> None:
+    """Find the order of time by insertion, or by merging where rows stand far from their place.
 
-
-@inlined
-def _find_order(rows: Any, lo: int, hi: int, order: Any) -> None:
-    """Find the order of time by insertion, or by merging where rows stand far from their place."""
-    budget = 16 * (hi - lo)
-    for i in range(hi - lo):
+    ``time`` is room for the times found so far, in order.
+    """
+    budget = 16 * n
+    for i in range(n):
         t = rows[lo + i, 0]
         j = i
-        while j > 0 and rows[lo + order[j - 1], 0] > t:
+        while j > 0 and time[j - 1] > t:
+            time[j] = time[j - 1]
             order[j] = order[j - 1]
             j -= 1
+        time[j] = t
         order[j] = i
         budget -= i - j
         if budget < 0:
-            order[: hi - lo] = np.argsort(rows[lo:hi, 0].copy(), kind="mergesort")
+            order[:n] = np.argsort(rows[lo : lo + n, 0].copy(), kind="mergesort")
             return
