@@ -187,6 +187,22 @@ def require_kind(
     return value
 
 
+def given_or(argument: str, value: Kind | None, kind: type[Kind]) -> Kind:
+    """Return ``value`` if it is of a kind, the kind's defaults for None; refuse anything else.
+
+    Examples
+    --------
+    >>> given_or("text", None, str)
+    ''
+    >>> given_or("text", 0, str)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: text must be str, or None for its defaults; found int.
+    """
+    if value is None:
+        return kind()
+    return require_kind(argument, value, kind, f"must be {kind.__name__}, or None for its defaults")
+
+
 def require_path(argument: str, value: object, *, error: type[AlicreditError] = InputError) -> Path:
     """Return a path given as text or path; refuse anything else, and an empty one.
 

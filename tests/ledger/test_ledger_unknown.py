@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import alicredit as ac
-from alicredit.errors import RecordError
 from alicredit.labels import label_status
 from alicredit.ledger import days_past_due_at, find_spells, find_unknown, read_postings, replay
 from alicredit.monitoring import early_warnings, loan_outcomes, use_of_funds, vintages
@@ -198,25 +197,49 @@ def test_an_instalment_that_cannot_be_counted_is_named_from_when_it_is_known(col
     assert np.isnan(days_past_due_at(records, asked)[0])
 
 
-def test_a_loan_listed_twice_is_refused_by_name_everywhere() -> None:
+def test_a_loan_listed_twice_is_named_and_stops_no_other_loan(caplog) -> None:
+    paid = payments(("b", "2012-12-12 09:00", 1000.0))
+    twice = tables(paid)
+    other = twice["loans"][:1].assign(principal=7000.0, product_id="taobao_credit")
+    for copy in (twice["loans"][:1], other):
+        for order in ([0, 1, 2], [2, 1, 0]):
+            rows = pd.concat([twice["loans"], copy], ignore_index=True).iloc[order]
+            records = ac.read_records(twice | {"loans": rows.reset_index(drop=True)})
+            alone = ac.read_records(tables(paid, ("b",)))
+            with caplog.at_level(logging.WARNING):
+                book, its = read_postings(records), read_postings(alone)
+            assert "repeated_loan" in caplog.text
+            found = find_unknown(book)
+            assert found[["loan_id", "kind"]].to_numpy().tolist() == [["a", "repeated_loan"]]
+            for ask in (
+                lambda records, book: early_warnings(records, as_of="2013-02-01"),
+                lambda records, book: vintages(book, observed_until="2013-05-31"),
+                lambda records, book: use_of_funds(records, as_of="2013-02-01").loans,
+                lambda records, book: replay(book, ["2013-02-01"]),
+                lambda records, book: loan_outcomes(book, observed_until="2013-05-31"),
+                lambda records, book: find_workouts(records, as_of="2013-09-01").loans,
+                lambda records, book: blacklist_changes(records, as_of="2013-09-01"),
+            ):
+                got, want = ask(records, book), ask(alone, its)
+                if "loan_id" in got:
+                    got = got[got["loan_id"] == "b"].reset_index(drop=True)
+                if "unknown_loans" in got:
+                    assert set(got["unknown_loans"]) == {1}
+                    got = got.assign(unknown_loans=0)
+                pd.testing.assert_frame_equal(got, want, check_dtype=False, check_names=False)
+            assert find_workouts(records, as_of="2013-09-01").unknown["loan_id"].tolist() == ["a"]
+
+
+def test_a_copy_of_a_loan_plays_no_part_before_it_is_known() -> None:
     twice = tables(payments(("b", "2012-12-12 09:00", 1000.0)))
     twice["loans"] = pd.concat([twice["loans"], twice["loans"][:1]], ignore_index=True)
-    records = ac.read_records(twice)
-    book = read_postings(records)
-    for ask in (
-        lambda: early_warnings(records, as_of="2013-02-01"),
-        lambda: vintages(book, observed_until="2013-05-31"),
-        lambda: use_of_funds(records, as_of="2013-02-01"),
-        lambda: replay(book, ["2013-02-01"]),
-        lambda: loan_outcomes(book, observed_until="2013-05-31"),
-        lambda: find_workouts(records, as_of="2013-09-01"),
-        lambda: blacklist_changes(records, as_of="2013-09-01"),
-    ):
-        with pytest.raises(RecordError, match=r"list each loan once.*'a'"):
-            ask()
     early = twice["loans"].assign(known_at=[START, START, pd.Timestamp("2013-03-01")])
     later = ac.read_records(twice | {"loans": early})
-    assert len(early_warnings(later, as_of="2013-02-01")) == 2  # the copy was not known yet
+    assert len(early_warnings(later, as_of="2013-02-01")) == 2
+    book = read_postings(later)
+    states = replay(book, pd.date_range("2013-02-26", "2013-03-02"))
+    assert states.loc[states["loan_id"] == "a", "day"].max() == pd.Timestamp("2013-02-28")
+    assert find_unknown(book.known_before(pd.Timestamp("2013-03-01"))).empty
 
 
 def test_a_fee_is_no_principal_where_payments_say_what_was_interest() -> None:

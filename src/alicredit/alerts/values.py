@@ -13,17 +13,15 @@ import pyarrow as pa
 from alicredit.alerts.rules import REFUNDS, SALES, WarningRules
 from alicredit.checks import refusal, refuse, require_columns
 from alicredit.cohort import Cohort
+from alicredit.derived import MOVED_AWAY
 from alicredit.errors import InputError, RecordError
 from alicredit.features import Catalogue, Feature, build_frame
 from alicredit.features.build import is_supplied
 from alicredit.records import Records
 
-__all__ = ["SPENT_IN_TRADE", "build_values", "read_scores"]
+__all__ = ["build_values", "read_scores"]
 
 Floats = npt.NDArray[np.float64]
-
-SPENT_IN_TRADE = ("supplier", "wage", "tax", "loan_repay")
-"""Outflows that are not held to be money moved away (assumed)."""
 
 _LONG_ENOUGH_DAYS = 98
 _USUAL_WEIGHT = 50.0
@@ -234,7 +232,6 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
     """
     if loans.empty:
         return np.empty(0)
-    listed = ", ".join(f"'{kind}'" for kind in SPENT_IN_TRADE)
     asked = pa.table(
         {
             "row": pa.array(np.arange(len(loans))),
@@ -250,7 +247,7 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
         con.execute("CREATE TEMP TABLE asked AS SELECT * FROM asked_rows")
         query = _TRANSFERS.format(
             bank=records.fact_sql("bank_txns"), is_soon=_SOON,
-            is_moved=f"coalesce(b.kind, '') NOT IN ({listed})",
+            is_moved=MOVED_AWAY.format("b.kind"),
         )  # fmt: skip
         found = con.execute(query).fetchnumpy()["share"]
     except duckdb.Error as error:

@@ -4,9 +4,11 @@ from alicredit.derived.declaration import PEERS, DerivedTable
 from alicredit.derived.derive import DerivedRecords, base_tables, derive_tables
 from alicredit.derived.peers import ask_of_peers
 from alicredit.derived.schema import DERIVED, TABLES
+from alicredit.derived.use_tables import MOVED_AWAY
 
 __all__ = [
     "DERIVED",
+    "MOVED_AWAY",
     "PEERS",
     "TABLES",
     "DerivedRecords",

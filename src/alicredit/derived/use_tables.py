@@ -94,7 +94,11 @@ those in the 28 before (plus one), seen when these 14 days are over; of what was
 Visitors and advertising are means of the days that are known, two before and one after at least;
 sales are of all days, with five orders before at least (assumed)."""
 
-_SPENDING = """
+MOVED_AWAY = "coalesce({}, 'other') = 'other'"
+"""Money that leaves an account for no purpose of trade, or for none that is told (assumed): neither
+a supplier, a wage, a tax nor the repayment of a loan, nor what is paid back to a buyer."""
+
+_SPENDING = f"""
 WITH loan AS (
   SELECT loan_id, _merchant_id AS merchant_id, _happened AS taken_at,
          _happened + INTERVAL 1 DAY AS day_after, _happened + INTERVAL 14 DAY AS spent_by,
@@ -109,7 +113,7 @@ spent AS (
          bool_or(b.is_bad) FILTER (WHERE b.known < l.day_after) AS is_bad_soon,
          bool_or(b.is_bad) AS is_bad_late,
          coalesce(sum(b.fen) FILTER (WHERE b.known < l.day_after AND b.happened < l.day_after
-           AND b.happened >= l.taken_at AND coalesce(b.kind, 'other') = 'other'), 0) AS moved,
+           AND b.happened >= l.taken_at AND {MOVED_AWAY.format("b.kind")}), 0) AS moved,
          coalesce(sum(b.fen) FILTER (WHERE b.happened >= l.taken_at AND b.kind = 'supplier'), 0)
            AS supplied
   FROM loan l JOIN (

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.alerts.values import SPENT_IN_TRADE
 from alicredit.checks import refusal
+from alicredit.derived import MOVED_AWAY
 from alicredit.errors import RecordError
 from alicredit.records import Records, quoted
 
@@ -25,7 +25,6 @@ LAST_DAY = _REACH - 1
 
 _DAY = "CAST(date_diff('day', DATE '1970-01-01', CAST({} AS DATE)) AS BIGINT)"
 _OUT = "CASE WHEN amount < 0 AND {} THEN CAST(round(-amount * 100) AS BIGINT) ELSE 0 END"
-_MOVED = "coalesce(kind, '') NOT IN ({})".format(", ".join(f"'{each}'" for each in SPENT_IN_TRADE))
 
 DAILY: Mapping[str, tuple[str, tuple[str, ...], str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -41,7 +40,7 @@ DAILY: Mapping[str, tuple[str, tuple[str, ...], str, Mapping[str, str]]] = Mappi
         "bank": (
             "bank_txns", ("kind",), "at",
             {"supplier_payments": _OUT.format("kind = 'supplier'"),
-             "transfers_out": _OUT.format(_MOVED), "postings": "1"},
+             "transfers_out": _OUT.format(MOVED_AWAY.format("kind")), "postings": "1"},
         ),
     }
 )  # fmt: skip

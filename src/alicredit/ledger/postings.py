@@ -70,8 +70,9 @@ class Postings:
         )  # fmt: skip
 
 
-FAULTS = ("uncounted_payment", "uncounted_loan", "uncounted_instalment")
-"""What makes a row one that cannot be counted."""
+FAULTS = ("uncounted_payment", "uncounted_loan", "uncounted_instalment", "repeated_loan")
+"""What makes a row one that cannot be counted; of a loan listed again it is not known which of the
+rows holds, from when the second is known."""
 
 
 def _no_faults() -> pd.DataFrame:
@@ -155,15 +156,20 @@ PAID_SUMS = f"""sum({_in_fen("p.amount")}) AS fen,
              THEN {_in_fen(_PAID_PRINCIPAL)} ELSE 0 END) AS rest_fen"""
 """What was paid; of ``rest_fen``, which is in ``principal_fen``, a part may be a fee."""
 
+_NTH_ROW = """row_number() OVER (PARTITION BY loan_id ORDER BY greatest(_happened, _known),
+  _happened, due_at, principal, rate, product_id, _merchant_id)"""
+_FIRST = f"FROM ({{loans}}) QUALIFY {_NTH_ROW} = 1"
+"""The row of each loan that was known first."""
+
 _LOANS = """
 SELECT loan_id, _merchant_id AS merchant_id, product_id,
        {principal} AS principal_fen, {owed} AS owed_fen, rate,
        coalesce(rate_unit, 'day') AS rate_unit,
        _happened AS disbursed_at, due_at, greatest(_happened, _known) AS known_at
-FROM ({{loans}}) l WHERE {counts} ORDER BY loan_id
+FROM ({first}) l WHERE {counts} ORDER BY loan_id
 """.format(
     principal=PRINCIPAL_FEN.format(cast="CAST"), owed=OWED_FEN.format(cast="CAST"),
-    counts=LOAN_COUNTS,
+    counts=LOAN_COUNTS, first=_FIRST,
 )  # fmt: skip
 _DUES = f"""
 SELECT loan_id, CAST(due_at AS DATE) AS day,
@@ -175,8 +181,7 @@ FROM ({{instalments}}) d WHERE {INSTALMENT_COUNTS} GROUP BY ALL ORDER BY loan_id
 _PAYMENTS = f"""
 SELECT p.loan_id, CAST(p._happened AS DATE) AS day, {PAID_SUMS.format(cast="CAST")},
        greatest(p._happened, p._known) AS known_at
-FROM ({{repayments}}) p JOIN (FROM ({{loans}}) QUALIFY row_number() OVER (
-  PARTITION BY loan_id ORDER BY greatest(_happened, _known)) = 1) l ON l.loan_id = p.loan_id
+FROM ({{repayments}}) p JOIN ({_FIRST}) l ON l.loan_id = p.loan_id
 WHERE {PAYMENT_COUNTS} AND {LOAN_COUNTS}
 GROUP BY ALL ORDER BY p.loan_id, day, known_at
 """
@@ -202,6 +207,10 @@ _FAULTS = {
 SELECT loan_id, _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day,
        'uncounted_loan' AS kind, greatest(_happened, _known) AS known_at
 FROM ({{loans}}) l WHERE NOT {LOAN_COUNTS}
+UNION ALL
+SELECT loan_id, _merchant_id AS merchant_id, CAST(greatest(_happened, _known) AS DATE) AS day,
+       'repeated_loan' AS kind, greatest(_happened, _known) AS known_at
+FROM ({{loans}}) QUALIFY {_NTH_ROW} > 1
 """,
     "repayments": f"""
 SELECT loan_id, _merchant_id AS merchant_id, CAST(_happened AS DATE) AS day,

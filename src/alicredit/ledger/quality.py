@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_columns, require_one_of, require_whole
+from alicredit.checks import given_or, refuse, require_columns, require_one_of, require_whole
 from alicredit.loans.book.exact import rounded
 from alicredit.loans.rates import exact_share
 from alicredit.vocabulary import LOAN_GRADES
@@ -104,7 +104,7 @@ def classify_loans(
     alicredit.errors.InputError: judgement must be one of 5 known words; found 'bad'. ...
     """
     require_columns("states", map(str, states.columns), _NEEDED)
-    rules = rules or GradeRules()
+    rules = given_or("rules", rules, GradeRules)
     late = states["days_past_due"].to_numpy()
     grade = np.searchsorted(rules.beyond_days, late, side="left")
     state = states["state"].astype(str)
@@ -160,7 +160,7 @@ def asset_quality(
     Traceback (most recent call last):
     alicredit.errors.InputError: states must have the column 'state'; ...
     """
-    rules = rules or GradeRules()
+    rules = given_or("rules", rules, GradeRules)
     grade = classify_loans(states, rules=rules, judgement=judgement)
     live = grade.notna()
     table = states.loc[live, ["day", "balance_fen"]].assign(grade=grade[live])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_whole
+from alicredit.checks import given_or, refuse, require_whole
 from alicredit.cohort import as_moment
 from alicredit.ledger.arrears import lateness
 from alicredit.ledger.grid import Grid, Whole
@@ -74,7 +74,7 @@ def replay(postings: Postings, days: object, *, rules: StateRules | None = None)
     Traceback (most recent call last):
     alicredit.errors.InputError: days must be at least one day; found none.
     """
-    book = _Book.of(postings, rules or StateRules())
+    book = _Book.of(postings, given_or("rules", rules, StateRules))
     grid = _grid_of(days)
     rows = book.rows_on(grid)
     if rows > _MOST_ROWS:
@@ -121,7 +121,7 @@ def replay_batches(
     """
     require_whole("loans_a_batch", loans_a_batch, 1)
     grid = _grid_of(days)
-    book = _Book.of(postings, rules or StateRules())
+    book = _Book.of(postings, given_or("rules", rules, StateRules))
     for low in range(0, len(book.loans), loans_a_batch):
         yield book.states(grid, low, min(low + loans_a_batch, len(book.loans)))
 

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alicredit.checks import refusal, require_between
+from alicredit.checks import given_or, refusal, require_between
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.evaluation.contradictions import listed
@@ -237,7 +237,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             for repeat in range(repeats)
         ]
         plan = Plan(
-            scale=self.scale or PointScale(),
+            scale=given_or("scale", self.scale, PointScale),
             max_steps=self.max_steps,
             max_pairs=self.max_pairs,
             seed=self.random_state,

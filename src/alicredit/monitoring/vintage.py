@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.checks import given_or, refuse, require_one_of, require_whole
 from alicredit.cohort import as_moment
 from alicredit.evaluation import effective_rows, jeffreys_interval
 from alicredit.ledger import Postings, StateRules, find_spells, find_uncounted
@@ -84,7 +84,7 @@ def vintages(
     require_whole("months", months, 1)
     require_whole("days_past_due", days_past_due, 0)
     until = np.datetime64(as_moment("observed_until", observed_until), "D")
-    loans = _loans_with_age(postings, until, days_past_due, rules or StateRules())
+    loans = _loans_with_age(postings, until, days_past_due, given_or("rules", rules, StateRules))
     loans["vintage"] = loans["disbursed_at"].dt.to_period(PERIODS[by]).dt.start_time
     parts = []
     for vintage, mine in loans.groupby("vintage"):

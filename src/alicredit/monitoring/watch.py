@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from alicredit.checks import refuse, require_kind
+from alicredit.checks import given_or, refuse
 from alicredit.cohort import Cohort
 from alicredit.monitoring.judge import (
     judge_drift,
@@ -138,8 +138,7 @@ def monitor(
     if not hasattr(portable, "score_frame"):
         do = "fit a DefaultModel or load one with load_model"
         refuse("model", "must be a fitted or loaded model", type(model).__name__, do)
-    chosen = rules or MonitoringRules()
-    require_kind("rules", chosen, MonitoringRules, "must be MonitoringRules")
+    chosen = given_or("rules", rules, MonitoringRules)
     if (records is None) != (as_of is None):
         found = "records alone" if as_of is None else "as_of alone"
         refuse("records and as_of", "must be given together", found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import require_columns, require_kind, require_whole
+from alicredit.checks import given_or, require_columns, require_kind, require_whole
 from alicredit.cohort import as_moment
 from alicredit.ledger import Postings, find_unknown, read_postings, replay
 from alicredit.loans.book import add_months
@@ -108,7 +108,7 @@ def blacklist_changes(
     Traceback (most recent call last):
     alicredit.errors.InputError: willingness must come from assess_willingness; found str.
     """
-    moment, chosen = as_moment("as_of", as_of), rules or BlacklistRules()
+    moment, chosen = as_moment("as_of", as_of), given_or("rules", rules, BlacklistRules)
     book = read_postings(require_records(records)).known_before(moment)
     listed = listed_before(records, moment)
     states = replay(book, [moment.normalize()]).merge(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_whole
+from alicredit.checks import given_or, refuse, require_whole
 from alicredit.cohort import as_moment
 from alicredit.ledger import (
     FAULTS,
@@ -180,7 +180,7 @@ def take_claims(
     Traceback (most recent call last):
     alicredit.errors.RecordError: table 'loans' must be among the records; ...
     """
-    chosen, rules = load_policy(policy), stages or StageRules()
+    chosen, rules = load_policy(policy), given_or("stages", stages, StageRules)
     book = read_postings(records).known_before(moment)
     day = moment.normalize()
     states = replay(book, [day])

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_whole
+from alicredit.checks import given_or, refuse, require_between, require_whole
 from alicredit.cohort import as_moment
+from alicredit.derived import MOVED_AWAY
 from alicredit.policy import Policy
 from alicredit.records import Records, require_records
 from alicredit.recovery.claims import take_claims
@@ -114,7 +115,7 @@ beside AS (
 moved AS (
   SELECT _merchant_id AS merchant_id, _happened AS at,
          sum(TRY_CAST(round(-amount * 100) AS BIGINT)) AS fen
-  FROM ({bank_txns}) WHERE _happened < $1 AND _known < $1 AND amount < 0 AND kind = 'other'
+  FROM ({bank_txns}) WHERE _happened < $1 AND _known < $1 AND amount < 0 AND {moved}
    AND _merchant_id IN (SELECT merchant_id FROM debtor) GROUP BY ALL),
 shared AS (
   SELECT m.merchant_id, m.at, any_value(m.fen) AS fen, sum(b.fen) AS lent_fen
@@ -127,7 +128,7 @@ part AS (
 whole AS (
   SELECT merchant_id, loan_id, round(sum(fen / lent_fen), 9) AS value FROM part GROUP BY ALL)
 SELECT merchant_id, max(value) AS value FROM whole GROUP BY ALL
-"""
+""".replace("{moved}", MOVED_AWAY.format("kind"))
 _SALES = """
 WITH sale AS (
   SELECT o._merchant_id AS merchant_id, o.order_id, o.confirmed_at AS sold,
@@ -215,7 +216,7 @@ def assess_willingness(
     Traceback (most recent call last):
     alicredit.errors.InputError: merchants must be overdue at as_of; found 'n'.
     """
-    moment, chosen = as_moment("as_of", as_of), rules or ConductRules()
+    moment, chosen = as_moment("as_of", as_of), given_or("rules", rules, ConductRules)
     claims = take_claims(require_records(records), moment, policy).overdue
     if merchants is not None:
         if isinstance(merchants, str):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import (
+    given_or,
     refuse,
     require_between,
     require_columns,
@@ -120,7 +121,7 @@ def estimate_lgd(
     require_between("level", level, 0.5, 0.999)
     require_whole("draws", draws, 20, high=100_000)
     require_whole("seed", seed, 0)
-    chosen, counted = rules or LgdRules(), workout or WorkoutRules()
+    chosen, counted = given_or("rules", rules, LgdRules), given_or("workout", workout, WorkoutRules)
     found = find_workouts(records, as_of=as_of, rules=counted)
     cells = Cells.of(found, _segments(found, segments), counted.horizon_months, chosen)
     lost = 1 - cells.recovered(np.ones((1, cells.merchants)))[0]

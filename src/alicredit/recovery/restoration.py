@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import (
+    given_or,
     refuse,
     require_between,
     require_kind,
@@ -161,7 +162,7 @@ def restoration_offers(
     Traceback (most recent call last):
     alicredit.errors.InputError: willingness must come from assess_willingness; found str.
     """
-    moment, chosen = as_moment("as_of", as_of), rules or RestorationRules()
+    moment, chosen = as_moment("as_of", as_of), given_or("rules", rules, RestorationRules)
     made = take_claims(require_records(records), moment, policy)
     claims = made.overdue.sort_values(["merchant_id", "loan_id"], ignore_index=True)
     if willingness is None:

@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_columns, require_kind, require_one_of, require_whole
+from alicredit.checks import (
+    given_or,
+    refuse,
+    require_columns,
+    require_kind,
+    require_one_of,
+    require_whole,
+)
 from alicredit.cohort import as_moment
 from alicredit.loans.book.exact import rounded, shares
 from alicredit.policy import Policy
@@ -99,7 +106,7 @@ def worklist(
     Traceback (most recent call last):
     alicredit.errors.InputError: capacity must name each stage; found none for 'message'.
     """
-    moment, chosen = as_moment("as_of", as_of), rules or ContactRules()
+    moment, chosen = as_moment("as_of", as_of), given_or("rules", rules, ContactRules)
     require_stages("capacity", capacity)
     for stage, people in capacity.items():
         require_whole(f"capacity[{stage!r}]", people, 0)

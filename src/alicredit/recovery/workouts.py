@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import (
+    given_or,
     refusal,
     refuse,
     require_between,
@@ -178,7 +179,7 @@ def find_workouts(
     Traceback (most recent call last):
     alicredit.errors.InputError: as_of must be a date or time such as '2013-05-01'; found 'soon'.
     """
-    chosen, until = rules or WorkoutRules(), _until(require_records(records), as_of)
+    chosen, until = given_or("rules", rules, WorkoutRules), _until(require_records(records), as_of)
     book = read_postings(records).known_before(until)
     unknown = find_uncounted(book)[["loan_id", "merchant_id", "kind"]]
     loans = first_defaults(book, until, default_days=chosen.default_days)

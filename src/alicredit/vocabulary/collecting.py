@@ -25,7 +25,11 @@ CLAIM_STATUSES: Mapping[str, Word] = MappingProxyType(
         ("claimed", "overdue, and it is known what is owed", "已逾期，欠款金额明确"),
         ("on_plan", "a plan is being kept", "还款方案履行中"),
         ("no_due_day", "it is not known when anything falls due", "缺少到期日"),
-        ("uncounted", "a payment or the loan itself has no amount", "还款或贷款缺少金额"),
+        (
+            "uncounted",
+            "a payment or the loan itself has no amount, or the loan is listed twice",
+            "还款或贷款缺少金额，或贷款重复登记",
+        ),
         ("other_product", "the policy does not lend its product", "政策不含该贷款产品"),
     )
 )
