@@ -20,7 +20,7 @@ from alicredit.recovery import (
 )
 
 DAY = "2013-02-01"
-PEOPLE = {"message": 9, "telephone": 9, "visit": 9}
+PEOPLE = dict.fromkeys(("message", "telephone", "visit", "blacklist", "write_off"), 9)
 ASKED = {
     "replay": ("rules", lambda r, wrong: replay(read_postings(r), [DAY], rules=wrong)),
     "replay_batches": (
