@@ -8,9 +8,9 @@ import re
 import pytest
 
 import alicredit
-from alicredit import allocation, derived, features, monitoring, recovery
+from alicredit import allocation, derived, features, losses, monitoring, recovery
 
-ROOMS = (alicredit, allocation, derived, features, monitoring, recovery)
+ROOMS = (alicredit, allocation, derived, features, losses, monitoring, recovery)
 CALLABLES = {
     f"{room.__name__}.{name}": getattr(room, name)
     for room in ROOMS

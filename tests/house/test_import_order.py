@@ -34,6 +34,7 @@ STOREYS = (
     ("decision",),
     ("alerts", "stability"),
     ("funds",),
+    ("losses",),
     ("monitoring", "recovery"),
     ("portfolio",),
     ("cli",),

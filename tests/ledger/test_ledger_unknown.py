@@ -11,8 +11,9 @@ import pytest
 import alicredit as ac
 from alicredit.labels import label_status
 from alicredit.ledger import days_past_due_at, find_spells, find_unknown, read_postings, replay
+from alicredit.losses import find_workouts
 from alicredit.monitoring import early_warnings, loan_outcomes, use_of_funds, vintages
-from alicredit.recovery import blacklist_changes, find_workouts
+from alicredit.recovery import blacklist_changes
 
 START, DUE = pd.Timestamp("2012-11-11"), pd.Timestamp("2012-12-11")
 

@@ -17,12 +17,12 @@ from alicredit.errors import InputError
 from alicredit.labels import DefaultDefinition, label_status
 from alicredit.ledger import read_postings, replay
 from alicredit.loans import add_months, schedule
+from alicredit.losses import estimate_lgd
 from alicredit.recovery import (
     RestorationRules,
     assess_willingness,
     blacklist_after,
     blacklist_changes,
-    estimate_lgd,
     restoration_offers,
     restructure_facts,
     swept,

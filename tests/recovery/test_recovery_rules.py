@@ -8,13 +8,12 @@ import pytest
 import alicredit as ac
 from alicredit.errors import InputError
 from alicredit.ledger import classify_loans, read_postings, replay, replay_batches
+from alicredit.losses import estimate_lgd, find_workouts
 from alicredit.monitoring import vintages
 from alicredit.recovery import (
     assess_willingness,
     blacklist_changes,
-    estimate_lgd,
     find_claims,
-    find_workouts,
     restoration_offers,
     worklist,
 )

@@ -11,10 +11,10 @@ from alicredit.checks import given_or, require_columns, require_kind, require_wh
 from alicredit.cohort import as_moment
 from alicredit.ledger import Postings, find_unknown, read_postings, replay
 from alicredit.loans.book import add_months
+from alicredit.losses.workouts import first_defaults
 from alicredit.records import Records, require_records
 from alicredit.recovery.conduct import Willingness
 from alicredit.recovery.steps import listed_before
-from alicredit.recovery.workouts import first_defaults
 from alicredit.vocabulary import REASONS
 
 SOURCE = "recovery"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_kind, require_one_of, require_whole
 from alicredit.loans.book.exact import shares
-from alicredit.recovery.workouts import COSTS_FEN, require_costs
+from alicredit.losses.workouts import COSTS_FEN, require_costs
 from alicredit.vocabulary import STAGES
 
 CHANCES: Mapping[str, str] = MappingProxyType(

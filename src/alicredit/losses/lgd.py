@@ -24,9 +24,9 @@ from alicredit.checks import (
     require_whole,
 )
 from alicredit.cohort import as_moment
+from alicredit.losses.cells import ALL, Cells, LgdRules
+from alicredit.losses.workouts import WorkoutRules, Workouts, find_workouts
 from alicredit.records import Records
-from alicredit.recovery.lgd_cells import ALL, Cells, LgdRules
-from alicredit.recovery.workouts import WorkoutRules, Workouts, find_workouts
 
 BOUNDS = ("lgd", "lgd_lower", "lgd_upper")
 _DRAWS_AT_ONCE = 25

@@ -21,9 +21,7 @@ from recovery_stage import stage as make_records
 import alicredit as ac
 from alicredit.errors import InputError, PolicyError
 from alicredit.ledger import expected_credit_loss, read_postings, replay
-from alicredit.policy import load_policy
-from alicredit.policy.limits import year_of_line
-from alicredit.recovery import (
+from alicredit.losses import (
     LgdRules,
     WorkoutRules,
     estimate_lgd,
@@ -31,6 +29,8 @@ from alicredit.recovery import (
     lgd_by_product,
     lgd_of_loans,
 )
+from alicredit.policy import load_policy
+from alicredit.policy.limits import year_of_line
 
 LOOSE = LgdRules(full_support=1, least_support=1)
 FLAT = WorkoutRules(discount_rate=0.0)

@@ -13,8 +13,8 @@ from recovery_stage import stage as make_records
 
 from alicredit.errors import InputError, RecordError
 from alicredit.ledger import read_postings, replay
+from alicredit.losses import LgdRules, WorkoutRules, estimate_lgd, find_workouts
 from alicredit.records import Records
-from alicredit.recovery import LgdRules, WorkoutRules, estimate_lgd, find_workouts
 
 START = at("2012-01-01")
 DUE = START + 30 * DAY

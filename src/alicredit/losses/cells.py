@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse, require_whole
-from alicredit.recovery.workouts import Workouts
+from alicredit.losses.workouts import Workouts
 
 ALL = "all"
 
