@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from alicredit.declarations import MEASURES, Feature
-from alicredit.derived import TABLES
+from alicredit.declarations import Feature
 from alicredit.engine import sql
+from alicredit.engine.columns import LIMIT, Columns, Pair, Stack
+from alicredit.engine.impossible import Impossible
 from alicredit.engine.streams import (
     Asked,
     Layout,
@@ -25,16 +26,9 @@ from alicredit.engine.streams import (
     read_events,
 )
 from alicredit.records import Records
-from alicredit.windows import exact, keyed, ordered, periods, sums
-from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Sides, group_events
+from alicredit.windows import keyed, ordered, periods, sums
+from alicredit.windows.grouped import Ints, Questions, Reach, Reals, group_events
 
-Pair = tuple[Ints, Ints]
-"""A column of prompt and of late events."""
-
-_LIMIT = 2.0**60
-"""Largest value of a window times its events: what kernels take; beyond, 64 bits might not do."""
-
-_BEYOND = 2.0**62
 _ADDED = {
     "count": sums.COUNT, "sum": sums.SUM, "mean": sums.MEAN, "std": sums.STD,
     "share": sums.SHARE, "active_days": sums.ACTIVE_DAYS, "days_since": sums.DAYS_SINCE,
@@ -117,14 +111,14 @@ def build_stream(
         for feature in stream.features
     ]
     layout.is_placed = any(is_placed(want.feature) for want in wants)
-    bad = _Bad(layout, stream)
+    bad = Impossible(layout, stream)
     sides = group_events(
         read_events(con, records, stream, layout, asked),
         len(questions.start) - 1,
         is_timed=is_timed(records, stream, asked),
         is_ahead=stream.is_ahead,
     )
-    columns = _Columns(sides, layout)
+    columns = Columns(sides, layout)
     back, ahead = np.array(windows, np.int64).T.copy()
     job = _Job(questions, columns, Reach(back, ahead), out)
     job.add_up([want for want in wants if want.aggregate in _ADDED])
@@ -132,7 +126,7 @@ def build_stream(
     job.count_keys([want for want in wants if want.aggregate in _KEYED])
     job.take_ends([want for want in wants if want.aggregate in _ENDS])
     job.take_quantiles([want for want in wants if want.aggregate in _QUANTILES])
-    job.poison([(want, bad.of(want, columns)) for want in wants])
+    job.poison([(want, bad.of(want.feature, want.key, columns)) for want in wants])
     return job.find_wide(wants)
 
 
@@ -160,169 +154,12 @@ def _key_sql(feature: Feature, asked: Asked) -> str:
     return f"coalesce({value}, {keyed.NO_KEY + 1} - 1)"
 
 
-class _Columns:
-    """A stream's columns, of prompt and of late events, derived when first asked for."""
-
-    def __init__(self, sides: Sides, layout: Layout) -> None:
-        self.sides = sides
-        self._layout = layout
-        sizes = np.diff(sides.prompt.start) + np.diff(sides.late.start)
-        self._most = int(sizes.max()) if len(sizes) else 0
-        self._whole: dict[tuple[int, int], Pair] = {}
-        self._wide: set[tuple[int, int]] = set()
-        self._known: dict[int, Pair | None] = {}
-        self._flags: dict[int, Pair] = {}
-
-    def number(self, number: int) -> tuple[Reals, Reals]:
-        """Give a number as read."""
-        prompt, late = self._row(1 + number)
-        return prompt.view(np.float64), late.view(np.float64)
-
-    def key(self, key: int) -> Pair:
-        """Give keys."""
-        return self._row(1 + len(self._layout.numbers) + key)
-
-    def flag(self, flag: int) -> Pair:
-        """Give 1 where a flag is set."""
-        if flag not in self._flags:
-            prompt, late = self._row(self._layout.flag_row)
-            self._flags[flag] = ((prompt >> flag) & 1, (late >> flag) & 1)
-        return self._flags[flag]
-
-    def place(self) -> Pair:
-        """Give each event's place by time and key; without keys its time will do."""
-        return self._row(-1 if self._layout.is_placed else 0)
-
-    def _row(self, at: int) -> Pair:
-        """Give a column of prompt and of late events."""
-        return self.sides.prompt.columns[at], self.sides.late.columns[at]
-
-    def whole(self, number: int, units: int) -> Pair:
-        """Give a number as exact integers."""
-        if (number, units) not in self._whole:
-            values = self.number(number)
-            found = (np.empty(len(values[0]), np.int64), np.empty(len(values[1]), np.int64))
-            for real, into in zip(values, found, strict=True):
-                largest = float(exact.to_whole(real, units, into))
-                if largest * self._most > _LIMIT:
-                    self._wide.add((number, units))
-            self._whole[number, units] = found
-        return self._whole[number, units]
-
-    def size(self, number: int, units: int) -> tuple[Reals, Reals] | None:
-        """Give how large exact integers are, or nothing where no sum of them can be too large."""
-        whole = self.whole(number, units)
-        if (number, units) not in self._wide:
-            return None
-        made = []
-        for real, own in zip(self.number(number), whole, strict=True):
-            is_beyond = (np.abs(real) <= exact.REACH) & (np.abs(real) * units > exact.LIMIT)
-            made.append(np.where(is_beyond, _BEYOND, np.abs(own).astype(np.float64)))
-        return made[0], made[1]
-
-    def known(self, number: int) -> Pair | None:
-        """Give 1 where a number is known, or nothing where all are."""
-        if number not in self._known:
-            prompt, late = (np.isnan(values) for values in self.number(number))
-            some = prompt.any() or late.any()
-            known = ((~prompt).astype(np.int64), (~late).astype(np.int64)) if some else None
-            self._known[number] = known
-        return self._known[number]
-
-    def shown(self, number: int, divisor: int) -> tuple[Reals, Reals]:
-        """Give a number in the unit in which it is shown."""
-        prompt, late = self.number(number)
-        return (prompt / divisor, late / divisor) if divisor > 1 else (prompt, late)
-
-
-class _Bad:
-    """Which features meet an impossible value, where one of a stream's facts has one."""
-
-    def __init__(self, layout: Layout, stream: Stream) -> None:
-        self._bounds: dict[str, tuple[int, float, float]] = {}
-        self._flags: dict[str, int] = {}
-        self._marked: dict[str, Pair | None] = {}
-        for feature in stream.features:
-            for name in _numbers_read(feature):
-                condition = sql.impossible_sql(feature, name)
-                if not condition:
-                    continue
-                expression = sql.expression_sql(feature, name)
-                if (feature.table, name) not in MEASURES and expression in layout.numbers:
-                    bounds = sql.bounds_of(TABLES[feature.table][name])
-                    self._bounds[name] = (layout.number(expression), *bounds)
-                else:
-                    self._flags[name] = layout.flag(f"coalesce({condition}, false)")
-
-    def of(self, want: _Want, columns: _Columns) -> Pair | None:
-        """Give 1 where a feature meets an impossible value, or nothing where none does."""
-        names = _numbers_read(want.feature)
-        for name in names:
-            if name not in self._marked:
-                self._marked[name] = self._marks(name, columns)
-        marks = [each for name in names if (each := self._marked[name]) is not None]
-        if not marks:
-            return None
-        prompt, late = (np.bitwise_or.reduce(each) for each in zip(*marks, strict=True))
-        if want.key >= 0 and want.aggregate != "distinct":
-            keys = columns.key(want.key)
-            return prompt & (keys[0] != keyed.NO_KEY), late & (keys[1] != keyed.NO_KEY)
-        return prompt, late
-
-    def _marks(self, name: str, columns: _Columns) -> Pair | None:
-        """Mark the impossible values of one column or measure."""
-        if name in self._bounds:
-            at, low, high = self._bounds[name]
-            prompt, late = columns.number(at)
-            if exact.is_within(prompt, low, high) and exact.is_within(late, low, high):
-                return None
-            return _outside(prompt, low, high), _outside(late, low, high)
-        if name in self._flags:
-            flags = columns.flag(self._flags[name])
-            return flags if flags[0].any() or flags[1].any() else None
-        return None
-
-
-def _outside(values: Reals, low: float, high: float) -> Ints:
-    """Give 1 where a value lies out of bounds."""
-    return ((values < low) | (values > high)).astype(np.int64)
-
-
-def _numbers_read(feature: Feature) -> list[str]:
-    """Name the columns and measures whose impossible values a feature must not swallow."""
-    names = [feature.measure, feature.weight, *(column for column, _, _ in feature.hit)]
-    return [name for name in dict.fromkeys(names) if name]
-
-
-class _Stack:
-    """Integer columns for the kernels, each once."""
-
-    def __init__(self) -> None:
-        self.columns: list[Pair] = []
-        self._places: dict[tuple[object, ...], int] = {}
-
-    def add(self, key: tuple[object, ...], column: Pair) -> int:
-        """Give a column's place, at the end if it is new."""
-        if key not in self._places:
-            self._places[key] = len(self.columns)
-            self.columns.append(column)
-        return self._places[key]
-
-    def laid(self, sides: Sides) -> Pair:
-        """Lay the columns one above the other."""
-        laid = tuple(np.empty((len(self.columns), len(side.time)), np.int64) for side in sides)
-        for at, column in enumerate(self.columns):
-            for into, values in zip(laid, column, strict=True):
-                into[at] = values
-        return laid[0], laid[1]
-
-
 @dataclass(frozen=True)
 class _Job:
     """Questions, columns and windows of one stream, and where the answers go."""
 
     questions: Questions
-    columns: _Columns
+    columns: Columns
     reach: Reach
     out: Reals
 
@@ -330,7 +167,7 @@ class _Job:
         """Answer counts, sums, means, spreads, shares, days and ages."""
         if not wants:
             return
-        stack = _Stack()
+        stack = Stack()
         squares: list[int] = []
         rows = [
             (_ADDED[want.aggregate], want.window, *self._added(want, stack, squares))
@@ -339,7 +176,7 @@ class _Job:
         self._run_sums(stack, rows, squares, self.out)
 
     def _added(
-        self, want: _Want, stack: _Stack, squares: list[int]
+        self, want: _Want, stack: Stack, squares: list[int]
     ) -> tuple[int, int, int, int, int, int]:
         """Give the rest of an operation: its columns, support, answer and scale."""
         value, known, square, units = -1, -1, -1, 1
@@ -362,7 +199,7 @@ class _Job:
         return self.columns.whole(want.number, _factor(want.feature, want.feature.measure))
 
     def _run_sums(
-        self, stack: _Stack, rows: Sequence[tuple[int, ...]], squares: list[int], out: Reals
+        self, stack: Stack, rows: Sequence[tuple[int, ...]], squares: list[int], out: Reals
     ) -> None:
         """Run the kernel of sums; the row after its columns counts all events."""
         code, window, value, known, square, support, place, units = _entries(rows)
@@ -378,7 +215,7 @@ class _Job:
         """Answer slopes, variations, empty shares and downsides."""
         if not wants:
             return
-        stack = _Stack()
+        stack = Stack()
         rows = []
         for want in wants:
             units = sql.units_of(want.feature)
@@ -435,7 +272,7 @@ class _Job:
 
     def poison(self, marked: list[tuple[_Want, Pair | None]]) -> None:
         """Make a feature infinite where its window holds an impossible value."""
-        stack = _Stack()
+        stack = Stack()
         hurt = sorted(
             ((want, marks) for want, marks in marked if marks is not None),
             key=lambda each: each[0].window,
@@ -466,10 +303,10 @@ class _Job:
             place = self.columns.place()
             ordered.take_ends(self.questions, sides, sizes, place, self.reach, ends, largest)
             count = (sums.COUNT, want.window, 0, -1, -1, 1, 0, 1)
-            stack = _Stack()
+            stack = Stack()
             stack.add(("none",), (sides.prompt.time, sides.late.time))
             self._run_sums(stack, [count], [], events)
-            rows = np.flatnonzero(largest[0] * events[0] > _LIMIT)
+            rows = np.flatnonzero(largest[0] * events[0] > LIMIT)
             if len(rows):
                 found.append((want.feature, rows))
         return found
