@@ -338,6 +338,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Write the fitted model as a file of plain data."""
         self._fitted().save(path)
 
+    def to_sql(self, dialect: str = "duckdb", **options: Any) -> str:
+        """Write the fitted model as one SQL query; see :func:`alicredit.exports.to_sql`."""
+        return self._fitted().to_sql(dialect, **options)
+
     def _fitted(self) -> ScoreModel:
         """Give the portable model, or sklearn's NotFittedError."""
         check_is_fitted(self, "portable_")

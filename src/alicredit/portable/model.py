@@ -263,6 +263,12 @@ class ScoreModel:
 
         write_model(self, path)
 
+    def to_sql(self, dialect: str = "duckdb", **options: Any) -> str:
+        """Write the model as one SQL query; see :func:`alicredit.exports.to_sql`."""
+        from alicredit.exports import to_sql
+
+        return to_sql(self, dialect, **options)
+
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.
 
