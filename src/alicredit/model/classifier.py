@@ -304,9 +304,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Give scores in whole units, more being safer; ``portable_.unit`` of them are a point."""
         return self._fitted().predict_score(self._named(X))
 
-    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+    def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
         """Score each row or say why not; see ``ScoreModel.score_frame``."""
-        return self._fitted().score_frame(self._named(X), reasons=reasons)
+        return self._fitted().score_frame(self._named(X), reasons=reasons, flags=flags)
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant; see ``ScoreModel.score_one``."""

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import nearest, refusal, require_whole
+from alicredit.checks import nearest, refusal, require_kind, require_whole
 from alicredit.errors import InputError
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
     check_columns,
+    flags_of,
+    flags_of_one,
     read_frame,
     read_value,
     take_columns,
@@ -140,16 +142,20 @@ class ScoreModel:
         p = self.probabilities(self.predict_score(X))[1]
         return np.column_stack([1 - p, p])
 
-    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+    def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
-        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units) and ``reasons`` (codes, at
-        most so many; 0 saves their cost), in the order and with the index of ``X``.
+        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units), ``reasons`` (codes, at most
+        so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
+        ``flags`` names the inputs of a scored row whose value training did not see: a number
+        outside its range, or a category's level that was not learned and is scored as others are.
+        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost.
         Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
 
         require_whole("reasons", reasons, 0)
+        require_kind("flags", flags, bool, "must be True or False")
         columns, status = read_frame(self.tables, X)
         ok = status == 0
         rows = self.encode(columns, len(status))
@@ -168,6 +174,7 @@ class ScoreModel:
                 **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
+                **({"flags": flags_of(self.tables, rows, ok)} if flags else {}),
             },
             index=index,
         ).assign(score=lambda frame: frame["score"].mask(~ok))
@@ -178,7 +185,7 @@ class ScoreModel:
         row, status = self.read_one(values)
         if status != "ok":
             empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
-            return {"status": status, **empty, "score": None, "reasons": []}
+            return {"status": status, **empty, "score": None, "reasons": [], "flags": []}
         score = self.score_of(row)
         lower, pd_, upper = self.probability(score)
         return {
@@ -188,6 +195,7 @@ class ScoreModel:
             "pd_upper": upper,
             "score": score,
             "reasons": reasons_of_one(self, row, reasons),
+            "flags": flags_of_one(self.tables, row),
         }
 
     def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
