@@ -35,13 +35,20 @@ HOSTILE_LEVELS = ("a' OR '1'='1", 'b"\\', "</td>\n{x}")
 
 
 def models() -> dict[str, ScoreModel]:
-    """Give models of all shapes over the same inputs."""
-    return {
+    """Give models of all shapes over the same inputs, of enough training rows to know a unit."""
+    drawn = {
         "points": make_model("points", 3),
         "points in thousandths": make_model("points", 4, unit=1000),
         "pairs": make_model("pairs", 5),
-        "trees": make_model("trees", 6, trees=6),
+        "trees": make_model("trees", 8, trees=6),
     }
+    return {shape: _with_rows(model) for shape, model in drawn.items()}
+
+
+def _with_rows(model: ScoreModel) -> ScoreModel:
+    """Give every table hundreds of training rows."""
+    tables = (replace(t, rows=tuple(each + 100 for each in t.rows)) for t in model.tables)
+    return sealed(replace(model, tables=tuple(tables)))
 
 
 def hostile(model: ScoreModel) -> ScoreModel:
@@ -60,7 +67,7 @@ def hostile(model: ScoreModel) -> ScoreModel:
             model,
             tables=tuple(map(table, model.tables)),
             pairs=tuple(map(pair, model.pairs)),
-            training={HOSTILE_NAMES["debt"]: HOSTILE_NAMES["age"]},
+            training={HOSTILE_NAMES["debt"]: HOSTILE_NAMES["age"], HOSTILE_NAMES["age"]: 1},
         )
     )
 

@@ -338,6 +338,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Write the fitted model as a file of plain data."""
         self._fitted().save(path)
 
+    def to_python(self, path: Any = None) -> str:
+        """Give the model as one file of Python; see ``ScoreModel.to_python``."""
+        return self._fitted().to_python(path)
+
     def _fitted(self) -> ScoreModel:
         """Give the portable model, or sklearn's NotFittedError."""
         check_is_fitted(self, "portable_")
