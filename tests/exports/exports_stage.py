@@ -109,6 +109,12 @@ class RowCase:
     others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_typed(self) -> bool:
+        """Tell whether a table's column, which has one type, cannot hold it: the query stops."""
+        is_text = any(isinstance(value, str) and value == "x" for value in self.values)
+        return self.status == "bad_type" or is_text
+
+    @property
     def flags(self) -> list[str]:
         """Give what the row's flags must be."""
         return [self.name] if self.is_flagged else []
@@ -164,7 +170,7 @@ ROW_CASES = (
         0.5, 2, -1, 5e-324, math.nextafter(1, 2), *INFINITE, np.float32(0.5), np.int64(2),
     ), "bad_value"),
     RowCase("text or another type for a flag", "flag", (
-        "true", "1", "", *(each for each in OBJECTS if not isinstance(each, bool)), b"1",
+        "true", "1", "", *OBJECTS, b"1",
     ), "bad_type"),
     RowCase("a level that was learned", "kind", ("a", "b", "c", np.str_("b"), Text("c"))),
     RowCase("a level never seen", "kind", ("z", "", "A", "a ", "ä", "None", "\ud800"), "ok", True),
@@ -177,9 +183,9 @@ ROW_CASES = (
     }),
     RowCase("more than three quarters of the inputs missing", "debt", NOTHING, "too_many_missing",
         False, {"sales": None, "kind": None, "age": math.nan}),
-    RowCase("two wrong inputs: the first in the model's order is told", "debt", ("x",), "bad_type",
+    RowCase("two wrong inputs, a wrong type before a wrong value", "debt", ("x",), "bad_type",
         False, {"flag": 7, "age": math.inf}),
-    RowCase("two wrong inputs: the first in the model's order is told", "flag", ("x",), "bad_value",
+    RowCase("two wrong inputs, a wrong value before a wrong type", "flag", ("x",), "bad_value",
         False, {"age": math.inf}),
     RowCase("a wrong input beside a value outside the range", "debt", (99.0,), "bad_value",
         False, {"flag": 7}),

@@ -74,7 +74,7 @@ def _values(model: ScoreModel) -> Iterable[str]:
     statuses = {code: (STATUSES[code].text, STATUSES[code].text_zh) for code in ROW_STATUSES}
     single = {
         "MODEL_ID": model.model_id, "SHAPE": model.shape, "CLAIM": asdict(model.claim),
-        "CATALOGUE_DIGEST": model.catalogue_digest, "TRAINING": model.training,
+        "CATALOGUE_DIGEST": model.catalogue_digest, "TRAINING": dict(sorted(model.training.items())),
         "SCALE": asdict(model.scale), "UNIT": model.unit, "BASE": model.base,
         "FIRST_SCORE": model.first_score, "MOST_MISSING": MOST_MISSING,
     }  # fmt: skip
