@@ -72,9 +72,10 @@ def _values(model: ScoreModel) -> Iterable[str]:
     codes = sorted({table.reason for table in model.tables})
     texts = {code: (reason_word(code).text, reason_word(code).text_zh) for code in codes}
     statuses = {code: (STATUSES[code].text, STATUSES[code].text_zh) for code in ROW_STATUSES}
+    training = dict(sorted(model.training.items()))
     single = {
         "MODEL_ID": model.model_id, "SHAPE": model.shape, "CLAIM": asdict(model.claim),
-        "CATALOGUE_DIGEST": model.catalogue_digest, "TRAINING": dict(sorted(model.training.items())),
+        "CATALOGUE_DIGEST": model.catalogue_digest, "TRAINING": training,
         "SCALE": asdict(model.scale), "UNIT": model.unit, "BASE": model.base,
         "FIRST_SCORE": model.first_score, "MOST_MISSING": MOST_MISSING,
     }  # fmt: skip

@@ -342,6 +342,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Give the model as one file of Python; see ``ScoreModel.to_python``."""
         return self._fitted().to_python(path)
 
+    def to_paper(self, path: Any = None, *, language: str = "en") -> str:
+        """Give the points table as a page to print; see ``ScoreModel.to_paper``."""
+        return self._fitted().to_paper(path, language=language)
+
     def _fitted(self) -> ScoreModel:
         """Give the portable model, or sklearn's NotFittedError."""
         check_is_fitted(self, "portable_")

@@ -285,6 +285,18 @@ class ScoreModel:
 
         return to_python(self, path)
 
+    def to_paper(self, path: str | Path | None = None, *, language: str = "en") -> str:
+        """Give the points table as a page to print, from which a person adds the score up.
+
+        HTML that stands alone, in English or Chinese (``"zh"``): the start, each input's steps and
+        points, the grids of pairs, probabilities at round scores and a worked example. Points and
+        pairs alone: InputError for trees, for another language, and where ``path`` cannot be
+        written.
+        """
+        from alicredit.exports.paper import to_paper
+
+        return to_paper(self, path, language=language)
+
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.
 
