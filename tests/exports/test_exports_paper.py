@@ -77,6 +77,8 @@ def fits(cell, value) -> bool | None:
         return None if any(mark == "i" for mark, _ in cell) else False
     if cell[0][0] == "i":
         return value is None if words(cell) in ("missing", "缺失") else None
+    if words(cell) in ("no", "yes", "否", "是"):
+        return value is not None and bool(value) == (words(cell) in ("yes", "是"))
     low, high = re.fullmatch(r"(?:(\S+) < )?…(?: ≤ (\S+))?", words(cell)).groups()
     if value is None or isinstance(value, str):
         return False

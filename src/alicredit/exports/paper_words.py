@@ -28,6 +28,8 @@ WORDS = {
             "is of another kind, infinite or impossible. More points are safer."
         ),
         "start": "Start",
+        "no": "no",
+        "yes": "yes",
         "missing": "missing",
         "other": "any other",
         "seen": "Seen in training:",
@@ -52,6 +54,8 @@ WORDS = {
             "取值类型不符、无穷大或不可能时，也不评分。分数越高越安全。"
         ),
         "start": "起始分",
+        "no": "否",
+        "yes": "是",
         "missing": "缺失",
         "other": "其他",
         "seen": "训练样本取值范围：",
