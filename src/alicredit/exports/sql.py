@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alicredit.checks import refusal, refuse, require_one_of, require_whole
+from alicredit.checks import refusal, refuse, require_kind, require_one_of, require_whole
 from alicredit.errors import InputError
 
 if TYPE_CHECKING:
     from alicredit.portable.model import ScoreModel
 
 MOST_REASONS = 4
-_OUTPUT = ("status", "score", "points", "pd", "pd_lower", "pd_upper", "outside", "grade")
+_OUTPUT = ("status", "score", "points", "pd", "pd_lower", "pd_upper", "flags", "grade")
 
 _IS_NAN = "CASE WHEN {is_nan} THEN NULL ELSE {value} END"
 _NULL_IF_NAN = "NULLIF({value}, CAST('NaN' AS {double}))"
@@ -44,6 +44,8 @@ class Engine:
         How NaN (``value``) becomes NULL; empty where the engine has none.
     literal : str, default ``"{text}"``
         A text that a category is compared with.
+    gather : str, default ""
+        How ``items``, texts or NULL, become a list of texts; without it texts are strung together.
     fence : str, default ""
         Ends each step, so that the planner does not write one step into the next many times over.
     longest_name : int, default 10_000
@@ -62,10 +64,20 @@ class Engine:
     category: str = _TEXT
     no_nan: str = _IS_NAN
     literal: str = "{text}"
+    gather: str = ""
     fence: str = ""
     longest_name: int = 10_000
     not_in_names: tuple[str, ...] = ()
     tells_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a query gives beside the score: reason columns, flags, least scores of grades."""
+
+    reasons: int
+    flags: bool
+    grades: tuple[tuple[int | None, str], ...]
 
 
 _DUCKDB_NUMBERS = (
@@ -95,6 +107,7 @@ _SPARK: dict[str, Any] = {
     )
     + ") COLLATE UTF8_BINARY",
     "no_nan": _NULL_IF_NAN,
+    "gather": "ARRAY_COMPACT(ARRAY({items}))",
     "not_in_names": ("${",),
 }
 ENGINES = {
@@ -111,6 +124,7 @@ ENGINES = {
             "WHEN {x} IS NOT NULL THEN ERROR({complaint}) END",
             category="COALESCE({x}, CAST(NULL AS TEXT)) COLLATE C",
             no_nan=_NULL_IF_NAN,
+            gather="[item FOR item IN [{items}] IF item IS NOT NULL]",
         ),
         Engine(
             "postgres",
@@ -124,6 +138,7 @@ ENGINES = {
             "ELSE CAST({complaint} || CAST({x} AS TEXT) AS DOUBLE PRECISION) END",
             category='COALESCE({x}, CAST(NULL AS TEXT)) COLLATE "C"',
             no_nan=_NULL_IF_NAN,
+            gather="ARRAY_REMOVE(ARRAY[{items}], NULL)",
             fence="OFFSET 0",
             longest_name=63,
             tells_case=True,
@@ -159,14 +174,16 @@ def to_sql(
     table: str | Sequence[str] = "features",
     key: str | Sequence[str] = "merchant_id",
     reasons: int = 4,
+    flags: bool = True,
     grades: Any = None,
 ) -> str:
     """Write a model as one SQL query that scores the rows of a table.
 
     The score is the very same integer as that of ``score_frame``. The query gives, for each row,
     the key, ``status``, ``score`` (units) and ``points``, ``pd, pd_lower, pd_upper``, ``grade``
-    where grades are given, and ``reason_1`` to ``reason_4`` for shapes points and pairs. Trees
-    have no reasons in SQL: these columns are absent, and the text says so.
+    where grades are given, ``reason_1`` to ``reason_4`` for shapes points and pairs, and ``flags``
+    (names of inputs whose value training did not see: a list; a text in dialects that are not
+    run). Trees have no reasons in SQL: these columns are absent, and the text says so.
 
     Parameters
     ----------
@@ -183,6 +200,8 @@ def to_sql(
         Columns that tell rows apart, given back as they are.
     reasons : int, default 4
         Reason columns, 0 to 4.
+    flags : bool, default True
+        Give ``flags``.
     grades : Policy, Grades or None, default None
         Anything with ``names`` and ``upper_pd``, or with such ``grades``: adds ``grade``.
 
@@ -205,6 +224,7 @@ def to_sql(
     """
     require_one_of("dialect", dialect, ENGINES)
     require_whole("reasons", reasons, 0, high=MOST_REASONS)
+    require_kind("flags", flags, bool, "must be True or False")
     engine = ENGINES[dialect]
     place, keys = _names("table", table), _names("key", key)
     _check_keys(keys)
@@ -220,7 +240,8 @@ def to_sql(
         do = "pip install 'alicredit[sql]'"
         raise InputError(refusal("to_sql", "needs sqlglot", "none installed", do)) from error
     count = 0 if model.trees is not None else reasons
-    body = query_of(model, engine, place, keys, count, _grade_cuts(model, grades))
+    wanted = Wanted(count, flags, tuple(_grade_cuts(model, grades)))
+    body = query_of(model, engine, place, keys, wanted)
     return "\n".join([*_header(model, engine, asked=reasons), body, ""])
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlglot import Dialect, exp
 
-from alicredit.exports.sql import Engine
+from alicredit.exports.sql import Engine, Wanted
 from alicredit.portable.boxes import Box, boxes_of
-from alicredit.portable.contract import MOST_MISSING
+from alicredit.portable.contract import MOST_MISSING, seen_range
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.reasons import codes_of
@@ -116,27 +116,26 @@ def query_of(
     engine: Engine,
     table: tuple[str, ...],
     keys: tuple[str, ...],
-    reasons: int,
-    grades: list[tuple[int | None, str]],
+    wanted: Wanted,
 ) -> str:
     """Write the query; see ``to_sql``."""
-    pen = Pen(engine)
+    pen, reasons = Pen(engine), wanted.reasons
     kept = [f"k_{at}" for at in range(len(keys))]
     source = ".".join(pen.name(part) for part in table)
     steps = [("read", _read(model, pen, keys), source)]
     for name, columns in (
-        ("parts", _parts(model, pen)),
-        ("scored", _scored(model, pen, reasons)),
-        *_ranking(model, pen, reasons),
+        ("parts", _parts(model, pen, wanted)),
+        ("scored", _scored(model, pen, wanted)),
+        *_ranking(model, pen, wanted),
     ):
         before = _STEP + steps[-1][0]
         steps.append((name, [*((key, key) for key in kept), *columns], before))
     written = [_step(pen, *step) for step in steps]
     written.append(f"{_STEP}ladder AS (\n{_ladder(model, pen)}\n)")
     ranks = [(f"m_{rank}", f"m_{rank}") for rank in range(1, reasons + 1)]
-    carried = [*((key, key) for key in kept), ("status", "status"), ("score", "score"), *ranks]
+    carried = [*((key, key) for key in kept), *_carried(wanted), *ranks]
     written += _lined(model, pen, carried, _STEP + steps[-1][0])
-    last = _last(model, pen, list(zip(kept, keys, strict=True)), reasons, grades)
+    last = _last(model, pen, list(zip(kept, keys, strict=True)), wanted)
     return "WITH " + ",\n".join(written) + f"\nSELECT\n  {last}\nFROM {_STEP}lined"
 
 
@@ -157,10 +156,17 @@ def _read(model: ScoreModel, pen: Pen, keys: tuple[str, ...]) -> Columns:
     ]
 
 
-def _parts(model: ScoreModel, pen: Pen) -> Columns:
+def _carried(wanted: Wanted) -> Columns:
+    """Give what goes from step to step."""
+    names = ["status", "score", *(["flags"] if wanted.flags else [])]
+    return [(name, name) for name in names]
+
+
+def _parts(model: ScoreModel, pen: Pen, wanted: Wanted) -> Columns:
     """Judge each row, and look up what each table and pair gives."""
     place = model.places
     found = [(_status(model, pen), "status")]
+    found += [(_flags(model, pen), "flags")] if wanted.flags else []
     for at, table in enumerate(model.tables):
         if not table.is_flat:
             found.append((_table_units(pen, table, f"x_{at}"), f"p_{at}"))
@@ -188,6 +194,23 @@ def _status(model: ScoreModel, pen: Pen) -> str:
     least = math.floor(MOST_MISSING * len(gone)) + 1
     branches.append((f"{_sum(pen, gone)} >= {least}", "'too_many_missing'"))
     return _case(branches, "'ok'")
+
+
+def _flags(model: ScoreModel, pen: Pen) -> str:
+    """Name the inputs whose value training did not see."""
+    outside = []
+    for at, table in enumerate(model.tables):
+        low, high = (pen.number(end) for end in seen_range(table))
+        is_text = table.kind == "category"
+        test = f"x_{at} = {len(table.levels)}" if is_text else f"x_{at} < {low} OR x_{at} > {high}"
+        outside.append((test, table.name))
+    if pen.engine.gather:
+        items = ", ".join(f"CASE WHEN {test} THEN {pen.text(name)} END" for test, name in outside)
+        return pen.engine.gather.format(items=items)
+    items = ", ".join(
+        f"CASE WHEN {test} THEN {pen.text(name + '; ')} ELSE '' END" for test, name in outside
+    )
+    return f"CONCAT({items}, '')"
 
 
 def _table_units(pen: Pen, table: PointTable, x: str) -> str:
@@ -301,15 +324,16 @@ def _within(pen: Pen, box: Box, sizes: dict[int, int]) -> str | None:
     return " AND ".join(asked) or "1 = 1"
 
 
-def _scored(model: ScoreModel, pen: Pen, reasons: int) -> Columns:
+def _scored(model: ScoreModel, pen: Pen, wanted: Wanted) -> Columns:
     """Add up the score, and what each reason code costs against the median and the best."""
     flat = sum(table.points[0] for table in model.tables if table.is_flat)
     terms = [str(model.base + flat)]
     terms += [f"p_{at}" for at, table in enumerate(model.tables) if not table.is_flat]
     terms += [f"q_{at}" for at in range(len(model.pairs))]
     terms += ["t_0"] if model.trees is not None else []
-    found = [("status", "status"), (_sum(pen, terms, is_wide=True), "score")]
-    for goal, letter in (("reference", "c"), ("best", "d")) if reasons else ():
+    score = _sum(pen, terms, is_wide=True)
+    found = [(score if name == "score" else name, name) for name, _ in _carried(wanted)]
+    for goal, letter in (("reference", "c"), ("best", "d")) if wanted.reasons else ():
         costs = _costs(model, pen, goal)
         found += [(cost, f"{letter}_{at}") for at, cost in enumerate(costs)]
     return found
@@ -343,9 +367,9 @@ def _costs(model: ScoreModel, pen: Pen, goal: str) -> list[str]:
     ]
 
 
-def _ranking(model: ScoreModel, pen: Pen, reasons: int) -> list[tuple[str, Columns]]:
+def _ranking(model: ScoreModel, pen: Pen, wanted: Wanted) -> list[tuple[str, Columns]]:
     """Rank codes by what they cost: each cost and its place in one number, the greatest taken."""
-    carried: Columns = [("status", "status"), ("score", "score")]
+    carried, reasons = _carried(wanted), wanted.reasons
     if not reasons:
         return []
     size = len(codes_of(model))
@@ -422,23 +446,25 @@ def _last(
     model: ScoreModel,
     pen: Pen,
     keys: list[tuple[str, str]],
-    reasons: int,
-    grades: list[tuple[int | None, str]],
+    wanted: Wanted,
 ) -> str:
     """Name what is given, for rows that are scored."""
     points = f"CAST(score AS {pen.double}) / {pen.number(model.unit)}"
     found = {"score": "score", "points": points}
     found |= {name: name for name in ("pd", "pd_lower", "pd_upper")}
-    if grades:
+    if wanted.grades:
         branches = [
-            (f"score >= {least}", pen.text(name)) for least, name in grades if least is not None
+            (f"score >= {least}", pen.text(name))
+            for least, name in wanted.grades
+            if least is not None
         ]
         found["grade"] = _case(branches, "NULL")
     codes = codes_of(model)
-    for rank in range(1, reasons + 1):
+    for rank in range(1, wanted.reasons + 1):
         named = [(str(len(codes) - 1 - at), pen.text(code)) for at, code in enumerate(codes)]
         code = _simple_case(pen.remainder(f"m_{rank}", len(codes)), named, "NULL")
         found[f"reason_{rank}"] = f"CASE WHEN m_{rank} > 0 THEN {code} END"
+    found |= {"flags": "flags"} if wanted.flags else {}
     columns = [*keys, ("status", "status")]
     columns += [(f"CASE WHEN status = 'ok' THEN {text} END", name) for name, text in found.items()]
     return ",\n  ".join(f"{text} AS {pen.name(name)}" for text, name in columns)
