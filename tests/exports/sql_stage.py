@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -69,12 +69,12 @@ def dialect_of(ask: Ask) -> str:
     return str(ask.dialect)  # type: ignore[attr-defined]
 
 
-def answers(ask: Ask, model: ScoreModel, table: pa.Table, **options: Any) -> list[dict[str, Any]]:
+def answers(ask: Ask, model: ScoreModel, rows: pa.Table, **options: Any) -> list[dict[str, Any]]:
     """Ask a model's query of a table; give answers as score_frame's are given."""
     options = {"table": "features", "key": "merchant_id", **options}
-    found = ask(model.to_sql(dialect_of(ask), **options), table, options["table"])
+    found = ask(model.to_sql(dialect_of(ask), **options), rows, options["table"])
     found = found.sort_values(options["key"])
-    assert found[options["key"]].tolist() == table[options["key"]].to_pylist()
+    assert found[options["key"]].tolist() == rows[options["key"]].to_pylist()
     names = [name for name in found if name.startswith("reason_")]
     lines = []
     for row in found.to_dict("records"):
@@ -108,15 +108,15 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def assert_alike(ask: Ask, model: ScoreModel, table: pa.Table, **options: Any) -> list[Any]:
+def assert_alike(ask: Ask, model: ScoreModel, rows: pa.Table, **options: Any) -> list[Any]:
     """Hold the query's answers against the library's; give them."""
-    found = answers(ask, model, table, **options)
-    want = answers_of(model.score_frame(frame_of(table)))
+    found = answers(ask, model, rows, **options)
+    want = answers_of(model.score_frame(frame_of(rows)))
     for at, (mine, own) in enumerate(zip(found, want, strict=True)):
         if model.shape == "trees":
             assert mine["reasons"] == []
             own = {**own, "reasons": []}
-        assert same(mine, own, within=WITHIN), (at, mine, own, table.slice(at, 1).to_pylist())
+        assert same(mine, own, within=WITHIN), (at, mine, own, rows.slice(at, 1).to_pylist())
     return found
 
 
@@ -212,7 +212,8 @@ def ask_of_other_types(ask: Ask, shape: str, types: Iterable[pa.DataType]) -> No
         columns: dict[str, pa.Array] = {"merchant_id": pa.array(range(len(rows)))}
         for name in NUMBERS:
             columns[name] = as_type([row[name] for row in rows], kind)
-        columns["flag"] = as_type([at % 2 for at in range(len(rows))], kind)
+        ones = [at % 2 for at in range(len(rows))]
+        columns["flag"] = pa.array(map(Decimal, ones) if pa.types.is_decimal(kind) else ones, kind)
         columns["kind"] = pa.array([row["kind"] for row in rows])
         found = assert_alike(ask, model, pa.table(columns))
         assert {row["status"] for row in found} == {"ok"}
@@ -223,7 +224,9 @@ def as_type(values: Sequence[float], kind: pa.DataType) -> pa.Array:
     """Bring values to a type."""
     if pa.types.is_decimal(kind):
         step = Decimal(1).scaleb(-kind.scale)
-        return pa.array([Decimal(value).quantize(step) for value in values], kind)
+        with localcontext(prec=80):
+            near = [Decimal(v).quantize(step) + (at % 3 - 1) * step for at, v in enumerate(values)]
+        return pa.array(near, kind)
     if pa.types.is_integer(kind):
         return pa.array([math.floor(value) for value in values], kind)
     return pa.array(np.array(values, dtype=kind.to_pandas_dtype()))
@@ -284,11 +287,11 @@ def deep_trees() -> ScoreModel:
     """Give a model of one tree that is a chain of 120 nodes, and one of a single leaf."""
     rng = np.random.default_rng(2)
     nodes, feature, cut, levels = 120, [], [], []
-    for _ in range(nodes):
+    for at in range(nodes):
         is_text = rng.random() < 0.2
         feature.append(4 if is_text else 2)
-        cut.append(0.0 if is_text else float(rng.normal(0, 3)))
-        levels.append((int(rng.integers(4)),) if is_text else ())
+        cut.append(0.0 if is_text else at / 10 - 6)
+        levels.append((int(rng.integers(1, 4)),) if is_text else ())
     right = tuple(at + 1 if at + 1 < nodes else -nodes - 1 for at in range(nodes))
     trees = TreeTable(
         (0, -nodes - 2), tuple(feature), tuple(cut), tuple(-at - 1 for at in range(nodes)), right,
@@ -318,7 +321,7 @@ def long_table(name: str, rng: np.random.Generator, steps: int) -> PointTable:
 
 
 def large(shape: str, *, inputs: int = 60, pairs: int = 40, trees: int = 120) -> ScoreModel:
-    """Draw a model as large as models come: inputs of 8 steps, pairs of 8 x 8, trees of 31 leaves."""
+    """Draw a model of full size: inputs of 8 steps, pairs of 8 x 8, trees of 31 leaves."""
     rng = np.random.default_rng(7)
     tables = [long_table(f"input {at}", rng, 40 if at == 0 else 8) for at in range(inputs)]
     if shape == "points":
@@ -336,7 +339,7 @@ def large(shape: str, *, inputs: int = 60, pairs: int = 40, trees: int = 120) ->
     flat = [replace(each, cuts=(), points=(0,), missing_points=0, reference=0, rows=(9, 9),
                     defaults=(1, 1)) for each in tables]  # fmt: skip
     columns: list[list[Any]] = [[], [], [], []]
-    roots, leaves = [], []
+    leaves: list[int] = []
 
     def grow(size: int) -> int:
         if size == 1:
@@ -351,8 +354,7 @@ def large(shape: str, *, inputs: int = 60, pairs: int = 40, trees: int = 120) ->
         columns[2][at], columns[3][at] = grow(below), grow(size - below)
         return at
 
-    for _ in range(trees):
-        roots.append(grow(31))
+    roots = [grow(31) for _ in range(trees)]
     feature, cut, left, right = (tuple(column) for column in columns)
     kept = TreeTable(
         tuple(roots), feature, cut, left, right, (False, True) * (len(cut) // 2), ((),) * len(cut),

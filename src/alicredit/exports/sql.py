@@ -186,8 +186,8 @@ def _header(model: ScoreModel, engine: Engine, *, asked: int) -> list[str]:
         "use."
     )
     lines = [
+        run,
         f"alicredit model {model.model_id}",
-        f"{run}",
         f"Claim: probability of default, {model.claim}.",
         f"Shape {model.shape}, {len(model.tables)} inputs. Score in units, {model.unit} a point.",
         "Missing is NULL or NaN. A row that is not scored has a status and NULLs.",
