@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from engines_stage import ENGINES_RUN
 from exports_stage import answers_of, same
+from sql_stage import assert_alike
 
 import alicredit as ac
 
@@ -49,11 +52,21 @@ def beside(model: ac.ScoreModel, X: pd.DataFrame) -> list[dict[str, Any]]:
     return [*rows, *moved]
 
 
+_FITTED: dict[str, ac.DefaultModel] = {}
+
+
+def fitted(shape: str, sample: Any) -> ac.DefaultModel:
+    """Give a model of a shape, learned once."""
+    if shape not in _FITTED:
+        X, y, cohort = sample
+        _FITTED[shape] = ac.DefaultModel(shape).fit(X, y, cohort=cohort)
+    return _FITTED[shape]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ["points", "pairs", "trees"])
 def test_the_file_of_a_learned_model_answers_as_its_batch(shape: str, sample, tmp_path) -> None:
-    X, y, cohort = sample
-    model = ac.DefaultModel(shape).fit(X, y, cohort=cohort)
+    X, model = sample[0], fitted(shape, sample)
     file: dict[str, Any] = {"__name__": "vendored"}
     exec(compile(model.to_python(tmp_path / "m.py"), "m.py", "exec"), file)  # noqa: S102
     model.save(tmp_path / "m.alicredit")
@@ -70,3 +83,18 @@ def test_the_file_of_a_learned_model_answers_as_its_batch(shape: str, sample, tm
     scored = answers_of(model.score_frame(small))
     assert all(same(a, b) for a, b in zip(scored, found, strict=True))
     assert {answer["status"] for answer in scored} == {"ok"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", ENGINES_RUN)
+def test_the_query_of_a_learned_model_answers_as_its_batch(dialect: str, sample) -> None:
+    with ENGINES_RUN[dialect]() as ask:
+        for shape in ("points", "trees"):
+            model = fitted(shape, sample)
+            rows = pd.DataFrame(beside(model.portable_, sample[0]))
+            table = rows.astype(np.float64).assign(merchant_id=range(len(rows)))
+            found = assert_alike(
+                ask, model.portable_, pa.Table.from_pandas(table, preserve_index=False)
+            )
+            assert any(answer["flags"] for answer in found)
+            assert sum(answer["status"] == "ok" for answer in found) > 100

@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 import sql_stage as stage
+from engines_stage import DuckDB, in_duckdb
 from exports_stage import ROW, hostile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,26 +27,10 @@ MODELS = stage.MODELS
 RUN = ("duckdb", "postgres", "spark")
 
 
-class DuckDB:
-    """A database in memory."""
-
-    dialect = "duckdb"
-
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-
-    def __call__(self, sql: str, table: pa.Table, name: str) -> pd.DataFrame:
-        quoted = '"' + name.replace('"', '""') + '"'
-        self.connection.register("given", table)
-        self.connection.execute(f"CREATE OR REPLACE TABLE {quoted} AS SELECT * FROM given")
-        return self.connection.execute(sql).df()
-
-
 @pytest.fixture(scope="module")
 def ask() -> Iterator[DuckDB]:
-    engine = DuckDB()
-    yield engine
-    engine.connection.close()
+    with in_duckdb() as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("shape", MODELS)

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 import sql_stage as stage
+from engines_stage import PostgreSQL, on_postgres
 from exports_stage import ROW
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postgres_stage import ABSENT, find_binaries, running_postgres
 
 pytest.importorskip("sqlglot")
 dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
-if find_binaries() is None:
-    pytest.skip(ABSENT, allow_module_level=True)
 MODELS = stage.MODELS
 
 
-class PostgreSQL:
-    """A connection to the server; ``%`` and ``$`` of a text mean nothing to it."""
-
-    dialect = "postgres"
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-
-    def run(self, sql: str) -> pd.DataFrame:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetch_arrow_table().to_pandas()
-
-    def __call__(self, sql: str, table: pa.Table, name: str) -> pd.DataFrame:
-        quoted = '"' + name.replace('"', '""') + '"'
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"DROP TABLE IF EXISTS {quoted}")
-            cursor.adbc_ingest(name, table, mode="create")
-        return self.run(sql)
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ask() -> Iterator[PostgreSQL]:
-    with running_postgres() as address, dbapi.connect(address, autocommit=True) as connection:
-        yield PostgreSQL(connection)
+    with on_postgres() as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("shape", MODELS)
