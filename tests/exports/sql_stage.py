@@ -266,6 +266,9 @@ def ask_for_grades(ask: Ask) -> None:
     assert found["grade"][ok].tolist() == [own.names[place] for place in places]
     assert found["grade"][~ok].isna().all()
     assert found["grade"].nunique() > 2
+    graded = replace(model)
+    object.__setattr__(graded, "grades", tuple(zip(own.names, own.upper_pd, strict=True)))
+    assert graded.to_sql(dialect_of(ask)) == sql
 
 
 def ask_of_drawn_models(ask: Ask, seed: int, rows: int = 120) -> None:

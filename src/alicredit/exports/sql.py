@@ -52,7 +52,8 @@ def to_sql(
     flags : bool, default True
         Give ``flags``.
     grades : Policy, Grades or None, default None
-        Anything with ``names`` and ``upper_pd``, or with such ``grades``: adds ``grade``.
+        Anything with ``names`` and ``upper_pd``, or with such ``grades``: adds ``grade``. Without
+        it the grades of the model's file, where it has some.
 
     Returns
     -------
@@ -150,17 +151,16 @@ def _check_case(engine: Engine, names: tuple[str, ...]) -> None:
 def _grade_cuts(model: ScoreModel, grades: Any) -> list[tuple[int | None, str]]:
     """Give the least score of each grade, best first; None where no score has it."""
     if grades is None:
-        return []
-    found = getattr(grades, "grades", grades)
-    if not (hasattr(found, "names") and hasattr(found, "upper_pd")):
-        rule = "must have names and upper_pd"
-        refuse("grades", rule, type(grades).__name__, "give a policy or its grades")
-    for name in found.names:
+        pairs = tuple(getattr(model, "grades", ()))
+    else:
+        found = getattr(grades, "grades", grades)
+        if not (hasattr(found, "names") and hasattr(found, "upper_pd")):
+            rule = "must have names and upper_pd"
+            refuse("grades", rule, type(grades).__name__, "give a policy or its grades")
+        pairs = tuple(zip(found.names, found.upper_pd, strict=True))
+    for name, _ in pairs:
         _check_text("a grade", name)
-    return [
-        (_least_score(model, bound), name)
-        for name, bound in zip(found.names, found.upper_pd, strict=True)
-    ]
+    return [(_least_score(model, bound), name) for name, bound in pairs]
 
 
 def _least_score(model: ScoreModel, bound: float) -> int | None:
