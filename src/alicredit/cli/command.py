@@ -15,6 +15,7 @@ import pandas as pd
 
 import alicredit as ac
 from alicredit.checks import refusal, refuse
+from alicredit.cli.export import run_export
 from alicredit.cli.parser import AS_OF, CUT, DONE, FOUND, INTERRUPTED, POLICY, REFUSED, make_parser
 from alicredit.cli.show import (
     bar,
@@ -280,4 +281,5 @@ _VERBS = {
     "validate": _validate,
     "score": _score,
     "monitor": run_monitor,
+    "export": run_export,
 }

@@ -113,6 +113,18 @@ def _monitor(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="file to read")
+    parser.add_argument(
+        "--to", required=True, choices=("sql", "python", "onnx", "paper"), help="form to write"
+    )
+    parser.add_argument("--out", help="file to write; a query without it is printed")
+    parser.add_argument("--dialect", help="of SQL: duckdb (without it), postgres, spark or another")
+    parser.add_argument("--table", help="of SQL: the table of features, with its schema a.b")
+    parser.add_argument("--key", nargs="+", help="of SQL: columns that tell rows apart")
+    parser.add_argument("--policy", help="of SQL: whose grades to give: built-in name, or a .toml")
+
+
 _VERBS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("walk the whole way on a sample and write a page", _demo),
     "simulate": ("write the records of a simulated platform", _simulate),
@@ -121,4 +133,5 @@ _VERBS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "validate": ("hold a saved model against later loans", _validate),
     "score": ("decide every merchant as of a date", _score),
     "monitor": ("watch a model on the loans made since its training", _monitor),
+    "export": ("write a saved model as SQL, a Python file, ONNX or a page to print", _export),
 }

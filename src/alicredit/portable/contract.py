@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ UNIT_MISSING = 0.95
 FRAME_ROWS = 20
 """Fewer rows say nothing about a whole source (assumed)."""
 
+_BLOCK = 2**14
+"""Rows whose ranges are looked at at once (assumed)."""
 _ABSENT = ("NAType", "NaTType")
 _WRONG = object()
 
@@ -110,6 +112,38 @@ def is_missing(values: Any) -> Flags:
     if isinstance(values, list):
         return np.array([value is None for value in values], dtype=bool)
     return np.isnan(values)
+
+
+def seen_range(table: PointTable) -> tuple[float, float]:
+    """Give the least and the greatest encoded value that training saw; of a category its levels."""
+    return (0.0, len(table.levels) - 1.0) if table.kind == "category" else (table.low, table.high)
+
+
+def flags_of(tables: Sequence[PointTable], rows: Floats, ok: Flags) -> list[list[str]]:
+    """Name, for each encoded row that is scored, the inputs outside what training saw.
+
+    A number or flag is, below the least or above the greatest value of training; a category is
+    where its level was not learned, and is scored as others are. A missing value never is.
+    """
+    found: list[list[str]] = [[] for _ in ok]
+    ranges = np.array([seen_range(table) for table in tables], dtype=np.float64).reshape(-1, 2)
+    low, high = ranges.T
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        outside = ((block < low) | (block > high)) & ok[start : start + _BLOCK, None]
+        for row, at in np.argwhere(outside).tolist():
+            found[start + row].append(tables[at].name)
+    return found
+
+
+def flags_of_one(tables: Sequence[PointTable], row: Sequence[float]) -> list[str]:
+    """Give the same of one encoded row, with the standard library alone."""
+    found = []
+    for table, value in zip(tables, row, strict=True):
+        low, high = seen_range(table)
+        if value < low or value > high:
+            found.append(table.name)
+    return found
 
 
 def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import nearest, refusal, require_whole
+from alicredit.checks import nearest, refusal, require_kind, require_whole
 from alicredit.errors import InputError
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
     check_columns,
+    flags_of,
+    flags_of_one,
     read_frame,
     read_value,
     take_columns,
@@ -140,16 +142,20 @@ class ScoreModel:
         p = self.probabilities(self.predict_score(X))[1]
         return np.column_stack([1 - p, p])
 
-    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+    def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
-        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units) and ``reasons`` (codes, at
-        most so many; 0 saves their cost), in the order and with the index of ``X``.
+        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units), ``reasons`` (codes, at most
+        so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
+        ``flags`` names the inputs of a scored row whose value training did not see: a number
+        outside its range, or a category's level that was not learned and is scored as others are.
+        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost.
         Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
 
         require_whole("reasons", reasons, 0)
+        require_kind("flags", flags, bool, "must be True or False")
         columns, status = read_frame(self.tables, X)
         ok = status == 0
         rows = self.encode(columns, len(status))
@@ -168,6 +174,7 @@ class ScoreModel:
                 **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
+                **({"flags": flags_of(self.tables, rows, ok)} if flags else {}),
             },
             index=index,
         ).assign(score=lambda frame: frame["score"].mask(~ok))
@@ -178,7 +185,7 @@ class ScoreModel:
         row, status = self.read_one(values)
         if status != "ok":
             empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
-            return {"status": status, **empty, "score": None, "reasons": []}
+            return {"status": status, **empty, "score": None, "reasons": [], "flags": []}
         score = self.score_of(row)
         lower, pd_, upper = self.probability(score)
         return {
@@ -188,6 +195,7 @@ class ScoreModel:
             "pd_upper": upper,
             "score": score,
             "reasons": reasons_of_one(self, row, reasons),
+            "flags": flags_of_one(self.tables, row),
         }
 
     def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
@@ -262,6 +270,43 @@ class ScoreModel:
         from alicredit.portable.file import write_model
 
         write_model(self, path)
+
+    def to_sql(self, dialect: str = "duckdb", **options: Any) -> str:
+        """Give the model as one SQL query over a table of features, for a dialect.
+
+        Its scores are those of ``score_frame``. ``options`` are ``table``, ``key``, ``reasons``,
+        ``flags`` and ``grades``; see :func:`alicredit.exports.sql.to_sql`, which also says what is
+        refused. Needs the extra ``sql``.
+        """
+        from alicredit.exports.sql import to_sql
+
+        return to_sql(self, dialect, **options)
+
+    def to_python(self, path: str | Path | None = None) -> str:
+        """Give the model as one file of Python that needs the standard library alone.
+
+        Its ``score(values, reasons=4)`` answers as ``score_one`` does, to the bit, row refusals
+        too; it carries the inputs' contract, ``CLAIM``, ``MODEL_ID`` and ``reason_texts``, and
+        ``python FILE < row.json`` scores a JSON object. Tables take microseconds a row, reasons of
+        trees milliseconds. Written to ``path`` too where one is given, whole or not at all.
+        InputError where the place cannot be written, ModelFileError where the model contradicts
+        itself.
+        """
+        from alicredit.exports.python_file import to_python
+
+        return to_python(self, path)
+
+    def to_paper(self, path: str | Path | None = None, *, language: str = "en") -> str:
+        """Give the points table as a page to print, from which a person adds the score up.
+
+        HTML that stands alone, in English or Chinese (``"zh"``): the start, each input's steps and
+        points, the grids of pairs, probabilities at round scores and a worked example. Points and
+        pairs alone: InputError for trees, for another language, and where ``path`` cannot be
+        written.
+        """
+        from alicredit.exports.paper import to_paper
+
+        return to_paper(self, path, language=language)
 
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.
