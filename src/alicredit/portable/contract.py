@@ -136,14 +136,12 @@ def flags_of(tables: Sequence[PointTable], rows: Floats, ok: Flags) -> list[list
     return found
 
 
-def flags_of_one(tables: Sequence[PointTable], row: Sequence[float]) -> list[str]:
-    """Give the same of one encoded row, with the standard library alone."""
-    found = []
-    for table, value in zip(tables, row, strict=True):
-        low, high = seen_range(table)
-        if value < low or value > high:
-            found.append(table.name)
-    return found
+def flags_of_one(
+    names: Sequence[str], ranges: Sequence[tuple[float, float]], row: Sequence[float]
+) -> list[str]:
+    """Give the same of one encoded row and ranges seen, with the standard library alone."""
+    each = zip(names, ranges, row, strict=True)
+    return [name for name, (low, high), value in each if value < low or value > high]
 
 
 def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:
