@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+_LARGEST = float(np.finfo(np.float64).max)
 Floats = npt.NDArray[np.float64]
 
 
@@ -104,6 +105,8 @@ def numbers_of(column: Any) -> Floats:
     --------
     >>> numbers_of(pd.Series([1, "2.5", "x", None], dtype=object)).tolist()
     [1.0, 2.5, nan, nan]
+    >>> [numbers_of(pd.Series([1, odd], dtype=object)).tolist() for odd in (1j, 10**400)]
+    [[1.0, nan], [1.0, nan]]
     >>> [numbers_of(OneColumn(value)).tolist()[0] for value in (1, "2.5", "x", None, True)]
     [1.0, 2.5, nan, nan, 1.0]
     """
@@ -116,5 +119,12 @@ def numbers_of(column: Any) -> Floats:
         if type(value) is int and abs(value) < 2**53:
             return np.array([float(value)])
         column = column._series()
-    values = pd.to_numeric(column.astype(object), errors="coerce")
+    try:
+        values = pd.to_numeric(column.astype(object), errors="coerce")
+    except OverflowError:  # whole numbers beyond all doubles
+        known = [None if isinstance(v, int) and abs(v) > _LARGEST else v for v in column]
+        values = pd.to_numeric(pd.Series(known, dtype=object), errors="coerce")
+    if values.dtype.kind == "c":
+        is_complex = [isinstance(value, complex | np.complexfloating) for value in column]
+        return np.where(is_complex, np.nan, values.to_numpy().real)
     return values.to_numpy(np.float64, na_value=np.nan)

@@ -87,7 +87,7 @@ def columns_of(
     decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
     decision = np.where(~ok & (outcome != FAIL), "refer", decision)
     fen = np.where(approved, limits.fen, 0)
-    loss, profit = year_of_line(fen, np.nan_to_num(pd_), product, policy)
+    loss, profit = year_of_line(fen, np.where(ok, pd_, 0.0), product, policy)
     price = price_loan(product, policy)
     return {
         "status": status,
@@ -143,8 +143,9 @@ def _reasons(
     """Give each row's codes: rules first, then risk with the score's reasons, then the limit."""
     codes: list[list[str]] = [[] for _ in of_score]
     for rule in rules:
-        found = rule.codes
-        for row in np.flatnonzero(rule.outcome != PASS).tolist():
+        rows = (rule.outcome != PASS).nonzero()[0].tolist()
+        found = rule.codes if rows else ()
+        for row in rows:
             if found[row] not in codes[row]:
                 codes[row].append(found[row])
     for row, mine in enumerate(codes):
