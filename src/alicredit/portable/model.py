@@ -173,6 +173,7 @@ class ScoreModel:
             )
         }
         codes = reasons_of(self, rows, ok, reasons)
+        marks = flags_of(self.feature_names, self.seen_ranges, rows.T, ok) if flags else {}
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(
             {
@@ -180,7 +181,7 @@ class ScoreModel:
                 **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
-                **({"flags": flags_of(self.tables, rows, ok)} if flags else {}),
+                **({"flags": [marks.get(row, []) for row in range(len(ok))]} if flags else {}),
             },
             index=index,
         ).assign(score=lambda frame: frame["score"].mask(~ok))
