@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,7 @@ def seen_range(table: PointTable) -> tuple[float, float]:
 def flags_of(
     names: Sequence[str],
     ranges: Sequence[tuple[float, float]],
-    columns: Sequence[Floats],
+    columns: Iterable[Floats],
     ok: Flags,
 ) -> dict[int, list[str]]:
     """Name, for encoded rows that are scored, the inputs outside the ranges seen; by position.
