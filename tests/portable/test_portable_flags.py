@@ -55,14 +55,11 @@ def test_a_mark_changes_nothing_and_a_refused_row_has_none(shape: str) -> None:
         model.score_frame(X, flags="yes")
 
 
-def test_flags_are_listed_in_the_models_order_whatever_the_rows_order_or_blocks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_flags_are_listed_in_the_models_order_whatever_the_order_of_rows_and_columns() -> None:
     model = make_model("points", 2)
     X = draw_rows(list(KINDS), 50, np.random.default_rng(2)).assign(sales=-77.0, kind="new")
     whole = model.score_frame(X)
     assert whole["flags"].map(lambda names: names[-1:] == ["kind"] and "sales" in names).all()
-    monkeypatch.setattr("alicredit.portable.contract._BLOCK", 7)
     pd.testing.assert_frame_equal(model.score_frame(X[list(reversed(list(KINDS)))]), whole)
     order = np.random.default_rng(0).permutation(len(X))
     pd.testing.assert_frame_equal(model.score_frame(X.iloc[order]), whole.iloc[order])

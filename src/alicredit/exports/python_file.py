@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alicredit.checks import refuse, write_whole
-from alicredit.exports.python_text import HEAD, MAIN, PAIRS, READ, TABLES, TREES
+from alicredit.exports.python_text import HEAD, MAIN, PAIRS, READ, TABLES
+from alicredit.exports.python_trees import TREES
 from alicredit.portable.contract import MOST_MISSING, ROW_STATUSES
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import PointTable

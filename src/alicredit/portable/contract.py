@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,6 @@ UNIT_MISSING = 0.95
 FRAME_ROWS = 20
 """Fewer rows say nothing about a whole source (assumed)."""
 
-_BLOCK = 2**14
-"""Rows whose ranges are looked at at once (assumed)."""
 _ABSENT = ("NAType", "NaTType")
 _WRONG = object()
 
@@ -119,31 +117,33 @@ def seen_range(table: PointTable) -> tuple[float, float]:
     return (0.0, len(table.levels) - 1.0) if table.kind == "category" else (table.low, table.high)
 
 
-def flags_of(tables: Sequence[PointTable], rows: Floats, ok: Flags) -> list[list[str]]:
-    """Name, for each encoded row that is scored, the inputs outside what training saw.
+def flags_of(
+    names: Sequence[str],
+    ranges: Sequence[tuple[float, float]],
+    columns: Iterable[Floats],
+    ok: Flags,
+) -> dict[int, list[str]]:
+    """Name, for encoded rows that are scored, the inputs outside the ranges seen; by position.
 
     A number or flag is, below the least or above the greatest value of training; a category is
-    where its level was not learned, and is scored as others are. A missing value never is.
+    where its level was not learned, and is scored as others are. A missing value never is. Rows
+    without any are left out.
     """
-    found: list[list[str]] = [[] for _ in ok]
-    ranges = np.array([seen_range(table) for table in tables], dtype=np.float64).reshape(-1, 2)
-    low, high = ranges.T
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        outside = ((block < low) | (block > high)) & ok[start : start + _BLOCK, None]
-        for row, at in np.argwhere(outside).tolist():
-            found[start + row].append(tables[at].name)
+    found: dict[int, list[str]] = {}
+    for name, (low, high), column in zip(names, ranges, columns, strict=True):
+        outside = (column < low) | (column > high)
+        if outside.any():
+            for row in np.flatnonzero(outside & ok).tolist():
+                found.setdefault(row, []).append(name)
     return found
 
 
-def flags_of_one(tables: Sequence[PointTable], row: Sequence[float]) -> list[str]:
-    """Give the same of one encoded row, with the standard library alone."""
-    found = []
-    for table, value in zip(tables, row, strict=True):
-        low, high = seen_range(table)
-        if value < low or value > high:
-            found.append(table.name)
-    return found
+def flags_of_one(
+    names: Sequence[str], ranges: Sequence[tuple[float, float]], row: Sequence[float]
+) -> list[str]:
+    """Give the same of one encoded row and ranges seen, with the standard library alone."""
+    each = zip(names, ranges, row, strict=True)
+    return [name for name, (low, high), value in each if value < low or value > high]
 
 
 def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from alicredit.portable.contract import (
     flags_of_one,
     read_frame,
     read_value,
+    seen_range,
     take_columns,
 )
 from alicredit.portable.pairs import PairTable
@@ -103,7 +104,7 @@ class ScoreModel:
         """Give ``"points"``, ``"pairs"`` or ``"trees"``."""
         return "trees" if self.trees is not None else "pairs" if self.pairs else "points"
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Give the names of the inputs."""
         return tuple(table.name for table in self.tables)
@@ -112,6 +113,11 @@ class ScoreModel:
     def places(self) -> dict[str, int]:
         """Give the position of each input."""
         return {name: at for at, name in enumerate(self.feature_names)}
+
+    @cached_property
+    def seen_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Give the least and greatest encoded value of each input that training saw."""
+        return tuple(map(seen_range, self.tables))
 
     @cached_property
     def accounts(self) -> tuple[Account, Account]:
@@ -167,6 +173,7 @@ class ScoreModel:
             )
         }
         codes = reasons_of(self, rows, ok, reasons)
+        marks = flags_of(self.feature_names, self.seen_ranges, rows.T, ok) if flags else {}
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(
             {
@@ -174,7 +181,7 @@ class ScoreModel:
                 **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
                 "score": pd.array(scores, dtype="Int64").copy(),
                 "reasons": codes,
-                **({"flags": flags_of(self.tables, rows, ok)} if flags else {}),
+                **({"flags": [marks.get(row, []) for row in range(len(ok))]} if flags else {}),
             },
             index=index,
         ).assign(score=lambda frame: frame["score"].mask(~ok))
@@ -195,7 +202,7 @@ class ScoreModel:
             "pd_upper": upper,
             "score": score,
             "reasons": reasons_of_one(self, row, reasons),
-            "flags": flags_of_one(self.tables, row),
+            "flags": flags_of_one(self.feature_names, self.seen_ranges, row),
         }
 
     def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
@@ -208,7 +215,11 @@ class ScoreModel:
             if table.name not in values:
                 rule = f"must have {table.name!r}"
                 raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
-            value, word = read_value(table, values[table.name])
+            value = values[table.name]
+            if type(value) is float and table.kind == "numeric" and math.isfinite(value):
+                row.append(value)
+                continue
+            value, word = read_value(table, value)
             row.append(table.encode_one(value))
             status = word if status == "ok" else status
         if status == "ok" and sum(map(math.isnan, row)) > MOST_MISSING * len(row):

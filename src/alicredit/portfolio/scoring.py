@@ -16,7 +16,7 @@ from alicredit.errors import PolicyError
 from alicredit.policy import Policy, Product
 from alicredit.portfolio.population import Population
 
-_REASONS = 4
+REASONS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def _score_rows(model: Any, inputs: pd.DataFrame, cut: float) -> pd.DataFrame:
     if len(rows):
         reasons = scored["reasons"].tolist()
         risky = inputs.iloc[rows]
-        found = model.score_frame(risky, reasons=_REASONS, flags=False)["reasons"]
+        found = model.score_frame(risky, reasons=REASONS, flags=False)["reasons"]
         for row, codes in zip(rows.tolist(), found.tolist()):
             reasons[row] = codes
         scored["reasons"] = reasons
