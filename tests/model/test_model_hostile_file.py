@@ -312,11 +312,11 @@ def test_what_is_no_model_file_at_all(tmp_path, case: str) -> None:
         load(HOPELESS[case], tmp_path)
 
 
-def test_a_file_beyond_64_megabytes_is_not_read(tmp_path) -> None:
+def test_a_file_beyond_12_megabytes_is_not_read(tmp_path) -> None:
     path = tmp_path / "model.alicredit"
     with path.open("wb") as file:
-        file.truncate(64 * 2**20 + 1)
-    with pytest.raises(ModelFileError, match="64 MB"):
+        file.truncate(12 * 2**20 + 1)
+    with pytest.raises(ModelFileError, match="12 MB"):
         load_model(path)
 
 
