@@ -169,7 +169,7 @@ def _parsed(body: bytes, name: str) -> dict[str, Any]:
     if parts > MOST_PARTS:
         raise ModelFileError(refusal(name, f"must have at most {MOST_PARTS} parts", parts))
     try:
-        content = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        content = json.loads(body.decode("utf-8"), parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
         shown = f"({str(error)[:100]})"
         raise ModelFileError(refusal(name, "must hold JSON of finite numbers", shown)) from error
@@ -205,7 +205,7 @@ def _pieces(content: Mapping[str, Any]) -> Iterator[bytes]:
     yield b"}"
 
 
-def _no_constant(word: str) -> float:
+def no_constant(word: str) -> float:
     """Refuse NaN and infinities, which are no JSON."""
     message = f"{word} is not allowed"
     raise ValueError(message)
