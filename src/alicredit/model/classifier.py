@@ -338,6 +338,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Write the fitted model as a file of plain data."""
         self._fitted().save(path)
 
+    def to_onnx(self, path: Any = None) -> bytes:
+        """Give the fitted model as an ONNX graph; see ``ScoreModel.to_onnx``."""
+        return self._fitted().to_onnx(path)
+
     def _fitted(self) -> ScoreModel:
         """Give the portable model, or sklearn's NotFittedError."""
         check_is_fitted(self, "portable_")
