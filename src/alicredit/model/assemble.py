@@ -12,7 +12,7 @@ import numpy.typing as npt
 from alicredit.calibration.logodds import Calibration
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
-from alicredit.features import CATALOGUE
+from alicredit.features import CATALOGUE, digest_of_definitions
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.parts import Parts, margins_of
@@ -59,7 +59,6 @@ def table_parts(
 
 def assemble(
     parts: Parts,
-    inputs: Inputs,
     data: TrainingSet,
     calibration: Calibration,
     *,
@@ -68,6 +67,7 @@ def assemble(
     claim: Claim,
     training: Mapping[str, Any],
     long_run_rate: float | None = None,
+    definitions: Any = "",
 ) -> ScoreModel:
     """Put the probability of each whole point in reach to parts: the model that is deployed.
 
@@ -105,16 +105,10 @@ def assemble(
             "form": calibration.form,
             "slope": calibration.slope,
         },
-        catalogue_digest=_catalogue_digest(inputs.names),
+        catalogue_digest=digest_of_definitions((table.name for table in kept.tables), definitions),
         model_id="",
     )
     return sealed(model)
-
-
-def _catalogue_digest(names: tuple[str, ...]) -> str:
-    """Give the digest of the built-in features used; empty where there are none."""
-    known = [name for name in names if name in _built_in()]
-    return CATALOGUE.subset(known).digest if known else ""
 
 
 def _table(
