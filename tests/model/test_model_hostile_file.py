@@ -54,7 +54,7 @@ def test_the_file_is_plain_json_under_the_digest_of_its_content(saved, model) ->
     assert document["digest"] == model.model_id
     assert hashlib.sha256(canonical(document["content"]).encode()).hexdigest() == model.model_id
     assert document["content"]["format"] == "alicredit-model"
-    assert document["content"]["format_version"] == 2
+    assert document["content"]["format_version"] == 3
 
 
 def test_every_number_comes_back_as_it_was(saved, model, tmp_path) -> None:
@@ -177,7 +177,7 @@ def forget(key: str) -> Callable[[Content], None]:
 
 HOSTILE: dict[str, Callable[[Content], None]] = {
     "another format": set_in("format", to="pickle"),
-    "a later version": set_in("format_version", to=3),
+    "a later version": set_in("format_version", to=4),
     "a version that is text": set_in("format_version", to="1"),
     "a shape not known": set_in("shape", to="trees"),
     "an unknown key": set_in("code", to="import os"),

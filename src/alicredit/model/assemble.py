@@ -30,6 +30,7 @@ from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import falls
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
+from alicredit.vocabulary import REASONS
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,8 +108,15 @@ def assemble(
         },
         catalogue_digest=digest_of_definitions((table.name for table in kept.tables), definitions),
         model_id="",
+        reasons={code: _texts_of(code) for code in sorted({t.code for t in kept.tables})},
     )
     return sealed(model)
+
+
+def _texts_of(code: str) -> tuple[str, str]:
+    """Give what a reason says, in both languages, as it stands in the file."""
+    word = REASONS[code]
+    return word.text, word.text_zh
 
 
 def _table(

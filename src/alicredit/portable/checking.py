@@ -38,6 +38,7 @@ def check_model(model: ScoreModel) -> None:
     of trees exactly for each tree.
     """
     _check_claim(model.claim)
+    _check_words(model)
     names = model.feature_names
     if not names or len(set(names)) != len(names):
         _refuse("tables", "must have different names", len(names))
@@ -105,6 +106,16 @@ def _check_claim(claim: Claim) -> None:
     is_whole = (days is None or 1 <= days <= 36_500) and (late is None or 0 <= late <= 36_500)
     if claim.level not in ("", "borrower", "facility") or not is_whole:
         _refuse("claim", "must be of a known level and length", str(claim))
+
+
+def _check_words(model: ScoreModel) -> None:
+    """Refuse texts of codes that no input has, and grades that do not part all probabilities."""
+    if not model.reasons.keys() <= {table.code for table in model.tables}:
+        _refuse("reasons", "must be of codes of the inputs", "others")
+    names, highest = [name for name, _ in model.grades], [each for _, each in model.grades]
+    is_rising = all(0 < a < b for a, b in pairwise(highest))
+    if names and not (len(set(names)) == len(names) and is_rising and highest[-1] == 1):
+        _refuse("grades", "must have different names and rising probabilities up to 1", "others")
 
 
 def _check_scores(model: ScoreModel) -> None:

@@ -16,13 +16,13 @@ from alicredit.portable.checking import check_model
 from alicredit.portable.limits import LARGEST_MEGABYTES, MOST_PARTS
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.pairs import PairTable
-from alicredit.portable.reading import OLDER_VERSION, model_of
+from alicredit.portable.reading import model_of
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
 
 FORMAT = "alicredit-model"
-FORMAT_VERSION = 2
-VERSIONS = (OLDER_VERSION, FORMAT_VERSION)
+FORMAT_VERSION = 3
+VERSIONS = (1, 2, FORMAT_VERSION)
 _MALFORMED = (
     AlicreditError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError,
     OverflowError,
@@ -31,7 +31,10 @@ _WHOLE = re.compile(rb'\{"content":(\{.*\}),"digest":"([0-9a-f]{64})"\}\s{0,8}',
 
 
 def content_of(model: ScoreModel, *, version: int = FORMAT_VERSION) -> dict[str, Any]:
-    """Lay out a model as plain data; version 1 knows neither units, pairs nor trees."""
+    """Lay out a model as plain data.
+
+    Version 1 knows neither units, pairs nor trees; version 2 neither texts of reasons nor grades.
+    """
     content = {
         "format": FORMAT,
         "format_version": version,
@@ -47,13 +50,18 @@ def content_of(model: ScoreModel, *, version: int = FORMAT_VERSION) -> dict[str,
         "training": dict(model.training),
         "catalogue_digest": model.catalogue_digest,
     }
-    if version == OLDER_VERSION:
-        return content
-    return content | {
-        "unit": model.unit,
-        "pairs": [_laid_out(pair) for pair in model.pairs],
-        "trees": None if model.trees is None else _laid_out(model.trees),
-    }
+    if version > 1:
+        content |= {
+            "unit": model.unit,
+            "pairs": [_laid_out(pair) for pair in model.pairs],
+            "trees": None if model.trees is None else _laid_out(model.trees),
+        }
+    if version > 2:
+        content |= {
+            "reasons": {code: list(texts) for code, texts in model.reasons.items()},
+            "grades": [list(grade) for grade in model.grades],
+        }
+    return content
 
 
 def _laid_out(record: PointTable | PairTable | TreeTable) -> dict[str, Any]:
@@ -81,11 +89,12 @@ def sealed(model: ScoreModel) -> ScoreModel:
 
 def write_model(model: ScoreModel, path: str | Path) -> None:
     """Write a model's content and digest, whole; one that came from an older file keeps its id."""
-    content = content_of(model)
-    if model.shape == "points" and model.unit == 1:
-        older = content_of(model, version=OLDER_VERSION)
-        content = older if digest_of(older) == model.model_id else content
-    text = canonical({"content": content, "digest": digest_of(content)})
+    for version in VERSIONS:
+        content = content_of(model, version=version)
+        digest = digest_of(content)
+        if digest == model.model_id:
+            break
+    text = canonical({"content": content, "digest": digest})
     write_whole("path", path, (text + "\n").encode())
 
 

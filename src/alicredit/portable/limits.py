@@ -16,6 +16,7 @@ MOST_PARTS = 600_000
 """Commas and opening brackets of a file, hence values in it."""
 MOST_TEXT = 1_000
 MOST_FACTS = 200
+MOST_GRADES = 100
 MOST_TABLES = 10_000
 MOST_STEPS = 10_000
 """Cuts or levels of one input."""

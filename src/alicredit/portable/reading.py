@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alicredit.checks import refusal
@@ -12,6 +12,7 @@ from alicredit.portable.limits import (
     LARGEST_FACT,
     LARGEST_WHOLE,
     MOST_FACTS,
+    MOST_GRADES,
     MOST_NODES,
     MOST_PAIRS,
     MOST_REFERENCES,
@@ -26,15 +27,18 @@ from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
 
-OLDER_VERSION = 1
-"""Of points alone: files of it still load, and are saved as they were."""
+_SINCE_2: Mapping[str, Any] = {"unit": 1, "pairs": [], "trees": None}
+_SINCE_3: Mapping[str, Any] = {"reasons": {}, "grades": []}
+"""What files of older versions do not have: they load as if they had these."""
 
 
 def model_of(content: Mapping[str, Any], model_id: str) -> ScoreModel:
     """Make a model of content, each value of its type."""
     scale, claim = content["scale"], content["claim"]
-    is_older = content["format_version"] == OLDER_VERSION
-    newer = {"unit": 1, "pairs": [], "trees": None} if is_older else content
+    newer = {**_SINCE_2, **_SINCE_3, **content}
+    for version, since in ((2, _SINCE_2), (3, _SINCE_3)):
+        if (content["format_version"] >= version) is not (since.keys() <= content.keys()):
+            raise ModelFileError(refusal("content", "must have the keys of its version", "others"))
     model = ScoreModel(
         tables=tuple(_table(each) for each in _list(content["tables"], MOST_TABLES)),
         pairs=tuple(_pair(each) for each in _list(newer["pairs"], MOST_PAIRS)),
@@ -53,11 +57,33 @@ def model_of(content: Mapping[str, Any], model_id: str) -> ScoreModel:
         ),
         training=_facts(content["training"]),
         catalogue_digest=_text(content["catalogue_digest"]),
+        reasons=_reasons(newer["reasons"]),
+        grades=tuple(_grade(each) for each in _list(newer["grades"], MOST_GRADES)),
         model_id=model_id,
     )
     if content["shape"] != model.shape:
         raise ModelFileError(refusal("shape", f"must be {model.shape!r}", "another"))
     return model
+
+
+def _reasons(value: Any) -> dict[str, tuple[str, str]]:
+    """Take the English and the Chinese text of each code."""
+    if not isinstance(value, dict) or len(value) > MOST_TABLES:
+        raise ModelFileError(refusal("reasons", "must map codes to texts", type(value).__name__))
+    return {_text(code): _two(_texts(each)) for code, each in value.items()}
+
+
+def _grade(value: Any) -> tuple[str, float]:
+    """Take a grade's name and its highest probability."""
+    name, highest = _two(_list(value, 2))
+    return _text(name), float(_number(highest))
+
+
+def _two(value: Sequence[Any]) -> tuple[Any, Any]:
+    """Take two entries."""
+    if len(value) != 2:
+        raise ModelFileError(refusal("a list", "must have two entries", len(value)))
+    return value[0], value[1]
 
 
 def _table(content: Mapping[str, Any]) -> PointTable:
