@@ -8,7 +8,9 @@ from functools import cache, lru_cache
 from typing import Any
 
 from alicredit.catalogue import CATALOGUE
+from alicredit.checks import refuse, require_kind
 from alicredit.declarations import Catalogue
+from alicredit.errors import FeatureError
 
 _BUILT_IN, _OWN = "built-in ", "own "
 """How a digest begins: of built-in features alone, or also of somebody's own, which only a note
@@ -30,13 +32,23 @@ def note_of_definitions(catalogue: Catalogue) -> str:
     str
         A line for each, ``name digest``.
 
+    Raises
+    ------
+    FeatureError
+        For what is no catalogue.
+
     Examples
     --------
     >>> note_of_definitions(CATALOGUE.subset(["orders_paid_count_90d"])).split()[0]
     'orders_paid_count_90d'
     >>> note_of_definitions(Catalogue(()))
     ''
+    >>> note_of_definitions(None)
+    Traceback (most recent call last):
+    alicredit.errors.FeatureError: catalogue must be a Catalogue; found NoneType.
     """
+    rule = "must be a Catalogue"
+    require_kind("catalogue", catalogue, Catalogue, rule, error=FeatureError)
     if catalogue == CATALOGUE:
         return _built_in_note()
     return _written(catalogue)
@@ -59,6 +71,11 @@ def digest_of_definitions(names: Iterable[str], note: Any = "") -> str:
         ``built-in`` and the digest of the built-in features among them; ``own`` and a digest where
         the note names features that are not built in, or defines one otherwise; empty for neither.
 
+    Raises
+    ------
+    InputError
+        For one text in place of names.
+
     Examples
     --------
     >>> names = ["orders_paid_count_90d", "colour"]
@@ -68,7 +85,11 @@ def digest_of_definitions(names: Iterable[str], note: Any = "") -> str:
     'own '
     >>> digest_of_definitions(["colour"])
     ''
+    >>> digest_of_definitions("colour")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: names must be a list of names; found 'colour'.
     """
+    _require_names(names)
     return _digest(tuple(names), note if isinstance(note, str) else "")
 
 
@@ -91,6 +112,11 @@ def are_defined_alike(names: Iterable[str], digest: str, note: Any = "") -> bool
     bool
         False where any built-in feature, or one that the model knew by a note, is another now.
 
+    Raises
+    ------
+    InputError
+        For one text in place of names, or a digest that is no text.
+
     Examples
     --------
     >>> names = ["orders_paid_count_90d"]
@@ -99,8 +125,19 @@ def are_defined_alike(names: Iterable[str], digest: str, note: Any = "") -> bool
     (True, False)
     >>> are_defined_alike(names, digest, "orders_paid_count_90d 1")
     False
+    >>> are_defined_alike(names, None)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: digest must be a model's catalogue_digest; found NoneType.
     """
+    _require_names(names)
+    require_kind("digest", digest, str, "must be a model's catalogue_digest")
     return _are_alike(tuple(names), digest, note if isinstance(note, str) else "")
+
+
+def _require_names(names: Any) -> None:
+    """Refuse one name for a list of them."""
+    if isinstance(names, str):
+        refuse("names", "must be a list of names", repr(names))
 
 
 @lru_cache(maxsize=64)
