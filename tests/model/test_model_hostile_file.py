@@ -54,7 +54,7 @@ def test_the_file_is_plain_json_under_the_digest_of_its_content(saved, model) ->
     assert document["digest"] == model.model_id
     assert hashlib.sha256(canonical(document["content"]).encode()).hexdigest() == model.model_id
     assert document["content"]["format"] == "alicredit-model"
-    assert document["content"]["format_version"] == 2
+    assert document["content"]["format_version"] == 3
 
 
 def test_every_number_comes_back_as_it_was(saved, model, tmp_path) -> None:
@@ -177,7 +177,7 @@ def forget(key: str) -> Callable[[Content], None]:
 
 HOSTILE: dict[str, Callable[[Content], None]] = {
     "another format": set_in("format", to="pickle"),
-    "a later version": set_in("format_version", to=3),
+    "a later version": set_in("format_version", to=4),
     "a version that is text": set_in("format_version", to="1"),
     "a shape not known": set_in("shape", to="trees"),
     "an unknown key": set_in("code", to="import os"),
@@ -312,11 +312,11 @@ def test_what_is_no_model_file_at_all(tmp_path, case: str) -> None:
         load(HOPELESS[case], tmp_path)
 
 
-def test_a_file_beyond_64_megabytes_is_not_read(tmp_path) -> None:
+def test_a_file_beyond_12_megabytes_is_not_read(tmp_path) -> None:
     path = tmp_path / "model.alicredit"
     with path.open("wb") as file:
-        file.truncate(64 * 2**20 + 1)
-    with pytest.raises(ModelFileError, match="64 MB"):
+        file.truncate(12 * 2**20 + 1)
+    with pytest.raises(ModelFileError, match="12 MB"):
         load_model(path)
 
 

@@ -60,7 +60,7 @@ def test_a_file_gives_back_the_model(tmp_path_factory, shape: str, seed: int, un
     loaded = load_model(path, digest=model.model_id)
     assert loaded == model
     content = json.loads(path.read_bytes())["content"]
-    assert (content["format_version"], content["shape"], content["unit"]) == (2, shape, unit)
+    assert (content["format_version"], content["shape"], content["unit"]) == (3, shape, unit)
     X = draw_rows(model.feature_names, 20, np.random.default_rng(seed))
     pd.testing.assert_frame_equal(loaded.score_frame(X), model.score_frame(X))
     loaded.save(path.with_name("again"))

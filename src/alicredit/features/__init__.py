@@ -9,6 +9,11 @@ from alicredit.features.daily_file import (
     read_daily_features,
     write_daily_features,
 )
+from alicredit.features.defined import (
+    are_defined_alike,
+    digest_of_definitions,
+    note_of_definitions,
+)
 from alicredit.features.others import digest_of_peers
 from alicredit.features.spark import SparkRecords, read_spark_records
 
@@ -21,9 +26,12 @@ __all__ = [
     "Feature",
     "Measure",
     "SparkRecords",
+    "are_defined_alike",
     "build_features",
     "build_frame",
+    "digest_of_definitions",
     "digest_of_peers",
+    "note_of_definitions",
     "read_daily_features",
     "read_spark_records",
     "update_features",

@@ -71,10 +71,11 @@ def build_features(
         feature; no row where nothing is asked. A merchant who is not among the records has no
         facts but those of peers. A count or sum over nothing is 0, a ratio over nothing NaN; a
         feature of a table or column that is absent is NaN; a feature that meets an impossible value
-        is infinite, so that no score comes of it. ``attrs["peers"]`` is the digest of the peers
-        that features were held against, where any were: see
-        :func:`alicredit.features.digest_of_peers`. On Spark a Spark frame with the same columns
-        after ``row``, the question's place, in no order. None where ``out`` is given.
+        is infinite, so that no score comes of it. ``attrs["definitions"]`` holds a digest of each
+        feature's definition, ``attrs["peers"]`` the digest of the peers that features were held
+        against, where any were: see :func:`alicredit.features.digest_of_peers`. On Spark a Spark
+        frame with the same columns after ``row``, the question's place, in no order. None where
+        ``out`` is given.
 
     Raises
     ------

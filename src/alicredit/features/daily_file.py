@@ -123,7 +123,7 @@ def write_daily_features(daily: DailyFeatures, path: str | Path) -> None:
         "work": daily.work.to_dict("list"),
         "reason": daily.reason,
         "features": list(daily.frame.columns),
-        "peers": daily.frame.attrs.get("peers", ""),
+        "attrs": {name: str(told) for name, told in daily.frame.attrs.items()},
         "digest": _digest(table),
     }
     table = table.replace_schema_metadata({_KEY: json.dumps(note, ensure_ascii=False).encode()})
@@ -172,7 +172,7 @@ def read_daily_features(path: str | Path) -> DailyFeatures:
     merchants = table["merchant_id"].to_pylist()
     as_of = pd.Timestamp(note["made_of"]["as_of"]).as_unit("us")
     frame = pd.DataFrame(values.T, columns=names)
-    frame.attrs = {"peers": note["peers"]} if note.get("peers") else {}
+    frame.attrs = note["attrs"] if "attrs" in note else {"peers": note.get("peers", "")}
     return DailyFeatures(
         Cohort.from_frame(pd.DataFrame({"merchant_id": merchants, "as_of": as_of})),
         frame,

@@ -13,6 +13,7 @@ from alicredit.catalogue import CATALOGUE
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import DERIVED, PEERS, derive_tables
+from alicredit.features.defined import note_of_definitions
 from alicredit.records import Records
 from alicredit.records.reading import require_records
 
@@ -88,9 +89,10 @@ def digest_of_peers(records: Records, cohort: Cohort, *, catalogue: Catalogue = 
 
 
 def note_of_peers(records: Records, cohort: Cohort, catalogue: Catalogue) -> dict[str, str]:
-    """Give what a frame of features carries about its peers: nothing where there were none."""
+    """Give what a frame of features carries: its definitions, and its peers if there were any."""
     peers = digest_of_peers(records, cohort, catalogue=catalogue) if len(cohort) else ""
-    return {"peers": peers} if peers else {}
+    told = {"definitions": note_of_definitions(catalogue)}
+    return told | {"peers": peers} if peers else told
 
 
 def _digested(rows: pa.Table, last: Any) -> bytes:

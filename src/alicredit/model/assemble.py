@@ -12,7 +12,7 @@ import numpy.typing as npt
 from alicredit.calibration.logodds import Calibration
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
-from alicredit.features import CATALOGUE
+from alicredit.features import CATALOGUE, digest_of_definitions
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.parts import Parts, margins_of
@@ -30,6 +30,7 @@ from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import falls
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.score import PointScale
+from alicredit.vocabulary import REASONS
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +60,6 @@ def table_parts(
 
 def assemble(
     parts: Parts,
-    inputs: Inputs,
     data: TrainingSet,
     calibration: Calibration,
     *,
@@ -68,6 +68,7 @@ def assemble(
     claim: Claim,
     training: Mapping[str, Any],
     long_run_rate: float | None = None,
+    definitions: Any = "",
 ) -> ScoreModel:
     """Put the probability of each whole point in reach to parts: the model that is deployed.
 
@@ -105,16 +106,17 @@ def assemble(
             "form": calibration.form,
             "slope": calibration.slope,
         },
-        catalogue_digest=_catalogue_digest(inputs.names),
+        catalogue_digest=digest_of_definitions((table.name for table in kept.tables), definitions),
         model_id="",
+        reasons={code: _texts_of(code) for code in sorted({t.code for t in kept.tables})},
     )
     return sealed(model)
 
 
-def _catalogue_digest(names: tuple[str, ...]) -> str:
-    """Give the digest of the built-in features used; empty where there are none."""
-    known = [name for name in names if name in _built_in()]
-    return CATALOGUE.subset(known).digest if known else ""
+def _texts_of(code: str) -> tuple[str, str]:
+    """Give what a reason says, in both languages, as it stands in the file."""
+    word = REASONS[code]
+    return word.text, word.text_zh
 
 
 def _table(

@@ -22,6 +22,7 @@ from alicredit.model.folds import make_folds, periods_of
 from alicredit.model.inputs import (
     Inputs,
     as_frame,
+    data_digest,
     read_claim,
     read_inputs,
     read_labels,
@@ -198,7 +199,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
         noted = {**_noted(X), **use_facts(data_use)}
-        self.portable_ = self._learn(inputs, label, weight, cohort, claim, noted)
+        definitions = getattr(X, "attrs", {}).get("definitions", "")
+        self.portable_ = self._learn(inputs, label, weight, cohort, claim, noted, definitions)
         self.sign_evidence_ = weigh_directions(
             inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
         )
@@ -218,6 +220,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         cohort: Cohort | None,
         claim: Claim,
         noted: Mapping[str, str],
+        definitions: Any,
     ) -> ScoreModel:
         """Judge shapes out of fold, learn the one taken on all rows, put the model together."""
         cluster = _clusters(cohort, len(label))
@@ -251,6 +254,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )
         training |= {"shape_asked": self.shape, "repeats": repeats, **noted}
+        training["data_digest"] = data_digest(inputs, label, weight)
         if choice.judged.points is not None:
             training |= choice.judged.points.facts()
             self.costs_ = choice.judged.points.costs
@@ -259,7 +263,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         log.info("fitted %d rounds on %d rows", choice.judged.rounds, len(label))
         return assemble(
             parts,
-            inputs,
             data,
             choice.calibration,
             margin=margin,
@@ -267,6 +270,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             claim=claim,
             training=training,
             long_run_rate=None if self.long_run_rate is None else float(self.long_run_rate),
+            definitions=definitions,
         )
 
     def _weights(self, given: Any, label: Floats) -> Floats:
@@ -349,6 +353,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     def to_paper(self, path: Any = None, *, language: str = "en") -> str:
         """Give the points table as a page to print; see ``ScoreModel.to_paper``."""
         return self._fitted().to_paper(path, language=language)
+
+    def to_onnx(self, path: Any = None) -> bytes:
+        """Give the fitted model as an ONNX graph; see ``ScoreModel.to_onnx``."""
+        return self._fitted().to_onnx(path)
 
     def _fitted(self) -> ScoreModel:
         """Give the portable model, or sklearn's NotFittedError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +49,16 @@ class Inputs:
     def take(self, rows: npt.NDArray[np.int64]) -> Inputs:
         """Keep some rows."""
         return Inputs(self.names, self.kinds, self.levels, self.X[rows], self.directions)
+
+
+def data_digest(inputs: Inputs, label: Floats, weight: Floats) -> str:
+    """Give a digest of the rows that are learned from, in whatever order: a fact of training."""
+    about = [inputs.names, inputs.kinds, dict(inputs.levels)]
+    rows = pd.DataFrame(np.column_stack([inputs.X, label, weight]) + 0.0)
+    hashes = np.sort(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest.update(hashes.astype("<u8").tobytes())
+    return digest.hexdigest()
 
 
 def read_inputs(X: Any, directions: Mapping[str, int]) -> Inputs:

@@ -11,6 +11,15 @@ import numpy as np
 from alicredit.checks import refusal
 from alicredit.errors import ModelFileError
 from alicredit.portable.boxes import boxes_of
+from alicredit.portable.limits import (
+    LARGEST_POINTS,
+    MOST_AXIS,
+    MOST_LEAVES,
+    MOST_OUTCOMES,
+    MOST_REFERENCES,
+    MOST_SCORES,
+    check_work,
+)
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.monotone import first_against, is_sum_monotone
 from alicredit.portable.pairs import PairTable, axis_size
@@ -19,10 +28,6 @@ from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.vocabulary import REASONS
 
-MOST_SCORES = 200_000
-MOST_LEAVES = 256
-MOST_REFERENCES = 1_000
-LARGEST_POINTS = 1_000_000
 UNITS = (1, 1000)
 
 
@@ -33,6 +38,7 @@ def check_model(model: ScoreModel) -> None:
     of trees exactly for each tree.
     """
     _check_claim(model.claim)
+    _check_words(model)
     names = model.feature_names
     if not names or len(set(names)) != len(names):
         _refuse("tables", "must have different names", len(names))
@@ -45,8 +51,12 @@ def check_model(model: ScoreModel) -> None:
     if model.trees is not None:
         _check_plain(model)
         _check_trees(model.trees, model.tables, most)
+    paired: dict[str, list[PairTable]] = {}
+    for pair in model.pairs:
+        for name in (pair.first, pair.second):
+            paired.setdefault(name, []).append(pair)
     for table in model.tables:
-        if not is_sum_monotone(table, model.pairs):
+        if not is_sum_monotone(table, paired.get(table.name, ())):
             where = f"table {table.name!r}"
             _refuse(where, "must follow its direction", "points that do not")
     _check_scores(model)
@@ -98,6 +108,16 @@ def _check_claim(claim: Claim) -> None:
         _refuse("claim", "must be of a known level and length", str(claim))
 
 
+def _check_words(model: ScoreModel) -> None:
+    """Refuse texts of codes that no input has, and grades that do not part all probabilities."""
+    if not model.reasons.keys() <= {table.code for table in model.tables}:
+        _refuse("reasons", "must be of codes of the inputs", "others")
+    names, highest = [name for name, _ in model.grades], [each for _, each in model.grades]
+    is_rising = all(0 < a < b for a, b in pairwise(highest))
+    if names and not (len(set(names)) == len(names) and is_rising and highest[-1] == 1):
+        _refuse("grades", "must have different names and rising probabilities up to 1", "others")
+
+
 def _check_scores(model: ScoreModel) -> None:
     """Refuse probabilities that do not cover the reach, leave their order, tie or rise."""
     low, high = reach_of(model.base, model.tables, model.pairs, model.trees)
@@ -110,12 +130,12 @@ def _check_scores(model: ScoreModel) -> None:
         _refuse("pds", "must cover every reachable score", size)
     if model.first_score != first:
         _refuse("first_score", f"must be {first}", model.first_score)
-    for below, p, above in zip(model.lowers, model.pds, model.uppers, strict=True):
-        if not 0 < below <= p <= above < 1:
-            _refuse("pds", "must lie in order between 0 and 1", p)
+    below, p, above = (np.array(each) for each in (model.lowers, model.pds, model.uppers))
+    if not ((below > 0) & (below <= p) & (p <= above) & (above < 1)).all():
+        _refuse("pds", "must lie in order between 0 and 1", "others")
     # Rounding moves a probability between two points by at most half a spacing at the upper.
     steps = model.unit if model.unit > 1 else 0
-    if any(a - b <= 2 * steps * math.ulp(a) for a, b in pairwise(model.pds)):
+    if (p[:-1] - p[1:] <= 2 * steps * np.spacing(p[:-1])).any():
         _refuse("pds", "must fall as the score rises", "a tie or a rise")
 
 
@@ -153,7 +173,7 @@ def _check_pairs(model: ScoreModel, most: int) -> None:
     for pair in model.pairs:
         where = f"pair {pair.first!r} and {pair.second!r}"
         both = frozenset((pair.first, pair.second))
-        if len(both) != 2 or not both <= set(named) or both in seen:
+        if len(both) != 2 or not both <= named.keys() or both in seen:
             _refuse(where, "must be of two inputs of the model, once", "others")
         seen.add(both)
         _check_axis(where, named[pair.first], pair.first_cuts, pair.first_groups)
@@ -171,7 +191,9 @@ def _check_pairs(model: ScoreModel, most: int) -> None:
 def _check_axis(
     where: str, table: PointTable, cuts: tuple[float, ...], groups: tuple[int, ...]
 ) -> None:
-    """Refuse an axis that is not of its input's kind."""
+    """Refuse an axis that is not of its input's kind, or very long."""
+    if axis_size(cuts, groups) > MOST_AXIS:
+        _refuse(where, f"must have at most {MOST_AXIS} steps a side", axis_size(cuts, groups))
     if table.kind != "category":
         if groups or any(a >= b for a, b in pairwise(cuts)):
             _refuse(where, f"must have rising cuts of {table.name!r}", "a tie, a fall or groups")
@@ -207,14 +229,18 @@ def _check_trees(trees: TreeTable, tables: tuple[PointTable, ...], most: int) ->
         _check_node(tables, at, cut, levels)
     _check_references(trees, tables)
     sizes = {at: len(t.levels) + 1 for at, t in enumerate(tables) if t.kind == "category"}
+    check_work(trees, tables)
+    outcomes = 0
     for root in trees.roots:
-        _check_tree(trees, root, sizes, tables)
+        outcomes += _check_tree(trees, root, sizes, tables)
+        if outcomes > MOST_OUTCOMES:
+            _refuse("trees", "must ask for fewer inputs at once", "more", "grow shallower trees")
 
 
 def _check_tree(
     trees: TreeTable, root: int, sizes: Mapping[int, int], tables: tuple[PointTable, ...]
-) -> None:
-    """Refuse a tree that asks for many inputs at once, or breaks a direction."""
+) -> int:
+    """Refuse a tree that asks for many inputs at once, or breaks a direction; count outcomes."""
     leaves, boxes = zip(*boxes_of(trees, root, sizes), strict=True)
     widest = max(map(len, boxes))
     if widest > MOST_ON_PATH:
@@ -223,6 +249,7 @@ def _check_tree(
     name = first_against(np.array([trees.leaves[leaf] for leaf in leaves]), boxes, tables)
     if name is not None:
         _refuse(f"trees of {name!r}", "must follow its direction", "a leaf that does not")
+    return sum(1 << len(box) for box in boxes)
 
 
 def _most_leaves(trees: TreeTable) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal, require_kind, require_whole
-from alicredit.errors import InputError
+from alicredit.errors import InputError, ModelFileError
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     MOST_MISSING,
@@ -80,6 +80,10 @@ class ScoreModel:
         Facts of training: rows, defaults, dates, folds.
     catalogue_digest : str
         Of the features it was trained on; empty where unknown.
+    reasons : mapping of str to (str, str), default empty
+        English and Chinese text of each reason code of the inputs, as trained.
+    grades : tuple of (str, float), default ()
+        Names of grades, best first, with the highest probability of each; see ``with_grades``.
     model_id : str
         Digest of all of the above.
     """
@@ -98,6 +102,8 @@ class ScoreModel:
     training: Mapping[str, Any]
     catalogue_digest: str
     model_id: str
+    reasons: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    grades: tuple[tuple[str, float], ...] = ()
 
     @property
     def shape(self) -> str:
@@ -318,6 +324,41 @@ class ScoreModel:
         from alicredit.exports.paper import to_paper
 
         return to_paper(self, path, language=language)
+
+    def with_grades(self, grades: Any) -> ScoreModel:
+        """Give the model with a master scale in its file, under an id of its own.
+
+        ``grades`` has ``names``, best first, and ``upper_pd``, the highest probability of each, as
+        those of a policy do. InputError where it has not, or where they do not rise up to 1.
+        """
+        from alicredit.portable.file import sealed
+
+        names, highest = (getattr(grades, key, None) for key in ("names", "upper_pd"))
+        if not names or not highest or len(names) != len(highest):
+            rule = "must have names and upper_pd, one for each grade"
+            raise InputError(refusal("grades", rule, type(grades).__name__))
+        pairs = tuple((str(name), float(each)) for name, each in zip(names, highest, strict=True))
+        try:
+            return sealed(replace(self, grades=pairs))
+        except ModelFileError as error:
+            raise InputError(str(error)) from error
+
+    def to_onnx(self, path: str | Path | None = None) -> bytes:
+        """Give the model as an ONNX graph, the same bytes for the same model; write it, too.
+
+        Needs the extra ``alicredit[onnx]``; runs on onnxruntime 1.20 and newer. Each input is a
+        tensor under its own name, shape (N, 1): doubles for numbers and flags, NaN where missing;
+        texts for categories, ``"(missing)"`` where missing. Outputs, shape (N,): ``status`` (0 ok,
+        2 bad_value, 3 too_many_missing; a wrong type the runtime itself refuses), ``score`` in
+        units (int64; the least int64 where status is not 0), ``points``, ``pd_lower``, ``pd``,
+        ``pd_upper`` (doubles; NaN there). Reasons are not among them. The graph's properties carry
+        ``model_id``, claim and the contract of the inputs. Rows in blocks of up to 65,536 save
+        memory. Raises InputError for an input named as an output, a level ``"(missing)"`` or a
+        place that cannot be written.
+        """
+        from alicredit.exports.onnx_graph import to_onnx
+
+        return to_onnx(self, path)
 
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -17,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
 
-_OPEN: Side = ((-math.inf, math.inf), True)
+_CELLS = 2**18
+"""Leaves in twos, by inputs, that are compared at once (assumed: some megabytes)."""
 
 
 def falls(points: Iterable[int], direction: int) -> bool:
@@ -45,10 +45,14 @@ def changes_of(table: PointTable, pairs: Iterable[PairTable]) -> Whole:
     """Give how an input's units change towards safety at each of its cuts, at the least."""
     mine = [_towards(table.name, pair) for pair in pairs if table.name in (pair.first, pair.second)]
     own = (table.cuts, np.array(table.points, dtype=np.int64)[:, None])
-    inside = np.append(np.unique([cut for cuts, _ in (own, *mine) for cut in cuts]), np.inf)
-    changes = [np.diff(_steps(cuts, values, inside), axis=0) for cuts, values in (own, *mine)]
-    gains = [(-table.direction * change).min(axis=1) for change in changes]
-    return np.asarray(np.sum(gains, axis=0), dtype=np.int64)
+    inside = np.unique(
+        np.concatenate([np.array(cuts, dtype=np.float64) for cuts, _ in (own, *mine)])
+    )
+    found = np.zeros(len(inside), dtype=np.int64)
+    for cuts, values in (own, *mine):
+        gains = (-table.direction * np.diff(values, axis=0)).min(axis=1)
+        found[np.searchsorted(inside, np.array(cuts, dtype=np.float64))] += gains
+    return found
 
 
 def _towards(name: str, pair: PairTable) -> tuple[tuple[float, ...], Whole]:
@@ -57,11 +61,6 @@ def _towards(name: str, pair: PairTable) -> tuple[tuple[float, ...], Whole]:
     if name == pair.first:
         return pair.first_cuts, values[:-1]
     return pair.second_cuts, values.T[:-1]
-
-
-def _steps(cuts: tuple[float, ...], values: Whole, at: Floats) -> Whole:
-    """Give the values of the steps that hold given numbers."""
-    return values[np.searchsorted(np.array(cuts, dtype=np.float64), at, side="left")]
 
 
 def first_against(worth: Whole, boxes: Sequence[Box], tables: tuple[PointTable, ...]) -> str | None:
@@ -82,34 +81,49 @@ def orders_of(boxes: Sequence[Box], tables: tuple[PointTable, ...]) -> dict[int,
     directed = [at for at in used if tables[at].direction]
     if not directed:
         return {}
-    apart = {at: _apart([box.get(at) for box in boxes], tables[at]) for at in used}
-    others = np.sum([each.astype(np.int64) for each in apart.values()], axis=0)
+    others = np.zeros((len(boxes), len(boxes)), dtype=np.int16)
+    for at in (at for at in used if tables[at].kind == "category"):
+        others += _levels_apart([box.get(at) for box in boxes], len(tables[at].levels) + 1)
+    numbers = [at for at in used if tables[at].kind != "category"]
+    found: dict[int, tuple[Flags, Flags]] = {}
+    size = max(1, _CELLS // len(boxes) ** 2)
+    for start in range(0, len(numbers), size):
+        some = numbers[start : start + size]
+        apart, before = _numbers_apart(boxes, some)
+        others += apart.sum(axis=0, dtype=np.int16)
+        found |= {at: (apart[k], before[k]) for k, at in enumerate(some) if tables[at].direction}
     orders = {}
     for at in directed:
-        meets = others - apart[at] == 0
-        is_before = meets & _before([box.get(at) for box in boxes])
-        orders[at] = is_before if tables[at].direction > 0 else is_before.T
+        is_apart, is_before = found[at]
+        orders[at] = is_before & (others == is_apart)
+        orders[at] = orders[at] if tables[at].direction > 0 else orders[at].T
     return orders
 
 
-def _apart(sides: Sequence[Side | None], table: PointTable) -> Flags:
-    """Tell of which leaves no value of an input, nor its lack, can reach both."""
-    size = len(table.levels) + 1 if table.kind == "category" else None
+def _levels_apart(sides: Sequence[Side | None], size: int) -> Flags:
+    """Tell of which leaves no level of a category, nor its lack, can reach both."""
     every = [side or (free(size), True) for side in sides]
     gone = np.array([is_gone for _, is_gone in every], dtype=bool)
-    if size is None:
-        low, high = (np.array([known[end] for known, _ in every]) for end in (0, 1))
-        meets = np.maximum(low[:, None], low) < np.minimum(high[:, None], high)
-    else:
-        member = np.zeros((len(every), size), dtype=np.float64)
-        for leaf, (known, _) in enumerate(every):
-            member[leaf, list(known)] = 1
-        meets = member @ member.T > 0
-    return ~(meets | (gone[:, None] & gone))
+    member = np.zeros((len(every), size), dtype=np.float32)
+    for leaf, (known, _) in enumerate(every):
+        member[leaf, list(known)] = 1
+    return ~((member @ member.T > 0) | (gone[:, None] & gone))
 
 
-def _before(sides: Sequence[Side | None]) -> Flags:
-    """Tell of which leaves the first has only lower values of an input than the second."""
-    low, high = (np.array([(s or _OPEN)[0][end] for s in sides]) for end in (0, 1))
+def _numbers_apart(boxes: Sequence[Box], inputs: Sequence[int]) -> tuple[Flags, Flags]:
+    """Tell for each input of which leaves no number, nor its lack, can reach both.
+
+    And of which the first has only lower values than the second.
+    """
+    shape = (len(inputs), len(boxes))
+    low, high, gone = np.full(shape, -np.inf), np.full(shape, np.inf), np.ones(shape, dtype=bool)
+    place = {at: k for k, at in enumerate(inputs)}
+    for leaf, box in enumerate(boxes):
+        for at in box.keys() & place.keys():
+            (low[place[at], leaf], high[place[at], leaf]), gone[place[at], leaf] = box[at]
+    starts_below = low[:, :, None] < high[:, None, :]
     has_known = low < high
-    return has_known[:, None] & has_known & (high[:, None] <= low)
+    has_known = has_known[:, :, None] & has_known[:, None, :]
+    ends_above = starts_below.transpose(0, 2, 1)
+    meets = starts_below & ends_above & has_known
+    return ~(meets | (gone[:, :, None] & gone[:, None, :])), has_known & ~ends_above

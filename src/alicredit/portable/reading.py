@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alicredit.checks import refusal
 from alicredit.errors import ModelFileError
-from alicredit.portable.checking import MOST_REFERENCES, MOST_SCORES
+from alicredit.portable.limits import (
+    LARGEST_FACT,
+    LARGEST_WHOLE,
+    MOST_FACTS,
+    MOST_GRADES,
+    MOST_NODES,
+    MOST_PAIRS,
+    MOST_REFERENCES,
+    MOST_SCORES,
+    MOST_STEPS,
+    MOST_TABLES,
+    MOST_TEXT,
+)
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
 
-OLDER_VERSION = 1
-"""Of points alone: files of it still load, and are saved as they were."""
-
-_MOST_TABLES = 10_000
-_MOST_FACTS = 200
-_MOST_PAIRS = 1_000
-_MOST_NODES = 500_000
+_SINCE_2: Mapping[str, Any] = {"unit": 1, "pairs": [], "trees": None}
+_SINCE_3: Mapping[str, Any] = {"reasons": {}, "grades": []}
+"""What files of older versions do not have: they load as if they had these."""
 
 
 def model_of(content: Mapping[str, Any], model_id: str) -> ScoreModel:
     """Make a model of content, each value of its type."""
     scale, claim = content["scale"], content["claim"]
-    is_older = content["format_version"] == OLDER_VERSION
-    newer = {"unit": 1, "pairs": [], "trees": None} if is_older else content
+    newer = {**_SINCE_2, **_SINCE_3, **content}
+    for version, since in ((2, _SINCE_2), (3, _SINCE_3)):
+        if (content["format_version"] >= version) is not (since.keys() <= content.keys()):
+            raise ModelFileError(refusal("content", "must have the keys of its version", "others"))
     model = ScoreModel(
-        tables=tuple(_table(each) for each in _list(content["tables"], _MOST_TABLES)),
-        pairs=tuple(_pair(each) for each in _list(newer["pairs"], _MOST_PAIRS)),
+        tables=tuple(_table(each) for each in _list(content["tables"], MOST_TABLES)),
+        pairs=tuple(_pair(each) for each in _list(newer["pairs"], MOST_PAIRS)),
         trees=None if newer["trees"] is None else _trees(newer["trees"]),
         base=_whole(content["base"]),
         unit=_whole(newer["unit"]),
@@ -47,11 +57,33 @@ def model_of(content: Mapping[str, Any], model_id: str) -> ScoreModel:
         ),
         training=_facts(content["training"]),
         catalogue_digest=_text(content["catalogue_digest"]),
+        reasons=_reasons(newer["reasons"]),
+        grades=tuple(_grade(each) for each in _list(newer["grades"], MOST_GRADES)),
         model_id=model_id,
     )
     if content["shape"] != model.shape:
         raise ModelFileError(refusal("shape", f"must be {model.shape!r}", "another"))
     return model
+
+
+def _reasons(value: Any) -> dict[str, tuple[str, str]]:
+    """Take the English and the Chinese text of each code."""
+    if not isinstance(value, dict) or len(value) > MOST_TABLES:
+        raise ModelFileError(refusal("reasons", "must map codes to texts", type(value).__name__))
+    return {_text(code): _two(_texts(each)) for code, each in value.items()}
+
+
+def _grade(value: Any) -> tuple[str, float]:
+    """Take a grade's name and its highest probability."""
+    name, highest = _two(_list(value, 2))
+    return _text(name), float(_number(highest))
+
+
+def _two(value: Sequence[Any]) -> tuple[Any, Any]:
+    """Take two entries."""
+    if len(value) != 2:
+        raise ModelFileError(refusal("a list", "must have two entries", len(value)))
+    return value[0], value[1]
 
 
 def _table(content: Mapping[str, Any]) -> PointTable:
@@ -71,19 +103,19 @@ def _pair(content: Mapping[str, Any]) -> PairTable:
     readers: dict[str, Callable[[Any], Any]] = dict.fromkeys(("first", "second"), _text)
     readers |= dict.fromkeys(("first_cuts", "second_cuts"), _numbers)
     readers |= dict.fromkeys(("first_groups", "second_groups"), _wholes)
-    readers |= {"values": _rows_of(_wholes, _MOST_TABLES), "reference": _whole}
+    readers |= {"values": _rows_of(_wholes, MOST_STEPS), "reference": _whole}
     return PairTable(**_read_fields("pair", content, readers))
 
 
 def _trees(content: Mapping[str, Any]) -> TreeTable:
     """Make trees of content."""
     readers: dict[str, Callable[[Any], Any]] = dict.fromkeys(
-        ("roots", "feature", "left", "right", "leaves"), _rows_of(_whole, _MOST_NODES)
+        ("roots", "feature", "left", "right", "leaves"), _rows_of(_whole, MOST_NODES)
     )
-    readers |= {"cut": _rows_of(lambda x: float(_number(x)), _MOST_NODES)}
-    readers |= {"missing_left": _rows_of(_truth, _MOST_NODES)}
-    readers |= {"levels": _rows_of(_wholes, _MOST_NODES)}
-    readers |= {"reference": _rows_of(_rows_of(_known, _MOST_TABLES), MOST_REFERENCES)}
+    readers |= {"cut": _rows_of(lambda x: float(_number(x)), MOST_NODES)}
+    readers |= {"missing_left": _rows_of(_truth, MOST_NODES)}
+    readers |= {"levels": _rows_of(_wholes, MOST_NODES)}
+    readers |= {"reference": _rows_of(_rows_of(_known, MOST_TABLES), MOST_REFERENCES)}
     return TreeTable(**_read_fields("trees", content, readers))
 
 
@@ -124,7 +156,7 @@ def _list(value: Any, most: int) -> list[Any]:
 
 def _whole(value: Any) -> int:
     """Take a whole number of bounded size."""
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**9:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_WHOLE:
         raise ModelFileError(refusal("a number", "must be whole", str(value)[:40]))
     return value
 
@@ -138,7 +170,7 @@ def _number(value: Any) -> float:
 
 def _text(value: Any) -> str:
     """Take a text of bounded length."""
-    if not isinstance(value, str) or len(value) > 1000:
+    if not isinstance(value, str) or len(value) > MOST_TEXT:
         raise ModelFileError(refusal("a text", "must be a short text", str(value)[:40]))
     return value
 
@@ -150,20 +182,21 @@ def _numbers(value: Any) -> tuple[float, ...]:
 
 def _wholes(value: Any) -> tuple[int, ...]:
     """Take whole numbers."""
-    return tuple(_whole(each) for each in _list(value, _MOST_TABLES))
+    return tuple(_whole(each) for each in _list(value, MOST_STEPS + 2))
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     """Take short texts."""
-    return tuple(_text(each) for each in _list(value, _MOST_TABLES))
+    return tuple(_text(each) for each in _list(value, MOST_STEPS))
 
 
 def _facts(value: Any) -> dict[str, Any]:
     """Take the facts of training: words that name single values."""
-    if not isinstance(value, dict) or len(value) > _MOST_FACTS:
+    if not isinstance(value, dict) or len(value) > MOST_FACTS:
         raise ModelFileError(refusal("training", "must map words to values", type(value).__name__))
-    for fact in value.values():
-        is_text = isinstance(fact, str) and len(fact) <= 1000
-        if not is_text and not isinstance(fact, bool | int | float | None):
+    for key, fact in value.items():
+        is_text = len(_text(key)) > 0 and isinstance(fact, str) and len(fact) <= MOST_TEXT
+        is_number = isinstance(fact, int | float) and abs(fact) < LARGEST_FACT
+        if not (is_text or is_number or fact is None):
             raise ModelFileError(refusal("training", "must hold single values", type(fact)))
     return dict(value)

@@ -24,6 +24,7 @@ from alicredit.portfolio.one import decide_one, policy_of
 from alicredit.portfolio.population import gather, prepare
 from alicredit.portfolio.scoring import (
     check_claim_of,
+    check_definitions,
     distinct_of,
     models_of,
     portable_of,
@@ -87,7 +88,10 @@ def score_portfolio(
     Raises
     ------
     InputError
-        For a moment before all records, a feature that lacks, a wrong unit, a source that is gone.
+        For a moment before all records, a feature that lacks, a wrong unit, a source that is gone;
+        features built by other definitions than the model was trained on, as far as their frame
+        says in ``attrs["definitions"]`` (``build_features`` does): else they are taken to be the
+        built-in ones of this release.
     PolicyError
         For an unknown policy, or a model whose horizon a product does not take.
 
@@ -112,6 +116,7 @@ def score_portfolio(
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     check_prices(prices, chosen)
     models = models_of(model, chosen)
+    check_definitions(models.values(), getattr(features, "attrs", {}).get("definitions", ""))
     if features is None:
         population = gather(records, models, moment, chunk_rows, progress)
     else:
@@ -163,7 +168,8 @@ def score_applicant(
     Raises
     ------
     InputError
-        If an input of the model lacks.
+        If an input of the model lacks, or the built-in features of this release are defined
+        otherwise than those it was trained on.
     PolicyError
         If the product is unknown or cannot be lent, or does not take the model's horizon.
 
@@ -182,6 +188,7 @@ def score_applicant(
     check_prices(prices, chosen)
     scorer = portable_of(model)
     check_claim_of(scorer, asked)
+    check_definitions([scorer], "")
     if not isinstance(features, Mapping):
         refuse("features", "must be a mapping from name to value", type(features).__name__)
     facts, needed = {str(k): v for k, v in features.items()}, ("merchant_id", *scorer.feature_names)

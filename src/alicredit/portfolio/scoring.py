@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from alicredit.checks import (
     refuse,
 )
 from alicredit.errors import PolicyError
+from alicredit.features import are_defined_alike
 from alicredit.policy import Policy, Product
 from alicredit.portfolio.population import Population
 
@@ -59,6 +60,16 @@ def check_claim_of(model: Any, product: Product) -> None:
         do = "label with label_defaults and that definition, and train again"
         rule = f"must claim what {product.id} takes ({taken})"
         refuse("model", rule, found, do, error=PolicyError)
+
+
+def check_definitions(models: Iterable[Any], note: Any) -> None:
+    """Refuse features that are built by other definitions than a model was trained on."""
+    for model in models:
+        digest = getattr(model, "catalogue_digest", "")
+        if not are_defined_alike(model.feature_names, digest, note):
+            rule = "must be built by the definitions that the model was trained on"
+            do = "build them with the release and catalogue of its training, or train again"
+            refuse("features", rule, "others of the same names", do)
 
 
 def distinct_of(models: Mapping[str, Any]) -> list[Any]:
