@@ -1,0 +1,121 @@
+"""The few reasons that cost most, for many rows at once, by comparing whole columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.portable.grids import Grids, Plan, Term, pack, reach_of
+
+if TYPE_CHECKING:
+    from alicredit.portable.model import ScoreModel
+
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What each reason code costs a row, as keys that sort by cost and then by code.
+
+    A key is the cost in whole units times ``size``, plus the places that stand after the code: the
+    greatest keys are the dearest codes, the first of equals in alphabetical order, and a key from
+    ``size`` up is of a code that costs something.
+
+    Parameters
+    ----------
+    codes : array of str
+        In order, those that can cost anything.
+    size : int
+        A power of two, no less than the codes.
+    first, second : tuple of Grids
+        Keys of each code against the reference, and against the best there is.
+    """
+
+    codes: npt.NDArray[Any]
+    size: int
+    first: tuple[Grids, ...]
+    second: tuple[Grids, ...]
+
+    def reasons(
+        self, ranks: Sequence[npt.NDArray[Any]], rows: int, top: int
+    ) -> list[list[str]]:
+        """Give the codes that cost each row most, dearest first, by the ranks of all axes."""
+        top = min(top, len(self.codes))
+        if top < 1:
+            return [[] for _ in range(rows)]
+        tops = _greatest(self.first, ranks, rows, top)
+        ahead = np.flatnonzero(tops[0] < self.size)
+        if len(ahead):
+            theirs = [each[ahead] for each in ranks]
+            tops[:, ahead] = _greatest(self.second, theirs, len(ahead), top)
+        places = (self.size - 1) - (tops & (self.size - 1))
+        return lists_of(self.codes, places.T, (tops >= self.size).sum(axis=0))
+
+
+def lists_of(codes: npt.NDArray[Any], places: Any, counts: Any) -> list[list[str]]:
+    """Give for each row its own list of so many codes, by their places, shape (rows, most)."""
+    found: list[list[str]] = codes[places].tolist()
+    short = np.flatnonzero(counts < places.shape[1])
+    for row, count in zip(short.tolist(), counts[short].tolist(), strict=True):
+        del found[row][count:]
+    return found
+
+
+def _greatest(
+    keys: Sequence[Grids], ranks: Sequence[npt.NDArray[Any]], rows: int, top: int
+) -> npt.NDArray[Any]:
+    """Give the greatest keys of each row, shape (top, rows): each is put in its place in turn."""
+    found: list[npt.NDArray[Any]] = []
+    spare: npt.NDArray[Any] | None = None
+    for grids in keys:
+        key = grids.total(ranks, rows)
+        spare = np.empty_like(key) if spare is None else spare
+        for at, mine in enumerate(found):
+            np.maximum(mine, key, out=spare)
+            if at + 1 < top:
+                np.minimum(mine, key, out=key)
+            found[at], spare = spare, mine
+        if len(found) < top:
+            found.append(key)
+    return np.array(found)
+
+
+def ranking_of(model: ScoreModel, plan: Plan) -> Ranking | None:
+    """Prepare the reasons of tables and pairs; None where keys would not fit, and for trees."""
+    if model.trees is not None:
+        return None
+    by_code = [_terms(model, plan, goal) for goal in ("reference", "best")]
+    codes = sorted({code for terms in by_code for code in terms})
+    size = 1 << max(len(codes) - 1, 0).bit_length()
+    most = size * (1 + max((reach_of(each) for terms in by_code for each in terms.values()), default=0))
+    if most >= 2**62:
+        return None
+    kind = np.int32 if most < 2**31 else np.int64
+    first, second = (
+        tuple(
+            pack([(lines, size * lost) for lines, lost in terms.get(code, [])], size - 1 - at, kind)
+            for at, code in enumerate(codes)
+        )
+        for terms in by_code
+    )
+    return Ranking(np.array(codes, dtype=object), size, first, second)
+
+
+def _terms(model: ScoreModel, plan: Plan, goal: str) -> dict[str, list[Term]]:
+    """Give by reason code what its inputs and their halves of pairs cost against a goal."""
+    found: dict[str, list[Term]] = {}
+    reasons = [table.reason for table in model.tables]
+    for at, (lines, units) in plan.tables:
+        lost = getattr(model.tables[at], goal) - units
+        found.setdefault(reasons[at], []).append((lines, lost))
+    for k, (lines, units) in plan.pairs:
+        pair = model.pairs[k]
+        whole = getattr(pair, goal) - units
+        half = np.sign(whole) * (np.abs(whole) // 2)
+        found.setdefault(reasons[model.places[pair.first]], []).append((lines, whole - half))
+        found.setdefault(reasons[model.places[pair.second]], []).append((lines, half))
+    return found
