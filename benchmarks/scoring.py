@@ -34,7 +34,7 @@ from alicredit.calibration.logodds import rising
 from alicredit.model.inputs import read_inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.trees import tree_parts
-from alicredit.portable import Claim, PairTable, ScoreModel
+from alicredit.portable import Claim, PairTable, ScoreModel, load_model
 from alicredit.portable.checking import points_within, reach_of
 from alicredit.score import PointScale
 
@@ -57,7 +57,7 @@ def made(rows: int, *, seed: int) -> tuple[pd.DataFrame, Floats]:
     return pd.DataFrame(X, columns=[f"v{k}" for k in range(WIDTH)]), y
 
 
-def learn_points(X: pd.DataFrame, y: Floats) -> tuple[ScoreModel, list[Any]]:
+def learn_points(X: pd.DataFrame, y: Floats, folder: Path) -> tuple[ScoreModel, list[Any]]:
     """Fit a points table; give it with the boosters of which it is the mean."""
     fits: list[Any] = []
     train = lgb.train
@@ -68,9 +68,11 @@ def learn_points(X: pd.DataFrame, y: Floats) -> tuple[ScoreModel, list[Any]]:
 
     with patch("lightgbm.train", remembered):
         model = DefaultModel(shape="points", n_jobs=1).fit(X, y)
+    path = folder / "points.alicredit"
+    model.save(path)
     rounds = fits[-1].num_trees()
     own = [each for each in fits if each.num_trees() == rounds and "valid_0" not in each.best_score]
-    return model.model_, own
+    return load_model(path), own
 
 
 def learn_trees(X: pd.DataFrame, y: Floats, leaves: int) -> tuple[ScoreModel, Any]:
@@ -157,7 +159,7 @@ Case = tuple[str, int, Callable[[], float]]
 def cases_of(X: pd.DataFrame, few: int, folder: Path, python: str | None) -> list[Case]:
     """Prepare all scorers."""
     learn, y = made(40_000, seed=1)
-    model, boosters = learn_points(learn, y)
+    model, boosters = learn_points(learn, y, folder)
     booster = boosters[-1]
     used = [table.name for table in model.tables if not table.is_flat]
     cuts = sum(len(table.cuts) for table in model.tables)

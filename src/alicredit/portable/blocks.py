@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import blocks_of
 from alicredit.portable.contract import MOST_MISSING, read_value, take_columns
-from alicredit.portable.sums import blocks_of
 from alicredit.portable.tables import PointTable
 
 Floats = npt.NDArray[np.float64]

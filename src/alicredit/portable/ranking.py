@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,13 +41,11 @@ class Ranking:
     first: tuple[Grids, ...]
     second: tuple[Grids, ...]
 
-    def reasons(
-        self, ranks: Sequence[npt.NDArray[Any]], rows: int, top: int
-    ) -> list[list[str]]:
+    def reasons(self, ranks: Sequence[npt.NDArray[Any]], rows: int, top: int) -> list[list[str]]:
         """Give the codes that cost each row most, dearest first, by the ranks of all axes."""
         top = min(top, len(self.codes))
         if top < 1:
-            return [[] for _ in range(rows)]
+            return no_lists(rows)
         tops = _greatest(self.first, ranks, rows, top)
         ahead = np.flatnonzero(tops[0] < self.size)
         if len(ahead):
@@ -58,10 +57,31 @@ class Ranking:
 
 def lists_of(codes: npt.NDArray[Any], places: Any, counts: Any) -> list[list[str]]:
     """Give for each row its own list of so many codes, by their places, shape (rows, most)."""
-    found: list[list[str]] = codes[places].tolist()
+    found = _as_lists(codes[places])
     short = np.flatnonzero(counts < places.shape[1])
     for row, count in zip(short.tolist(), counts[short].tolist(), strict=True):
         del found[row][count:]
+    return found
+
+
+def no_lists(rows: int) -> list[list[str]]:
+    """Give for each row its own empty list."""
+    return _as_lists(np.empty((rows, 0), dtype=object))
+
+
+def _as_lists(names: npt.NDArray[Any]) -> list[list[str]]:
+    """Give a list for each line of names.
+
+    Many lists are made at once, and none of them is garbage: the search for it, which takes four
+    times as long as making them, is held off meanwhile.
+    """
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        found: list[list[str]] = names.tolist()
+    finally:
+        if is_on:
+            gc.enable()
     return found
 
 
@@ -91,7 +111,9 @@ def ranking_of(model: ScoreModel, plan: Plan) -> Ranking | None:
     by_code = [_terms(model, plan, goal) for goal in ("reference", "best")]
     codes = sorted({code for terms in by_code for code in terms})
     size = 1 << max(len(codes) - 1, 0).bit_length()
-    most = size * (1 + max((reach_of(each) for terms in by_code for each in terms.values()), default=0))
+    most = size * (
+        1 + max((reach_of(each) for terms in by_code for each in terms.values()), default=0)
+    )
     if most >= 2**62:
         return None
     kind = np.int32 if most < 2**31 else np.int64

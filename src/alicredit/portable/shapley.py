@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import blocks_of
 from alicredit.portable.patterns import Group, Patterns, patterns_of
 from alicredit.portable.trees import TreeTable
 
@@ -40,19 +41,21 @@ class TreeShares:
     """
 
     patterns: Patterns
-    table: Whole
-    group: Whole
-    offset: Whole
-    starts: Whole
-    named: Whole
+    tables: tuple[Mapping[int, Whole], ...]
 
     def of(self, rows: Floats) -> Whole:
         """Give the shares of encoded rows, in units over ``WHOLE`` and the number of references."""
         found = np.zeros(rows.shape, dtype=np.int64)
-        for block in self.patterns.blocks(len(rows)) if len(self.named) else ():
-            pattern = self.patterns.of(rows[block])
-            each = self.table[self.offset[:, None] + pattern[self.group]]
-            found[block, self.named] = np.add.reduceat(each, self.starts, axis=0).T
+        for block in blocks_of(len(rows)):
+            found[block] = self.of_block(np.ascontiguousarray(rows[block].T)).T
+        return found
+
+    def of_block(self, columns: Sequence[Floats]) -> Whole:
+        """Give the same of a block of rows by its columns, shape (inputs, rows)."""
+        found = np.zeros((len(columns), len(columns[0])), dtype=np.int64)
+        for tables, pattern in zip(self.tables, self.patterns.of(columns), strict=True):
+            for at, table in tables.items():
+                found[at] += table.take(pattern, mode="clip")
         return found
 
 
@@ -67,20 +70,12 @@ def tree_shares(trees: TreeTable, references: Floats) -> TreeShares:
         Encoded rows.
     """
     patterns = patterns_of(trees)
-    seen = patterns.of(references) if patterns.groups else np.empty((0, len(references)))
-    tables: list[Whole] = []
-    entries: list[tuple[int, int, int]] = []
-    size = 0
-    for at, (group, theirs) in enumerate(zip(patterns.groups, seen, strict=True)):
+    tables = []
+    seen = patterns.of(np.ascontiguousarray(references.T))
+    for group, theirs in zip(patterns.groups, seen, strict=True):
         used = sorted({each for each, _ in group.tests})
-        table = _tabulate(group, used, theirs)
-        entries += [(each, at, size + k * table.shape[1]) for k, each in enumerate(used)]
-        tables.append(table.ravel())
-        size += table.size
-    feature, groups, offset = np.array(sorted(entries), dtype=np.int64).reshape(-1, 3).T
-    named, starts = np.unique(feature, return_index=True)
-    table = np.concatenate([*tables, np.empty(0, dtype=np.int64)])
-    return TreeShares(patterns, table, groups, offset, starts.astype(np.int64), named)
+        tables.append(dict(zip(used, _tabulate(group, used, theirs), strict=True)))
+    return TreeShares(patterns, tuple(tables))
 
 
 def _tabulate(group: Group, used: Sequence[int], seen: Any) -> Whole:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import blocks_of
 from alicredit.portable.grids import Grids, Plan, pack, plan_of
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import PointTable
@@ -16,9 +17,6 @@ from alicredit.portable.trees import TreeTable
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-
-ROWS = 2**14
-"""Rows worked out at once: their columns stay in the processor's cache (measured)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +40,16 @@ class Adder:
     def total(self, ranks: Sequence[npt.NDArray[Any]], columns: Sequence[Floats]) -> Whole:
         """Give the units of rows by their ranks and, for trees, their encoded columns."""
         found = self.grids.total(ranks, len(columns[0]))
-        return found if self.trees is None else found + self.trees.look_up(np.array(columns).T)
+        return found if self.trees is None else found + self.trees.units(columns)
 
     def of(self, rows: Floats) -> Whole:
         """Give the units of encoded rows, shape (rows, inputs)."""
         total = np.empty(len(rows), dtype=np.int64)
         for block in blocks_of(len(rows)):
             columns = list(np.ascontiguousarray(rows[block].T))
-            total[block] = self.total(self.plan.ranks(columns, list(map(gone_of, columns))), columns)
+            total[block] = self.total(
+                self.plan.ranks(columns, list(map(gone_of, columns))), columns
+            )
         return total
 
 
@@ -78,9 +78,3 @@ def gone_of(column: Floats) -> npt.NDArray[np.bool_] | None:
     """Mark the missing values of an encoded column; None where none is missing."""
     gone = np.isnan(column)
     return gone if gone.any() else None
-
-
-def blocks_of(rows: int, size: int = 0) -> Iterator[slice]:
-    """Give slices of rows of a size that is worked out at once."""
-    size = size or ROWS
-    return (slice(at, min(at + size, rows)) for at in range(0, rows, size))
