@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ Whole = npt.NDArray[np.int64]
 
 ROWS = 2**14
 """Rows worked out at once: their columns stay in the processor's cache (measured)."""
+MOST_ROWS = 256
+"""Rows up to which they are a handful: what a call costs is more than what it does (measured)."""
 _COUNTED = 64
 """Cuts up to which passing them is counted; more are searched (measured)."""
 
@@ -52,14 +55,19 @@ class Axis:
         """Count the ranks, that of the missing too."""
         return (len(self.cuts) if self.levels is None else self.levels) + 2
 
+    @cached_property
+    def places(self) -> Floats:
+        """Give the cuts as an array."""
+        return np.array(self.cuts, dtype=np.float64)
+
     def ranks(self, values: Floats, gone: Flags | None) -> npt.NDArray[Any]:
         """Give the rank of each encoded value; ``gone`` marks the missing, None where none is."""
         last = self.size - 1
         kind = whole_kind(last)
         if self.levels is not None:
             return (values if gone is None else np.where(gone, last, values)).astype(kind)
-        if len(self.cuts) > _COUNTED:
-            found = np.searchsorted(np.array(self.cuts), values, side="left").astype(kind)
+        if len(self.cuts) > _COUNTED or len(values) <= MOST_ROWS:
+            found = np.searchsorted(self.places, values, side="left").astype(kind)
             if gone is not None:
                 found[gone] = last
             return found

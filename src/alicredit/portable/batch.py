@@ -35,41 +35,36 @@ class Scored:
         Whole units; 0 for rows that are not scored.
     chances : array, shape (3, rows)
         Lower bound, probability and upper bound; NaN for rows that are not scored.
-    reasons : array of object
-        A list of codes for each row.
+    reasons : array of object or None
+        A list of codes for each row; None where none were asked for.
     """
 
     status: npt.NDArray[np.int8]
     scores: Whole
     chances: Floats
-    reasons: npt.NDArray[Any]
+    reasons: npt.NDArray[Any] | None
 
 
-def score_rows(model: ScoreModel, reader: Reader, *, top: int) -> Scored:
-    """Score what is read; ``top`` reasons at most for each row."""
+def score_rows(model: ScoreModel, reader: Reader, *, top: int | None) -> Scored:
+    """Score what is read; ``top`` reasons at most for each row, None for no lists at all."""
     size = reader.size
-    found = Scored(
-        np.zeros(size, dtype=np.int8), np.zeros(size, dtype=np.int64), np.empty((3, size)),
-        np.empty(size, dtype=object),
-    )  # fmt: skip
+    status, scores = np.zeros(size, dtype=np.int8), np.zeros(size, dtype=np.int64)
+    chances = np.empty((3, size))
+    reasons = None if top is None else np.empty(size, dtype=object)
     for block in reader.blocks():
         ranks = model.adder.plan.ranks(block.columns, block.gone)
-        scores = model.adder.total(ranks, block.columns)
-        chances = model.chances.at(scores)
-        reasons = reasons_of(model, ranks, block.columns, top)
-        if block.status.any():
-            bad = np.flatnonzero(block.status)
-            scores[bad] = 0
-            for each in chances:
-                each[bad] = np.nan
-            for row in bad.tolist():
-                reasons[row] = []
-        found.status[block.rows] = block.status
-        found.scores[block.rows] = scores
-        for line, each in zip(found.chances, chances, strict=True):
+        units = model.adder.total(ranks, block.columns)
+        status[block.rows], scores[block.rows] = block.status, units
+        for line, each in zip(chances, model.chances.at(units), strict=True):
             line[block.rows] = each
-        found.reasons[block.rows] = reasons
-    return found
+        if reasons is not None and top is not None:
+            reasons[block.rows] = reasons_of(model, ranks, block.columns, top)
+    bad = np.flatnonzero(status)
+    scores[bad], chances[:, bad] = 0, np.nan
+    if reasons is not None:
+        for row in bad.tolist():
+            reasons[row] = []
+    return Scored(status, scores, chances, reasons)
 
 
 @dataclass(frozen=True, eq=False)

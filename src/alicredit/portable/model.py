@@ -148,13 +148,13 @@ class ScoreModel:
 
     def predict_score(self, X: Any) -> Whole:
         """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
-        found = score_rows(self, reader_of(self.tables, X), top=0)
+        found = score_rows(self, reader_of(self.tables, X), top=None)
         self._refuse_bad_rows(found.status)
         return found.scores
 
     def predict_proba(self, X: Any) -> Floats:
         """Give the probabilities of no default and of default, shape (rows, 2)."""
-        found = score_rows(self, reader_of(self.tables, X), top=0)
+        found = score_rows(self, reader_of(self.tables, X), top=None)
         self._refuse_bad_rows(found.status)
         p = found.chances[1]
         return np.column_stack([1 - p, p])

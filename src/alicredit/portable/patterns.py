@@ -12,14 +12,15 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.portable.axes import Axis, whole_kind
+from alicredit.portable.axes import MOST_ROWS, Axis, whole_kind
 from alicredit.portable.boxes import Side, boxes_of
+from alicredit.portable.handful import Handful, handful_of, starts_of
 
 if TYPE_CHECKING:
     from alicredit.portable.trees import TreeTable
@@ -63,13 +64,16 @@ class Ask:
         Which of the asked inputs.
     shift, bound : unsigned integer
         Of the type of its ranks, in which differences go round.
+    goes_round : bool
+        Whether the range starts at the missing, which come before rank 0.
     table : array of bool or None
         For each rank whether it passes, where a range of ranks cannot say it.
     """
 
     line: int
-    shift: Any = None
-    bound: Any = None
+    shift: Any = 0
+    bound: Any = 0
+    goes_round: bool = False
     table: npt.NDArray[np.bool_] | None = None
 
 
@@ -87,28 +91,45 @@ class Patterns:
         Of the inputs that tests ask for; of a category the levels that are told from others.
     asks : tuple of tuple of Ask
         The tests of each group.
-    worth : tuple of array of int
-        Units of each pattern of each group.
+    worth : array of int
+        Units of each pattern, group after group.
+    offset : array of int, shape (groups,)
+        Where the patterns of each group start in ``worth``.
     """
 
     groups: tuple[Group, ...]
     rest: int
     axes: tuple[Axis, ...]
     asks: tuple[tuple[Ask, ...], ...]
-    worth: tuple[Whole, ...]
+    worth: Whole
+    offset: Whole
+
+    @cached_property
+    def handful(self) -> Handful:
+        """Give the tests for few rows at once."""
+        return handful_of(self.asks)
 
     def units(self, columns: Sequence[Floats]) -> Whole:
         """Give what all trees give to a block of rows, by its encoded columns."""
         total = np.full(len(columns[0]), self.rest, dtype=np.int64)
-        for worth, pattern in zip(self.worth, self.of(columns), strict=True):
+        ranks = self.ranks(columns)
+        if len(total) <= MOST_ROWS:
+            for rows, patterns in self.handful.patterns(ranks):
+                total[rows] += self.worth[self.offset[:, None] + patterns].sum(axis=0)
+            return total
+        tables = np.split(self.worth, self.offset[1:])
+        for worth, pattern in zip(tables, self.of(ranks), strict=True):
             total += worth.take(pattern, mode="clip")
         return total
 
-    def of(self, columns: Sequence[Floats]) -> Iterator[npt.NDArray[np.intp]]:
+    def ranks(self, columns: Sequence[Floats]) -> list[npt.NDArray[Any]]:
+        """Rank encoded columns among the cuts; the missing have the last number of the type."""
+        return [_ranks(axis, columns[axis.at]) for axis in self.axes]
+
+    def of(self, ranks: Sequence[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.intp]]:
         """Give the pattern of each group in turn, for a block of rows."""
-        ranks = [_ranks(axis, columns[axis.at]) for axis in self.axes]
         after = [each + each.dtype.type(1) for each in ranks]
-        rows = len(columns[0])
+        rows = len(ranks[0]) if ranks else 0
         passes = np.empty(rows, dtype=bool)
         for asks in self.asks:
             pattern = np.zeros(rows, dtype=whole_kind((1 << len(asks)) - 1))
@@ -123,10 +144,10 @@ def _put(ask: Ask, ranks: Any, after: Any, passes: npt.NDArray[np.bool_]) -> Non
     """Tell which ranks pass a test; ``after`` are the ranks and 1, at hand where missing passes."""
     if ask.table is not None:
         np.take(ask.table, ranks, out=passes, mode="clip")
+    elif ask.goes_round:
+        np.less_equal(after, ask.bound, out=passes)
     elif ask.shift == 0:
         np.less_equal(ranks, ask.bound, out=passes)
-    elif ask.shift == np.iinfo(ranks.dtype).max:
-        np.less_equal(after, ask.bound, out=passes)
     else:
         np.less_equal(ranks - ask.shift, ask.bound, out=passes)
 
@@ -153,6 +174,7 @@ def patterns_of(trees: TreeTable) -> Patterns:
         for at in inputs
     )
     line = {at: k for k, at in enumerate(inputs)}
+    worth = [group.worth() for group in groups]
     return Patterns(
         groups=groups,
         rest=sum(trees.leaves[-root - 1] for root in trees.roots if root < 0),
@@ -161,7 +183,8 @@ def patterns_of(trees: TreeTable) -> Patterns:
             tuple(_ask(axes[line[at]], line[at], side) for at, side in group.tests)
             for group in groups
         ),
-        worth=tuple(group.worth() for group in groups),
+        worth=np.concatenate([*worth, np.empty(0, dtype=np.int64)]),
+        offset=starts_of([len(each) for each in worth]),
     )
 
 
@@ -193,7 +216,7 @@ def _ask(axis: Axis, line: int, side: Side) -> Ask:
         last = bisect_left(axis.cuts, high)
         if first <= last and not (gone and first > 0):
             shift, bound = (missing, last + 1) if gone else (first, last - first)
-            return Ask(line, kind(shift), kind(bound))
+            return Ask(line, kind(shift), kind(bound), goes_round=gone)
         passing = np.arange(first, last + 1)
     table = np.zeros(int(missing) + 1, dtype=bool)
     table[passing] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +46,11 @@ class Ranking:
         top = min(top, len(self.codes))
         if top < 1:
             return no_lists(rows)
-        tops = _greatest(self.first, ranks, rows, top)
+        tops = greatest((each.total(ranks, rows) for each in self.first), top)
         ahead = np.flatnonzero(tops[0] < self.size)
         if len(ahead):
             theirs = [each[ahead] for each in ranks]
-            tops[:, ahead] = _greatest(self.second, theirs, len(ahead), top)
+            tops[:, ahead] = greatest((each.total(theirs, len(ahead)) for each in self.second), top)
         places = (self.size - 1) - (tops & (self.size - 1))
         return lists_of(self.codes, places.T, (tops >= self.size).sum(axis=0))
 
@@ -85,14 +85,36 @@ def _as_lists(names: npt.NDArray[Any]) -> list[list[str]]:
     return found
 
 
-def _greatest(
-    keys: Sequence[Grids], ranks: Sequence[npt.NDArray[Any]], rows: int, top: int
-) -> npt.NDArray[Any]:
-    """Give the greatest keys of each row, shape (top, rows): each is put in its place in turn."""
+def ranked(by_code: Whole, top: int) -> tuple[Whole, Whole]:
+    """Give the columns that cost most and what they cost, shape (rows, top), dearest first.
+
+    Of equals the first column comes first. ``by_code`` has a line for each row.
+    """
+    codes = by_code.shape[1]
+    top, bits = min(top, codes), max(codes - 1, 0).bit_length()
+    most = int(np.abs(by_code).max(initial=0))
+    if top < 1 or most >= 2 ** (62 - bits):
+        order = np.argsort(-by_code, axis=1, kind="stable")[:, :top]
+        return order, np.take_along_axis(by_code, order, axis=1)
+    last = (1 << bits) - 1
+    keys = ((each << bits) + (last - at) for at, each in enumerate(by_code.T))
+    found = greatest(keys, top).T
+    return last - (found & last), found >> bits
+
+
+def greatest(keys: Iterable[npt.NDArray[Any]], top: int) -> npt.NDArray[Any]:
+    """Give the greatest keys of each row, shape (top, rows): each is put in its place in turn.
+
+    Keys are written over.
+
+    Examples
+    --------
+    >>> greatest([np.array([1, 9]), np.array([5, 2]), np.array([3, 4])], 2).tolist()
+    [[5, 9], [3, 4]]
+    """
     found: list[npt.NDArray[Any]] = []
     spare: npt.NDArray[Any] | None = None
-    for grids in keys:
-        key = grids.total(ranks, rows)
+    for key in keys:
         spare = np.empty_like(key) if spare is None else spare
         for at, mine in enumerate(found):
             np.maximum(mine, key, out=spare)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.portable.pairs import PairTable
-from alicredit.portable.ranking import lists_of, no_lists
+from alicredit.portable.ranking import lists_of, no_lists, ranked
 from alicredit.portable.shapley import WHOLE, tree_shares
 from alicredit.portable.sums import gone_of
 from alicredit.portable.tables import PointTable
@@ -117,8 +117,7 @@ class _Held:
 
     def ranks(self, top: int) -> tuple[Whole, Whole]:
         """Give the codes that cost most, dearest first, and what they cost."""
-        order = np.argsort(-self.by_code, axis=1, kind="stable")[:, :top]
-        return order, np.take_along_axis(self.by_code, order, axis=1)
+        return ranked(self.by_code, top)
 
 
 def codes_of(model: ScoreModel) -> list[str]:
@@ -176,9 +175,9 @@ def explain_rows(
     lines: list[tuple[object, ...]] = []
     for start in range(0, len(rows), _ROWS):
         held = _hold(model, rows[start : start + _ROWS])
-        for row, (ranked, costs) in enumerate(zip(*held.ranks(max(top, 0)), strict=True)):
+        for row, (order, costs) in enumerate(zip(*held.ranks(max(top, 0)), strict=True)):
             account = model.accounts[int(held.is_ahead[row])]
-            for rank, (code, cost) in enumerate(zip(ranked, costs.tolist(), strict=True), start=1):
+            for rank, (code, cost) in enumerate(zip(order, costs.tolist(), strict=True), start=1):
                 if cost <= 0:
                     break
                 at = max(members[codes[code]], key=lambda k: int(held.lost[row, k]))

@@ -77,7 +77,7 @@ class TreeTable:
         values = np.asarray(values, dtype=np.float64)
         found = np.empty(len(values), dtype=np.int64)
         for rows in blocks_of(len(values)):
-            found[rows] = self.units(np.ascontiguousarray(values[rows].T))
+            found[rows] = self.units(list(np.ascontiguousarray(values[rows].T)))
         return found
 
     def units(self, columns: Sequence[Floats]) -> Whole:
