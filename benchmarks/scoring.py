@@ -8,6 +8,7 @@ Slow scorers take the first ``--few`` rows.
 
 from __future__ import annotations
 
+# ruff: noqa: E402 - threads are set before what reads the setting is imported
 import os
 
 for _name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "ARROW"):
@@ -215,8 +216,7 @@ def cases_of(X: pd.DataFrame, few: int, folder: Path, python: str | None) -> lis
         learn.assign(y=y).to_parquet(folder / "learn.parquet")
         part.to_parquet(folder / "few.parquet")
         peers = Peers(python, folder)
-        for name in peers.names:
-            cases.append((name, few, lambda name=name: peers.seconds(name)))
+        cases += [(name, few, lambda name=name: peers.seconds(name)) for name in peers.names]
     else:
         print("no --peers: optbinning and toad are left out")
     return cases

@@ -46,22 +46,27 @@ class Scored:
 
 
 def score_rows(model: ScoreModel, reader: Reader, *, top: int | None) -> Scored:
-    """Score what is read; ``top`` reasons at most for each row, None for no lists at all."""
+    """Score what is read; ``top`` reasons at most for each row, None for no lists at all.
+
+    Each row has a list of its own, but where no reasons are asked for: all then hold one empty list.
+    """
     size = reader.size
     status, scores = np.zeros(size, dtype=np.int8), np.zeros(size, dtype=np.int64)
     chances = np.empty((3, size))
     reasons = None if top is None else np.empty(size, dtype=object)
+    if reasons is not None:
+        reasons.fill([])
     for block in reader.blocks():
         ranks = model.adder.plan.ranks(block.columns, block.gone)
         units = model.adder.total(ranks, block.columns)
         status[block.rows], scores[block.rows] = block.status, units
         for line, each in zip(chances, model.chances.at(units), strict=True):
             line[block.rows] = each
-        if reasons is not None and top is not None:
+        if reasons is not None and top:
             reasons[block.rows] = reasons_of(model, ranks, block.columns, top)
     bad = np.flatnonzero(status)
     scores[bad], chances[:, bad] = 0, np.nan
-    if reasons is not None:
+    if reasons is not None and top:
         for row in bad.tolist():
             reasons[row] = []
     return Scored(status, scores, chances, reasons)

@@ -19,7 +19,7 @@ Whole = npt.NDArray[np.int64]
 Term = tuple[tuple[int, ...], Whole]
 """Lines among the axes, and whole numbers by their ranks, one dimension for each."""
 
-_CELLS = 2**12
+_CELLS = 2**13
 """Cells up to which inputs that have nothing to do with each other share a grid (assumed)."""
 _PAIR_CELLS = 2**16
 """Cells up to which a pair is looked up by the ranks of its inputs' own tables (assumed)."""
@@ -90,12 +90,23 @@ def reach_of(terms: Iterable[Term]) -> int:
     return sum(int(np.abs(values).max()) for _, values in terms)
 
 
+def signed_kind(most: int) -> type[np.signedinteger[Any]]:
+    """Give the smallest type of 16, 32 or 64 bits that holds twice so many.
+
+    Examples
+    --------
+    >>> signed_kind(16_383).__name__, signed_kind(16_384).__name__
+    ('int16', 'int32')
+    """
+    return np.int16 if most < 2**14 else np.int32 if most < 2**30 else np.int64
+
+
 def pack(
     terms: Sequence[Term], base: int = 0, kind: type[np.signedinteger[Any]] | None = None
 ) -> Grids:
-    """Add terms into as few grids as stay small; 32 bits where they do, unless told."""
+    """Add terms into as few grids as stay small, of the smallest type that does unless told."""
     if kind is None:
-        kind = np.int32 if abs(base) + reach_of(terms) < 2**30 else np.int64
+        kind = signed_kind(abs(base) + reach_of(terms))
     made: dict[tuple[int, ...], Whole] = {}
     singles: dict[int, Whole] = {}
     for lines, values in terms:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.portable.grids import Grids, Plan, Term, pack, reach_of
+from alicredit.portable.grids import Grids, Plan, Term, pack, reach_of, signed_kind
 
 if TYPE_CHECKING:
     from alicredit.portable.model import ScoreModel
@@ -45,7 +45,7 @@ class Ranking:
         """Give the codes that cost each row most, dearest first, by the ranks of all axes."""
         top = min(top, len(self.codes))
         if top < 1:
-            return no_lists(rows)
+            return [[] for _ in range(rows)]
         tops = greatest((each.total(ranks, rows) for each in self.first), top)
         ahead = np.flatnonzero(tops[0] < self.size)
         if len(ahead):
@@ -62,11 +62,6 @@ def lists_of(codes: npt.NDArray[Any], places: Any, counts: Any) -> list[list[str
     for row, count in zip(short.tolist(), counts[short].tolist(), strict=True):
         del found[row][count:]
     return found
-
-
-def no_lists(rows: int) -> list[list[str]]:
-    """Give for each row its own empty list."""
-    return _as_lists(np.empty((rows, 0), dtype=object))
 
 
 def _as_lists(names: npt.NDArray[Any]) -> list[list[str]]:
@@ -138,7 +133,7 @@ def ranking_of(model: ScoreModel, plan: Plan) -> Ranking | None:
     )
     if most >= 2**62:
         return None
-    kind = np.int32 if most < 2**31 else np.int64
+    kind = signed_kind(most)
     first, second = (
         tuple(
             pack([(lines, size * lost) for lines, lost in terms.get(code, [])], size - 1 - at, kind)

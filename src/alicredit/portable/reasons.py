@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.portable.pairs import PairTable
-from alicredit.portable.ranking import lists_of, no_lists, ranked
+from alicredit.portable.ranking import lists_of, ranked
 from alicredit.portable.shapley import WHOLE, tree_shares
 from alicredit.portable.sums import gone_of
 from alicredit.portable.tables import PointTable
@@ -151,8 +151,6 @@ def reasons_of(
 ) -> list[list[str]]:
     """Rank the codes of a block of rows by what they cost, only those that do."""
     rows = len(columns[0])
-    if top < 1:
-        return no_lists(rows)
     if model.ranking is not None:
         return model.ranking.reasons(ranks, rows, top)
     order, costs = _hold(model, np.array(columns).T).ranks(top)
