@@ -159,8 +159,7 @@ def stored(X: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {
         "plain": X,
         "object": X.astype(object),
-        "rows": pd.DataFrame(np.ascontiguousarray(X[[*numbers, "flag"]].to_numpy()), columns=[*numbers, "flag"])
-        .assign(kind=X["kind"].to_numpy()),
+        "rows": X.assign(**dict(zip(numbers, X[numbers].to_numpy().copy("C").T, strict=True))),
         "float32": X.astype(dict.fromkeys(numbers, np.float32)),
         "float16": X.astype(dict.fromkeys(numbers, np.float16)),
         "Float32": X.astype(dict.fromkeys(numbers, "Float32")),

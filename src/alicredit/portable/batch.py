@@ -48,7 +48,7 @@ class Scored:
 def score_rows(model: ScoreModel, reader: Reader, *, top: int | None) -> Scored:
     """Score what is read; ``top`` reasons at most for each row, None for no lists at all.
 
-    Each row has a list of its own, but where no reasons are asked for: all then hold one empty list.
+    Each row has a list of its own; where no reasons are asked for all hold one empty list.
     """
     size = reader.size
     status, scores = np.zeros(size, dtype=np.int8), np.zeros(size, dtype=np.int64)
