@@ -96,7 +96,7 @@ def test_blocks_of_rows_change_nothing(shape: str, monkeypatch) -> None:
     model = make_model(shape, 3)
     X = draw_rows(model.feature_names, 200, np.random.default_rng(4))
     whole = model.score_frame(X)
-    for where, size in (("patterns._CELLS", 70), ("reasons._ROWS", 7)):
+    for where, size in (("axes.ROWS", 7), ("reasons._ROWS", 7)):
         monkeypatch.setattr(f"alicredit.portable.{where}", size)
     pd.testing.assert_frame_equal(replace(model).score_frame(X), whole)
 

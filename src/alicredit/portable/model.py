@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal, require_kind, require_whole
 from alicredit.errors import InputError, ModelFileError
+from alicredit.portable.batch import Chances, chances_of, score_rows
+from alicredit.portable.blocks import reader_of
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
     check_columns,
-    flags_of,
     flags_of_one,
     read_frame,
     read_value,
@@ -27,14 +28,14 @@ from alicredit.portable.contract import (
     take_columns,
 )
 from alicredit.portable.pairs import PairTable
+from alicredit.portable.ranking import Ranking, ranking_of
 from alicredit.portable.reasons import (
     Account,
     accounts_of,
     explain_rows,
-    reasons_of,
     reasons_of_one,
 )
-from alicredit.portable.sums import add_up
+from alicredit.portable.sums import Adder, adder_of
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
@@ -130,6 +131,21 @@ class ScoreModel:
         """Give what reasons are measured against: see ``explain``."""
         return accounts_of(self)
 
+    @cached_property
+    def adder(self) -> Adder:
+        """Give what adds up the parts of many rows at once."""
+        return adder_of(self.base, self.tables, self.pairs, self.trees)
+
+    @cached_property
+    def chances(self) -> Chances:
+        """Give the stored probabilities, ready to be looked up."""
+        return chances_of(self.first_score, self.unit, (self.lowers, self.pds, self.uppers))
+
+    @cached_property
+    def ranking(self) -> Ranking | None:
+        """Give what ranks the reasons of tables and pairs."""
+        return ranking_of(self, self.adder.plan)
+
     def __getstate__(self) -> dict[str, Any]:
         """Give the fields, without what is worked out of them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -145,13 +161,15 @@ class ScoreModel:
 
     def predict_score(self, X: Any) -> Whole:
         """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
-        columns, status = read_frame(self.tables, X)
-        self._refuse_bad_rows(status)
-        return self.scores_of(self.encode(columns, len(status)))
+        found = score_rows(self, reader_of(self.tables, X), top=None)
+        self._refuse_bad_rows(found.status)
+        return found.scores
 
     def predict_proba(self, X: Any) -> Floats:
         """Give the probabilities of no default and of default, shape (rows, 2)."""
-        p = self.probabilities(self.predict_score(X))[1]
+        found = score_rows(self, reader_of(self.tables, X), top=None)
+        self._refuse_bad_rows(found.status)
+        p = found.chances[1]
         return np.column_stack([1 - p, p])
 
     def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
@@ -168,29 +186,21 @@ class ScoreModel:
 
         require_whole("reasons", reasons, 0)
         require_kind("flags", flags, bool, "must be True or False")
-        columns, status = read_frame(self.tables, X)
-        ok = status == 0
-        rows = self.encode(columns, len(status))
-        scores = self.scores_of(rows)
-        found = {
-            name: np.where(ok, values, np.nan)
-            for name, values in zip(
-                ("pd_lower", "pd", "pd_upper"), self.probabilities(scores), strict=True
-            )
-        }
-        codes = reasons_of(self, rows, ok, reasons)
-        marks = flags_of(self.feature_names, self.seen_ranges, rows.T, ok) if flags else {}
-        index = X.index if isinstance(X, pd.DataFrame) else None
+        found = score_rows(self, reader_of(self.tables, X), top=reasons, flags=flags)
+        lower, pd_, upper = found.chances
         return pd.DataFrame(
             {
-                "status": [ROW_STATUSES[each] for each in status],
-                **{name: found[name] for name in ("pd", "pd_lower", "pd_upper")},
-                "score": pd.array(scores, dtype="Int64").copy(),
-                "reasons": codes,
-                **({"flags": [marks.get(row, []) for row in range(len(ok))]} if flags else {}),
+                "status": pd.Series(ROW_STATUSES).array.take(found.status),
+                "pd": pd_,
+                "pd_lower": lower,
+                "pd_upper": upper,
+                "score": pd.arrays.IntegerArray(found.scores, found.status != 0),
+                "reasons": found.reasons,
+                **({"flags": found.flags} if flags else {}),
             },
-            index=index,
-        ).assign(score=lambda frame: frame["score"].mask(~ok))
+            index=X.index if isinstance(X, pd.DataFrame) else None,
+            copy=False,
+        )
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant: the same keys and the very same values as ``score_frame``."""
@@ -378,7 +388,7 @@ class ScoreModel:
 
     def scores_of(self, rows: Floats) -> Whole:
         """Give the scores, in whole units, of encoded rows."""
-        return add_up(self.base, self.tables, self.pairs, self.trees, rows)
+        return self.adder.of(rows)
 
     def score_of(self, row: Sequence[float]) -> int:
         """Give the score of one encoded row, with the standard library alone."""
@@ -390,18 +400,7 @@ class ScoreModel:
 
     def probabilities(self, scores: Whole) -> tuple[Floats, Floats, Floats]:
         """Give lower bound, probability and upper bound at scores; NaN out of reach."""
-        at, rest = np.divmod(scores - self.first_score * self.unit, self.unit)
-        last = len(self.pds) - 1
-        inside = (at >= 0) & ((at < last) | ((at == last) & (rest == 0)))
-        at = np.where(inside, at, 0)
-        share, after = rest / self.unit, np.minimum(at + 1, last)
-        lower, pd_, upper = (
-            start[at] + (start[after] - start[at]) * share
-            for start in map(np.array, (self.lowers, self.pds, self.uppers))
-        )
-        found = np.minimum(lower, pd_), pd_, np.maximum(upper, pd_)
-        lower, pd_, upper = (np.where(inside, each, np.nan) for each in found)
-        return lower, pd_, upper
+        return self.chances.at(scores)
 
     def probability(self, score: int) -> tuple[float, float, float]:
         """Give the same of one score, with the standard library alone."""

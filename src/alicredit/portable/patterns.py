@@ -9,15 +9,18 @@ parted into subtrees, whose groups also ask the nodes on the way to them.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import MOST_ROWS, Axis, whole_kind
 from alicredit.portable.boxes import Side, boxes_of
+from alicredit.portable.handful import Handful, handful_of, starts_of
 
 if TYPE_CHECKING:
     from alicredit.portable.trees import TreeTable
@@ -26,8 +29,6 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 _MOST_TESTS = 8
-_CELLS = 2**19
-"""Outcomes of tests held at once (assumed: half a megabyte)."""
 
 Test = tuple[int, Side]
 """An input's position and what passes."""
@@ -54,6 +55,29 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
+class Ask:
+    """A test as it is put to ranks: it passes where rank - shift, unsigned, is at most the bound.
+
+    Parameters
+    ----------
+    line : int
+        Which of the asked inputs.
+    shift, bound : unsigned integer
+        Of the type of its ranks, in which differences go round.
+    goes_round : bool
+        Whether the range starts at the missing, which come before rank 0.
+    table : array of bool or None
+        For each rank whether it passes, where a range of ranks cannot say it.
+    """
+
+    line: int
+    shift: Any = 0
+    bound: Any = 0
+    goes_round: bool = False
+    table: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Patterns:
     """The tests of all groups, on ranks of values among the cuts.
 
@@ -63,22 +87,10 @@ class Patterns:
         Whose patterns these are.
     rest : int
         Units of trees without a node.
-    inputs : tuple of int
-        Positions of the inputs that tests ask for.
-    cuts : tuple of array or None
-        Of each of these inputs; None for a category, whose ranks are its levels.
-    tops : tuple of int
-        The last level of a category that is told from others; 0 for numbers.
-    asks : array of int, shape (tests,)
-        Which of these inputs a test asks for.
-    shift, bound : array, shape (tests,)
-        A test passes where rank - shift, unsigned, is at most the bound.
-    special : mapping
-        Other tests: for each rank, from 0 for missing, whether it passes.
-    weight : array, shape (tests,)
-        The bit of each test.
-    starts : array of int, shape (groups,)
-        First test of each group.
+    axes : tuple of Axis
+        Of the inputs that tests ask for; of a category the levels that are told from others.
+    asks : tuple of tuple of Ask
+        The tests of each group.
     worth : array of int
         Units of each pattern, group after group.
     offset : array of int, shape (groups,)
@@ -87,51 +99,68 @@ class Patterns:
 
     groups: tuple[Group, ...]
     rest: int
-    inputs: tuple[int, ...]
-    cuts: tuple[Floats | None, ...]
-    tops: tuple[int, ...]
-    asks: Whole
-    shift: Any
-    bound: Any
-    special: dict[int, npt.NDArray[np.bool_]]
-    weight: Any
-    starts: Whole
+    axes: tuple[Axis, ...]
+    asks: tuple[tuple[Ask, ...], ...]
     worth: Whole
     offset: Whole
 
-    def units(self, rows: Floats) -> Whole:
-        """Give what all trees give to encoded rows."""
-        total = np.full(len(rows), self.rest, dtype=np.int64)
-        for block in self.blocks(len(rows)) if self.groups else ():
-            total[block] += self.worth[self.offset[:, None] + self.of(rows[block])].sum(axis=0)
+    @cached_property
+    def handful(self) -> Handful:
+        """Give the tests for few rows at once."""
+        return handful_of(self.asks)
+
+    def units(self, columns: Sequence[Floats]) -> Whole:
+        """Give what all trees give to a block of rows, by its encoded columns."""
+        total = np.full(len(columns[0]), self.rest, dtype=np.int64)
+        ranks = self.ranks(columns)
+        if len(total) <= MOST_ROWS:
+            for rows, patterns in self.handful.patterns(ranks):
+                total[rows] += self.worth[self.offset[:, None] + patterns].sum(axis=0)
+            return total
+        tables = np.split(self.worth, self.offset[1:])
+        for worth, pattern in zip(tables, self.of(ranks), strict=True):
+            total += worth.take(pattern, mode="clip")
         return total
 
-    def of(self, rows: Floats) -> Any:
-        """Give the pattern of each group, shape (groups, rows), of few encoded rows."""
-        ranks = self._ranks(rows)
-        asked = ranks[self.asks]
-        passes = asked - self.shift[:, None] <= self.bound[:, None]
-        for test, table in self.special.items():
-            passes[test] = table[asked[test]]
-        return np.add.reduceat(passes * self.weight[:, None], self.starts, axis=0, dtype=np.uint16)
+    def ranks(self, columns: Sequence[Floats]) -> list[npt.NDArray[Any]]:
+        """Rank encoded columns among the cuts; the missing have the last number of the type."""
+        return [_ranks(axis, columns[axis.at]) for axis in self.axes]
 
-    def blocks(self, rows: int) -> Iterator[slice]:
-        """Give slices of rows of a size that is worked out at once."""
-        size = max(1, _CELLS // max(1, len(self.asks)))
-        return (slice(start, start + size) for start in range(0, rows, size))
+    def of(self, ranks: Sequence[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.intp]]:
+        """Give the pattern of each group in turn, for a block of rows."""
+        after = [each + each.dtype.type(1) for each in ranks]
+        rows = len(ranks[0]) if ranks else 0
+        passes = np.empty(rows, dtype=bool)
+        for asks in self.asks:
+            pattern = np.zeros(rows, dtype=whole_kind((1 << len(asks)) - 1))
+            for ask in reversed(asks):
+                _put(ask, ranks[ask.line], after[ask.line], passes)
+                np.add(pattern, pattern, out=pattern)
+                np.bitwise_or(pattern, passes.view(np.uint8), out=pattern)
+            yield pattern.astype(np.intp)
 
-    def _ranks(self, rows: Floats) -> Any:
-        """Rank values among the cuts from 1; 0 is missing."""
-        found = np.empty((len(self.inputs), len(rows)), dtype=self.shift.dtype)
-        for line, (at, cuts) in enumerate(zip(self.inputs, self.cuts, strict=True)):
-            value = rows[:, at]
-            gone = np.isnan(value)
-            if cuts is None:
-                rank = np.where(gone, 0, np.minimum(value, self.tops[line]) + 1)
-            else:
-                rank = np.where(gone, 0, np.searchsorted(cuts, value, side="left") + 1)
-            found[line] = rank
-        return found
+
+def _put(ask: Ask, ranks: Any, after: Any, passes: npt.NDArray[np.bool_]) -> None:
+    """Tell which ranks pass a test; ``after`` are the ranks and 1, at hand where missing passes."""
+    if ask.table is not None:
+        np.take(ask.table, ranks, out=passes, mode="clip")
+    elif ask.goes_round:
+        np.less_equal(after, ask.bound, out=passes)
+    elif ask.shift == 0:
+        np.less_equal(ranks, ask.bound, out=passes)
+    else:
+        np.less_equal(ranks - ask.shift, ask.bound, out=passes)
+
+
+def _ranks(axis: Axis, values: Floats) -> npt.NDArray[Any]:
+    """Rank values among the cuts; the missing have the last number of the type."""
+    gone = np.isnan(values)
+    if axis.levels is not None:
+        values = np.where(gone, 0, np.minimum(values, axis.levels))
+    found = axis.ranks(values, None)
+    if gone.any():
+        found[gone] = np.iinfo(found.dtype).max
+    return found
 
 
 @lru_cache(maxsize=4)
@@ -139,44 +168,24 @@ def patterns_of(trees: TreeTable) -> Patterns:
     """Part trees into groups and rank their tests; kept for the few trees last asked of."""
     sizes = _sizes(trees)
     groups = tuple(_groups(trees, sizes))
-    tests = [test for group in groups for test in group.tests]
-    inputs = tuple(sorted({at for at, _ in tests}))
+    inputs = sorted({at for group in groups for at, _ in group.tests})
+    axes = tuple(
+        Axis(at, (), sizes[at] - 1) if at in sizes else Axis(at, _cuts_of(trees, at))
+        for at in inputs
+    )
     line = {at: k for k, at in enumerate(inputs)}
-    cuts = tuple(None if at in sizes else _cuts_of(trees, at) for at in inputs)
-    tops = tuple(sizes.get(at, 1) - 1 for at in inputs)
-    widest = max([2, *(len(each) + 2 for each in cuts if each is not None), *sizes.values()])
-    kind = np.uint16 if widest < 2**15 else np.uint32
-    shift, bound = np.zeros((2, len(tests)), dtype=kind)
-    special = {}
-    for k, (at, side) in enumerate(tests):
-        own = cuts[line[at]]
-        plain = None if own is None else _plain_range(own, side)
-        if plain is None:
-            special[k] = _truth_table(own, sizes.get(at, 0), side)
-        else:
-            shift[k], bound[k] = plain
-    counts = [len(group.tests) for group in groups]
     worth = [group.worth() for group in groups]
     return Patterns(
         groups=groups,
         rest=sum(trees.leaves[-root - 1] for root in trees.roots if root < 0),
-        inputs=inputs,
-        cuts=cuts,
-        tops=tops,
-        asks=np.array([line[at] for at, _ in tests], dtype=np.int64),
-        shift=shift,
-        bound=bound,
-        special=special,
-        weight=np.array([1 << k for count in counts for k in range(count)], dtype=np.uint16),
-        starts=_starts(counts),
+        axes=axes,
+        asks=tuple(
+            tuple(_ask(axes[line[at]], line[at], side) for at, side in group.tests)
+            for group in groups
+        ),
         worth=np.concatenate([*worth, np.empty(0, dtype=np.int64)]),
-        offset=_starts([len(each) for each in worth]),
+        offset=starts_of([len(each) for each in worth]),
     )
-
-
-def _starts(counts: Sequence[int]) -> Whole:
-    """Give where runs of given lengths start."""
-    return np.cumsum([0, *counts], dtype=np.int64)[: len(counts)]
 
 
 def _sizes(trees: TreeTable) -> dict[int, int]:
@@ -188,30 +197,31 @@ def _sizes(trees: TreeTable) -> dict[int, int]:
     return found
 
 
-def _cuts_of(trees: TreeTable, at: int) -> Floats:
+def _cuts_of(trees: TreeTable, at: int) -> tuple[float, ...]:
     """Give the cuts of an input in all trees, rising."""
-    mine = [cut for own, cut in zip(trees.feature, trees.cut, strict=True) if own == at]
-    return np.unique(np.array(mine, dtype=np.float64))
+    nodes = zip(trees.feature, trees.cut, strict=True)
+    return tuple(sorted({cut for own, cut in nodes if own == at}))
 
 
-def _plain_range(cuts: Floats, side: Side) -> tuple[int, int] | None:
-    """Give the shift and the bound of a range of ranks; None where one is not enough."""
-    (low, high), gone = side
-    first = 1 if low == -math.inf else int(np.searchsorted(cuts, low)) + 2
-    last = len(cuts) + 1 if high == math.inf else int(np.searchsorted(cuts, high)) + 1
-    if last < first or (gone and first > 1):
-        return None
-    return (0, last) if gone else (first, last - first)
-
-
-def _truth_table(cuts: Floats | None, size: int, side: Side) -> npt.NDArray[np.bool_]:
-    """Tell for each rank, missing first, whether it passes."""
+def _ask(axis: Axis, line: int, side: Side) -> Ask:
+    """Put a test in ranks: as a range, which may go round by the missing, or one by one."""
     known, gone = side
-    if cuts is None:
-        return np.array([gone, *(level in known for level in range(size))], dtype=bool)
-    low, high = known
-    tops = np.append(cuts, np.inf)
-    return np.concatenate([[gone], (low < tops) & (tops <= high)])
+    kind = whole_kind(axis.size - 1)
+    missing = np.iinfo(kind).max
+    if axis.levels is not None:
+        passing = np.array(sorted(known), dtype=np.int64)
+    else:
+        low, high = known
+        first = 0 if low == -np.inf else bisect_left(axis.cuts, low) + 1
+        last = bisect_left(axis.cuts, high)
+        if first <= last and not (gone and first > 0):
+            shift, bound = (missing, last + 1) if gone else (first, last - first)
+            return Ask(line, kind(shift), kind(bound), goes_round=gone)
+        passing = np.arange(first, last + 1)
+    table = np.zeros(int(missing) + 1, dtype=bool)
+    table[passing] = True
+    table[-1] = gone
+    return Ask(line, table=table)
 
 
 def _groups(trees: TreeTable, sizes: dict[int, int]) -> Iterator[Group]:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.portable.pairs import PairTable
+from alicredit.portable.ranking import lists_of, ranked
 from alicredit.portable.shapley import WHOLE, tree_shares
+from alicredit.portable.sums import gone_of
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.vocabulary import reason_word
@@ -115,8 +117,7 @@ class _Held:
 
     def ranks(self, top: int) -> tuple[Whole, Whole]:
         """Give the codes that cost most, dearest first, and what they cost."""
-        order = np.argsort(-self.by_code, axis=1, kind="stable")[:, :top]
-        return order, np.take_along_axis(self.by_code, order, axis=1)
+        return ranked(self.by_code, top)
 
 
 def codes_of(model: ScoreModel) -> list[str]:
@@ -145,18 +146,16 @@ def _by_code(model: ScoreModel, lost: Whole) -> Whole:
     return found.T
 
 
-def reasons_of(model: ScoreModel, rows: Floats, ok: Flags, top: int) -> list[list[str]]:
-    """Rank the codes of encoded rows by what they cost, only those that do; in blocks of rows."""
-    found: list[list[str]] = [[] for _ in ok]
-    codes = codes_of(model)
-    at = np.flatnonzero(ok) if top > 0 else np.empty(0, dtype=np.int64)
-    for start in range(0, len(at), _ROWS):
-        block = at[start : start + _ROWS]
-        order, costs = _hold(model, rows[block]).ranks(top)
-        each = zip(block.tolist(), order.tolist(), costs.tolist(), strict=True)
-        for row, ranked, cost in each:
-            found[row] = [codes[c] for c, v in zip(ranked, cost, strict=True) if v > 0]
-    return found
+def reasons_of(
+    model: ScoreModel, ranks: Sequence[npt.NDArray[Any]], columns: Sequence[Floats], top: int
+) -> list[list[str]]:
+    """Rank the codes of a block of rows by what they cost, only those that do."""
+    rows = len(columns[0])
+    if model.ranking is not None:
+        return model.ranking.reasons(ranks, rows, top)
+    order, costs = _hold(model, np.array(columns).T).ranks(top)
+    codes = np.array(codes_of(model), dtype=object)
+    return lists_of(codes, order, (costs > 0).sum(axis=1))
 
 
 def explain_rows(
@@ -174,9 +173,9 @@ def explain_rows(
     lines: list[tuple[object, ...]] = []
     for start in range(0, len(rows), _ROWS):
         held = _hold(model, rows[start : start + _ROWS])
-        for row, (ranked, costs) in enumerate(zip(*held.ranks(max(top, 0)), strict=True)):
+        for row, (order, costs) in enumerate(zip(*held.ranks(max(top, 0)), strict=True)):
             account = model.accounts[int(held.is_ahead[row])]
-            for rank, (code, cost) in enumerate(zip(ranked, costs.tolist(), strict=True), start=1):
+            for rank, (code, cost) in enumerate(zip(order, costs.tolist(), strict=True), start=1):
                 if cost <= 0:
                     break
                 at = max(members[codes[code]], key=lambda k: int(held.lost[row, k]))
@@ -193,7 +192,9 @@ def reasons_of_one(model: ScoreModel, row: Sequence[float], top: int) -> list[st
     if top < 1:
         return []
     if model.trees is not None:
-        return reasons_of(model, np.array([row], dtype=np.float64), np.ones(1, bool), top)[0]
+        columns = list(np.array([row], dtype=np.float64).T)
+        ranks = model.adder.plan.ranks(columns, list(map(gone_of, columns)))
+        return reasons_of(model, ranks, columns, top)[0]
     ranked = _rank_one(model.tables, _lost_by_one(model, row, "reference"))
     return (ranked or _rank_one(model.tables, _lost_by_one(model, row, "best")))[:top]
 

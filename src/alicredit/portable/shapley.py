@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import MOST_ROWS, blocks_of
 from alicredit.portable.patterns import Group, Patterns, patterns_of
 from alicredit.portable.trees import TreeTable
 
@@ -41,18 +42,44 @@ class TreeShares:
 
     patterns: Patterns
     table: Whole
-    group: Whole
-    offset: Whole
-    starts: Whole
-    named: Whole
+    entries: tuple[tuple[int, int, int], ...]
+
+    @cached_property
+    def by_group(self) -> list[list[tuple[int, Whole]]]:
+        """Give for each group its inputs, each with what the group adds by pattern."""
+        found: list[list[tuple[int, Whole]]] = [[] for _ in self.patterns.groups]
+        for at, group, start in self.entries:
+            size = 1 << len(self.patterns.groups[group].tests)
+            found[group].append((at, self.table[start : start + size]))
+        return found
+
+    @cached_property
+    def by_input(self) -> tuple[Whole, Whole, Whole, Whole]:
+        """Give the entries by input: their groups, their starts, where inputs begin, and which."""
+        lines = np.array(sorted(self.entries), dtype=np.int64).reshape(-1, 3)
+        named, starts = np.unique(lines[:, 0], return_index=True)
+        return lines[:, 1], lines[:, 2], starts.astype(np.int64), named
 
     def of(self, rows: Floats) -> Whole:
         """Give the shares of encoded rows, in units over ``WHOLE`` and the number of references."""
         found = np.zeros(rows.shape, dtype=np.int64)
-        for block in self.patterns.blocks(len(rows)) if len(self.named) else ():
-            pattern = self.patterns.of(rows[block])
-            each = self.table[self.offset[:, None] + pattern[self.group]]
-            found[block, self.named] = np.add.reduceat(each, self.starts, axis=0).T
+        for block in blocks_of(len(rows)):
+            found[block] = self.of_block(list(np.ascontiguousarray(rows[block].T))).T
+        return found
+
+    def of_block(self, columns: Sequence[Floats]) -> Whole:
+        """Give the same of a block of rows by its columns, shape (inputs, rows)."""
+        found = np.zeros((len(columns), len(columns[0])), dtype=np.int64)
+        ranks = self.patterns.ranks(columns)
+        if found.shape[1] <= MOST_ROWS:
+            group, start, first, named = self.by_input
+            for rows, patterns in self.patterns.handful.patterns(ranks):
+                each = self.table[start[:, None] + patterns[group]]
+                found[named, rows] = np.add.reduceat(each, first, axis=0)
+            return found
+        for tables, pattern in zip(self.by_group, self.patterns.of(ranks), strict=True):
+            for at, table in tables:
+                found[at] += table.take(pattern, mode="clip")
         return found
 
 
@@ -67,20 +94,17 @@ def tree_shares(trees: TreeTable, references: Floats) -> TreeShares:
         Encoded rows.
     """
     patterns = patterns_of(trees)
-    seen = patterns.of(references) if patterns.groups else np.empty((0, len(references)))
-    tables: list[Whole] = []
+    tables: list[Whole] = [np.empty(0, dtype=np.int64)]
     entries: list[tuple[int, int, int]] = []
     size = 0
+    seen = patterns.of(patterns.ranks(list(np.ascontiguousarray(references.T))))
     for at, (group, theirs) in enumerate(zip(patterns.groups, seen, strict=True)):
         used = sorted({each for each, _ in group.tests})
         table = _tabulate(group, used, theirs)
         entries += [(each, at, size + k * table.shape[1]) for k, each in enumerate(used)]
         tables.append(table.ravel())
         size += table.size
-    feature, groups, offset = np.array(sorted(entries), dtype=np.int64).reshape(-1, 3).T
-    named, starts = np.unique(feature, return_index=True)
-    table = np.concatenate([*tables, np.empty(0, dtype=np.int64)])
-    return TreeShares(patterns, table, groups, offset, starts.astype(np.int64), named)
+    return TreeShares(patterns, np.concatenate(tables), tuple(entries))
 
 
 def _tabulate(group: Group, used: Sequence[int], seen: Any) -> Whole:

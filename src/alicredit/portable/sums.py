@@ -3,16 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import blocks_of
+from alicredit.portable.grids import Grids, Plan, pack, plan_of
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Adder:
+    """Adds up a model's parts for many rows at once.
+
+    Parameters
+    ----------
+    plan : Plan
+        The axes of tables and pairs.
+    grids : Grids
+        The units of all tables and pairs.
+    trees : TreeTable or None
+        Trees over all inputs.
+    """
+
+    plan: Plan
+    grids: Grids
+    trees: TreeTable | None
+
+    def total(self, ranks: Sequence[npt.NDArray[Any]], columns: Sequence[Floats]) -> Whole:
+        """Give the units of rows by their ranks and, for trees, their encoded columns."""
+        found = self.grids.total(ranks, len(columns[0]))
+        return found if self.trees is None else found + self.trees.units(columns)
+
+    def of(self, rows: Floats) -> Whole:
+        """Give the units of encoded rows, shape (rows, inputs)."""
+        total = np.empty(len(rows), dtype=np.int64)
+        for block in blocks_of(len(rows)):
+            columns = list(np.ascontiguousarray(rows[block].T))
+            total[block] = self.total(
+                self.plan.ranks(columns, list(map(gone_of, columns))), columns
+            )
+        return total
+
+
+def adder_of(
+    base: int, tables: Sequence[PointTable], pairs: Sequence[PairTable], trees: TreeTable | None
+) -> Adder:
+    """Prepare to add up the parts of a model."""
+    plan = plan_of(tables, pairs)
+    flat = sum(table.points[0] for table in tables if table.is_flat)
+    terms = [term for _, term in (*plan.tables, *plan.pairs)]
+    return Adder(plan, pack(terms, base + flat), trees)
 
 
 def add_up(
@@ -23,12 +71,10 @@ def add_up(
     rows: Floats,
 ) -> Whole:
     """Give the scores, in whole units, of encoded rows: one column a table."""
-    flat = sum(table.points[0] for table in tables if table.is_flat)
-    total = np.full(len(rows), base + flat, dtype=np.int64)
-    for at, table in enumerate(tables):
-        if not table.is_flat:
-            total += table.points_at(rows[:, at])
-    place = {table.name: at for at, table in enumerate(tables)}
-    for pair in pairs:
-        total += pair.look_up(rows[:, place[pair.first]], rows[:, place[pair.second]])
-    return total if trees is None else total + trees.look_up(rows)
+    return adder_of(base, tables, pairs, trees).of(rows)
+
+
+def gone_of(column: Floats) -> npt.NDArray[np.bool_] | None:
+    """Mark the missing values of an encoded column; None where none is missing."""
+    gone = np.isnan(column)
+    return gone if gone.any() else None

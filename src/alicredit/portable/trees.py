@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.axes import blocks_of
 from alicredit.portable.patterns import patterns_of
 
 Floats = npt.NDArray[np.float64]
@@ -73,7 +74,15 @@ class TreeTable:
 
     def look_up(self, values: Floats) -> Whole:
         """Give the units of rows of checked values, categories as positions of levels."""
-        return patterns_of(self).units(np.asarray(values, dtype=np.float64))
+        values = np.asarray(values, dtype=np.float64)
+        found = np.empty(len(values), dtype=np.int64)
+        for rows in blocks_of(len(values)):
+            found[rows] = self.units(list(np.ascontiguousarray(values[rows].T)))
+        return found
+
+    def units(self, columns: Sequence[Floats]) -> Whole:
+        """Give the same of a block of rows, by its columns."""
+        return patterns_of(self).units(columns)
 
     def look_up_one(self, values: Sequence[float]) -> int:
         """Give the units of one row, with the standard library alone."""
