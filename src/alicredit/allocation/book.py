@@ -249,7 +249,7 @@ def _capital_value(prices: Prices, lender: Lender, funds: float) -> float:
         for each in prices.constraints
         if each.kind in (*balances, "region", "category", "product") and funds > 0
     ]
-    return float(1 + lender.borrow_ratio) * sum(share * price for share, price in shares)
+    return float(lender.lending_multiple) * sum(share * price for share, price in shares)
 
 
 def _settled(problem: Problem, found: Plane, value: Floats, at_prices: Ints) -> Given:
@@ -306,6 +306,6 @@ def _constraints(problem: Problem, prices: Prices, fen: Ints, lender: Lender) ->
          prices.one_borrower_fen / 100, np.nan),
         ("borrowings", "LENDER_CAP", borrowed, float(lender.net_capital * lender.borrow_ratio),
          np.nan),
-        ("banks", "LENDER_CAP", float(len(lender.borrowings)), float(lender.max_banks), np.nan),
+        ("banks", "LENDER_CAP", float(len(lender.borrowings)), np.inf if lender.max_banks is None else float(lender.max_banks), np.nan),
     ]  # fmt: skip
     return pd.DataFrame(table, columns=["constraint", "code", "used", "cap", "price"])

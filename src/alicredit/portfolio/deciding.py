@@ -49,7 +49,7 @@ def decide(
     )
     ok = status == "ok"
     pd_ = np.where(ok, scored["pd"].to_numpy(np.float64), np.nan)
-    rules = list(find_rules(population.applicants, product, as_of))
+    rules = list(find_rules(population.applicants, product, as_of, gates=policy.gates))
     outcome = np.min([rule.outcome for rule in rules], axis=0)
     limits = find_limits(population.applicants, product, policy, pd_)
     is_risky = ok & (pd_ > product.max_pd)
