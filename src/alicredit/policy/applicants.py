@@ -313,7 +313,7 @@ def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.Dat
             "sales_12m": frame.get("year_fen", empty).astype(float).fillna(0) / 100
             if has_orders
             else np.nan,
-            "account_sealed": frame.get("seal", empty).eq("sealed").fillna(False).astype(bool),
+            "account_sealed": (frame.get("seal", empty) == "sealed").astype(bool),
             "fraud_found": frame.get("fraud_found", empty).astype(float).fillna(0) > 0,
             **links,
             "snapshots": frame.get("snapshots", empty).astype(float).fillna(0),

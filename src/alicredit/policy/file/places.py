@@ -10,11 +10,11 @@ _TRIPLES = ('"""', "'''")
 
 
 class Places(Mapping[Path, int]):
-    """Line numbers by path, for a text that is known to be valid TOML.
+    r"""Line numbers by path, for a text that is known to be valid TOML.
 
     Examples
     --------
-    >>> places = Places('a = 1\\n[[b]]\\nc = {d = [\\n1], e = 2}\\n')
+    >>> places = Places('a = 1\n[[b]]\nc = {d = [\n1], e = 2}\n')
     >>> places["b", 0, "c", "e"], places["b", 0], places[()]
     (4, 2, 1)
     """

@@ -103,7 +103,7 @@ def _read(value: object, key: Key, path: Path, lines: Mapping[Path, int]) -> Any
 Refuse = Callable[..., PolicyError]
 
 
-def _text(value: object, key: Key, refuse: Refuse) -> str:
+def _text(value: object, _key: Key, refuse: Refuse) -> str:
     """Take a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise refuse("must be a text", repr(value))
@@ -208,21 +208,21 @@ def _whole(value: object, key: Key, refuse: Refuse) -> int:
     return whole
 
 
-def _flag(value: object, key: Key, refuse: Refuse) -> bool:
+def _flag(value: object, _key: Key, refuse: Refuse) -> bool:
     """Take true or false."""
     if not isinstance(value, bool):
         raise refuse("must be true or false", repr(value))
     return value
 
 
-def _day(value: object, key: Key, refuse: Refuse) -> date:
+def _day(value: object, _key: Key, refuse: Refuse) -> date:
     """Take a date without a time."""
     if not isinstance(value, date) or isinstance(value, datetime):
         raise refuse("must be a date such as 2013-03-01", repr(value))
     return value
 
 
-def _claims(value: object, key: Key, refuse: Refuse) -> tuple[tuple[str, int], ...]:
+def _claims(value: object, _key: Key, refuse: Refuse) -> tuple[tuple[str, int], ...]:
     """Read which probabilities the product takes: level and horizon in days."""
     good = isinstance(value, list) and value and all(
         isinstance(c, list) and len(c) == 2 and c[0] in ("borrower", "facility")
@@ -244,7 +244,7 @@ def _amounts(value: object, key: Key, refuse: Refuse) -> dict[str, Any]:
 
 def _within(refuse: Refuse, name: str) -> Refuse:
     """Refuse at a key within."""
-    return lambda rule, found, do="": refuse(rule, found, do, at=(name,))
+    return lambda rule, found, do="", at=(): refuse(rule, found, do, at=(name, *at))
 
 
 def _settable(value: object, refuse: Refuse, *, own: bool) -> dict[str, Key]:
@@ -261,20 +261,21 @@ def _settable(value: object, refuse: Refuse, *, own: bool) -> dict[str, Key]:
     return {name: KEYS[f"products.{SETTABLE[name]}"] for name in names if name in value}
 
 
-def _bounds(value: object, key: Key, refuse: Refuse) -> dict[str, Bound]:
+def _bounds(value: object, _key: Key, refuse: Refuse) -> dict[str, Bound]:
     """Take from where to where terms may be set."""
     found = {}
     for name, of in _settable(value, refuse, own=False).items():
         pair, here = value[name], _within(refuse, name)  # type: ignore[index]
         if not isinstance(pair, Mapping) or set(pair) != {"min", "max"}:
             raise here('must be a table such as {min = "0", max = "0.03"}', repr(pair))
-        found[name] = Bound(exact(pair["min"], of, here), exact(pair["max"], of, here))
+        ends = {end: exact(pair[end], of, _within(here, end)) for end in ("min", "max")}
+        found[name] = Bound(**ends)
         if found[name].min > found[name].max:
             raise here("must have min not above max", f"{pair['min']} and {pair['max']}")
     return found
 
 
-def _overrides(value: object, key: Key, refuse: Refuse) -> dict[str, Any]:
+def _overrides(value: object, _key: Key, refuse: Refuse) -> dict[str, Any]:
     """Take terms set in place of the product's own."""
     keys = _settable(value, refuse, own=True)
     return {

@@ -30,13 +30,15 @@ _WORDS = {
            "act": ", act/365", "range": "{} to {}", "assumed": "assumed", "and": ", ",
            "yes": "yes", "no": "no", "from": "from {}", "until": "{} to {}", "pd": "{} in {} days",
            "grade": "{}: up to {}", "sales": "{}: {} months", "planned": "planned, not open",
-           "instead": "{} (in place of {})", "listed": "whether the blacklisted may borrow", "is": "{}: {}"},
+           "instead": "{} (in place of {})",
+           "listed": "whether the blacklisted may borrow", "is": "{}: {}"},
     "zh": {"yuan": "{} 元", "months": "{} 个月", "days": "{} 天", "times": "{} 倍",
            "day": "每日 {}", "month": "每月 {}", "year": "（年化单利 {}{}）",
            "act": "，365 天制", "range": "{} 至 {}", "assumed": "假设", "and": "、",
            "yes": "是", "no": "否", "from": "{} 起", "until": "{} 至 {}", "pd": "{}，{} 天内",
            "grade": "{}：不高于 {}", "sales": "{}：{} 个月", "planned": "计划中，未开放",
-           "instead": "{}（原为 {}）", "listed": "黑名单商户可否借款", "is": "{}：{}"},
+           "instead": "{}（原为 {}）",
+           "listed": "黑名单商户可否借款", "is": "{}：{}"},
 }  # fmt: skip
 _SILENT = ("assumed", "schema_version", "id", "title", "title_zh", "rate.unit", "rate.min",
            "rate.max", "note", "note_zh")  # fmt: skip
@@ -245,8 +247,8 @@ def differences(before: Policy, after: Policy) -> pd.DataFrame:
     rows: list[tuple[str, str, str, str]] = []
     ids = list(dict.fromkeys([*before.products, *after.products]))
     first, second = _flat(one), _flat(two)
-    for path in dict.fromkeys([*first, *second]):
-        rows.append((path, first.get(path, ""), second.get(path, ""), ""))
+    rows += [(path, first.get(path, ""), second.get(path, ""), "")
+             for path in dict.fromkeys([*first, *second])]  # fmt: skip
     for product in ids:
         path = f"products.{product}"
         if product not in after.products:
