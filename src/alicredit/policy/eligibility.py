@@ -97,7 +97,7 @@ def _gates(applicants: pd.DataFrame, gates: Gates) -> Iterator[RuleResult]:
     """Ask what bars an applicant before any score."""
     for gate, column in GATES.items():
         most = getattr(gates, gate)
-        if most is None or most is False or not (gates.is_required or column in applicants):
+        if not gates.is_asked(gate) or not (gates.is_required or column in applicants):
             continue
         count = numbers_of(applicants, column)
         least = 0 if most is True else most

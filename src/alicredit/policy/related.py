@@ -194,7 +194,9 @@ def _grouped(ids: np.ndarray, pairs: pd.DataFrame) -> pd.DataFrame:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    nodes = pd.Index(ids).union(pd.Index(pairs["a"])).union(pd.Index(pairs["b"]))
+    nodes = pd.Index(
+        np.unique(np.concatenate([ids, *(pairs[end].to_numpy(object) for end in "ab")]))
+    )
     ends = [nodes.get_indexer(pairs[end]) for end in ("a", "b")]
     graph = coo_matrix((np.ones(len(pairs)), tuple(ends)), shape=(len(nodes), len(nodes)))
     _, label = connected_components(graph, directed=False)

@@ -311,3 +311,8 @@ class Gates:
     related_barred_max: int | None = None
     is_required: bool = True
     assumed: tuple[str, ...] = ()
+
+    def is_asked(self, gate: str) -> bool:
+        """Tell whether a gate is asked at all; a bound of 0 is."""
+        value = getattr(self, gate)
+        return value is not None and value is not False

@@ -106,7 +106,7 @@ class Policy:
         gates = [
             column
             for gate, column in GATES.items()
-            if self.gates.is_required and getattr(self.gates, gate) not in (None, False)
+            if self.gates.is_required and self.gates.is_asked(gate)
         ]
         return (*FACTS, *(name for name in EXTRA_FACTS if reads[name]), *gates)
 
