@@ -12,7 +12,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
-from alicredit.policy.facts import column_of, completed_months, numbers_of
+from alicredit.policy.facts import codes_of, column_of, completed_months, numbers_of
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.terms import GATES, Eligibility, Gates, Limit, Product
 from alicredit.policy.whole import Policy
@@ -237,26 +237,29 @@ def check_eligibility(
         refuse("applicants", "must have columns of different names", "a repeated name")
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     rows = applicants.reset_index(drop=True)
-    parts = [
-        pd.DataFrame(
-            {
-                "position": np.arange(len(rows)),
-                "order": at * 100 + number,
-                "merchant_id": rows["merchant_id"].to_numpy(),
-                "product_id": product.id,
-                "rule": result.rule,
-                "outcome": np.array(OUTCOMES, dtype=object)[result.outcome],
-                "value": pd.Series(result.value, dtype=object),
-                "threshold": result.threshold,
-                "code": result.codes,
-                "missing": result.missing,
-            }
-        )
-        for at, product in enumerate(chosen.products.values())
-        for number, result in enumerate(find_rules(rows, product, moment, gates=chosen.gates))
+    asked = [
+        (product.id, result)
+        for product in chosen.products.values()
+        for result in find_rules(rows, product, moment, gates=chosen.gates)
     ]
-    frame = pd.concat(parts, ignore_index=True).sort_values(["position", "order"])
-    return frame.drop(columns=["position", "order"]).reset_index(drop=True)
+    products, results = zip(*asked, strict=True)
+    size = len(rows)
+    values = np.empty((size, len(asked)), dtype=object)
+    for at, result in enumerate(results):
+        values[:, at] = np.asarray(result.value, dtype=object)
+    outcome = np.column_stack([result.outcome for result in results])
+    return pd.DataFrame(
+        {
+            "merchant_id": np.repeat(rows["merchant_id"].to_numpy(object), len(asked)),
+            "product_id": np.tile(np.array(products, dtype=object), size),
+            "rule": np.tile(np.array([r.rule for r in results], dtype=object), size),
+            "outcome": np.array(OUTCOMES, dtype=object)[outcome.ravel()],
+            "value": values.ravel(),
+            "threshold": np.tile(np.array([r.threshold for r in results], dtype=object), size),
+            "code": np.column_stack([result.codes for result in results]).ravel(),
+            "missing": np.column_stack([result.missing for result in results]).ravel(),
+        }
+    )
 
 
 def _openings(
@@ -266,23 +269,28 @@ def _openings(
     day = as_of.date()
     open_now = [each for each in product.eligibility.any_of if each.is_open(day)]
     regions = sorted({region for each in open_now for region in each.regions})
-    yield _among(applicants, "region", tuple(regions), "ELIG_REGION")
-    region = column_of(applicants, "region")
-    membership = column_of(applicants, "membership")
-    fits = np.zeros(len(applicants), dtype=bool)
+    region, membership = (column_of(applicants, name) for name in ("region", "membership"))
+    at_region, known_regions = codes_of(region)
+    at_member, known_members = codes_of(membership)
+    fits_here = np.isin(known_regions, regions)
+    fits = np.zeros((len(known_regions) + 1, len(known_members) + 1), dtype=bool)
     for each in open_now:
-        here = region.isin(each.regions) & membership.isin(each.memberships)
-        fits |= here.to_numpy(dtype=bool)
-    is_known = (region.notna() & membership.notna()).to_numpy()
-    outcome = np.where(is_known, np.where(fits, PASS, FAIL), UNKNOWN).astype(np.int8)
+        here = np.ix_(
+            np.isin(known_regions, each.regions), np.isin(known_members, each.memberships)
+        )
+        fits[:-1, :-1][here] = True
+    yield _outcome_of("region", at_region, fits_here, region, "/".join(regions), "ELIG_REGION")
+    is_known = (at_region >= 0) & (at_member >= 0)
+    outcome = np.where(is_known, np.where(fits[at_region, at_member], PASS, FAIL), UNKNOWN)
+    outcome = outcome.astype(np.int8)
     threshold = "; ".join(f"{'/'.join(e.regions)}: {'/'.join(e.memberships)}" for e in open_now)
     lacks = [
-        np.where(column.isna(), name, "").astype(object)
-        for name, column in (("region", region), ("membership", membership))
+        np.array([name, ""], dtype=object)[(at >= 0).astype(np.int8)]
+        for name, at in (("region", at_region), ("membership", at_member))
     ]
     both = np.where((lacks[0] != "") & (lacks[1] != ""), ", ", "").astype(object)
     yield RuleResult(
-        "membership", "ELIG_MEMBERSHIP", outcome, membership.to_numpy(), threshold,
+        "membership", "ELIG_MEMBERSHIP", outcome, membership, threshold,
         ("region", "membership"), lacks[0] + both + lacks[1],
     )  # fmt: skip
 
@@ -292,10 +300,21 @@ def _among(
 ) -> RuleResult:
     """Ask whether a code is among the allowed ones."""
     value = column_of(applicants, column)
-    fits = value.isin(allowed).to_numpy(dtype=bool)
-    outcome = np.where(value.isna().to_numpy(), UNKNOWN, np.where(fits, PASS, FAIL))
-    threshold = "/".join(allowed)
-    return RuleResult(column, code, outcome.astype(np.int8), value.to_numpy(), threshold, (column,))
+    at, known = codes_of(value)
+    return _outcome_of(column, at, np.isin(known, allowed), value, "/".join(allowed), code)
+
+
+def _outcome_of(
+    column: str,
+    at: npt.NDArray[np.int64],
+    fits: npt.NDArray[np.bool_],
+    value: pd.Series,
+    threshold: str,
+    code: str,
+) -> RuleResult:
+    """Turn which of a column's codes fit into outcomes; a missing one, the last, is unknown."""
+    by_code = np.append(np.where(fits, PASS, FAIL), UNKNOWN).astype(np.int8)
+    return RuleResult(column, code, by_code[at], value, threshold, (column,))
 
 
 def _compared(

@@ -63,3 +63,10 @@ def numbers_of(
         column = pd.to_numeric(column.astype(object), errors="coerce")
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isinf(numbers) | (numbers < 0) | (numbers > most), np.nan, numbers)
+
+
+def codes_of(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+    """Number a column's codes, -1 where it is missing, and list them as texts."""
+    at, known = pd.factorize(column.array)
+    texts = np.array([each if isinstance(each, str) else "" for each in known], dtype=object)
+    return at, texts
