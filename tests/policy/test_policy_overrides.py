@@ -245,7 +245,11 @@ def test_what_is_told_is_what_the_policy_says() -> None:
     zh = PLANNED.describe(language="zh").set_index("key")
     assert zh.loc["products.virtual_card.limit.max", "value"] == "5,000 元"
     assert zh.loc["products.ali_credit.rate.value", "value"] == "每月 1.5%（年化单利 18%）"
-    assert zh.loc["lender.borrow_ratio", "value"] == "50%"
+    assert zh.loc["lender.borrow_ratio", "value"] == "50%（800,000,000 元）"
+    assert rows.loc["lender.single_borrower_ratio", "value"] == "5% (80,000,000 yuan)"
+    assert rows.loc["lender.rate_cap_multiple", "value"] == "4 times (24% a year)"
+    penalty = "products.taobao_order.terms.penalty_multiplier"
+    assert rows.loc[penalty, "value"] == "1.5 times (27.375% a year)"
 
 
 def test_marks_in_the_description_are_those_of_the_file() -> None:

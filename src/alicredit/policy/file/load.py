@@ -60,8 +60,10 @@ def load_policy(name_or_path: str | Path | Policy) -> Policy:
     elif name.endswith(".toml") and Path(name).is_file():
         text = _text_of(Path(name))
     else:
-        rule = "must be a built-in name or a .toml file"
-        raise PolicyError(refusal("policy", rule, repr(name), nearest(name, BUILT_IN)))
+        rule, do = "must be a built-in name or a .toml file", nearest(name, BUILT_IN)
+        if do.startswith("did"):
+            do += f"; built in are {', '.join(BUILT_IN)}"
+        raise PolicyError(refusal("policy", rule, repr(name), do))
     return policy_of_text(text)
 
 

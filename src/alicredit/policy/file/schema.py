@@ -137,8 +137,8 @@ _GATES = (
     Key("gates.related_barred_max", "whole", "most related parties blacklisted or sealed",
         "关联方在黑名单或被查封的户数上限", "0", "100000"),
     Key("gates.is_required", "flag",
-        "whether a gate whose data lack is unknown to all (true) or not asked (false)",
-        "缺少数据时闸门视为未知（true）或不询问（false）"),
+        "whether a gate without data is unknown to all, or else not asked",
+        "缺少数据的闸门是否视为未知（否则不询问）"),
     Key("gates.assumed", "paths", "which of these numbers are assumed", "假设值"),
 )  # fmt: skip
 _PRODUCT = (

@@ -31,15 +31,19 @@ _WORDS = {
            "yes": "yes", "no": "no", "from": "from {}", "until": "{} to {}", "pd": "{} in {} days",
            "grade": "{}: up to {}", "sales": "{}: {} months", "planned": "planned, not open",
            "instead": "{} (in place of {})",
-           "listed": "whether the blacklisted may borrow", "is": "{}: {}"},
+           "listed": "whether the blacklisted may borrow", "is": "{}: {}",
+           "so": "{} ({})", "a year": "{} a year", ";": ", "},
     "zh": {"yuan": "{} 元", "months": "{} 个月", "days": "{} 天", "times": "{} 倍",
            "day": "每日 {}", "month": "每月 {}", "year": "（年化单利 {}{}）",
            "act": "，365 天制", "range": "{} 至 {}", "assumed": "假设", "and": "、",
            "yes": "是", "no": "否", "from": "{} 起", "until": "{} 至 {}", "pd": "{}，{} 天内",
            "grade": "{}：不高于 {}", "sales": "{}：{} 个月", "planned": "计划中，未开放",
            "instead": "{}（原为 {}）",
-           "listed": "黑名单商户可否借款", "is": "{}：{}"},
+           "listed": "黑名单商户可否借款", "is": "{}：{}",
+           "so": "{}（{}）", "a year": "年化 {}", ";": "；"},
 }  # fmt: skip
+_OF_CAPITAL = ("lender.borrow_ratio", "lender.issue_ratio", "lender.single_borrower_ratio")
+_OF_BENCHMARK = ("lender.rate_cap_multiple", "lender.rate_floor_multiple")
 _SILENT = ("assumed", "schema_version", "id", "title", "title_zh", "rate.unit", "rate.min",
            "rate.max", "note", "note_zh")  # fmt: skip
 
@@ -92,6 +96,8 @@ class _Teller:
         of = _key_of("products", key)
         names = [name for name, path in SETTABLE.items() if path == key]
         text = self._value(of, value, content)
+        if key == "terms.penalty_multiplier" and product.rate is not None:
+            text = self._so(text, "a year", product.rate.annual * Decimal(str(value)))
         bounds = ""
         if names:
             bound = bound_of(product.filed or product, names[0])
@@ -120,7 +126,18 @@ class _Teller:
             company = self.policy.lender.company_titles[self.language][int(key.split(".")[1])]
             term = self.words["is"].format(company, term)
         path = f"{part}.{key}".removeprefix(".")
-        return self.parts[part], term, self._value(of, value, holder), "", mark, path
+        text = self._value(of, value, holder)
+        if path in _OF_CAPITAL:
+            capital = self.policy.lender.net_capital * Decimal(str(value))
+            text = self._so(text, "yuan", capital)
+        if path in _OF_BENCHMARK:
+            text = self._so(text, "a year", self.policy.lender.benchmark * Decimal(str(value)))
+        return self.parts[part], term, text, "", mark, path
+
+    def _so(self, text: str, unit: str, number: Decimal) -> str:
+        """Say beside a ratio or multiple what it comes to."""
+        said = _percent(number) if unit == "a year" else f"{number:,.0f}"
+        return self.words["so"].format(text, self.words[unit].format(said))
 
     def _text(self, key: Key) -> str:
         """Say what a key means, with the table around it where it has meaning only there."""
@@ -136,7 +153,7 @@ class _Teller:
         if key.path == "products.eligibility.any_of":
             return self._opening(value)
         if key.form == "claims":
-            return words["and"].join(words["pd"].format(self._word(a), b) for a, b in value)
+            return words[";"].join(words["pd"].format(self._word(a), b) for a, b in value)
         if key.form == "floats":
             form, pairs = self._by_grade(key), zip(content["names"], value, strict=True)
             return words["and"].join(form.format(a, self._number(key, b)) for a, b in pairs)
@@ -194,8 +211,8 @@ class _Teller:
         else:
             when = words["from"].format(value["valid_from"])
         note = value.get("note_zh" if self.language == "zh" else "note", "")
-        note = note and f" ({note})"
-        return words["is"].format(who, when) + note
+        told = words["is"].format(who, when)
+        return words["so"].format(told, note) if note else told
 
 
 def _percent(share: Decimal) -> str:
