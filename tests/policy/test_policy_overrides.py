@@ -264,6 +264,13 @@ def test_marks_in_the_description_are_those_of_the_file() -> None:
     ).sum()
 
 
+def test_a_measured_loss_is_told_in_place_of_the_assumed_one() -> None:
+    told = POLICY.with_lgd({"taobao_order": 0.45}).describe().set_index("key")
+    lgd = told.loc["products.taobao_order.economics.lgd"]
+    assert lgd[["value", "assumed"]].tolist() == ["45% (in place of 60%)", ""]
+    assert told.loc["measured_lgd.taobao_order", "value"] == "45%"
+
+
 @pytest.mark.parametrize("language", ["", "cn", None, 3, "EN"])
 def test_a_language_nobody_speaks_is_refused(language) -> None:
     with pytest.raises(InputError, match="language must"):

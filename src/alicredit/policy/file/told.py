@@ -108,8 +108,13 @@ class _Teller:
             if names[0] in product.overrides:
                 now = self._value(of, product.overrides[names[0]], content)
                 text = self.words["instead"].format(now, text)
+        is_measured = key == "economics.lgd" and product.id in self.policy.measured_lgd
+        if is_measured:
+            now = self._value(of, self.policy.measured_lgd[product.id], content)
+            text = self.words["instead"].format(now, text)
         title = product.title_zh if self.language == "zh" else product.title
-        mark = self.words["assumed"] if _is_assumed(key, content.get("assumed", [])) else ""
+        is_assumed = not is_measured and _is_assumed(key, content.get("assumed", []))
+        mark = self.words["assumed"] if is_assumed else ""
         path = f"products.{product.id}.{key}"
         yield title, self._text(of), text, bounds, mark, path
 
