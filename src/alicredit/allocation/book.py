@@ -249,7 +249,7 @@ def _capital_value(prices: Prices, lender: Lender, funds: float) -> float:
         for each in prices.constraints
         if each.kind in (*balances, "region", "category", "product") and funds > 0
     ]
-    return float(1 + lender.borrow_ratio) * sum(share * price for share, price in shares)
+    return float(lender.lending_multiple) * sum(share * price for share, price in shares)
 
 
 def _settled(problem: Problem, found: Plane, value: Floats, at_prices: Ints) -> Given:
@@ -297,6 +297,7 @@ def _constraints(problem: Problem, prices: Prices, fen: Ints, lender: Lender) ->
     lent = np.zeros(max(problem.groups, 1), dtype=np.int64)
     np.add.at(lent, problem.group[rows], fen[rows])
     borrowed = float(sum(lender.borrowings.values()))
+    most_banks = np.inf if lender.max_banks is None else float(lender.max_banks)
     table = [
         (each.name, CODES[each.kind], used[at], problem.caps[at], each.price)
         for at, each in enumerate(prices.constraints)
@@ -306,6 +307,6 @@ def _constraints(problem: Problem, prices: Prices, fen: Ints, lender: Lender) ->
          prices.one_borrower_fen / 100, np.nan),
         ("borrowings", "LENDER_CAP", borrowed, float(lender.net_capital * lender.borrow_ratio),
          np.nan),
-        ("banks", "LENDER_CAP", float(len(lender.borrowings)), float(lender.max_banks), np.nan),
+        ("banks", "LENDER_CAP", float(len(lender.borrowings)), most_banks, np.nan),
     ]  # fmt: skip
     return pd.DataFrame(table, columns=["constraint", "code", "used", "cap", "price"])

@@ -157,5 +157,4 @@ def lender_of(policy_or_lender: object) -> Lender:
 
 def funds_of(lender: Lender) -> float:
     """Give what can be lent: the lending cap, or capital and actual borrowings where less."""
-    borrowed = sum(lender.borrowings.values())
-    return float(min(lender.lending_cap, lender.net_capital + borrowed))
+    return float(lender.funds())

@@ -11,11 +11,13 @@ from alicredit.checks import refusal
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.errors import RecordError
 from alicredit.ledger import days_past_due_at
+from alicredit.policy.related import STANDING, links_sql
 from alicredit.records import Records, require_records
 
 _PROFILE = """
 SELECT q.row, count(*) AS snapshots, any_value(m.platform) AS platform,
        any_value(m.membership) AS membership, any_value(m.region) AS region,
+       any_value(m.city) AS city,
        min(m._happened) AS registered_at,
        min(CASE WHEN m.shop_opened_at < q.as_of THEN m.shop_opened_at END) AS shop_opened_at
 FROM question q JOIN ({merchants}) m ON m._merchant_id = q.merchant_id
@@ -25,7 +27,8 @@ _HISTORY = """
 SELECT q.row,
        last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'membership')
          AS membership_now,
-       last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'region') AS region_now
+       last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'region') AS region_now,
+       last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'city') AS city_now
 FROM question q JOIN ({merchant_history}) h ON h._merchant_id = q.merchant_id
  AND h._happened < q.as_of AND h._known < q.as_of GROUP BY q.row
 """
@@ -71,6 +74,22 @@ _BACK = """
    AND r.order_id IN (SELECT order_id FROM sale)
 """
 _NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
+_YEAR = """
+WITH sale AS (
+  SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
+  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH),
+back AS ({back})
+SELECT row, CAST(greatest(sum(fen), 0) AS BIGINT) AS year_fen
+FROM (SELECT row, fen FROM sale UNION ALL SELECT row, -fen FROM back) GROUP BY row
+"""
+_YEAR_BACK = """
+  SELECT s.row, TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen
+  FROM sale s JOIN ({refunds}) r ON r.order_id = s.order_id
+  JOIN question q ON q.row = s.row AND r._happened < q.as_of AND r._known < q.as_of
+"""
+_NO_YEAR_BACK = "SELECT row, fen FROM sale WHERE false"
 _BASE = """
 WITH open_order AS (
   SELECT q.row, q.as_of, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
@@ -145,15 +164,18 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
     ----------
     records : Records
         The platform's records; a fact whose table is absent is missing, except that no blacklist,
-        violations or loans mean none.
+        violations, events of accounts or loans mean none.
     cohort : Cohort
         Who, and as of when.
 
     Returns
     -------
     pandas.DataFrame
-        ``merchant_id, as_of``, the policy's required columns, ``ratings``, and ``snapshots``: how
-        often the merchant stands in the table of merchants.
+        ``merchant_id, as_of``, the columns that policies read (``Policy.required_columns``),
+        ``ratings``, and ``snapshots``: how often the merchant stands in the table of merchants.
+        With the table of related parties also how many others each is linked with directly:
+        ``linked_shops`` (of the same person), ``shared_device``, ``shared_address``, and how many
+        of all these are blacklisted, sealed or found in fraud (``related_barred``).
 
     Raises
     ------
@@ -194,7 +216,7 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
 
 _USED = (
     "merchants", "merchant_history", "orders", "refunds", "disputes", "ratings", "violations",
-    "blacklist", "loans", "loan_orders", "repayments",
+    "blacklist", "loans", "loan_orders", "repayments", "account_events", "related_parties",
 )  # fmt: skip
 
 
@@ -216,8 +238,11 @@ def _queries(facts: dict[str, str]) -> list[str]:
         "merchant_history": _HISTORY,
         "blacklist": _BLACKLIST,
         "violations": _VIOLATIONS,
+        "account_events": STANDING,
     }
     queries = [sql.format(**facts) for name, sql in simple.items() if name in facts]
+    if "related_parties" in facts:
+        queries.append(links_sql(facts))
     balance = ""
     if "loans" in facts:
         paid = facts.get("repayments", _NO_PAYMENTS)
@@ -229,6 +254,8 @@ def _queries(facts: dict[str, str]) -> list[str]:
         queries.append(_RATINGS.format(**facts))
     back = _BACK.format(**facts) if "refunds" in facts else _NO_BACK
     queries.append(_SALES.format(back=back, **facts))
+    year_back = _YEAR_BACK.format(**facts) if "refunds" in facts else _NO_YEAR_BACK
+    queries.append(_YEAR.format(back=year_back, **facts))
     claims = " UNION ALL ".join(
         f"SELECT order_id, _happened, _known FROM ({facts[name]})"
         for name in ("refunds", "disputes")
@@ -259,9 +286,14 @@ def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.Dat
         name: frame.get(f"{name}_now", empty).where(
             frame.get(f"{name}_now", empty).notna(), frame.get(name, empty)
         )
-        for name in ("membership", "region")
+        for name in ("membership", "region", "city")
     }
     points = frame.get("violation_points_365d", empty).astype(float).fillna(0)
+    links = {
+        name: frame[name].astype(float).fillna(0)
+        for name in ("linked_shops", "shared_device", "shared_address", "related_barred")
+        if name in frame
+    }
     return pd.DataFrame(
         {
             "merchant_id": cohort.frame["merchant_id"],
@@ -278,6 +310,12 @@ def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.Dat
             "monthly_sales_median_180d": median if has_orders else np.nan,
             "order_base": net if has_orders else np.nan,
             "outstanding": frame.get("owed_fen", empty).astype(float).fillna(0) / 100,
+            "sales_12m": frame.get("year_fen", empty).astype(float).fillna(0) / 100
+            if has_orders
+            else np.nan,
+            "account_sealed": (frame.get("seal", empty) == "sealed").astype(bool),
+            "fraud_found": frame.get("fraud_found", empty).astype(float).fillna(0) > 0,
+            **links,
             "snapshots": frame.get("snapshots", empty).astype(float).fillna(0),
         }
     )

@@ -16,6 +16,8 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "interest_only_bullet": "bullet",
         "revolving": "bullet",
         "swept_by_confirmed_orders": "bullet",
+        "swept_from_core_company_settlement": "bullet",
+        "free_then_daily": "bullet",
         "annuity": "annuity",
         "equal_monthly_instalments": "annuity",
         "equal_principal": "equal_principal",
@@ -65,7 +67,7 @@ def contract_terms(product: Product) -> Terms:
     >>> from alicredit.policy import load_policy
     >>> policy = load_policy("ali-2013")
     >>> terms = contract_terms(policy.product("ali_credit"))
-    >>> terms.rate, terms.months, terms.fee.rate, terms.early.min_interest_months
+    >>> terms.rate, terms.months, str(terms.fee.rate), terms.early.min_interest_months
     (Rate(1.5 % a month), 12, '0.01', 1)
     >>> contract_terms(policy.product("virtual_card"))
     Traceback (most recent call last):
@@ -74,6 +76,10 @@ def contract_terms(product: Product) -> Terms:
     require_kind("product", product, Product, "must be a product of a policy")
     if product.rate is None or not product.is_active:
         raise PolicyError(refusal("product", "must be one that can be lent", repr(product.id)))
+    if product.kind == "card":
+        do = "alicredit.loans.interest_free_until says from which day a purchase bears interest"
+        rule = "must be a loan that bears interest from its first day"
+        raise PolicyError(refusal("product", rule, f"the card {product.id!r}", do))
     if product.repayment not in METHODS:
         rule, hint = "must be a known way to repay", nearest(product.repayment, METHODS)
         raise PolicyError(refusal("repayment", rule, repr(product.repayment), hint))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
-from alicredit.policy.load import load_policy
-from alicredit.policy.one import OneApplicant, OneColumn, numbers_of
-from alicredit.policy.terms import Policy, Product
-from alicredit.records.moments import is_written_as_time
-from alicredit.records.reading import TIMEZONE
+from alicredit.policy.facts import codes_of, column_of, completed_months, numbers_of
+from alicredit.policy.file.load import load_policy
+from alicredit.policy.one import OneApplicant
+from alicredit.policy.terms import GATES, Eligibility, Gates, Limit, Product
+from alicredit.policy.whole import Policy
 
 OUTCOMES = ("fail", "unknown", "pass")
 FAIL, UNKNOWN, PASS = 0, 1, 2
@@ -27,13 +26,15 @@ Outcomes = npt.NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class RuleResult:
-    """What one rule says of all applicants."""
+    """What one rule says of all applicants; ``facts`` are the columns it reads."""
 
     rule: str
     code: str
     outcome: Outcomes
     value: Any
     threshold: str
+    facts: tuple[str, ...] = ()
+    lacking: npt.NDArray[np.object_] | None = None
 
     @property
     def codes(self) -> npt.NDArray[np.object_]:
@@ -41,75 +42,159 @@ class RuleResult:
         choice = np.array([self.code, "MISSING_DATA", ""], dtype=object)
         return choice[self.outcome]
 
-
-def completed_months(start: pd.Series | OneColumn, end: pd.Timestamp) -> npt.NDArray[np.float64]:
-    """Count whole calendar months from dates to a day; NaN where a date is missing or later.
-
-    A month is complete on the same day of the month, or on the month's last day where it has no
-    such day. What is no date written with the year first is missing.
-    """
-    if isinstance(start, OneColumn):
-        return np.array([_months_of_one(_date(start.value), end)])
-    begun = _dates(start)
-    months = (end.year - begun.dt.year) * 12 + (end.month - begun.dt.month)
-    day = np.minimum(begun.dt.day, end.days_in_month)
-    count = (months - (end.day < day)).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(count >= 0, count, np.nan)
-
-
-def _months_of_one(begun: pd.Timestamp, end: pd.Timestamp) -> float:
-    """Count the same of one date."""
-    if begun is pd.NaT:
-        return np.nan
-    months = (end.year - begun.year) * 12 + (end.month - begun.month)
-    count = months - (end.day < min(begun.day, end.days_in_month))
-    return float(count) if count >= 0 else np.nan
+    @property
+    def missing(self) -> npt.NDArray[np.object_]:
+        """Name the facts that lack, or are impossible, where the rule is unknown."""
+        names: Any = ", ".join(self.facts) if self.lacking is None else self.lacking
+        return np.where(self.outcome == UNKNOWN, names, "").astype(object)
 
 
 def find_rules(
-    applicants: pd.DataFrame | OneApplicant, product: Product, as_of: pd.Timestamp
+    applicants: pd.DataFrame | OneApplicant,
+    product: Product,
+    as_of: pd.Timestamp,
+    *,
+    gates: Gates | None = None,
 ) -> Iterator[RuleResult]:
-    """Ask every rule of a product of all applicants; a column that lacks is unknown to all."""
+    """Ask the gates, then every rule of a product, of all applicants.
+
+    A column that lacks is unknown to all, but for gates that a policy does not require.
+    """
     size, rules = len(applicants), product.eligibility
     launched = np.full(size, PASS if product.is_active else FAIL, dtype=np.int8)
     status = np.full(size, product.status, dtype=object)
     yield RuleResult("launched", "PRODUCT_NOT_LAUNCHED", launched, status, "active")
+    if product.is_active:
+        listed = numbers_of(applicants, "blacklisted")
+        yield _compared("blacklisted", listed, listed == 0, "BLACKLIST", "not listed")
+        yield from _gates(applicants, gates or Gates())
     if rules.platforms:
         yield _among(applicants, "platform", rules.platforms, "ELIG_PLATFORM")
     if rules.any_of:
         yield from _openings(applicants, product, as_of)
+    if rules.cities_excluded:
+        yield _city(applicants, rules.cities_excluded)
+    if rules.core_companies:
+        yield _among(applicants, "core_company", rules.core_companies, "ELIG_CORE_COMPANY")
+    yield from _tenure(applicants, rules, as_of)
+    yield from _conduct(applicants, rules)
+    if product.is_active:
+        late, most = numbers_of(applicants, "days_past_due"), rules.days_past_due_max
+        threshold = f"<= {most} days" if most else "0 days"
+        yield _compared("days_past_due", late, late <= most, "CURRENT_OVERDUE", threshold)
+    if rules.data_required:
+        yield _known(applicants, rules.data_required)
+    if "amount_asked" in applicants and product.is_active and product.limit is not None:
+        yield from _asked(applicants, product.limit)
+
+
+_GATE_CODES = {
+    "account_sealed": "ACCOUNT_SEALED",
+    "fraud_found": "FRAUD_FOUND",
+    "linked_shops_max": "LINKED_SHOPS",
+    "shared_device_max": "SHARED_DEVICE",
+    "shared_address_max": "SHARED_ADDRESS",
+    "related_barred_max": "RELATED_BARRED",
+}
+
+
+def _gates(applicants: pd.DataFrame | OneApplicant, gates: Gates) -> Iterator[RuleResult]:
+    """Ask what bars an applicant before any score."""
+    for gate, column in GATES.items():
+        most = getattr(gates, gate)
+        if not gates.is_asked(gate) or not (gates.is_required or column in applicants):
+            continue
+        count = numbers_of(applicants, column)
+        least = 0 if most is True else most
+        threshold = "no" if most is True else f"<= {most}"
+        yield _compared(column, count, count <= least, _GATE_CODES[gate], threshold)
+
+
+def _tenure(
+    applicants: pd.DataFrame | OneApplicant, rules: Eligibility, as_of: pd.Timestamp
+) -> Iterator[RuleResult]:
+    """Ask how long ago they registered and opened."""
     for column, least, code in (
         ("registered_at", rules.registered_months_min, "ELIG_TENURE"),
         ("shop_opened_at", rules.shop_months_min, "ELIG_SHOP_MONTHS"),
     ):
         if least is not None:
-            months = completed_months(_column(applicants, column), as_of)
+            months = completed_months(column_of(applicants, column), as_of)
             rule = column.replace("_at", "_months")
-            yield _compared(rule, months, months >= least, code, f">= {least} months")
+            yield _compared(rule, months, months >= least, code, f">= {least} months", column)
+
+
+def _conduct(applicants: pd.DataFrame | OneApplicant, rules: Eligibility) -> Iterator[RuleResult]:
+    """Ask for reputation, violations and sales."""
     if rules.positive_rating_min is not None:
-        share = _numbers(applicants, "positive_rating_share", most=1.0)
+        share = numbers_of(applicants, "positive_rating_share", most=1.0)
         least_share = rules.positive_rating_min
         yield _compared(
             "positive_rating_share", share, share >= least_share, "ELIG_REPUTATION",
             f">= {least_share:g}",
         )  # fmt: skip
     if rules.violation_points_max is not None:
-        points = _numbers(applicants, "violation_points_365d")
+        points = numbers_of(applicants, "violation_points_365d")
         most = rules.violation_points_max
         yield _compared(
-            "violation_points", points, points <= most, "ELIG_VIOLATION", f"<= {most:g}"
-        )
+            "violation_points", points, points <= most, "ELIG_VIOLATION", f"<= {most:g}",
+            "violation_points_365d",
+        )  # fmt: skip
     if rules.sales_12m_min is not None:
-        sales = _numbers(applicants, "sales_12m")
+        sales = numbers_of(applicants, "sales_12m")
         least_sales = float(rules.sales_12m_min)
         yield _compared(
-            "sales_12m", sales, sales >= least_sales, "ELIG_SALES", f">= {least_sales:g} yuan"
+            "sales_12m", sales, sales >= least_sales, "ELIG_SALES", f">= {least_sales:,.0f} yuan"
         )
-    if product.is_active:
-        listed = _numbers(applicants, "blacklisted")
-        yield _compared("blacklisted", listed, listed == 0, "BLACKLIST", "not listed")
-        late = _numbers(applicants, "days_past_due")
-        yield _compared("days_past_due", late, late <= 0, "CURRENT_OVERDUE", "0 days")
+
+
+def _city(applicants: pd.DataFrame | OneApplicant, excluded: tuple[str, ...]) -> RuleResult:
+    """Ask whether the city is none of those left out."""
+    city = column_of(applicants, "city")
+    outcome = np.where(
+        city.isna().to_numpy(bool),
+        UNKNOWN,
+        np.where(city.isin(excluded).to_numpy(bool), FAIL, PASS),
+    )
+    threshold = f"not {'/'.join(excluded)}"
+    return RuleResult(
+        "city", "ELIG_CITY", outcome.astype(np.int8), city.to_numpy(), threshold, ("city",)
+    )
+
+
+def _known(applicants: pd.DataFrame | OneApplicant, facts: tuple[str, ...]) -> RuleResult:
+    """Ask whether facts are known at all."""
+    lacking = np.full(len(applicants), "", dtype=object)
+    for fact in facts:
+        column = column_of(applicants, fact)
+        absent = column.isna().to_numpy(bool)
+        if fact in _AMOUNTS:
+            absent = np.isnan(numbers_of(applicants, fact))
+        lacking += np.where(absent, f", {fact}", "").astype(object)
+    outcome = np.where(lacking == "", PASS, UNKNOWN).astype(np.int8)
+    named = np.array([text[2:] for text in lacking.tolist()], dtype=object)
+    threshold = ", ".join(facts)
+    return RuleResult("data_required", "MISSING_DATA", outcome, named, threshold, facts, named)
+
+
+_AMOUNTS = (
+    "days_past_due", "violation_points_365d", "monthly_sales_median_180d", "order_base",
+    "outstanding", "sales_12m",
+)  # fmt: skip
+
+
+def _asked(applicants: pd.DataFrame | OneApplicant, limit: Limit) -> Iterator[RuleResult]:
+    """Ask whether the amount asked for can be lent at all; who asks for no amount passes."""
+    asked = numbers_of(applicants, "amount_asked")
+    is_none = column_of(applicants, "amount_asked").isna().to_numpy(bool)
+    least, most = limit.min or limit.step, limit.max
+    for rule, fits, code, threshold in (
+        ("amount_asked_min", asked >= float(least), "ELIG_LIMIT_MIN", f">= {least:,f} yuan"),
+        ("amount_asked_max", asked <= float(most), "ELIG_LIMIT_MAX", f"<= {most:,f} yuan"),
+    ):
+        result = _compared(rule, asked, fits, code, threshold, "amount_asked")
+        outcome = np.where(is_none, PASS, result.outcome).astype(np.int8)
+        yield replace(result, outcome=outcome)
 
 
 def check_eligibility(
@@ -130,8 +215,10 @@ def check_eligibility(
     -------
     pandas.DataFrame
         One row per applicant, product and rule: ``merchant_id, product_id, rule, outcome``
-        (pass, fail, unknown), ``value, threshold, code`` (empty where it passes). Unknown is not
-        eligible: its code is MISSING_DATA.
+        (pass, fail, unknown), ``value, threshold, code`` (empty where it passes) and ``missing``.
+        Unknown is not eligible: its code is MISSING_DATA, and ``missing`` names the facts that
+        lack or are impossible. The gates (blacklist, sealed accounts, links) come first. Where
+        applicants have ``amount_asked``, the product's least and most are rules too.
 
     Raises
     ------
@@ -159,25 +246,29 @@ def check_eligibility(
         refuse("applicants", "must have columns of different names", "a repeated name")
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     rows = applicants.reset_index(drop=True)
-    parts = [
-        pd.DataFrame(
-            {
-                "position": np.arange(len(rows)),
-                "order": at * 100 + number,
-                "merchant_id": rows["merchant_id"].to_numpy(),
-                "product_id": product.id,
-                "rule": result.rule,
-                "outcome": np.array(OUTCOMES, dtype=object)[result.outcome],
-                "value": pd.Series(result.value, dtype=object),
-                "threshold": result.threshold,
-                "code": result.codes,
-            }
-        )
-        for at, product in enumerate(chosen.products.values())
-        for number, result in enumerate(find_rules(rows, product, moment))
+    asked = [
+        (product.id, result)
+        for product in chosen.products.values()
+        for result in find_rules(rows, product, moment, gates=chosen.gates)
     ]
-    frame = pd.concat(parts, ignore_index=True).sort_values(["position", "order"])
-    return frame.drop(columns=["position", "order"]).reset_index(drop=True)
+    products, results = zip(*asked, strict=True)
+    size = len(rows)
+    values = np.empty((size, len(asked)), dtype=object)
+    for at, result in enumerate(results):
+        values[:, at] = np.asarray(result.value, dtype=object)
+    outcome = np.column_stack([result.outcome for result in results])
+    return pd.DataFrame(
+        {
+            "merchant_id": np.repeat(rows["merchant_id"].to_numpy(object), len(asked)),
+            "product_id": np.tile(np.array(products, dtype=object), size),
+            "rule": np.tile(np.array([r.rule for r in results], dtype=object), size),
+            "outcome": np.array(OUTCOMES, dtype=object)[outcome.ravel()],
+            "value": values.ravel(),
+            "threshold": np.tile(np.array([r.threshold for r in results], dtype=object), size),
+            "code": np.column_stack([result.codes for result in results]).ravel(),
+            "missing": np.column_stack([result.missing for result in results]).ravel(),
+        }
+    )
 
 
 def _openings(
@@ -185,75 +276,64 @@ def _openings(
 ) -> Iterator[RuleResult]:
     """Ask region first, then membership within it, of the openings in force."""
     day = as_of.date()
-    open_now = [
-        each
-        for each in product.eligibility.any_of
-        if each.valid_from <= day and (each.valid_to is None or day <= each.valid_to)
-    ]
+    open_now = [each for each in product.eligibility.any_of if each.is_open(day)]
     regions = sorted({region for each in open_now for region in each.regions})
-    yield _among(applicants, "region", tuple(regions), "ELIG_REGION")
-    region = _column(applicants, "region")
-    membership = _column(applicants, "membership")
-    fits = np.zeros(len(applicants), dtype=bool)
+    region, membership = (column_of(applicants, name) for name in ("region", "membership"))
+    at_region, known_regions = codes_of(region)
+    at_member, known_members = codes_of(membership)
+    fits_here = np.isin(known_regions, regions)
+    fits = np.zeros((len(known_regions) + 1, len(known_members) + 1), dtype=bool)
     for each in open_now:
-        here = region.isin(each.regions) & membership.isin(each.memberships)
-        fits |= here.to_numpy(dtype=bool)
-    is_known = (region.notna() & membership.notna()).to_numpy()
-    outcome = np.where(is_known, np.where(fits, PASS, FAIL), UNKNOWN).astype(np.int8)
+        here = np.ix_(
+            np.isin(known_regions, each.regions), np.isin(known_members, each.memberships)
+        )
+        fits[:-1, :-1][here] = True
+    yield _outcome_of("region", at_region, fits_here, region, "/".join(regions), "ELIG_REGION")
+    is_known = (at_region >= 0) & (at_member >= 0)
+    outcome = np.where(is_known, np.where(fits[at_region, at_member], PASS, FAIL), UNKNOWN)
+    outcome = outcome.astype(np.int8)
     threshold = "; ".join(f"{'/'.join(e.regions)}: {'/'.join(e.memberships)}" for e in open_now)
-    yield RuleResult("membership", "ELIG_MEMBERSHIP", outcome, membership.to_numpy(), threshold)
+    lacks = [
+        np.array([name, ""], dtype=object)[(at >= 0).astype(np.int8)]
+        for name, at in (("region", at_region), ("membership", at_member))
+    ]
+    both = np.where((lacks[0] != "") & (lacks[1] != ""), ", ", "").astype(object)
+    yield RuleResult(
+        "membership", "ELIG_MEMBERSHIP", outcome, membership, threshold,
+        ("region", "membership"), lacks[0] + both + lacks[1],
+    )  # fmt: skip
 
 
 def _among(
     applicants: pd.DataFrame | OneApplicant, column: str, allowed: tuple[str, ...], code: str
 ) -> RuleResult:
     """Ask whether a code is among the allowed ones."""
-    value = _column(applicants, column)
-    fits = value.isin(allowed).to_numpy(dtype=bool)
-    outcome = np.where(value.isna().to_numpy(), UNKNOWN, np.where(fits, PASS, FAIL))
-    return RuleResult(column, code, outcome.astype(np.int8), value.to_numpy(), "/".join(allowed))
+    value = column_of(applicants, column)
+    at, known = codes_of(value)
+    return _outcome_of(column, at, np.isin(known, allowed), value, "/".join(allowed), code)
+
+
+def _outcome_of(
+    column: str,
+    at: npt.NDArray[np.int64],
+    fits: npt.NDArray[np.bool_],
+    value: pd.Series,
+    threshold: str,
+    code: str,
+) -> RuleResult:
+    """Turn which of a column's codes fit into outcomes; a missing one, the last, is unknown."""
+    by_code = np.append(np.where(fits, PASS, FAIL), UNKNOWN).astype(np.int8)
+    return RuleResult(column, code, by_code[at], value, threshold, (column,))
 
 
 def _compared(
-    rule: str, value: npt.NDArray[np.float64], fits: Any, code: str, threshold: str
+    rule: str,
+    value: npt.NDArray[np.float64],
+    fits: Any,
+    code: str,
+    threshold: str,
+    fact: str = "",
 ) -> RuleResult:
     """Turn a comparison into outcomes; a missing value is unknown."""
     outcome = np.where(np.isnan(value), UNKNOWN, np.where(fits, PASS, FAIL)).astype(np.int8)
-    return RuleResult(rule, code, outcome, value, threshold)
-
-
-def _column(applicants: pd.DataFrame | OneApplicant, name: str) -> Any:
-    """Take a column, or a missing value for everybody where it lacks."""
-    if name in applicants:
-        return applicants[name].reset_index(drop=True)
-    return pd.Series([None] * len(applicants), dtype=object)
-
-
-def _dates(column: pd.Series) -> pd.Series:
-    """Take a column as local dates; a number, a flag or another text is none, and so missing."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column.dt.tz_convert(TIMEZONE).dt.tz_localize(None)
-    if pd.api.types.is_datetime64_dtype(column):
-        return column
-    return pd.Series([_date(each) for each in column.astype(object)], dtype="datetime64[us]")
-
-
-def _date(value: object) -> pd.Timestamp:
-    """Take one value as a local date; NaT where it is none."""
-    is_date = isinstance(value, date | np.datetime64)
-    if not (is_written_as_time(value) if isinstance(value, str) else is_date):
-        return pd.NaT
-    try:
-        moment = pd.Timestamp(value)
-    except ValueError:
-        return pd.NaT
-    local = moment if moment.tzinfo is None else moment.tz_convert(TIMEZONE).tz_localize(None)
-    return local.as_unit("us")
-
-
-def _numbers(
-    applicants: pd.DataFrame | OneApplicant, name: str, *, most: float = np.inf
-) -> npt.NDArray[np.float64]:
-    """Take a column as numbers; what is none, or impossible, is missing, and so unknown."""
-    numbers = numbers_of(_column(applicants, name))
-    return np.where(np.isinf(numbers) | (numbers < 0) | (numbers > most), np.nan, numbers)
+    return RuleResult(rule, code, outcome, value, threshold, (fact or rule,))

@@ -60,9 +60,10 @@ def check_lender(
     for bank, amount in owed.items():
         _require_money(f"borrowings[{bank!r}]", amount)
     total = sum((Decimal(amount) for amount in owed.values()), Decimal(0))
-    cap = min(lender.lending_cap, lender.net_capital + total)
+    cap = lender.funds(total)
+    most_banks = Decimal("Infinity") if lender.max_banks is None else Decimal(lender.max_banks)
     rows = [
-        ("banks", Decimal(len(owed)), Decimal(lender.max_banks)),
+        ("banks", Decimal(len(owed)), most_banks),
         ("borrowings", total, lender.net_capital * lender.borrow_ratio),
         ("lending_cap", Decimal(outstanding), cap),
         ("single_borrower", Decimal(largest_borrower), lender.single_borrower_cap),

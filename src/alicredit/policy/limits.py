@@ -19,13 +19,15 @@ from alicredit.checks import (
 )
 from alicredit.errors import InputError, PolicyError
 from alicredit.loans import annualise
-from alicredit.policy.load import load_policy
-from alicredit.policy.one import OneApplicant, numbers_of
-from alicredit.policy.terms import Grades, Policy, Product
+from alicredit.policy.file.load import load_policy
+from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.terms import Grades, Product
+from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 Fen = npt.NDArray[np.int64]
 
+ORDER_KINDS = ("order_advance", "supply_chain_order")
 _BOUNDS = ("LIM_PRODUCT_MAX", "LIM_SALES", "LIM_ORDER_BASE", "LIM_SINGLE_BORROWER")
 
 
@@ -156,7 +158,7 @@ def find_limits(
 
 def _by_orders(applicants: pd.DataFrame | OneApplicant, product: Product) -> Floats:
     """Give the bound by orders under way in fen; none for other products."""
-    if product.kind != "order_advance" or product.advance_rate is None:
+    if product.kind not in ORDER_KINDS or product.advance_rate is None:
         return np.full(len(applicants), np.inf)
     return _share(_fen(applicants, "order_base"), float(product.advance_rate))
 
@@ -172,7 +174,7 @@ def _fen(applicants: pd.DataFrame | OneApplicant, column: str) -> Floats:
     """Take a column of yuan as whole fen; what is no amount of money is NaN."""
     if column not in applicants:
         return np.full(len(applicants), np.nan)
-    amount = numbers_of(applicants[column])
+    amount = doubles_of(applicants[column])
     return np.where(np.isfinite(amount) & (amount >= 0), np.round(amount * 100), np.nan)
 
 
@@ -229,7 +231,7 @@ def price_loan(product: Product, policy: str | Policy, *, rate: float | None = N
         refuse("rate", rule, value, error=PolicyError)
     require_one_of("unit", terms.unit, ("day", "month"), error=PolicyError)
     annual = annualise(value, "simple_act_365", unit=terms.unit)
-    cap = float(chosen.lender.rate_cap_multiple * chosen.lender.benchmark)
+    cap = float(chosen.lender.rate_cap_multiple * chosen.lender.benchmark_of(product))
     penal = annual * float(product.terms.get("penalty_multiplier", 1))
     pairs = (("RATE_CAP", annual), ("PENALTY_ABOVE_CAP", penal))
     flags = tuple(code for code, height in pairs if height > cap + 1e-12)
@@ -242,17 +244,26 @@ def year_of_line(
     """Give the expected loss and profit of a line over a year in yuan, to the fen.
 
     loss = pd x lgd x limit x use at default; profit = limit x mean use x (annual rate - funding)
-    + fee - operation x draws a year - loss. Uses and loss given default are assumed numbers of the
-    policy.
+    + fee - operation x draws a year - loss. A card earns no interest in its free days: a balance
+    earns the shop's fee each time it turns, 365 / free days a year (DOMAIN 1.3). Uses and loss
+    given default are assumed numbers of the policy.
     """
     price, economics = price_loan(product, policy), product.economics
     if economics is None:
         refuse("product", "must have economics", product.id, error=PolicyError)
     limit = limit_fen / 100
     loss = pd_ * economics.lgd * economics.use_at_default * limit
-    margin = price.annual_simple_act_365 - float(policy.lender.funding_rate)
+    margin = _yield_of(product, price) - float(policy.lender.funding_rate)
     is_charged = product.terms.get("fee_basis", "none") != "none"
     fee = float(product.terms.get("service_fee_rate", 0)) * limit * is_charged
     cost = float(policy.lender.operation_per_draw) * economics.draws_a_year
     profit = limit * economics.mean_use * margin + fee - cost * (limit > 0) - loss
     return np.round(loss, 2), np.round(profit, 2)
+
+
+def _yield_of(product: Product, price: Price) -> float:
+    """Give what a yuan that is drawn for a year earns."""
+    card = product.card
+    if product.kind != "card" or card is None or not card.interest_free_days:
+        return price.annual_simple_act_365
+    return float(card.merchant_fee_rate) * 365 / card.interest_free_days

@@ -90,24 +90,24 @@ class OneApplicant:
         return 1
 
     def __contains__(self, name: object) -> bool:
-        """Have every column: see ``__getitem__``."""
-        return True
+        """Tell whether a fact is given; what is not is a column too: see ``__getitem__``."""
+        return name in self.facts
 
     def __getitem__(self, name: str) -> OneColumn:
         """Give a column."""
         return OneColumn(self.facts.get(name))
 
 
-def numbers_of(column: Any) -> Floats:
+def doubles_of(column: Any) -> Floats:
     """Take a column as doubles; what is no number is NaN.
 
     Examples
     --------
-    >>> numbers_of(pd.Series([1, "2.5", "x", None], dtype=object)).tolist()
+    >>> doubles_of(pd.Series([1, "2.5", "x", None], dtype=object)).tolist()
     [1.0, 2.5, nan, nan]
-    >>> [numbers_of(pd.Series([1, odd], dtype=object)).tolist() for odd in (1j, 10**400)]
+    >>> [doubles_of(pd.Series([1, odd], dtype=object)).tolist() for odd in (1j, 10**400)]
     [[1.0, nan], [1.0, nan]]
-    >>> [numbers_of(OneColumn(value)).tolist()[0] for value in (1, "2.5", "x", None, True)]
+    >>> [doubles_of(OneColumn(value)).tolist()[0] for value in (1, "2.5", "x", None, True)]
     [1.0, 2.5, nan, nan, 1.0]
     """
     if isinstance(column, OneColumn):
@@ -119,6 +119,8 @@ def numbers_of(column: Any) -> Floats:
         if type(value) is int and abs(value) < 2**53:
             return np.array([float(value)])
         column = column._series()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb":
+        return np.asarray(column.to_numpy(np.float64))
     try:
         values = pd.to_numeric(column.astype(object), errors="coerce")
     except OverflowError:  # whole numbers beyond all doubles

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from alicredit.checks import nearest, refusal, require_between, require_kind
+from alicredit.checks import nearest, refuse
 from alicredit.errors import PolicyError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KINDS = ("term", "revolving", "order_advance", "card", "supply_chain_order", "planned")
 PRODUCT_STATUSES = ("active", "planned", "example")
@@ -27,16 +22,59 @@ REGIONS = (
     "yunnan", "zhejiang",
 )  # fmt: skip
 """Provinces as the records spell them."""
+MEMBERSHIPS = ("ordinary", "paying")
+PLATFORMS = ("alibaba_b2b", "taobao", "tmall", "alipay")
+PURPOSES = ("business", "consumer")
+FACTS = (
+    "platform",
+    "membership",
+    "region",
+    "registered_at",
+    "shop_opened_at",
+    "blacklisted",
+    "days_past_due",
+    "positive_rating_share",
+    "violation_points_365d",
+    "monthly_sales_median_180d",
+    "order_base",
+    "outstanding",
+)
+"""Columns of an applicant's facts that every policy reads; amounts in yuan, lateness in days."""
+EXTRA_FACTS = ("city", "sales_12m", "core_company")
+"""Columns that only some policies read."""
+GATES: Mapping[str, str] = MappingProxyType(
+    {
+        "account_sealed": "account_sealed",
+        "fraud_found": "fraud_found",
+        "linked_shops_max": "linked_shops",
+        "shared_device_max": "shared_device",
+        "shared_address_max": "shared_address",
+        "related_barred_max": "related_barred",
+    }
+)
+"""Gates before any score, and the column of an applicant's facts that each reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Where and for whom a product is open, from when to when (inclusive)."""
+    """Where and for whom a product is open, from when to when (inclusive).
+
+    A planned one has no dates and opens nothing.
+    """
 
     regions: tuple[str, ...]
     memberships: tuple[str, ...]
-    valid_from: date
+    valid_from: date | None = None
     valid_to: date | None = None
+    is_planned: bool = False
+    note: str = ""
+    note_zh: str = ""
+
+    def is_open(self, day: date) -> bool:
+        """Tell whether it is in force on a day; both ends are."""
+        if self.is_planned or self.valid_from is None or day < self.valid_from:
+            return False
+        return self.valid_to is None or day <= self.valid_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +83,15 @@ class Eligibility:
 
     platforms: tuple[str, ...] = ()
     any_of: tuple[Opening, ...] = ()
+    cities_excluded: tuple[str, ...] = ()
     registered_months_min: int | None = None
     shop_months_min: int | None = None
     positive_rating_min: float | None = None
     violation_points_max: float | None = None
     sales_12m_min: Decimal | None = None
+    core_companies: tuple[str, ...] = ()
+    days_past_due_max: int = 0
+    data_required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +112,19 @@ class Rate:
     min: Decimal
     max: Decimal
 
+    @property
+    def annual(self) -> Decimal:
+        """Give the simple annual rate (act/365; twelve months)."""
+        return self.value * (365 if self.unit == "day" else 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What only a card has: a free period, and a fee that the shop pays on each purchase."""
+
+    interest_free_days: int
+    merchant_fee_rate: Decimal
+
 
 @dataclass(frozen=True, slots=True)
 class Economics:
@@ -81,32 +136,69 @@ class Economics:
     draws_a_year: float
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """From where to where a term may be set in place of the product's own, both inclusive."""
+
+    min: Decimal
+    max: Decimal
+
+
 @dataclass(frozen=True)
 class Product:
-    """One product: what it is, its default terms, its permitted bounds, who may have it."""
+    """One product: its default terms, its permitted bounds, what is set in their place, and rules.
+
+    The fields hold the terms in force; ``filed`` is the product as it is written where overrides
+    or measured losses stand in place of its own.
+    """
 
     id: str
     title: str
     title_zh: str
     kind: str
     status: str
+    purpose: str = "business"
     limit: Limit | None = None
     rate: Rate | None = None
     term_months: int | None = None
     term_days: int | None = None
     terms: Mapping[str, Any] = field(default_factory=dict)
+    card: Card | None = None
     economics: Economics | None = None
     eligibility: Eligibility = field(default_factory=Eligibility)
     max_pd: float = 1.0
     claims: tuple[tuple[str, int], ...] = ()
     advance_rate: Decimal | None = None
+    core_company_share_max: Decimal | None = None
     repayment: str = ""
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+    note: str = ""
+    note_zh: str = ""
+    filed: Product | None = None
+
+    def __post_init__(self) -> None:
+        """Make what is a mapping read-only."""
+        for name in ("terms", "bounds", "overrides"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property
     def is_active(self) -> bool:
         """Tell whether it can be lent."""
         return self.status == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One of the companies that a lender consists of, with capital and borrowings of its own."""
+
+    id: str
+    title: str
+    title_zh: str
+    net_capital: Decimal
+    registered_capital: Decimal | None = None
+    borrowings: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,7 +207,7 @@ class Lender:
 
     net_capital: Decimal
     borrowings: Mapping[str, Decimal]
-    max_banks: int
+    max_banks: int | None
     borrow_ratio: Decimal
     single_borrower_ratio: Decimal
     rate_cap_multiple: Decimal
@@ -123,16 +215,75 @@ class Lender:
     benchmark: Decimal
     funding_rate: Decimal
     operation_per_draw: Decimal
+    registered_capital: Decimal | None = None
+    benchmark_six_months: Decimal | None = None
+    issue_ratio: Decimal = Decimal(0)
+    issued: Decimal = Decimal(0)
+    donated: Decimal = Decimal(0)
+    borrower_caps: Mapping[str, Decimal] = field(default_factory=dict)
+    small_loan_share: Decimal | None = None
+    small_loan_threshold: Decimal | None = None
+    companies: tuple[Company, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+    @property
+    def lending_multiple(self) -> Decimal:
+        """Give the yuan that each yuan of net capital may lend."""
+        return 1 + self.borrow_ratio + self.issue_ratio
 
     @property
     def lending_cap(self) -> Decimal:
         """Give the most that may be lent: net capital and what may be borrowed on it."""
-        return self.net_capital * (1 + self.borrow_ratio)
+        return self.net_capital * self.lending_multiple
 
     @property
     def single_borrower_cap(self) -> Decimal:
         """Give the most one borrower may owe."""
         return self.net_capital * self.single_borrower_ratio
+
+    def funds(self, borrowed: Decimal | None = None) -> Decimal:
+        """Give what there is to lend: capital, gifts, bonds and what banks lent, up to the cap."""
+        owed = sum(self.borrowings.values(), Decimal(0)) if borrowed is None else borrowed
+        return min(self.lending_cap, self.net_capital + self.donated + self.issued + owed)
+
+    @property
+    def company_titles(self) -> dict[str, list[str]]:
+        """Give the titles of its companies by language."""
+        return {
+            "en": [each.title for each in self.companies],
+            "zh": [each.title_zh for each in self.companies],
+        }
+
+    def benchmark_of(self, product: Product) -> Decimal:
+        """Give the benchmark of a product's tenor: the six-month one, where known, up to that."""
+        months, days = product.term_months, product.term_days
+        is_short = (months is not None and months <= 6) or (days is not None and days <= 183)
+        if is_short and self.benchmark_six_months is not None:
+            return self.benchmark_six_months
+        return self.benchmark
+
+    def company(self, company_id: str) -> Lender:
+        """Give one company as a lender of its own, under the same rules.
+
+        Examples
+        --------
+        >>> from alicredit.policy import load_policy
+        >>> load_policy("ali-2013").lender.company("zhejiang").single_borrower_cap
+        Decimal('30000000.00')
+        >>> load_policy("ali-2013").lender.company("hangzhou")
+        Traceback (most recent call last):
+        alicredit.errors.PolicyError: company must be one of the lender's; found 'hangzhou'. ...
+        """
+        by_id = {each.id: each for each in self.companies}
+        if company_id not in by_id:
+            hint = nearest(company_id, by_id)
+            rule = "must be one of the lender's"
+            refuse("company", rule, repr(company_id), hint, error=PolicyError)
+        one = by_id[company_id]
+        return replace(
+            self, net_capital=one.net_capital, registered_capital=one.registered_capital,
+            borrowings=one.borrowings, companies=(), issued=Decimal(0), donated=Decimal(0),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,153 +293,26 @@ class Grades:
     names: tuple[str, ...]
     upper_pd: tuple[float, ...]
     months_of_sales: tuple[float, ...]
+    assumed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class Policy:
-    """What the lender chooses, as read from a file.
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What bars an applicant before any score; a gate that is None is not asked.
 
-    Parameters
-    ----------
-    name, title, title_zh : str
-        Its name, and what a person reads.
-    products : mapping of str to Product
-        By id, in the file's order.
-    lender : Lender
-        Whose money it is.
-    grades : Grades
-        The master scale.
-    policy_id : str
-        Digest of the content.
-    measured_lgd : mapping of str to float, default empty
-        Losses given default that stand in place of the file's, see :meth:`with_lgd`.
-    file_id : str, default ""
-        Digest of the file alone, where they do.
-
-    Examples
-    --------
-    >>> from alicredit.policy import load_policy
-    >>> policy = load_policy("ali-2013")
-    >>> [product.id for product in policy.active]
-    ['ali_credit', 'taobao_credit', 'taobao_order']
-    >>> policy.product("taobao_orders")
-    Traceback (most recent call last):
-    alicredit.errors.PolicyError: product must be one of the policy; found 'taobao_orders'. ...
+    Where ``is_required`` is false, a gate is asked only of applicants whose facts have its column.
     """
 
-    name: str
-    title: str
-    title_zh: str
-    products: Mapping[str, Product]
-    lender: Lender
-    grades: Grades
-    policy_id: str
-    measured_lgd: Mapping[str, float] = field(default_factory=dict)
-    file_id: str = ""
+    account_sealed: bool | None = None
+    fraud_found: bool | None = None
+    linked_shops_max: int | None = None
+    shared_device_max: int | None = None
+    shared_address_max: int | None = None
+    related_barred_max: int | None = None
+    is_required: bool = True
+    assumed: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Make the products and what was measured read-only."""
-        object.__setattr__(self, "products", MappingProxyType(dict(self.products)))
-        object.__setattr__(self, "measured_lgd", MappingProxyType(dict(self.measured_lgd)))
-
-    def __repr__(self) -> str:
-        """Name it, its live products and its id."""
-        live = ", ".join(product.id for product in self.active)
-        return f"Policy({self.name}: {live}; {self.policy_id[:12]})"
-
-    @property
-    def active(self) -> tuple[Product, ...]:
-        """Give the products that can be lent, in the file's order."""
-        return tuple(product for product in self.products.values() if product.is_active)
-
-    @property
-    def required_columns(self) -> tuple[str, ...]:
-        """Give the facts of an applicant that rules and limits read."""
-        return REQUIRED_COLUMNS
-
-    def product(self, product_id: str) -> Product:
-        """Give a product by id; PolicyError with the nearest id otherwise."""
-        if not isinstance(product_id, str) or product_id not in self.products:
-            hint = nearest(product_id, self.products)
-            rule = "must be one of the policy"
-            raise PolicyError(refusal("product", rule, repr(product_id), hint))
-        return self.products[product_id]
-
-    def with_lgd(self, lgd: Mapping[str, float]) -> Policy:
-        """Give the policy with losses given default that were measured; its id changes with them.
-
-        ``lgd`` maps ids of active products to shares from 0 to 1. The id is the digest of the
-        file's and of all that was measured, whatever the order in which it came. PolicyError for a
-        product that is unknown or has no economics, or a share that is none.
-
-        Examples
-        --------
-        >>> from alicredit.policy import load_policy
-        >>> policy = load_policy("ali-2013")
-        >>> measured = policy.with_lgd({"taobao_order": 0.45})
-        >>> measured.product("taobao_order").economics.lgd, measured.policy_id == policy.policy_id
-        (0.45, False)
-        >>> policy.with_lgd({"taobao_order": 45})
-        Traceback (most recent call last):
-        alicredit.errors.PolicyError: lgd['taobao_order'] must be a number from 0 to 1; found 45.
-        """
-        rule = "must be a mapping from product to share"
-        require_kind("lgd", lgd, Mapping, rule, error=PolicyError)  # type: ignore[type-abstract]
-        products = dict(self.products)
-        for each, share in lgd.items():
-            product = self.product(each)
-            require_between(f"lgd[{each!r}]", share, 0, 1, error=PolicyError)
-            if product.economics is None:
-                raise PolicyError(refusal(f"lgd[{each!r}]", "must be of a product with economics",
-                                          product.status))  # fmt: skip
-            products[each] = replace(
-                product, economics=replace(product.economics, lgd=float(share))
-            )
-        measured = dict(self.measured_lgd) | {each: float(share) for each, share in lgd.items()}
-        if not measured:
-            return self
-        file_id = self.file_id or self.policy_id
-        text = json.dumps({"file": file_id, "lgd": measured}, sort_keys=True)
-        return replace(self, products=products, measured_lgd=measured, file_id=file_id,
-                       policy_id=hashlib.sha256(text.encode()).hexdigest())  # fmt: skip
-
-    def describe(self) -> pd.DataFrame:
-        """List the products as a frame: titles, limits, rate, term, who may have it."""
-        import pandas as pd
-
-        rows = [
-            {
-                "product_id": p.id,
-                "title": p.title,
-                "title_zh": p.title_zh,
-                "status": p.status,
-                "kind": p.kind,
-                "limit_min": None if p.limit is None or p.limit.min is None else str(p.limit.min),
-                "limit_max": None if p.limit is None else str(p.limit.max),
-                "rate": None if p.rate is None else f"{p.rate.value} a {p.rate.unit}",
-                "term": f"{p.term_months} months"
-                if p.term_months
-                else f"{p.term_days or '-'} days",
-                "platforms": ", ".join(p.eligibility.platforms),
-                "assumed": ", ".join(p.assumed),
-            }
-            for p in self.products.values()
-        ]
-        return pd.DataFrame(rows)
-
-
-REQUIRED_COLUMNS = (
-    "platform",
-    "membership",
-    "region",
-    "registered_at",
-    "shop_opened_at",
-    "blacklisted",
-    "days_past_due",
-    "positive_rating_share",
-    "violation_points_365d",
-    "monthly_sales_median_180d",
-    "order_base",
-    "outstanding",
-)
-"""Columns of an applicant's facts; amounts in yuan, lateness in days."""
+    def is_asked(self, gate: str) -> bool:
+        """Tell whether a gate is asked at all; a bound of 0 is."""
+        value = getattr(self, gate)
+        return value is not None and value is not False

@@ -78,7 +78,7 @@ def columns_of(
     product, policy, as_of = asked
     ok = status == "ok"
     pd_, lower, upper = (np.where(ok, said[k], np.nan) for k in ("pd", "pd_lower", "pd_upper"))
-    rules = list(find_rules(applicants, product, as_of))
+    rules = list(find_rules(applicants, product, as_of, gates=policy.gates))
     outcome = np.min([rule.outcome for rule in rules], axis=0)
     limits = find_limits(applicants, product, policy, pd_)
     is_risky = ok & (pd_ > product.max_pd)

@@ -22,6 +22,7 @@ from alicredit.vocabulary.collecting import (
     TOOLS,
     VERDICTS,
 )
+from alicredit.vocabulary.policies import POLICY_WORDS
 from alicredit.vocabulary.watching import (
     CHECK_ACTIONS,
     CHECKS,
@@ -53,6 +54,7 @@ __all__ = [
     "LOAN_GRADES",
     "OTHER",
     "OUTCOMES",
+    "POLICY_WORDS",
     "REASONS",
     "STAGES",
     "STATUSES",

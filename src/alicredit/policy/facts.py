@@ -1,0 +1,92 @@
+"""Facts of applicants read from a frame: what is none, or impossible, is missing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.policy.one import OneApplicant, OneColumn, doubles_of
+from alicredit.records.moments import is_written_as_time
+from alicredit.records.reading import TIMEZONE
+
+
+def completed_months(start: pd.Series | OneColumn, end: pd.Timestamp) -> npt.NDArray[np.float64]:
+    """Count whole calendar months from dates to a day; NaN where a date is missing or later.
+
+    A month is complete on the same day of the month, or on the month's last day where it has no
+    such day. What is no date written with the year first is missing.
+    """
+    if isinstance(start, OneColumn):
+        return np.array([_months_of_one(_date(start.value), end)])
+    begun = _dates(start)
+    months = (end.year - begun.dt.year) * 12 + (end.month - begun.dt.month)
+    day = np.minimum(begun.dt.day, end.days_in_month)
+    count = (months - (end.day < day)).to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(count >= 0, count, np.nan)
+
+
+def _months_of_one(begun: pd.Timestamp, end: pd.Timestamp) -> float:
+    """Count the same of one date."""
+    if begun is pd.NaT:
+        return np.nan
+    months = (end.year - begun.year) * 12 + (end.month - begun.month)
+    count = months - (end.day < min(begun.day, end.days_in_month))
+    return float(count) if count >= 0 else np.nan
+
+
+def column_of(applicants: pd.DataFrame | OneApplicant, name: str) -> Any:
+    """Take a column, or a missing value for everybody where it lacks."""
+    if isinstance(applicants, OneApplicant):
+        return applicants[name]
+    if name in applicants:
+        return applicants[name].reset_index(drop=True)
+    return pd.Series([None] * len(applicants), dtype=object)
+
+
+def _dates(column: pd.Series) -> pd.Series:
+    """Take a column as local dates; a number, a flag or another text is none, and so missing."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert(TIMEZONE).dt.tz_localize(None)
+    if pd.api.types.is_datetime64_dtype(column):
+        return column
+    return pd.Series([_date(each) for each in column.astype(object)], dtype="datetime64[us]")
+
+
+def _date(value: object) -> pd.Timestamp:
+    """Take one value as a local date; NaT where it is none."""
+    is_date = isinstance(value, date | np.datetime64)
+    if not (is_written_as_time(value) if isinstance(value, str) else is_date):
+        return pd.NaT
+    try:
+        moment = pd.Timestamp(value)
+    except ValueError:
+        return pd.NaT
+    local = moment if moment.tzinfo is None else moment.tz_convert(TIMEZONE).tz_localize(None)
+    return local.as_unit("us")
+
+
+def numbers_of(
+    applicants: pd.DataFrame | OneApplicant, name: str, *, most: float = np.inf
+) -> npt.NDArray[np.float64]:
+    """Take a column as numbers; what is none, or impossible, is missing, and so unknown."""
+    numbers = doubles_of(column_of(applicants, name))
+    return np.where(np.isinf(numbers) | (numbers < 0) | (numbers > most), np.nan, numbers)
+
+
+def codes_of(
+    column: pd.Series | OneColumn,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+    """Number a column's codes, -1 where it is missing, and list them as texts."""
+    if isinstance(column, OneColumn):
+        if column.value is None:
+            return np.full(1, -1, dtype=np.int64), np.empty(0, dtype=object)
+        if isinstance(column.value, str):
+            return np.zeros(1, dtype=np.int64), np.array([str(column.value)], dtype=object)
+        column = pd.Series([column.value], dtype=object)
+    at, known = pd.factorize(column.array)
+    texts = np.array([each if isinstance(each, str) else "" for each in known], dtype=object)
+    return at, texts

@@ -1,0 +1,1 @@
+"""A policy's file: every key it may have, reading it strictly, writing it, telling it."""
