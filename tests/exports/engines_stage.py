@@ -91,7 +91,7 @@ def on_postgres() -> Iterator[PostgreSQL]:
 
 @contextmanager
 def on_spark() -> Iterator[Spark]:
-    """Give the process's one session, which others share and nobody here stops; skip without Java."""
+    """Give the one session of the process, which nobody here stops; skip without Java."""
     pytest.importorskip("pyspark")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
