@@ -91,7 +91,7 @@ def on_postgres() -> Iterator[PostgreSQL]:
 
 @contextmanager
 def on_spark() -> Iterator[Spark]:
-    """Start a session for a while; skip without Java."""
+    """Give the one session of the process, which nobody here stops; skip without Java."""
     pytest.importorskip("pyspark")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
@@ -110,7 +110,6 @@ def on_spark() -> Iterator[Spark]:
         )
     running.sparkContext.setLogLevel("OFF")
     yield Spark(running)
-    running.stop()
 
 
 ENGINES_RUN = {"duckdb": in_duckdb, "postgres": on_postgres, "spark": on_spark}
