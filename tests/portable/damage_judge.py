@@ -160,9 +160,8 @@ def outcomes(
         rest = [str(path) for path in paths[len(found) :]]
         here = str(Path(__file__).parent)
         code = f"import sys; sys.path.insert(0, {here!r}); import damage_judge as d, json\n"
-        code += (
-            "d.watch(json.loads(sys.stdin.read()), sys.argv[1], is_judged=sys.argv[2] == 'True')"
-        )
+        code += "d.watch(json.loads(sys.stdin.read()), sys.argv[1], is_judged=bool(sys.argv[2:]))"
+        asked = ["judged"] if is_judged else []
         try:
             run = subprocess.run(
                 [sys.executable, "-c", code, str(first), *asked], input=json.dumps(rest), text=True,
