@@ -290,8 +290,8 @@ class ScoreModel:
     def to_onnx(self, path: str | Path | None = None) -> bytes:
         """Give the model as an ONNX graph, the same bytes for the same model; write it, too.
 
-        Needs the extra ``alicredit[onnx]``; runs on onnxruntime 1.20 and newer. Each input is a
-        tensor under its own name, shape (N, 1): doubles for numbers and flags, NaN where missing;
+        Needs the extra ``alicredit[onnx]``. Tested on onnxruntime 1.32; trees need a runtime with
+        the ``TreeEnsemble`` of ai.onnx.ml 5 (newer than 1.20). Each input is a tensor under its own name, shape (N, 1): doubles for numbers and flags, NaN where missing;
         texts for categories, ``"(missing)"`` where missing. Outputs, shape (N,): ``status`` (0 ok,
         2 bad_value, 3 too_many_missing; a wrong type the runtime itself refuses), ``score`` in
         units (int64; the least int64 where status is not 0), ``points``, ``pd_lower``, ``pd``,
