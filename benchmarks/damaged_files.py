@@ -80,6 +80,7 @@ def load_lightgbm(path: Path, told: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     X = np.random.default_rng(1).normal(size=(60, 5))
     try:
         found = lightgbm.Booster(model_file=str(path)).predict(X, num_threads=1)

@@ -107,7 +107,7 @@ def against_direction(model: Any, rows: Any) -> str:
     return ""
 
 
-def watch(paths: list[str], first: str) -> None:
+def watch(paths: list[str], first: str, *, is_judged: bool) -> None:
     """Load each file within 200 MB more than now and a second of processor time; tell in lines."""
     import resource
     import signal
@@ -142,7 +142,7 @@ def watch(paths: list[str], first: str) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = time.process_time() - start
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
-        if model is not None and outcome == "loaded":
+        if is_judged and model is not None and outcome == "loaded":
             try:
                 outcome = judge(model, original, rows, before)
             except BaseException as error:  # noqa: BLE001
@@ -151,17 +151,20 @@ def watch(paths: list[str], first: str) -> None:
         sys.stdout.flush()
 
 
-def outcomes(paths: list[Path], first: Path, *, patience: float = 300) -> list[tuple[str, float]]:
+def outcomes(
+    paths: list[Path], first: Path, *, is_judged: bool = True, patience: float = 300
+) -> list[tuple[str, float]]:
     """Load files in a child process; what it did not live to tell is a crash."""
     found: list[tuple[str, float]] = []
     while len(found) < len(paths):
         rest = [str(path) for path in paths[len(found) :]]
         here = str(Path(__file__).parent)
         code = f"import sys; sys.path.insert(0, {here!r}); import damage_judge as d, json\n"
-        code += "d.watch(json.loads(sys.stdin.read()), sys.argv[1])"
+        code += "d.watch(json.loads(sys.stdin.read()), sys.argv[1], is_judged=bool(sys.argv[2:]))"
+        asked = ["judged"] if is_judged else []
         try:
             run = subprocess.run(
-                [sys.executable, "-c", code, str(first)], input=json.dumps(rest), text=True,
+                [sys.executable, "-c", code, str(first), *asked], input=json.dumps(rest), text=True,
                 capture_output=True, timeout=patience, cwd=first.parent,
                 env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
             )  # fmt: skip

@@ -121,10 +121,9 @@ def test_three_thousand_inputs_load_within_a_second_and_200_megabytes(tmp_path) 
     path.write_bytes(of_size(3_000, 8))
     made = load_model(path)
     assert len(made.tables) == 3_000
-    for outcome, spent in outcomes([path], _small(tmp_path)):
-        assert not outcome.startswith(("crash", "hang")), outcome
-        assert outcome != "wrong: took a second"
-        assert spent < 1
+    ((outcome, spent),) = outcomes([path], _small(tmp_path), is_judged=False)
+    assert outcome == "loaded"
+    assert spent < 1
 
 
 def _small(folder: Path) -> Path:
@@ -150,10 +149,10 @@ def flat(name: str, cuts: int) -> PointTable:
 
 
 def test_a_pair_is_not_unfolded_to_the_product_of_its_cuts(tmp_path) -> None:
-    """Of 9,000 cuts against 490 others the grid alone would take 35 MB a table, times 60."""
-    wide = [flat(f"wide_{k}", 490) for k in range(60)]
+    """Of 9,000 cuts against 200 others the grid alone would take 14 MB a pair, times 20."""
+    wide = [flat(f"wide_{k}", 200) for k in range(20)]
     cuts = wide[0].cuts
-    pairs = [PairTable("debt", each.name, (1.0,), cuts, (), (), ((0,) * 492,) * 3) for each in wide]
+    pairs = [PairTable("debt", each.name, (1.0,), cuts, (), (), ((0,) * 202,) * 3) for each in wide]
     path = tmp_path / "wide"
     finish([flat("debt", 9_000), *wide], unit=1000, pairs=tuple(pairs)).save(path)
     ((outcome, spent),) = outcomes([path], _small(tmp_path))

@@ -356,15 +356,15 @@ class ScoreModel:
     def to_onnx(self, path: str | Path | None = None) -> bytes:
         """Give the model as an ONNX graph, the same bytes for the same model; write it, too.
 
-        Needs the extra ``alicredit[onnx]``; runs on onnxruntime 1.20 and newer. Each input is a
-        tensor under its own name, shape (N, 1): doubles for numbers and flags, NaN where missing;
-        texts for categories, ``"(missing)"`` where missing. Outputs, shape (N,): ``status`` (0 ok,
-        2 bad_value, 3 too_many_missing; a wrong type the runtime itself refuses), ``score`` in
-        units (int64; the least int64 where status is not 0), ``points``, ``pd_lower``, ``pd``,
-        ``pd_upper`` (doubles; NaN there). Reasons are not among them. The graph's properties carry
-        ``model_id``, claim and the contract of the inputs. Rows in blocks of up to 65,536 save
-        memory. Raises InputError for an input named as an output, a level ``"(missing)"`` or a
-        place that cannot be written.
+        Needs the extra ``alicredit[onnx]``. Tested on onnxruntime 1.32; trees need a runtime with
+        the ``TreeEnsemble`` of ai.onnx.ml 5 (newer than 1.20). Each input is a tensor under its own
+        name, shape (N, 1): doubles for numbers and flags, NaN where missing; texts for categories,
+        ``"(missing)"`` where missing. Outputs, shape (N,): ``status`` (0 ok, 2 bad_value, 3
+        too_many_missing; a wrong type the runtime itself refuses), ``score`` in units (int64; the
+        least int64 where status is not 0), ``points``, ``pd_lower``, ``pd``, ``pd_upper`` (doubles;
+        NaN there). Reasons are not among them. The graph's properties carry ``model_id``, claim and
+        the contract of the inputs. Rows in blocks of up to 65,536 save memory. Raises InputError
+        for an input named as an output, a level ``"(missing)"`` or a place that cannot be written.
         """
         from alicredit.exports.onnx_graph import to_onnx
 
