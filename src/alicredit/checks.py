@@ -153,7 +153,8 @@ def require_columns(
     alicredit.errors.InputError: frame must have the column 'merchant_id'; found ...
     """
     have = list(present)
-    lacking = [name for name in needed if name not in set(have)]
+    known = set(have)
+    lacking = [name for name in needed if name not in known]
     if not lacking:
         return
     names = ", ".join(repr(name) for name in lacking)

@@ -14,7 +14,7 @@ from model_stage import LEVELS, Stage, make_merchants, rows_of
 
 from alicredit.model import ScoreModel, load_model
 
-COLUMNS = ["status", "pd", "pd_lower", "pd_upper", "score", "reasons"]
+COLUMNS = ["status", "pd", "pd_lower", "pd_upper", "score", "reasons", "flags"]
 
 odd_numbers = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True),
@@ -53,6 +53,7 @@ def assert_same(frame: pd.DataFrame, one: dict[str, object], at: int) -> None:
     row = frame.iloc[at]
     assert row["status"] == one["status"]
     assert row["reasons"] == one["reasons"]
+    assert row["flags"] == one["flags"]
     for name in ("pd", "pd_lower", "pd_upper"):
         assert np.float64(row[name]).tobytes() == np.float64(one[name]).tobytes(), name
     if one["score"] is None:
@@ -65,8 +66,8 @@ def bits(frame: pd.DataFrame) -> list[tuple[object, ...]]:
     """Give a frame as values that compare exactly, missing ones included."""
     numbers = frame[["pd", "pd_lower", "pd_upper"]].to_numpy().tobytes()
     scores = [None if score is pd.NA else int(score) for score in frame["score"]]
-    rest = zip(frame["status"], scores, frame["reasons"])
-    return [(numbers,), *((a, b, tuple(c)) for a, b, c in rest)]
+    rest = zip(frame["status"], scores, frame["reasons"], frame["flags"])
+    return [(numbers,), *((a, b, tuple(c), tuple(d)) for a, b, c, d in rest)]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -79,7 +79,7 @@ def test_a_frame_and_its_rows_one_by_one_agree_to_the_bit(shape: str, seed: int)
     X.loc[1, "sales"] = np.inf
     whole = model.score_frame(X)
     ones = [model.score_one(row) for row in X.to_dict("records")]
-    for key in ("status", "reasons"):
+    for key in ("status", "reasons", "flags"):
         assert whole[key].tolist() == [one[key] for one in ones]
     for key in ("pd", "pd_lower", "pd_upper"):
         assert np.array(whole[key]).tobytes() == np.array([one[key] for one in ones]).tobytes()

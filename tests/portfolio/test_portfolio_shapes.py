@@ -146,9 +146,11 @@ def test_a_model_scores_everybody_once_however_many_products_take_it(
     asked: list[tuple[int, int]] = []
     real = ScoreModel.score_frame
 
-    def count(self: ScoreModel, X: pd.DataFrame, *, reasons: int = 4) -> pd.DataFrame:
+    def count(
+        self: ScoreModel, X: pd.DataFrame, *, reasons: int = 4, flags: bool = True
+    ) -> pd.DataFrame:
         asked.append((len(X), reasons))
-        return real(self, X, reasons=reasons)
+        return real(self, X, reasons=reasons, flags=flags)
 
     monkeypatch.setattr(ScoreModel, "score_frame", count)
     again = decide(people, each)

@@ -304,9 +304,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Give scores in whole units, more being safer; ``portable_.unit`` of them are a point."""
         return self._fitted().predict_score(self._named(X))
 
-    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+    def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
         """Score each row or say why not; see ``ScoreModel.score_frame``."""
-        return self._fitted().score_frame(self._named(X), reasons=reasons)
+        return self._fitted().score_frame(self._named(X), reasons=reasons, flags=flags)
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
         """Score one applicant; see ``ScoreModel.score_one``."""
@@ -337,6 +337,14 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     def save(self, path: Any) -> None:
         """Write the fitted model as a file of plain data."""
         self._fitted().save(path)
+
+    def to_python(self, path: Any = None) -> str:
+        """Give the model as one file of Python; see ``ScoreModel.to_python``."""
+        return self._fitted().to_python(path)
+
+    def to_paper(self, path: Any = None, *, language: str = "en") -> str:
+        """Give the points table as a page to print; see ``ScoreModel.to_paper``."""
+        return self._fitted().to_paper(path, language=language)
 
     def _fitted(self) -> ScoreModel:
         """Give the portable model, or sklearn's NotFittedError."""

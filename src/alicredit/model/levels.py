@@ -93,7 +93,7 @@ def relevel(model: Any, rate: float, *, X: Any = None) -> ScoreModel:
 
 def _factor_over(model: ScoreModel, pds: Floats, rate: float, X: Any) -> float:
     """Find what odds at whole points must be multiplied by for rows to have a mean."""
-    scored = model.score_frame(X, reasons=0)
+    scored = model.score_frame(X, reasons=0, flags=False)
     score = scored.loc[scored["status"] == "ok", "score"].to_numpy(np.float64)
     if not len(score):
         refuse("X", "must have a row that the model scores", "none")

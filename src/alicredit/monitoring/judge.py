@@ -75,7 +75,7 @@ def take_side(
     require_kind(name, frame, pd.DataFrame, "must be a frame of features")
     if cohort is not None and len(require_cohort(cohort)) != len(frame):
         refuse(f"{name} and its cohort", "must have the same rows", f"{len(frame)}, {len(cohort)}")
-    scored = portable.score_frame(frame, reasons=0).reset_index(drop=True)
+    scored = portable.score_frame(frame, reasons=0, flags=False).reset_index(drop=True)
     if not (scored["status"] == "ok").any():
         found = scored["status"].iloc[0] if len(scored) else "no row"
         refuse(name, "must have a row that the model scores", found)

@@ -14,6 +14,7 @@ import pandas as pd
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
 from alicredit.policy.load import load_policy
+from alicredit.policy.one import OneApplicant, OneColumn, numbers_of
 from alicredit.policy.terms import Policy, Product
 from alicredit.records.moments import is_written_as_time
 from alicredit.records.reading import TIMEZONE
@@ -41,12 +42,14 @@ class RuleResult:
         return choice[self.outcome]
 
 
-def completed_months(start: pd.Series, end: pd.Timestamp) -> npt.NDArray[np.float64]:
+def completed_months(start: pd.Series | OneColumn, end: pd.Timestamp) -> npt.NDArray[np.float64]:
     """Count whole calendar months from dates to a day; NaN where a date is missing or later.
 
     A month is complete on the same day of the month, or on the month's last day where it has no
     such day. What is no date written with the year first is missing.
     """
+    if isinstance(start, OneColumn):
+        return np.array([_months_of_one(_date(start.value), end)])
     begun = _dates(start)
     months = (end.year - begun.dt.year) * 12 + (end.month - begun.dt.month)
     day = np.minimum(begun.dt.day, end.days_in_month)
@@ -54,8 +57,17 @@ def completed_months(start: pd.Series, end: pd.Timestamp) -> npt.NDArray[np.floa
     return np.where(count >= 0, count, np.nan)
 
 
+def _months_of_one(begun: pd.Timestamp, end: pd.Timestamp) -> float:
+    """Count the same of one date."""
+    if begun is pd.NaT:
+        return np.nan
+    months = (end.year - begun.year) * 12 + (end.month - begun.month)
+    count = months - (end.day < min(begun.day, end.days_in_month))
+    return float(count) if count >= 0 else np.nan
+
+
 def find_rules(
-    applicants: pd.DataFrame, product: Product, as_of: pd.Timestamp
+    applicants: pd.DataFrame | OneApplicant, product: Product, as_of: pd.Timestamp
 ) -> Iterator[RuleResult]:
     """Ask every rule of a product of all applicants; a column that lacks is unknown to all."""
     size, rules = len(applicants), product.eligibility
@@ -169,7 +181,7 @@ def check_eligibility(
 
 
 def _openings(
-    applicants: pd.DataFrame, product: Product, as_of: pd.Timestamp
+    applicants: pd.DataFrame | OneApplicant, product: Product, as_of: pd.Timestamp
 ) -> Iterator[RuleResult]:
     """Ask region first, then membership within it, of the openings in force."""
     day = as_of.date()
@@ -193,7 +205,7 @@ def _openings(
 
 
 def _among(
-    applicants: pd.DataFrame, column: str, allowed: tuple[str, ...], code: str
+    applicants: pd.DataFrame | OneApplicant, column: str, allowed: tuple[str, ...], code: str
 ) -> RuleResult:
     """Ask whether a code is among the allowed ones."""
     value = _column(applicants, column)
@@ -210,7 +222,7 @@ def _compared(
     return RuleResult(rule, code, outcome, value, threshold)
 
 
-def _column(applicants: pd.DataFrame, name: str) -> pd.Series:
+def _column(applicants: pd.DataFrame | OneApplicant, name: str) -> Any:
     """Take a column, or a missing value for everybody where it lacks."""
     if name in applicants:
         return applicants[name].reset_index(drop=True)
@@ -240,9 +252,8 @@ def _date(value: object) -> pd.Timestamp:
 
 
 def _numbers(
-    applicants: pd.DataFrame, name: str, *, most: float = np.inf
+    applicants: pd.DataFrame | OneApplicant, name: str, *, most: float = np.inf
 ) -> npt.NDArray[np.float64]:
     """Take a column as numbers; what is none, or impossible, is missing, and so unknown."""
-    values = pd.to_numeric(_column(applicants, name).astype(object), errors="coerce")
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = numbers_of(_column(applicants, name))
     return np.where(np.isinf(numbers) | (numbers < 0) | (numbers > most), np.nan, numbers)

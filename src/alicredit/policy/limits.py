@@ -20,6 +20,7 @@ from alicredit.checks import (
 from alicredit.errors import InputError, PolicyError
 from alicredit.loans import annualise
 from alicredit.policy.load import load_policy
+from alicredit.policy.one import OneApplicant, numbers_of
 from alicredit.policy.terms import Grades, Policy, Product
 
 Floats = npt.NDArray[np.float64]
@@ -120,7 +121,9 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
     )
 
 
-def find_limits(applicants: pd.DataFrame, product: Product, policy: Policy, pd_: Floats) -> Limits:
+def find_limits(
+    applicants: pd.DataFrame | OneApplicant, product: Product, policy: Policy, pd_: Floats
+) -> Limits:
     """Find limits of an active product for applicants with probabilities (NaN: none)."""
     limit = product.limit
     if limit is None:
@@ -151,7 +154,7 @@ def find_limits(applicants: pd.DataFrame, product: Product, policy: Policy, pd_:
     return Limits(np.where((fen < least) | unknown, 0, fen), binding)
 
 
-def _by_orders(applicants: pd.DataFrame, product: Product) -> Floats:
+def _by_orders(applicants: pd.DataFrame | OneApplicant, product: Product) -> Floats:
     """Give the bound by orders under way in fen; none for other products."""
     if product.kind != "order_advance" or product.advance_rate is None:
         return np.full(len(applicants), np.inf)
@@ -165,12 +168,11 @@ def _share(fen: Floats, rate: Floats | float) -> Floats:
     return np.where(np.abs(near - exact) < 1e-6, near, np.floor(exact))
 
 
-def _fen(applicants: pd.DataFrame, column: str) -> Floats:
+def _fen(applicants: pd.DataFrame | OneApplicant, column: str) -> Floats:
     """Take a column of yuan as whole fen; what is no amount of money is NaN."""
     if column not in applicants:
         return np.full(len(applicants), np.nan)
-    values = pd.to_numeric(applicants[column].astype(object), errors="coerce")
-    amount = values.to_numpy(np.float64, na_value=np.nan)
+    amount = numbers_of(applicants[column])
     return np.where(np.isfinite(amount) & (amount >= 0), np.round(amount * 100), np.nan)
 
 

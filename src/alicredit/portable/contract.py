@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,40 @@ def is_missing(values: Any) -> Flags:
     if isinstance(values, list):
         return np.array([value is None for value in values], dtype=bool)
     return np.isnan(values)
+
+
+def seen_range(table: PointTable) -> tuple[float, float]:
+    """Give the least and the greatest encoded value that training saw; of a category its levels."""
+    return (0.0, len(table.levels) - 1.0) if table.kind == "category" else (table.low, table.high)
+
+
+def flags_of(
+    names: Sequence[str],
+    ranges: Sequence[tuple[float, float]],
+    columns: Iterable[Floats],
+    ok: Flags,
+) -> dict[int, list[str]]:
+    """Name, for encoded rows that are scored, the inputs outside the ranges seen; by position.
+
+    A number or flag is, below the least or above the greatest value of training; a category is
+    where its level was not learned, and is scored as others are. A missing value never is. Rows
+    without any are left out.
+    """
+    found: dict[int, list[str]] = {}
+    for name, (low, high), column in zip(names, ranges, columns, strict=True):
+        outside = (column < low) | (column > high)
+        if outside.any():
+            for row in np.flatnonzero(outside & ok).tolist():
+                found.setdefault(row, []).append(name)
+    return found
+
+
+def flags_of_one(
+    names: Sequence[str], ranges: Sequence[tuple[float, float]], row: Sequence[float]
+) -> list[str]:
+    """Give the same of one encoded row and ranges seen, with the standard library alone."""
+    each = zip(names, ranges, row, strict=True)
+    return [name for name, (low, high), value in each if value < low or value > high]
 
 
 def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import nearest, refusal, require_whole
+from alicredit.checks import nearest, refusal, require_kind, require_whole
 from alicredit.errors import InputError
 from alicredit.portable.batch import Chances, chances_of, score_rows
 from alicredit.portable.blocks import reader_of
@@ -21,8 +21,10 @@ from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
     check_columns,
+    flags_of_one,
     read_frame,
     read_value,
+    seen_range,
     take_columns,
 )
 from alicredit.portable.pairs import PairTable
@@ -103,7 +105,7 @@ class ScoreModel:
         """Give ``"points"``, ``"pairs"`` or ``"trees"``."""
         return "trees" if self.trees is not None else "pairs" if self.pairs else "points"
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Give the names of the inputs."""
         return tuple(table.name for table in self.tables)
@@ -112,6 +114,11 @@ class ScoreModel:
     def places(self) -> dict[str, int]:
         """Give the position of each input."""
         return {name: at for at, name in enumerate(self.feature_names)}
+
+    @cached_property
+    def seen_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Give the least and greatest encoded value of each input that training saw."""
+        return tuple(map(seen_range, self.tables))
 
     @cached_property
     def accounts(self) -> tuple[Account, Account]:
@@ -159,17 +166,22 @@ class ScoreModel:
         p = found.chances[1]
         return np.column_stack([1 - p, p])
 
-    def score_frame(self, X: Any, *, reasons: int = 4) -> pd.DataFrame:
+    def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
-        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units) and ``reasons`` (codes, at
-        most so many; 0 saves their cost), in the order and with the index of ``X``.
+        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units), ``reasons`` (codes, at most
+        so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
+        ``flags`` names the inputs of a scored row whose value training did not see: a number
+        outside its range, or a category's level that was not learned and is scored as others are.
+        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost. Rows
+        that have none, and rows whose reasons were not asked for, hold one empty list together.
         Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
 
         require_whole("reasons", reasons, 0)
-        found = score_rows(self, reader_of(self.tables, X), top=reasons)
+        require_kind("flags", flags, bool, "must be True or False")
+        found = score_rows(self, reader_of(self.tables, X), top=reasons, flags=flags)
         lower, pd_, upper = found.chances
         return pd.DataFrame(
             {
@@ -179,6 +191,7 @@ class ScoreModel:
                 "pd_upper": upper,
                 "score": pd.arrays.IntegerArray(found.scores, found.status != 0),
                 "reasons": found.reasons,
+                **({"flags": found.flags} if flags else {}),
             },
             index=X.index if isinstance(X, pd.DataFrame) else None,
             copy=False,
@@ -190,7 +203,7 @@ class ScoreModel:
         row, status = self.read_one(values)
         if status != "ok":
             empty = {"pd": math.nan, "pd_lower": math.nan, "pd_upper": math.nan}
-            return {"status": status, **empty, "score": None, "reasons": []}
+            return {"status": status, **empty, "score": None, "reasons": [], "flags": []}
         score = self.score_of(row)
         lower, pd_, upper = self.probability(score)
         return {
@@ -200,6 +213,7 @@ class ScoreModel:
             "pd_upper": upper,
             "score": score,
             "reasons": reasons_of_one(self, row, reasons),
+            "flags": flags_of_one(self.feature_names, self.seen_ranges, row),
         }
 
     def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
@@ -212,7 +226,11 @@ class ScoreModel:
             if table.name not in values:
                 rule = f"must have {table.name!r}"
                 raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
-            value, word = read_value(table, values[table.name])
+            value = values[table.name]
+            if type(value) is float and table.kind == "numeric" and math.isfinite(value):
+                row.append(value)
+                continue
+            value, word = read_value(table, value)
             row.append(table.encode_one(value))
             status = word if status == "ok" else status
         if status == "ok" and sum(map(math.isnan, row)) > MOST_MISSING * len(row):
@@ -274,6 +292,32 @@ class ScoreModel:
         from alicredit.portable.file import write_model
 
         write_model(self, path)
+
+    def to_python(self, path: str | Path | None = None) -> str:
+        """Give the model as one file of Python that needs the standard library alone.
+
+        Its ``score(values, reasons=4)`` answers as ``score_one`` does, to the bit, row refusals
+        too; it carries the inputs' contract, ``CLAIM``, ``MODEL_ID`` and ``reason_texts``, and
+        ``python FILE < row.json`` scores a JSON object. Tables take microseconds a row, reasons of
+        trees milliseconds. Written to ``path`` too where one is given, whole or not at all.
+        InputError where the place cannot be written, ModelFileError where the model contradicts
+        itself.
+        """
+        from alicredit.exports.python_file import to_python
+
+        return to_python(self, path)
+
+    def to_paper(self, path: str | Path | None = None, *, language: str = "en") -> str:
+        """Give the points table as a page to print, from which a person adds the score up.
+
+        HTML that stands alone, in English or Chinese (``"zh"``): the start, each input's steps and
+        points, the grids of pairs, probabilities at round scores and a worked example. Points and
+        pairs alone: InputError for trees, for another language, and where ``path`` cannot be
+        written.
+        """
+        from alicredit.exports.paper import to_paper
+
+        return to_paper(self, path, language=language)
 
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.

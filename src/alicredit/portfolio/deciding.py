@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from alicredit.errors import PolicyError
 from alicredit.policy import Policy, Product, find_rules, grade_of
 from alicredit.policy.eligibility import FAIL, PASS
 from alicredit.policy.limits import find_limits, price_loan, year_of_line
+from alicredit.policy.one import OneApplicant
 from alicredit.portfolio.population import Population
 from alicredit.portfolio.scoring import Scored
 
@@ -47,44 +49,60 @@ def decide(
     status = np.where(
         population.status == "ok", scored["status"].to_numpy(object), population.status
     )
+    said = {name: scored[name].to_numpy(np.float64) for name in ("pd", "pd_lower", "pd_upper")}
+    reasons = scored["reasons"].tolist()
+    columns = columns_of(population.applicants, status, said, reasons, (product, policy, as_of))
+    frame = pd.DataFrame(
+        {
+            "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
+            "product_id": product.id,
+            "as_of": as_of,
+            "score": scored["score"].mask(status != "ok"),
+            "model_id": answer.model_id,
+            "policy_id": policy.policy_id,
+            "prices_id": "" if prices is None else prices.prices_id,
+            **columns,
+        }
+    )[list(COLUMNS)]
+    return frame if prices is None else _at_prices(frame, population, product, policy, prices)
+
+
+def columns_of(
+    applicants: pd.DataFrame | OneApplicant,
+    status: npt.NDArray[np.object_],
+    said: Mapping[str, npt.NDArray[np.float64]],
+    of_score: list[list[str]],
+    asked: tuple[Product, Policy, pd.Timestamp],
+) -> dict[str, Any]:
+    """Decide, as columns by name, for what product, by what policy and when it is asked."""
+    product, policy, as_of = asked
     ok = status == "ok"
-    pd_ = np.where(ok, scored["pd"].to_numpy(np.float64), np.nan)
-    rules = list(find_rules(population.applicants, product, as_of))
+    pd_, lower, upper = (np.where(ok, said[k], np.nan) for k in ("pd", "pd_lower", "pd_upper"))
+    rules = list(find_rules(applicants, product, as_of))
     outcome = np.min([rule.outcome for rule in rules], axis=0)
-    limits = find_limits(population.applicants, product, policy, pd_)
+    limits = find_limits(applicants, product, policy, pd_)
     is_risky = ok & (pd_ > product.max_pd)
     approved = ok & (outcome == PASS) & ~is_risky & (limits.fen > 0)
     declined = (outcome < PASS) | (ok & ~approved)
     decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
     decision = np.where(~ok & (outcome != FAIL), "refer", decision)
     fen = np.where(approved, limits.fen, 0)
-    loss, profit = year_of_line(fen, np.nan_to_num(pd_), product, policy)
+    loss, profit = year_of_line(fen, np.where(ok, pd_, 0.0), product, policy)
     price = price_loan(product, policy)
-    reasons = _reasons(rules, ok, is_risky, approved, limits.binding, scored["reasons"].tolist())
-    frame = pd.DataFrame(
-        {
-            "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
-            "product_id": product.id,
-            "as_of": as_of,
-            "status": status,
-            "pd": pd_,
-            "pd_lower": np.where(ok, scored["pd_lower"], np.nan),
-            "pd_upper": np.where(ok, scored["pd_upper"], np.nan),
-            "score": scored["score"].mask(~ok),
-            "grade": grade_of(pd_, policy.grades),
-            "decision": decision,
-            "limit": fen / 100,
-            "rate": price.rate,
-            "rate_unit": price.unit,
-            "expected_loss": np.where(ok, loss, np.nan),
-            "expected_profit": np.where(ok, profit, np.nan),
-            "reasons": reasons,
-            "model_id": answer.model_id,
-            "policy_id": policy.policy_id,
-            "prices_id": "" if prices is None else prices.prices_id,
-        }
-    )[list(COLUMNS)]
-    return frame if prices is None else _at_prices(frame, population, product, policy, prices)
+    return {
+        "status": status,
+        "pd": pd_,
+        "pd_lower": lower,
+        "pd_upper": upper,
+        "grade": grade_of(pd_, policy.grades),
+        "decision": decision,
+        "limit": fen / 100,
+        "rate": price.rate,
+        "rate_unit": price.unit,
+        "expected_loss": np.where(ok, loss, np.nan),
+        "expected_profit": np.where(ok, profit, np.nan),
+        "reasons": _reasons(rules, ok, is_risky, approved, limits.binding, of_score),
+    }
 
 
 def _at_prices(
@@ -125,8 +143,9 @@ def _reasons(
     """Give each row's codes: rules first, then risk with the score's reasons, then the limit."""
     codes: list[list[str]] = [[] for _ in of_score]
     for rule in rules:
-        found = rule.codes
-        for row in np.flatnonzero(rule.outcome != PASS).tolist():
+        rows = (rule.outcome != PASS).nonzero()[0].tolist()
+        found = rule.codes if rows else ()
+        for row in rows:
             if found[row] not in codes[row]:
                 codes[row].append(found[row])
     for row, mine in enumerate(codes):

@@ -20,6 +20,7 @@ from alicredit.decision import Decision, digest_inputs
 from alicredit.errors import PolicyError
 from alicredit.policy import Policy, load_policy
 from alicredit.portfolio.deciding import check_prices, decide, interleave
+from alicredit.portfolio.one import decide_one, policy_of
 from alicredit.portfolio.population import gather, prepare
 from alicredit.portfolio.scoring import (
     check_claim_of,
@@ -174,7 +175,7 @@ def score_applicant(
     >>> Decision.__name__
     'Decision'
     """
-    moment, chosen = as_moment("as_of", as_of), load_policy(policy)
+    moment, chosen = as_moment("as_of", as_of), policy_of(policy)
     asked = chosen.product(product)
     if not asked.is_active:
         refuse("product", "must be active", repr(product), error=PolicyError)
@@ -183,12 +184,8 @@ def score_applicant(
     check_claim_of(scorer, asked)
     if not isinstance(features, Mapping):
         refuse("features", "must be a mapping from name to value", type(features).__name__)
-    require_columns("features", map(str, features), ("merchant_id", *scorer.feature_names))
-    row = pd.DataFrame({str(k): pd.Series([v], dtype=object) for k, v in features.items()})
-    population = prepare(row, {product: scorer}, moment)
-    scored = score_all(population, {product: scorer}, (asked,), None, None)
-    frame = decide(population, asked, scored[product], chosen, moment, prices)
-    values = frame.iloc[0].to_dict()
-    values["score"] = None if pd.isna(values["score"]) else int(values["score"])
-    values["reasons"] = tuple(values["reasons"])
+    facts, needed = {str(k): v for k, v in features.items()}, ("merchant_id", *scorer.feature_names)
+    if not facts.keys() >= set(needed):
+        require_columns("features", facts, needed)
+    values = decide_one(facts, scorer, asked, chosen, moment, prices)
     return Decision(**values, inputs_digest=digest_inputs(features))

@@ -98,14 +98,14 @@ def prepare(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Timesta
         if (given != as_of).any():
             found = str(frame["as_of"][given != as_of].iloc[0])
             refuse("features", f"must be as of {as_of}", found)
-    ids, status = _read_ids(frame["merchant_id"])
+    ids, status = read_ids(frame["merchant_id"])
     frame["merchant_id"] = ids
     is_twice = frame["merchant_id"].duplicated(keep=False).to_numpy(bool)
     status[is_twice & (status == "ok")] = "duplicated"
     return Population(frame, frame, status)
 
 
-def _read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+def read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
     """Write ids as the text under which they are answered; give each one's status.
 
     One that lacks is empty. A whole number is written as one even where a missing id beside it made

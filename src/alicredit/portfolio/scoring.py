@@ -16,7 +16,7 @@ from alicredit.errors import PolicyError
 from alicredit.policy import Policy, Product
 from alicredit.portfolio.population import Population
 
-_REASONS = 4
+REASONS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +100,12 @@ def score_all(
 
 def _score_rows(model: Any, inputs: pd.DataFrame, cut: float) -> pd.DataFrame:
     """Score rows; give reasons, which cost most, to those of a probability above the cut."""
-    scored = model.score_frame(inputs, reasons=0).reset_index(drop=True)
+    scored = model.score_frame(inputs, reasons=0, flags=False).reset_index(drop=True)
     rows = np.flatnonzero((scored["pd"] > cut).to_numpy(bool))
     if len(rows):
         reasons = scored["reasons"].tolist()
-        found = model.score_frame(inputs.iloc[rows], reasons=_REASONS)["reasons"]
+        risky = inputs.iloc[rows]
+        found = model.score_frame(risky, reasons=REASONS, flags=False)["reasons"]
         for row, codes in zip(rows.tolist(), found.tolist()):
             reasons[row] = codes
         scored["reasons"] = reasons
