@@ -126,8 +126,8 @@ class _Page:
         rows = _rows(zip(labels, points, strict=True))
         seen = ""
         if table.kind == "numeric":
-            low, high = number_text(table.low), number_text(table.high)
-            seen = f'<tr><td colspan="2" class="seen">{self.words["seen"]} {low} … {high}</td></tr>'
+            ends = f"{table.low:.6g} … {table.high:.6g}"
+            seen = f'<tr><td colspan="2" class="seen">{self.words["seen"]} {ends}</td></tr>'
         caption = f"<caption>{self._name(table)}</caption>"
         return f'<table class="input">{caption}\n{rows}{seen}</table>\n'
 
