@@ -1,9 +1,9 @@
 """Scoring in batches: our tables and trees, what they came from, and scorecards of others.
 
 ``python benchmarks/scoring.py [--rows N] [--rounds N] [--peers PYTHON]``: every scorer takes the
-same rows, one thread, in rounds that take turns; medians in nanoseconds a row. PYTHON names an
-interpreter that has optbinning, toad and scikit-learn: each is left out where it does not import.
-Slow scorers take the first ``--few`` rows.
+same rows, one thread, in rounds that take turns; medians in nanoseconds of processor time a row.
+PYTHON names an interpreter that has optbinning, toad and scikit-learn: each is left out where it
+does not import. Slow scorers take the first ``--few`` rows.
 """
 
 from __future__ import annotations
@@ -147,10 +147,10 @@ class Peers:
 
 
 def timed(run: Callable[[], object]) -> float:
-    """Give the seconds that one run takes."""
-    start = time.perf_counter()
+    """Give the seconds of processor time that one run takes: others disturb them less."""
+    start = time.process_time()
     run()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 Case = tuple[str, int, Callable[[], float]]

@@ -51,6 +51,7 @@ def assert_same(model: ScoreModel, X: pd.DataFrame, reasons: int = 4) -> pd.Data
     whole, ones = model.score_frame(X, reasons=reasons), by_row(model, X, reasons)
     assert whole["status"].tolist() == [one["status"] for one in ones]
     assert whole["reasons"].tolist() == [one["reasons"] for one in ones]
+    assert whole["flags"].tolist() == [one["flags"] for one in ones]
     for key in ("pd", "pd_lower", "pd_upper"):
         assert np.array(whole[key]).tobytes() == np.array([one[key] for one in ones]).tobytes()
     assert [None if pd.isna(v) else int(v) for v in whole["score"]] == [o["score"] for o in ones]
@@ -306,6 +307,7 @@ def test_no_rows_are_no_scores() -> None:
         found = model.score_frame(X)
         assert len(found) == 0
         assert list(found) == list(model.score_frame(X, reasons=0))
+        assert [*model.score_frame(X, flags=False), "flags"] == list(found)
         assert model.predict_proba(X).shape == (0, 2)
     assert list(blocks_of(0)) == []
 

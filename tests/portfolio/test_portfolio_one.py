@@ -16,7 +16,7 @@ from portable_stage import draw_rows, make_model
 
 import alicredit as ac
 from alicredit.policy import BUILT_IN
-from alicredit.policy.one import OneColumn, numbers_of
+from alicredit.policy.one import OneColumn, doubles_of
 from alicredit.portfolio.one import _by_frame, decide_one, policy_of
 
 AS_OF = pd.Timestamp("2013-05-01")
@@ -139,7 +139,7 @@ def test_a_column_of_one_is_asked_as_a_series_is(value: object) -> None:
     assert one.notna().value == bool(series.notna().iloc[0])
     assert one.isin(allowed).value == bool(series.isin(allowed).iloc[0])
     assert one.to_numpy()[0] is value
-    assert np.array_equal(numbers_of(one), numbers_of(series), equal_nan=True)
+    assert np.array_equal(doubles_of(one), doubles_of(series), equal_nan=True)
 
 
 @pytest.mark.parametrize("odd", [10**400, 1j, "x", None, Decimal("1e400")], ids=repr)

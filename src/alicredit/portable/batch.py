@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.portable.blocks import Reader
+from alicredit.portable.blocks import Block, Reader
 from alicredit.portable.contract import flags_of
 from alicredit.portable.reasons import reasons_of
 
@@ -39,7 +39,7 @@ class Scored:
     reasons : array of object or None
         A list of codes for each row; None where none were asked for.
     flags : array of object or None
-        A list of inputs for each row that training did not see so; None where not asked for.
+        A list of inputs for each row, whose values training did not see; None where not asked for.
     """
 
     status: npt.NDArray[np.int8]
@@ -54,16 +54,14 @@ def score_rows(
 ) -> Scored:
     """Score what is read; ``top`` reasons at most for each row, None for no lists at all.
 
-    Rows without reasons or flags hold one empty list; each other row has a list of its own.
+    Each row has a list of its own; rows without reasons asked for, or without flags, hold one
+    empty list together.
     """
-    size, names = reader.size, model.feature_names
+    size = reader.size
     status, scores = np.zeros(size, dtype=np.int8), np.zeros(size, dtype=np.int64)
     chances = np.empty((3, size))
-    reasons = None if top is None else np.empty(size, dtype=object)
-    marks = np.empty(size, dtype=object) if flags else None
-    for lists in (reasons, marks):
-        if lists is not None:
-            lists.fill([])
+    reasons = None if top is None else _empty_lists(size)
+    marks = _empty_lists(size) if flags else None
     for block in reader.blocks():
         ranks = model.adder.plan.ranks(block.columns, block.gone)
         units = model.adder.total(ranks, block.columns)
@@ -73,15 +71,28 @@ def score_rows(
         if reasons is not None and top:
             reasons[block.rows] = reasons_of(model, ranks, block.columns, top)
         if marks is not None:
-            marked = flags_of(names, model.seen_ranges, block.columns, block.status == 0)
-            for row, inputs in marked.items():
-                marks[block.rows.start + row] = inputs
+            _mark(model, block, marks[block.rows])
     bad = np.flatnonzero(status)
     scores[bad], chances[:, bad] = 0, np.nan
     if reasons is not None and top:
         for row in bad.tolist():
             reasons[row] = []
     return Scored(status, scores, chances, reasons, marks)
+
+
+def _empty_lists(rows: int) -> npt.NDArray[Any]:
+    """Give one empty list, so many times."""
+    found = np.empty(rows, dtype=object)
+    found.fill([])
+    return found
+
+
+def _mark(model: ScoreModel, block: Block, marks: npt.NDArray[Any]) -> None:
+    """Put the inputs of a block that training did not see where they belong."""
+    ok = block.status == 0
+    found = flags_of(model.feature_names, model.seen_ranges, block.columns, ok)
+    for row, names in found.items():
+        marks[row] = names
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.portable.axes import blocks_of
-from alicredit.portable.contract import MOST_MISSING, read_value, take_columns
+from alicredit.portable.contract import MOST_MISSING, read_value, take_columns, values_of
 from alicredit.portable.tables import PointTable
 
 Floats = npt.NDArray[np.float64]
@@ -126,12 +126,12 @@ def _read_of(table: PointTable, column: Any) -> Callable[[slice], Read]:
         places = _Places(table)
         codes = getattr(getattr(column, "array", None), "codes", None)
         if codes is None:
-            return lambda rows: _marked(places.of(list(_part(column, rows))))
+            return lambda rows: _marked(places.of(values_of(_part(column, rows))))
         encoded = np.append(places.of(list(column.dtype.categories)), np.nan)
         return lambda rows: _marked(encoded[codes[rows]])
     kind = getattr(getattr(column, "dtype", None), "kind", "O")
     if kind not in "fiub":
-        return lambda rows: _mixed(table, list(_part(column, rows)))
+        return lambda rows: _mixed(table, values_of(_part(column, rows)))
     is_foreign = kind == "b" and table.kind != "flag"
     if isinstance(column.dtype, np.dtype):
         array = np.asarray(column)
@@ -143,7 +143,7 @@ def _read_of(table: PointTable, column: Any) -> Callable[[slice], Read]:
             return _plain(table, values, is_foreign=is_foreign)
 
         return read
-    return lambda rows: _mixed(table, list(_part(column, rows)))
+    return lambda rows: _mixed(table, values_of(_part(column, rows)))
 
 
 def _part(column: Any, rows: slice) -> Any:

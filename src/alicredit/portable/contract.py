@@ -72,7 +72,7 @@ def read_column(table: PointTable, column: Any) -> tuple[Any, Flags, Flags]:
     """Bring a column to its kind: values, rows of a wrong type, rows of impossible values."""
     none = np.zeros(len(column), dtype=bool)
     if table.kind == "category":
-        levels = [_level(value) for value in column]
+        levels = [_level(value) for value in values_of(column)]
         wrong = np.array([level is _WRONG for level in levels], dtype=bool)
         return [None if level is _WRONG else level for level in levels], wrong, none
     array = _plain_numbers(column)
@@ -80,10 +80,18 @@ def read_column(table: PointTable, column: Any) -> tuple[Any, Flags, Flags]:
         values = array.astype(np.float64)
         is_foreign = array.dtype.kind == "b" and table.kind != "flag"
         return values, ~none if is_foreign else none, _impossible(table, values)
-    checked = [read_value(table, value) for value in column]
+    checked = [read_value(table, value) for value in values_of(column)]
     values = np.array([np.nan if v is None else v for v, _ in checked], dtype=np.float64)
     wrong = np.array([word == "bad_type" for _, word in checked], dtype=bool)
     return values, wrong, np.array([word == "bad_value" for _, word in checked], dtype=bool)
+
+
+def values_of(column: Any) -> list[Any]:
+    """List a column's values, each as an object of its own."""
+    if hasattr(column, "iloc"):  # far faster than one value after the other where text is Arrow's
+        found: list[Any] = column.to_numpy(dtype=object).tolist()
+        return found
+    return list(column)
 
 
 def read_value(table: PointTable, value: Any) -> tuple[Any, str]:

@@ -179,7 +179,8 @@ class ScoreModel:
         so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
         ``flags`` names the inputs of a scored row whose value training did not see: a number
         outside its range, or a category's level that was not learned and is scored as others are.
-        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost.
+        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost. Rows
+        that have none, and rows whose reasons were not asked for, hold one empty list together.
         Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd

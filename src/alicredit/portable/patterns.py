@@ -117,9 +117,8 @@ class Patterns:
             for rows, patterns in self.handful.patterns(ranks):
                 total[rows] += self.worth[self.offset[:, None] + patterns].sum(axis=0)
             return total
-        tables = np.split(self.worth, self.offset[1:])
-        for worth, pattern in zip(tables, self.of(ranks), strict=True):
-            total += worth.take(pattern, mode="clip")
+        for start, pattern in zip(self.offset.tolist(), self.of(ranks), strict=True):
+            total += self.worth[start:].take(pattern, mode="clip")
         return total
 
     def ranks(self, columns: Sequence[Floats]) -> list[npt.NDArray[Any]]:
