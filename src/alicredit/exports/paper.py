@@ -70,8 +70,19 @@ def number_text(value: float) -> str:
 
 def share_text(share: float) -> str:
     """Write a probability in per cent, to four digits."""
-    text = np.format_float_positional(100 * share, precision=4, fractional=False, trim="-")
-    return f"{text} %"
+    text = np.format_float_positional(100 * share, precision=4, fractional=False, min_digits=4)
+    return f"{text.removesuffix('.')} %"
+
+
+def seen_text(value: float) -> str:
+    """Write a number in six digits, as a person does.
+
+    Examples
+    --------
+    >>> seen_text(9211650.0), seen_text(0.3225806451612903), seen_text(-879998.79)
+    ('9211650', '0.322581', '-879999')
+    """
+    return np.format_float_positional(value, precision=6, fractional=False, trim="-")
 
 
 class _Page:
@@ -126,7 +137,7 @@ class _Page:
         rows = _rows(zip(labels, points, strict=True))
         seen = ""
         if table.kind == "numeric":
-            ends = f"{table.low:.6g} … {table.high:.6g}"
+            ends = f"{seen_text(table.low)} … {seen_text(table.high)}"
             seen = f'<tr><td colspan="2" class="seen">{self.words["seen"]} {ends}</td></tr>'
         caption = f"<caption>{self._name(table)}</caption>"
         return f'<table class="input">{caption}\n{rows}{seen}</table>\n'
