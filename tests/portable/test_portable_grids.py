@@ -221,6 +221,21 @@ def test_reasons_ranked_by_keys_are_those_ranked_by_costs(shape: str) -> None:
         pd.testing.assert_frame_equal(other.score_frame(X, reasons=9), by_keys)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("top", [1, 2, 3, 4, 5, 9])
+def test_lists_are_the_same_whether_made_of_twos_or_of_names(shape, top, monkeypatch) -> None:
+    model = make_model(shape, 4)
+    X = draw_rows(model.feature_names, 300, np.random.default_rng(4))
+    found = model.score_frame(X, reasons=top)
+    monkeypatch.setattr("alicredit.portable.ranking._PAIRED", 0)
+    pd.testing.assert_frame_equal(model.score_frame(X, reasons=top), found)
+    before = found["reasons"].tolist()
+    again = model.score_frame(X, reasons=top)
+    for codes in again["reasons"][again["status"] == "ok"]:
+        codes.append("another")
+    assert model.score_frame(X, reasons=top)["reasons"].tolist() == before
+
+
 def test_an_axis_of_a_category_takes_each_level_to_its_group() -> None:
     rng = np.random.default_rng(5)
     kind = draw_table("kind", rng, spread=1)

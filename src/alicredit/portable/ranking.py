@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from alicredit.portable.model import ScoreModel
 
 Whole = npt.NDArray[np.int64]
+
+_PAIRED = 128
+"""Codes up to which the lists of any two are kept (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,31 +57,55 @@ class Ranking:
             theirs = [each[ahead] for each in ranks]
             tops[:, ahead] = greatest((each.total(theirs, len(ahead)) for each in self.second), top)
         places = (self.size - 1) - (tops & (self.size - 1))
-        return lists_of(self.codes, places.T, (tops >= self.size).sum(axis=0))
+        costs = tops >= self.size
+        if len(self.codes) > _PAIRED:
+            return lists_of(self.codes, places.T, costs.sum(axis=0))
+        return _joined(self.pairs, np.where(costs, places, len(self.codes)), len(self.codes) + 1)
+
+    @cached_property
+    def pairs(self) -> npt.NDArray[Any]:
+        """Give the lists of any two codes, one, or none: the last place of each is none."""
+        ones: list[list[str]] = [*([code] for code in self.codes), []]
+        found = np.empty(len(ones) ** 2, dtype=object)
+        found[:] = [one + two for one in ones for two in ones]
+        return found
 
 
-def lists_of(codes: npt.NDArray[Any], places: Any, counts: Any) -> list[list[str]]:
-    """Give for each row its own list of so many codes, by their places, shape (rows, most)."""
-    found = _as_lists(codes[places])
-    short = np.flatnonzero(counts < places.shape[1])
-    for row, count in zip(short.tolist(), counts[short].tolist(), strict=True):
-        del found[row][count:]
-    return found
+def _joined(pairs: npt.NDArray[Any], places: Whole, width: int) -> list[list[str]]:
+    """Join the lists of two places each to a new one for each row; places, shape (top, rows)."""
+    rows = places.shape[1]
+    lines = list(places.astype(np.intp))
+    lines += [np.full(rows, width - 1)] * (max(4 - len(lines), 0) + max(len(lines), 4) % 2)
+    parts = [pairs.take(lines[k] * width + lines[k + 1]) for k in range(0, len(lines), 2)]
+    found: Any = parts[0]
+    with _undisturbed():
+        for part in parts[1:]:
+            found = found + part
+    return cast("list[list[str]]", found)
 
 
-def _as_lists(names: npt.NDArray[Any]) -> list[list[str]]:
-    """Give a list for each line of names.
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold the search for garbage off while many lists are made, none of which is garbage.
 
-    Many lists are made at once, and none of them is garbage: the search for it, which takes four
-    times as long as making them, is held off meanwhile.
+    It would take four times as long as making them.
     """
     is_on = gc.isenabled()
     gc.disable()
     try:
-        found: list[list[str]] = names.tolist()
+        yield
     finally:
         if is_on:
             gc.enable()
+
+
+def lists_of(codes: npt.NDArray[Any], places: Any, counts: Any) -> list[list[str]]:
+    """Give for each row its own list of so many codes, by their places, shape (rows, most)."""
+    with _undisturbed():
+        found: list[list[str]] = codes[places].tolist()
+    short = np.flatnonzero(counts < places.shape[1])
+    for row, count in zip(short.tolist(), counts[short].tolist(), strict=True):
+        del found[row][count:]
     return found
 
 
