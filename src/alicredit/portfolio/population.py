@@ -22,6 +22,7 @@ from alicredit.derived import derive_tables
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, build_frame
 from alicredit.policy import build_applicants
+from alicredit.portfolio.feeds import refuse_silent
 from alicredit.records import Records, find_problems, merchants_in_error
 
 
@@ -56,6 +57,7 @@ def gather(
         rule = "must take only built-in features to be scored from records"
         refuse("model", rule, repr(foreign[0]), do)
     catalogue = CATALOGUE.subset(wanted)
+    refuse_silent(records, catalogue.tables, as_of)
     whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
     size = chunk_rows or max(len(cohort), 1)
     inputs, applicants = [], []
