@@ -229,7 +229,7 @@ def _search(
     for size in range(2, most + 1):
         if reach:
             break
-        ways = list(_ways(useful, gains, size))
+        ways = list(_all_ways(ladders, size) or _ways(useful, gains, size))
         scores = _scores(model, row, ways)
         best = max([best, *scores])
         reach = [way for way, score in zip(ways, scores, strict=True) if score >= need]
@@ -245,6 +245,20 @@ def _search(
 def _order(way: Way) -> tuple[float, list[int]]:
     """Order ways by distance, then by the inputs' positions."""
     return round(sum(rung.distance for rung in way.values()), 9), sorted(way)
+
+
+def _all_ways(ladders: dict[int, list[Rung]], size: int) -> list[Way]:
+    """Give every way to change so many inputs at once, or none where these are too many."""
+    if math.comb(len(ladders), size) > _MOST_WAYS:
+        return []
+    inputs = list(combinations(sorted(ladders), size))
+    if sum(math.prod(len(ladders[at]) for at in each) for each in inputs) > _MOST_WAYS:
+        return []
+    return [
+        dict(zip(each, rungs, strict=True))
+        for each in inputs
+        for rungs in product(*(ladders[at] for at in each))
+    ]
 
 
 def _ways(useful: dict[int, list[Rung]], gains: dict[int, int], size: int) -> Iterator[Way]:
