@@ -28,15 +28,15 @@ test: setup
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
-# The oldest dependencies that are promised: same tests but for the slow ones, for those of rooms
-# that ask nothing of other libraries, and for long properties that other tests hold in small.
+# The oldest dependencies that are promised: same tests but for the slow ones, for properties over
+# drawn examples, which others hold in small, and for rooms that ask nothing of other libraries.
 BRIEFLY = audit house loans simulate windows features/test_features_future.py \
   features/test_features_engine.py features/test_features_daily.py model/test_model_shapes.py \
   recovery/test_recovery_restoration.py
 
 test-lowest:
 	$(MAKE) setup VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
-	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow' \
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow and not hypothesis' \
 	  $(addprefix --ignore=tests/,$(BRIEFLY))
 
 lint: setup
