@@ -15,7 +15,6 @@ import pandas as pd
 
 from alicredit.checks import given_or, refuse, require_between, require_whole
 from alicredit.cohort import as_moment
-from alicredit.derived import MOVED_AWAY
 from alicredit.policy import Policy
 from alicredit.records import Records, require_records
 from alicredit.recovery.claims import take_claims
@@ -115,7 +114,7 @@ beside AS (
 moved AS (
   SELECT _merchant_id AS merchant_id, _happened AS at,
          sum(TRY_CAST(round(-amount * 100) AS BIGINT)) AS fen
-  FROM ({bank_txns}) WHERE _happened < $1 AND _known < $1 AND amount < 0 AND {moved}
+  FROM ({bank_txns}) WHERE _happened < $1 AND _known < $1 AND amount < 0 AND kind = 'other'
    AND _merchant_id IN (SELECT merchant_id FROM debtor) GROUP BY ALL),
 shared AS (
   SELECT m.merchant_id, m.at, any_value(m.fen) AS fen, sum(b.fen) AS lent_fen
@@ -128,7 +127,8 @@ part AS (
 whole AS (
   SELECT merchant_id, loan_id, round(sum(fen / lent_fen), 9) AS value FROM part GROUP BY ALL)
 SELECT merchant_id, max(value) AS value FROM whole GROUP BY ALL
-""".replace("{moved}", MOVED_AWAY.format("kind"))
+"""
+"""A posting whose purpose is not told may alarm (``derived.MOVED_AWAY``), but is no evidence."""
 _SALES = """
 WITH sale AS (
   SELECT o._merchant_id AS merchant_id, o.order_id, o.confirmed_at AS sold,
