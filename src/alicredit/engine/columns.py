@@ -6,7 +6,7 @@ import numpy as np
 
 from alicredit.engine.streams import Layout
 from alicredit.windows import exact
-from alicredit.windows.grouped import Ints, Reals, Sides
+from alicredit.windows.grouped import Ints, Reals, Room, Sides
 
 Pair = tuple[Ints, Ints]
 """A column of prompt and of late events."""
@@ -106,9 +106,12 @@ class Stack:
             self.columns.append(column)
         return self._places[key]
 
-    def laid(self, sides: Sides) -> Pair:
+    def laid(self, sides: Sides, room: Room) -> Pair:
         """Lay the columns one above the other."""
-        laid = tuple(np.empty((len(self.columns), len(side.time)), np.int64) for side in sides)
+        laid = tuple(
+            room.array(f"laid {at}", (len(self.columns), len(side.time)))
+            for at, side in enumerate(sides)
+        )
         for at, column in enumerate(self.columns):
             for into, values in zip(laid, column, strict=True):
                 into[at] = values

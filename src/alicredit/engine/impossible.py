@@ -14,12 +14,11 @@ from alicredit.windows.grouped import Ints, Reals
 
 
 class Impossible:
-    """Which features meet an impossible value, where one of a stream's facts has one."""
+    """Where a stream's impossible values are looked for: numbers out of bounds, and flags."""
 
     def __init__(self, layout: Layout, stream: Stream) -> None:
-        self._bounds: dict[str, tuple[int, float, float]] = {}
-        self._flags: dict[str, int] = {}
-        self._marked: dict[str, Pair | None] = {}
+        self.bounds: dict[str, tuple[int, float, float]] = {}
+        self.flags: dict[str, int] = {}
         for feature in stream.features:
             for name in _numbers_read(feature):
                 condition = sql.impossible_sql(feature, name)
@@ -28,35 +27,44 @@ class Impossible:
                 expression = sql.expression_sql(feature, name)
                 if (feature.table, name) not in MEASURES and expression in layout.numbers:
                     bounds = sql.bounds_of(TABLES[feature.table][name])
-                    self._bounds[name] = (layout.number(expression), *bounds)
+                    self.bounds[name] = (layout.number(expression), *bounds)
                 else:
-                    self._flags[name] = layout.flag(f"coalesce({condition}, false)")
+                    self.flags[name] = layout.flag(f"coalesce({condition}, false)")
 
-    def of(self, feature: Feature, key: int, columns: Columns) -> Pair | None:
+
+class Marks:
+    """Which features meet an impossible value among some events of a stream."""
+
+    def __init__(self, where: Impossible, columns: Columns) -> None:
+        self._where = where
+        self._columns = columns
+        self._marked: dict[str, Pair | None] = {}
+
+    def of(self, feature: Feature, key: int) -> Pair | None:
         """Give 1 where a feature meets an impossible value, or nothing where none does."""
         names = _numbers_read(feature)
         for name in names:
             if name not in self._marked:
-                self._marked[name] = self._marks(name, columns)
+                self._marked[name] = self._look(name)
         marks = [each for name in names if (each := self._marked[name]) is not None]
         if not marks:
             return None
         prompt, late = (np.bitwise_or.reduce(each) for each in zip(*marks, strict=True))
         if key >= 0 and feature.aggregate != "distinct":
-            keys = columns.key(key)
+            keys = self._columns.key(key)
             return prompt & (keys[0] != keyed.NO_KEY), late & (keys[1] != keyed.NO_KEY)
         return prompt, late
 
-    def _marks(self, name: str, columns: Columns) -> Pair | None:
+    def _look(self, name: str) -> Pair | None:
         """Mark the impossible values of one column or measure."""
-        if name in self._bounds:
-            at, low, high = self._bounds[name]
-            prompt, late = columns.number(at)
+        if name in self._where.bounds:
+            at, low, high = self._where.bounds[name]
+            prompt, late = self._columns.number(at)
             if exact.is_within(prompt, low, high) and exact.is_within(late, low, high):
                 return None
             return _outside(prompt, low, high), _outside(late, low, high)
-        if name in self._flags:
-            flags = columns.flag(self._flags[name])
+        if name in self._where.flags:
+            flags = self._columns.flag(self._where.flags[name])
             return flags if flags[0].any() or flags[1].any() else None
         return None
 

@@ -7,7 +7,7 @@ independent, so that any part of them gives the same bits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from alicredit.declarations import Feature
 from alicredit.engine import sql
 from alicredit.engine.columns import LIMIT, Columns, Pair, Stack
-from alicredit.engine.impossible import Impossible
+from alicredit.engine.impossible import Impossible, Marks
+from alicredit.engine.slabs import Shares, shares_of
 from alicredit.engine.streams import (
     Asked,
     Layout,
@@ -27,7 +28,7 @@ from alicredit.engine.streams import (
 )
 from alicredit.records import Records
 from alicredit.windows import keyed, ordered, periods, sums
-from alicredit.windows.grouped import Ints, Questions, Reach, Reals, group_events
+from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Room, group_events
 
 _ADDED = {
     "count": sums.COUNT, "sum": sums.SUM, "mean": sums.MEAN, "std": sums.STD,
@@ -112,22 +113,25 @@ def build_stream(
     ]
     layout.is_placed = any(is_placed(want.feature) for want in wants)
     bad = Impossible(layout, stream)
-    sides = group_events(
-        read_events(con, records, stream, layout, asked),
-        len(questions.start) - 1,
-        is_timed=is_timed(records, stream, asked),
-        is_ahead=stream.is_ahead,
-    )
-    columns = Columns(sides, layout)
+    merchants, events = len(questions.start) - 1, asked.events.get(stream.table, 0)
+    shares = shares_of(merchants, events * (1 + len(stream.timing)), layout.width)
+    if layout.is_placed:
+        shares = Shares(merchants, max(1, merchants))
+    timed = is_timed(records, stream, asked)
+    left: dict[Feature, list[Ints]] = {}
+    every = read_events(con, records, stream, layout, asked, shares)
     back, ahead = np.array(windows, np.int64).T.copy()
-    job = _Job(questions, columns, Reach(back, ahead), out)
-    job.add_up([want for want in wants if want.aggregate in _ADDED])
-    job.compare_periods([want for want in wants if want.aggregate in _PERIODIC])
-    job.count_keys([want for want in wants if want.aggregate in _KEYED])
-    job.take_ends([want for want in wants if want.aggregate in _ENDS])
-    job.take_quantiles([want for want in wants if want.aggregate in _QUANTILES])
-    job.poison([(want, bad.of(want.feature, want.key, columns)) for want in wants])
-    return job.find_wide(wants)
+    room = Room()
+    for share in range(len(shares)):
+        own = shares.questions(questions, share)
+        blocks, every[share] = every[share], []
+        sides = group_events(
+            blocks, len(own.start) - 1, is_timed=timed, is_ahead=stream.is_ahead, room=room
+        )
+        job = _Job(own, Columns(sides, layout), Reach(back, ahead), out, room)
+        for feature, rows in job.answer(wants, bad):
+            left.setdefault(feature, []).append(rows)
+    return [(feature, np.concatenate(rows)) for feature, rows in left.items()]
 
 
 def _wanted(feature: Feature, out: int, window: int, layout: Layout, asked: Asked) -> _Want:
@@ -162,6 +166,18 @@ class _Job:
     columns: Columns
     reach: Reach
     out: Reals
+    room: Room
+
+    def answer(self, wants: list[_Want], bad: Impossible) -> list[tuple[Feature, Ints]]:
+        """Answer all; give what is left to the reference."""
+        self.add_up([want for want in wants if want.aggregate in _ADDED])
+        self.compare_periods([want for want in wants if want.aggregate in _PERIODIC])
+        self.count_keys([want for want in wants if want.aggregate in _KEYED])
+        self.take_ends([want for want in wants if want.aggregate in _ENDS])
+        self.take_quantiles([want for want in wants if want.aggregate in _QUANTILES])
+        marks = Marks(bad, self.columns)
+        self.poison([(want, marks.of(want.feature, want.key)) for want in wants])
+        return self.find_wide(wants)
 
     def add_up(self, wants: list[_Want]) -> None:
         """Answer counts, sums, means, spreads, shares, days and ages."""
@@ -208,7 +224,7 @@ class _Job:
             code, window, value, known, square, support, place, units.astype(np.float64),
             np.array(squares, np.int64),
         )  # fmt: skip
-        values = stack.laid(self.columns.sides)
+        values = stack.laid(self.columns.sides, self.room)
         sums.add_up(self.questions, self.columns.sides, values, self.reach, ops, out)
 
     def compare_periods(self, wants: list[_Want]) -> None:
@@ -227,7 +243,7 @@ class _Job:
         ops = periods.PeriodOps(
             codes, value_of, length, count, least, place, scale.astype(np.float64)
         )
-        values = stack.laid(self.columns.sides)
+        values = stack.laid(self.columns.sides, self.room)
         periods.compare_periods(self.questions, self.columns.sides, values, ops, self.out)
 
     def count_keys(self, wants: list[_Want]) -> None:
@@ -283,32 +299,37 @@ class _Job:
         ]
         if not rows:
             return
-        found = np.zeros((len(rows), self.out.shape[1]))
-        self._run_sums(stack, rows, [], found)
+        asked = self._in_order()
+        found = np.zeros((len(rows), len(asked.row)))
+        replace(self, questions=asked)._run_sums(stack, rows, [], found)
         for at, (want, _) in enumerate(hurt):
-            self.out[want.out][found[at] > 0] = np.inf
+            self.out[want.out, self.questions.row[found[at] > 0]] = np.inf
+
+    def _in_order(self) -> Questions:
+        """Give the questions with room for their answers side by side."""
+        return self.questions._replace(row=np.arange(len(self.questions.row)))
 
     def find_wide(self, wants: list[_Want]) -> list[tuple[Feature, Ints]]:
         """Find the questions whose windows hold values too large to be summed in 64 bits."""
-        found = []
+        found, asked = [], self._in_order()
         for want in wants:
             read = _summed(want)
             sizes = self.columns.size(*read) if read else None
             if sizes is None:
                 continue
-            largest = np.full((1, self.out.shape[1]), np.nan)
-            events = np.zeros((1, self.out.shape[1]))
+            largest = np.full((1, len(asked.row)), np.nan)
+            events = np.zeros((1, len(asked.row)))
             ends = ordered.EndOps(*_entries([(ordered.MAX, want.window, 1, 0)]))
             sides = self.columns.sides
             place = self.columns.place()
-            ordered.take_ends(self.questions, sides, sizes, place, self.reach, ends, largest)
+            ordered.take_ends(asked, sides, sizes, place, self.reach, ends, largest)
             count = (sums.COUNT, want.window, 0, -1, -1, 1, 0, 1)
             stack = Stack()
             stack.add(("none",), (sides.prompt.time, sides.late.time))
-            self._run_sums(stack, [count], [], events)
+            replace(self, questions=asked)._run_sums(stack, [count], [], events)
             rows = np.flatnonzero(largest[0] * events[0] > LIMIT)
             if len(rows):
-                found.append((want.feature, rows))
+                found.append((want.feature, self.questions.row[rows]))
         return found
 
 

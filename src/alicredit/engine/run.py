@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -101,6 +101,8 @@ def build_locally(
                 for parts, group in _by_parts(members, sizes, budget):
                     for part in _split(codes, merchants, as_of, parts):
                         asked = _ask(con, part, numbers, max(sizes.values()))
+                        mine = {name: -(-rows // parts) for name, rows in sizes.items()}
+                        asked = replace(asked, events=mine)
                         _answer(con, records, cohort, group, part, asked, places, out)
             finally:
                 con.close()

@@ -7,7 +7,7 @@ columns filled in; where all questions have one moment, a single version is enou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,14 +19,13 @@ import pyarrow as pa
 from alicredit.declarations.declaration import Condition, Feature
 from alicredit.derived import TABLES
 from alicredit.engine import sql
+from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.records import Records, quoted
 from alicredit.records.sources import arrow_reader
 from alicredit.windows.grouped import FOREVER, Block, find_slots
 
 Ints = npt.NDArray[np.int64]
 
-_BATCH_ROWS = 2**17
-_SLAB_ROWS = 2**20
 _KEPT_SHARE = 0.9
 
 NEVER = 2**60
@@ -133,7 +132,8 @@ class Asked:
 
     ``numbers`` are the identifiers that the connection shows as numbers. Merchants are numbered by
     ``slots``, or where these are None by a table ``_slots`` (``merchant_id, slot``). ``joined``
-    names tables of facts that have found their merchant already: see :func:`join_once`.
+    names tables of facts that have found their merchant already: see :func:`join_once`. ``events``
+    says about how many facts of each table are of those who are asked about.
     """
 
     first: Any
@@ -141,6 +141,7 @@ class Asked:
     numbers: frozenset[tuple[str, str]] = frozenset()
     slots: Slots | None = None
     joined: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_single(self) -> bool:
@@ -226,7 +227,8 @@ def read_events(
     stream: Stream,
     layout: Layout,
     asked: Asked,
-) -> list[Block]:
+    shares: Shares,
+) -> list[list[Block]]:
     """Read a stream's events that any question may see.
 
     Parameters
@@ -241,61 +243,29 @@ def read_events(
         Which columns.
     asked : Asked
         Who is asked about, and when.
+    shares : Shares
+        Into which shares the merchants are dealt; a stream that places events takes one.
 
     Returns
     -------
-    list of Block
-        At least one. Columns: the time; those of the layout, a missing number as NaN; and where
-        events are timed the moments between which each is seen.
+    list of lists of Block
+        For each share at least one, with merchants numbered within it. Columns: the time; those of
+        the layout, a missing number as NaN; and where events are timed the moments between which
+        each is seen.
     """
     timed = is_timed(records, stream, asked)
-    slabs, ties = _Slabs(), []
-    for batch in arrow_reader(con, _query(records, stream, layout, asked), _BATCH_ROWS):
+    slabs, ties = Slabs(shares), []
+    for batch in arrow_reader(con, _query(records, stream, layout, asked), BATCH_ROWS):
         merchant, its = _numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
         if layout.is_placed:
             ties.append(its["_tie"])
     blocks = slabs.blocks()
-    if not blocks:
-        none = np.empty(0, np.int64)
-        return [Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))]
-    if not layout.is_placed:
-        return blocks
-    return [_placed_by_key(blocks, pa.chunked_array(ties), layout.width - 1)]
-
-
-class _Slabs:
-    """Room for the columns of events: each batch is copied and given back at once.
-
-    Memory that a reader may use again costs much less than new memory for every batch: most of a
-    batch's cost to the system is its first touch.
-    """
-
-    def __init__(self) -> None:
-        self._slabs: list[list[npt.NDArray[Any]]] = []
-        self._used: list[int] = []
-
-    def add(self, columns: Sequence[npt.NDArray[Any]]) -> None:
-        """Copy a batch's columns, merchants first."""
-        rows = len(columns[0])
-        if not self._slabs or self._used[-1] + rows > len(self._slabs[-1][0]):
-            size = max(_SLAB_ROWS, rows)
-            self._slabs.append([np.empty(size, column.dtype) for column in columns])
-            self._used.append(0)
-        first = self._used[-1]
-        for room, column in zip(self._slabs[-1], columns, strict=True):
-            room[first : first + rows] = column
-        self._used[-1] = first + rows
-
-    def blocks(self) -> list[Block]:
-        """Give the columns in pieces that a cache can hold, and let go of them."""
-        found = []
-        for slab, used in zip(self._slabs, self._used, strict=True):
-            for first in range(0, used, _BATCH_ROWS):
-                piece = [column[first : min(used, first + _BATCH_ROWS)] for column in slab]
-                found.append(Block(piece[0], piece[1:]))
-        self._slabs.clear()
-        return found
+    if layout.is_placed and blocks[0]:
+        return [[_placed_by_key(blocks[0], pa.chunked_array(ties), layout.width - 1)]]
+    none = np.empty(0, np.int64)
+    empty = Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))
+    return [share or [empty] for share in blocks]
 
 
 def _numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:

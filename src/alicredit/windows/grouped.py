@@ -85,6 +85,30 @@ def sort_questions(merchant: Ints, as_of: Ints, merchants: int) -> Questions:
     return Questions(as_of[row], row, start)
 
 
+class Room:
+    """Memory that is used again: arrays by name, each as large as was ever asked for.
+
+    New memory costs more than what is done with it; what was laid in an array before is gone.
+
+    Examples
+    --------
+    >>> room = Room()
+    >>> first = room.array("rows", (3, 2))
+    >>> room.array("rows", (2, 2)).base is first.base
+    True
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, Ints] = {}
+
+    def array(self, name: str, shape: tuple[int, int]) -> Ints:
+        """Give an array, not filled."""
+        size = shape[0] * shape[1]
+        if name not in self._held or len(self._held[name]) < size:
+            self._held[name] = np.empty(size, np.int64)
+        return self._held[name][:size].reshape(shape)
+
+
 class Block(NamedTuple):
     """Some events as they were read.
 
@@ -106,7 +130,12 @@ _PROMPT, _TIMED, _AHEAD = range(3)
 
 
 def group_events(
-    blocks: list[Block], merchants: int, *, is_timed: bool = False, is_ahead: bool = False
+    blocks: list[Block],
+    merchants: int,
+    *,
+    is_timed: bool = False,
+    is_ahead: bool = False,
+    room: Room | None = None,
 ) -> Sides:
     """Group events by merchant and sort each merchant's by time; prompt ones and late ones.
 
@@ -121,6 +150,8 @@ def group_events(
         from its time on, for ever.
     is_ahead : bool, default False
         Whether windows reach beyond the question, where an event is seen before its time.
+    room : Room or None, default None
+        Where to lay the events: in place of those that were laid there before.
 
     Returns
     -------
@@ -133,18 +164,20 @@ def group_events(
         _count(block.merchant, start)
     np.cumsum(start, out=start)
     width = len(blocks[0].columns) if blocks else 1 + 2 * is_timed
-    rows = np.empty((int(start[-1]), width), np.int64)
+    room = Room() if room is None else room
+    rows = room.array("rows", (int(start[-1]), width))
     at = start[:-1].copy()
-    room = np.empty((width, max((len(each.merchant) for each in blocks), default=0)), np.int64)
+    most = max((len(each.merchant) for each in blocks), default=0)
+    side_by_side = room.array("block", (width, most))
     blocks.reverse()
     while blocks:
         block = blocks.pop()
-        _fill(block, room)
-        _scatter(block.merchant, room, at, rows)
+        _fill(block, side_by_side)
+        _scatter(block.merchant, side_by_side, at, rows)
     prompt_start, late_start = _starts(rows, start, mode)
     carried = width - 2 * is_timed
-    prompt = np.empty((carried, int(prompt_start[-1])), np.int64)
-    late = np.empty((carried + 2, int(late_start[-1])), np.int64)
+    prompt = room.array("prompt", (carried, int(prompt_start[-1])))
+    late = room.array("late", (carried + 2, int(late_start[-1])))
     _lay(rows, start, mode, prompt_start, prompt, late_start, late)
     if is_ahead and not is_timed:
         late[-2], late[-1] = late[0], FOREVER
