@@ -191,12 +191,13 @@ def with_specials(model: ScoreModel, seed: int = 0) -> ScoreModel:
         ))  # fmt: skip
     trees = model.trees
     if trees is not None:
-        names, kept = list(model.feature_names), []
-        for row in trees.reference:
-            kept.append(tuple(
+        kept = [
+            tuple(
                 None if value in SPECIALS.get(name, ()) else value
-                for name, value in zip(names, row, strict=True)
-            ))  # fmt: skip
+                for name, value in zip(model.feature_names, row, strict=True)
+            )
+            for row in trees.reference
+        ]
         trees = replace(trees, reference=tuple(kept))
     base = model.base // model.unit
     return finish(tables, unit=model.unit, base=base, pairs=model.pairs, trees=trees)

@@ -189,9 +189,10 @@ class ScoreModel:
         Gives ``status, pd, pd_lower, pd_upper, score`` (whole units), ``reasons`` (codes, at most
         so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
         ``flags`` names the inputs of a scored row whose value training did not see: a number
-        outside its range (special codes are none), or a category's level that was not learned and is scored as others are.
-        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost. Rows
-        that have none, and rows whose reasons were not asked for, hold one empty list together.
+        outside its range (special codes are none), or a category's level that was not learned and
+        is scored as others are. It is a mark, no refusal; ``flags=False`` leaves the column out and
+        saves its cost. Rows that have none, and rows whose reasons were not asked for, hold one
+        empty list together.
         Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
@@ -298,7 +299,8 @@ class ScoreModel:
         each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
         second input; counts and what follows from them are NaN there, and these columns are empty
         for a single input. A special code has a line of its own, ``category`` naming it as in
-        ``"(special -999)"``. A model of trees has no points by input, which are NaN: see ``explain``.
+        ``"(special -999)"``. A model of trees has no points by input, which are NaN: see
+        ``explain``.
         """
         return lay_out_card(self.tables, self.pairs, self.unit, has_trees=self.trees is not None)
 

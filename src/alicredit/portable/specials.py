@@ -1,4 +1,4 @@
-"""Special codes of numbers: values that mean something else than a number, as -999 for no record."""
+"""Special codes of numbers: values that are none, as -999 where a bureau has no record."""
 
 from __future__ import annotations
 
