@@ -70,7 +70,8 @@ def opened(table: PointTable) -> PointTable:
     """
     if not table.specials:
         return table
-    steps, own = list(zip(table.points, strict=True)), [(each,) for each in table.special_points]
+    steps: list[tuple[int, ...]] = [(each,) for each in table.points]
+    own = [(each,) for each in table.special_points]
     cuts = _opened(table.cuts, steps, table.specials, own)
     points = tuple(each for (each,) in steps)
     return replace(table, cuts=cuts, points=points, specials=(), special_points=())
