@@ -180,8 +180,9 @@ def test_rows_of_codes_are_no_witness_against_a_direction() -> None:
     logit = np.where(coded, -4.0, -2 + 0.3 * score) + 0.5 * sales
     y = pd.Series((rng.random(6000) < 1 / (1 + np.exp(-logit))).astype(float))
     X = pd.DataFrame({"score": np.where(coded, 999.0, score), "sales": sales})  # safe and highest
-    blind = fitted("points", X, y, special_codes=None)
-    told = fitted("points", X, y, special_codes={"score": [999]})
+    one = {"directions": {"score": 1}}
+    blind = fitted("points", X, y, special_codes=None, **one)
+    told = fitted("points", X, y, special_codes={"score": [999]}, **one)
     assert "score" in set(blind.contradictions()["feature"])
     assert "score" not in set(told.contradictions()["feature"])
 

@@ -284,13 +284,15 @@ def _groups(surface: Surface, inputs: Inputs, at: int, max_steps: int) -> Whole:
 
 
 def _function(surface: Surface, inputs: Inputs, at: int, groups: Whole) -> StepFunction:
-    """Give an input's own values, merged; a category keeps each level's."""
+    """Give an input's own values, merged; of a category those of each level."""
     main = surface.mains[at]
-    if inputs.kinds[at] == "category":
-        levels = {level: float(value) for level, value in enumerate(main[:-1])}
-        return StepFunction(np.empty(0), np.zeros(1), float(main[-1]), levels, float(main[-2]))
-    ends = np.flatnonzero(np.diff(groups))
     values = _averaging(groups, surface.shares[at][:-1]) @ main[:-1]
+    if inputs.kinds[at] == "category":
+        levels = dict(enumerate(values[groups].tolist()))
+        return StepFunction(
+            np.empty(0), np.zeros(1), float(main[-1]), levels, levels[len(levels) - 1]
+        )
+    ends = np.flatnonzero(np.diff(groups))
     sign = inputs.directions[at]
     if sign:  # sums in floating point may be off by their last digit
         values = sign * np.maximum.accumulate(sign * values)
