@@ -33,8 +33,10 @@ SUPPORT = 2.0
 SEEN = 1.0
 """Standard errors by which all periods together must support any order (assumed)."""
 
-TOLD_APART = 1.5
-"""The same of levels of a category, whose order is the data's own (assumed)."""
+TOLD_APART, ALIKE, SURE = 1.5, 0.1, 0.15
+"""Levels of a category are alike where they differ by less than so many standard errors and so much
+log-odds, about three points, and the error of that is small (assumed: merging whatever 1,000 rows
+of public data cannot tell apart cost 0.005 to 0.018 AUC)."""
 
 DEVIANCE = 0.1
 DEVIANCE_PER_ROW = 4e-6
@@ -92,8 +94,8 @@ def simplify(
     """Merge each function to the fewest steps that cost at most the stated deviance.
 
     Levels of a category stand in the order of their risk, and are merged as steps are: those of one
-    group keep their names and have one value. Levels that the rows do not tell apart by 1.5
-    standard errors (assumed) are merged, too.
+    group keep their names and have one value. Levels known to be alike are merged, too: those that
+    differ by less than 1.5 standard errors, of at most 0.15, and 0.1 in log-odds (assumed).
 
     The deviance is that of a second-order expansion around the margins learned: squares of what a
     row's value moves by, weighted by the mean of p (1 - p) there and at the rate of all rows: where
@@ -205,9 +207,8 @@ def _held(
         if len(line.values) == 1 or not (has_periods or is_category):
             held.append(line.function)
             continue
-        seen = TOLD_APART if is_category else SEEN
         effects = cells.effects(placed.steps[:, at], line.values)
-        steps = held_groups(line.values, *effects, seen=seen)
+        steps = held_groups(line.values, *effects, is_category=is_category)
         if len(steps) < len(line.values):
             log.info("input %d: %d steps not held", at, len(line.values) - len(steps))
         held.append(line.merged(masses[at], steps).function)
@@ -244,7 +245,7 @@ class _Cells:
 
 
 def held_groups(
-    values: Floats, effect: Floats, variance: Floats, *, seen: float = SEEN
+    values: Floats, effect: Floats, variance: Floats, *, is_category: bool = False
 ) -> list[slice]:
     """Merge neighbours until no period contradicts the order of what is left.
 
@@ -253,8 +254,9 @@ def held_groups(
     is an artefact of one period where that period moves one of the two 2.5 standard errors away
     from what the other periods say of it, and without that period the order is not supported by
     2. The neighbours least supported are merged first; before all, those that all periods
-    together do not support by ``seen`` standard errors, for beside them nothing can be seen. Of
-    one period alone nothing else is asked.
+    together do not support by 1 standard error, for beside them nothing can be seen; of a category
+    those known to be alike: by 1.5 standard errors of at most 0.15, and within 0.1. Of one period
+    nothing else is asked.
 
     Examples
     --------
@@ -269,9 +271,16 @@ def held_groups(
     values, effect, precision = values.copy(), effect.copy(), 1 / variance
     while len(steps) > 1:
         support = _pooled(values, effect, precision)
-        if support.min() >= seen:
-            if len(effect) == 1:
-                break
+        weak = support < SEEN
+        if is_category:
+            total = precision.sum(axis=0)
+            is_sure = np.sqrt(1 / total[1:] + 1 / total[:-1]) < SURE
+            weak = is_sure & (support < TOLD_APART) & (np.abs(np.diff(values)) < ALIKE)
+        if weak.any():
+            support = np.where(weak, support, np.inf)
+        elif len(effect) == 1:
+            break
+        else:
             support = _support(values, effect, precision)
         if np.isinf(support).all():
             break
