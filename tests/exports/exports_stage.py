@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from portable_stage import KINDS, LEVELS, make_model
+from portable_stage import KINDS, LEVELS, make_model, with_specials
 
 from alicredit.portable import PairTable, PointTable, ScoreModel
 from alicredit.portable.file import sealed
@@ -41,6 +41,9 @@ def models() -> dict[str, ScoreModel]:
         "points in thousandths": make_model("points", 4, unit=1000),
         "pairs": make_model("pairs", 5),
         "trees": make_model("trees", 8, trees=6),
+        "points with codes": with_specials(make_model("points", 6)),
+        "pairs with codes": with_specials(make_model("pairs", 7)),
+        "trees with codes": with_specials(make_model("trees", 9, trees=6)),
     }
     return {shape: _with_rows(model) for shape, model in drawn.items()}
 
@@ -231,6 +234,7 @@ def cuts_of(model: ScoreModel, name: str) -> list[float]:
     """List every cut of an input: in its table, its pairs and the trees."""
     at = model.feature_names.index(name)
     found = set(model.tables[at].cuts) | {model.tables[at].low, model.tables[at].high}
+    found |= set(model.tables[at].specials)
     for pair in model.pairs:
         found |= set(pair.first_cuts if pair.first == name else ())
         found |= set(pair.second_cuts if pair.second == name else ())

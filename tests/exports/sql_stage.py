@@ -127,7 +127,7 @@ def ask_the_corpus(ask: Ask, shape: str) -> None:
     found = assert_alike(ask, model, table)
     assert {row["status"] for row in found} == {"ok", "too_many_missing"}
     assert any(row["flags"] for row in found)
-    assert any(len(row["reasons"]) > 1 for row in found) == (shape != "trees")
+    assert any(len(row["reasons"]) > 1 for row in found) == (model.trees is None)
 
 
 def ask_the_row_cases(ask: Ask, shape: str) -> None:
@@ -207,8 +207,11 @@ def ask_of_other_types(ask: Ask, shape: str, types: Iterable[pa.DataType]) -> No
     model = MODELS[shape]
     for kind in types:
         rows: list[dict[str, Any]] = []
+        is_narrow = kind == pa.int8() or (pa.types.is_decimal(kind) and kind.precision < 5)
+        most = 99 if is_narrow else math.inf  # codes of three digits are beyond these
         for name in NUMBERS:
-            rows += [{**ROW, name: value} for value in edge_values(model, name)]
+            values = [value for value in edge_values(model, name) if abs(value) < most]
+            rows += [{**ROW, name: value} for value in values]
         columns: dict[str, pa.Array] = {"merchant_id": pa.array(range(len(rows)))}
         for name in NUMBERS:
             columns[name] = as_type([row[name] for row in rows], kind)

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from damage_judge import corpus
+from exports_stage import as_objects, fixed_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_reader import read, score
 from portable_stage import KINDS, SHAPES, Grower, draw_rows, finish, make_model, make_table
+from portable_stage import with_specials as with_codes
 
 import alicredit as ac
 from alicredit.errors import InputError
@@ -120,6 +122,17 @@ def test_any_row_gives_the_same(shape: str, rows: list[tuple[Any, ...]]) -> None
         return
     model, graph = _kept(shape)
     assert_equal(model, X, graph)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_special_codes_and_the_doubles_beside_them_give_the_same(shape: str, seed: int) -> None:
+    model = with_codes(make_model(shape, seed), seed)
+    X = as_objects(fixed_rows(model, seed))
+    found = assert_equal(model, X)
+    own = X["debt"].isin(model.tables[0].specials)
+    assert own.sum() > 3
+    assert len(set(found["score"][own])) > 1
 
 
 _KEPT: dict[str, tuple[ScoreModel, Any]] = {}

@@ -17,7 +17,7 @@ from alicredit.errors import InputError
 from alicredit.exports.paper import points_text, share_text
 from alicredit.portable import ScoreModel
 
-MODELS = {shape: model for shape, model in models().items() if shape != "trees"}
+MODELS = {shape: model for shape, model in models().items() if model.trees is None}
 ALLOWED = {
     "b", "bdi", "body", "caption", "div", "h1", "h2", "head", "html", "i", "meta", "p", "q",
     "style", "table", "td", "th", "title", "tr",
@@ -75,6 +75,8 @@ def fits(cell, value) -> bool | None:
         if value in [data for mark, data in cell if mark == "q"]:
             return True
         return None if any(mark == "i" for mark, _ in cell) else False
+    if code_of(cell) is not None:
+        return False
     if cell[0][0] == "i":
         return value is None if words(cell) in ("missing", "缺失") else None
     if words(cell) in ("no", "yes", "否", "是"):
@@ -85,8 +87,17 @@ def fits(cell, value) -> bool | None:
     return (low is None or float(low) < value) and (high is None or value <= float(high))
 
 
+def code_of(cell) -> float | None:
+    """Give the special code whose line this is."""
+    label = re.fullmatch(r"(?:the code|代码) (\S+)", words(cell))
+    return float(label[1]) if label and cell[0][0] == "i" else None
+
+
 def find(labels, value) -> int:
-    """Find the one line of a value."""
+    """Find the one line of a value; a code has its own line alone."""
+    codes = [code_of(label) for label in labels]
+    if value is not None and value in codes:
+        return codes.index(value)
     found = [fits(label, value) for label in labels]
     if True in found:
         assert found.count(True) == 1
@@ -96,10 +107,13 @@ def find(labels, value) -> int:
 
 def add_up(page: Reader, row) -> Decimal:
     """Follow the page."""
-    total = Decimal(page.start)
+    total, row = Decimal(page.start), dict(row)
     for table in page.of("input"):
         lines = [line for line in table["lines"] if line]
-        at = find([line[0] for line in lines], row[table["names"][0]])
+        name = table["names"][0]
+        at = find([line[0] for line in lines], row[name])
+        if code_of(lines[at][0]) is not None:
+            row[name] = None  # as the page says of what stands below
         total += Decimal(words(lines[at][1]))
     for table in page.of("pair"):
         head, *lines = table["lines"]

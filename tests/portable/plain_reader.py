@@ -37,8 +37,15 @@ def score(content: Content, row: dict[str, Any]) -> dict[str, Any]:
         return {"status": status, "score": None, "pd": None, "pd_lower": None, "pd_upper": None}
     units = content["base"]
     for table, value in zip(content["tables"], values, strict=True):
+        if value is not None and value in table.get("specials", []):
+            units += table["special_points"][table["specials"].index(value)]
+            continue
         steps = table["points"] + [table["missing_points"]]
         units += steps[step(table["cuts"], range(len(steps) - 1) if table["levels"] else [], value)]
+    values = [
+        None if value in table.get("specials", []) else value
+        for table, value in zip(content["tables"], values, strict=True)
+    ]
     place = {table["name"]: at for at, table in enumerate(content["tables"])}
     for pair in content.get("pairs", []):
         first, second = (

@@ -172,6 +172,37 @@ def finish(tables: Sequence[PointTable], *, unit: int, base: int = 600, **parts)
     return replace(model, model_id=digest_of(content_of(model)))
 
 
+SPECIALS = {"debt": (-999.0, -998.0), "sales": (1.0, 999.0), "age": (-5.5,)}
+"""Special codes, outside the range seen and within it."""
+
+
+def with_specials(model: ScoreModel, seed: int = 0) -> ScoreModel:
+    """Give a model whose numbers have special codes: points of their own, none beside trees."""
+    rng = np.random.default_rng(seed)
+    tables = []
+    for table in model.tables:
+        codes = tuple(sorted(SPECIALS.get(table.name, ())))
+        reach = 0 if model.trees is not None else 12 * model.unit
+        points = tuple(rng.integers(-reach, reach + 1, len(codes)).tolist())
+        rows, bad = ((*each[:-1], *(9 for _ in codes), each[-1]) for each in (
+            table.rows, table.defaults))  # fmt: skip
+        tables.append(replace(
+            table, specials=codes, special_points=points, rows=rows, defaults=bad
+        ))  # fmt: skip
+    trees = model.trees
+    if trees is not None:
+        kept = [
+            tuple(
+                None if value in SPECIALS.get(name, ()) else value
+                for name, value in zip(model.feature_names, row, strict=True)
+            )
+            for row in trees.reference
+        ]
+        trees = replace(trees, reference=tuple(kept))
+    base = model.base // model.unit
+    return finish(tables, unit=model.unit, base=base, pairs=model.pairs, trees=trees)
+
+
 def make_model(
     shape: str,
     seed: int,

@@ -180,6 +180,7 @@ def _properties(model: ScoreModel) -> dict[str, str]:
             "high": table.high,
             "levels": list(table.levels),
             "sources": list(table.sources),
+            **({"specials": list(table.specials)} if table.specials else {}),
         }
         for table in model.tables
     ]

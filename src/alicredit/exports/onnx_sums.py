@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alicredit.exports.onnx_build import OWN, Graph, Numbers, Texts, import_onnx
+from alicredit.portable.specials import opened, opened_pair
 
 if TYPE_CHECKING:
     from alicredit.portable.model import ScoreModel
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def sum_of_tables(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts: Texts) -> str:
     """Give what tables add, shape (N, 1): at the least value, for cuts passed, where missing."""
-    counted = [table for table in model.tables if table.kind != "category"]
+    counted = [opened(table) for table in model.tables if table.kind != "category"]
     rest = sum(table.points[0] for table in counted)
     parts = [graph.whole(rest)]
     if numbers is not None:
@@ -43,12 +44,14 @@ def sum_of_tables(graph: Graph, model: ScoreModel, numbers: Numbers | None, text
 def sum_of_pairs(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts: Texts) -> str:
     """Give what pairs add, shape (N, 1): each is a place among the cells of all."""
     kinds = {table.name: table.kind for table in model.tables}
-    widths = [len(pair.values[0]) for pair in model.pairs]
-    starts = np.cumsum([0, *(w * len(p.values) for w, p in zip(widths, model.pairs))])
+    specials = {table.name: table.specials for table in model.tables}
+    pairs = [opened_pair(pair, specials) for pair in model.pairs]
+    widths = [len(pair.values[0]) for pair in pairs]
+    starts = np.cumsum([0, *(w * len(p.values) for w, p in zip(widths, pairs))])
     places = graph.real(*starts[:-1].tolist())
     axes = [
         (number, end == 0, axis)
-        for number, pair in enumerate(model.pairs)
+        for number, pair in enumerate(pairs)
         for end, axis in enumerate(_axes(pair))
     ]
     plain = [each for each in axes if kinds[each[2][0]] != "category"]
@@ -78,7 +81,7 @@ def sum_of_pairs(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts
             cell *= widths[number] if is_first else 1
             step = graph.node("Gather", graph.constant(cell), graph.flat(texts[name]))
             places = graph.node("Add", places, step)
-    cells = graph.whole(*(cell for pair in model.pairs for row in pair.values for cell in row))
+    cells = graph.whole(*(cell for pair in pairs for row in pair.values for cell in row))
     return graph.node("ReduceSum", graph.node("Gather", cells, places), graph.whole(1))
 
 
@@ -95,7 +98,7 @@ def sum_of_trees(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts
     trees = model.trees
     assert trees is not None  # noqa: S101 - asked for by its caller
     place = dict(numbers.place) if numbers is not None else {}
-    columns = [numbers.values] if numbers is not None else []
+    columns = [_blanked(graph, model, numbers)] if numbers is not None else []
     asked: dict[tuple[int, tuple[int, ...]], int] = {}
     for at, levels in zip(trees.feature, trees.levels, strict=True):
         if levels and (at, levels) not in asked:
@@ -115,6 +118,21 @@ def sum_of_trees(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts
     out = f"{OWN}{len(graph.nodes)}"
     graph.nodes.append(_tree_node(import_onnx(), trees, feature, rows, out))
     return graph.node("Add", graph.cast(out, "INT64"), graph.whole(rest))
+
+
+def _blanked(graph: Graph, model: ScoreModel, numbers: Numbers) -> str:
+    """Give numbers as trees read them: a special code is missing."""
+    values = numbers.values
+    if not model.codes:
+        return values
+    size = max(len(own) for _, own in model.codes)
+    for k in range(size):  # the k-th code of each input; NaN equals nothing
+        codes = np.full(len(numbers.place), np.nan)
+        for at, own in model.codes:
+            codes[numbers.place[model.tables[at].name]] = own[k] if k < len(own) else np.nan
+        is_code = graph.node("Equal", numbers.values, graph.constant(codes))
+        values = graph.node("Where", is_code, graph.real(np.nan), values)
+    return values
 
 
 def _tree_node(onnx: Any, trees: TreeTable, feature: Sequence[int], rows: str, to: str) -> Any:

@@ -104,13 +104,15 @@ class _Page:
         claim = shown(str(self.model.claim))
         yield f"<p>{words['claim']}: {claim}. {words['model']}: {shown(self.model.model_id)}</p>\n"
         share = f"{MOST_MISSING:.0%}"
-        yield f"<p>{words['how'].format(share=share)}</p>\n"
+        also = f" {words['special_rule']}" if self.model.codes else ""
+        yield f"<p>{words['how'].format(share=share)}{also}</p>\n"
         yield f'<p class="start">{words["start"]}: <b>{self._points(self.start)}</b></p>\n'
         yield '<div class="tables">\n'
         yield from map(self._input, self.used)
         yield "</div>\n"
         if self.model.pairs:
-            yield f"<h2>{words['pairs']}</h2>\n<p>{words['pairs_how']}</p>\n"
+            also = f" {words['special_how']}" if self.model.codes else ""
+            yield f"<h2>{words['pairs']}</h2>\n<p>{words['pairs_how']}{also}</p>\n"
             yield from map(self._pair, self.model.pairs)
         flat = [table for table in self.model.tables if table.is_flat]
         if flat:
@@ -133,7 +135,9 @@ class _Page:
     def _input(self, table: PointTable) -> str:
         """Lay out one input."""
         labels = self._labels(table, table.cuts, tuple(range(len(table.levels) + 1)))
-        points = [self._points(each) for each in (*table.points, table.missing_points)]
+        special = self.words["special"]
+        labels[-1:-1] = [f"<i>{special} {number_text(code)}</i>" for code in table.specials]
+        points = [self._points(each) for each in table.every]
         rows = _rows(zip(labels, points, strict=True))
         seen = ""
         if table.kind == "numeric":

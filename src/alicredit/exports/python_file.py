@@ -122,8 +122,12 @@ def _input(table: PointTable, *, has_points: bool) -> dict[str, Any]:
         "title_zh": table.title_zh, "unit": table.unit, "direction": table.direction,
         "sources": table.sources,
     }  # fmt: skip
+    if table.specials:
+        contract["specials"] = table.specials
     if not has_points:
         return contract
+    if table.specials:
+        contract["special_points"] = table.special_points
     return contract | {
         "cuts": tuple(map(float, table.cuts)), "points": table.points,
         "missing_points": table.missing_points, "reference": table.reference,

@@ -40,6 +40,10 @@ _SEEN = [
     (0.0, len(each["levels"]) - 1.0) if each["kind"] == "category" else (each["low"], each["high"])
     for each in INPUTS
 ]
+# Codes that are no numbers: outside no range, and missing to pairs and trees.
+_SPECIALS = {
+    at: frozenset(each["specials"]) for at, each in enumerate(INPUTS) if "specials" in each
+}
 # A plain number lies where nothing more need be asked: within the range seen, and whole numbers
 # within it are exact in double. Nothing is plain in a flag or a category.
 _PLAIN = [
@@ -112,7 +116,9 @@ def _read(values):
             missing += 1
             if status == "ok":
                 status = word
-        elif not _SEEN[at][0] <= number <= _SEEN[at][1]:
+        elif _SEEN[at][0] <= number <= _SEEN[at][1]:
+            continue
+        elif at not in _SPECIALS or number not in _SPECIALS[at]:
             flags.append(NAMES[at])
     if status == "ok" and missing > _MOST:
         status = "too_many_missing"
@@ -139,6 +145,17 @@ def _read_value(at, value):
         return math.nan, "ok"
     is_possible = number in (0.0, 1.0) if kind == "flag" else math.isfinite(number)
     return (number, "ok") if is_possible else (math.nan, "bad_value")
+
+
+def _blanked(row):
+    """Give a row as pairs and trees read it: a special code is missing there."""
+    if not _SPECIALS:
+        return row
+    found = list(row)
+    for at, codes in _SPECIALS.items():
+        if found[at] in codes:
+            found[at] = math.nan
+    return found
 
 
 def _is_nothing(value):
@@ -206,16 +223,30 @@ TABLES = '''
 
 def _losses(goal):
     """Lay out what each step of each table loses against a goal, its missing last."""
-    return [
-        (
-            at,
-            tuple(range(len(each["levels"]))) if each["kind"] == "category" else each["cuts"],
-            tuple(goal(each) - points for points in (*each["points"], each["missing_points"])),
-            _CODE_AT[each["code"]],
-        )
-        for at, each in enumerate(INPUTS)
-        if len({*each["points"], each["missing_points"]}) > 1
-    ]
+    found = []
+    for at, each in enumerate(INPUTS):
+        cuts, points = _steps(each)
+        if len(set(points)) > 1:
+            losses = tuple(goal(each) - point for point in points)
+            found.append((at, cuts, losses, _CODE_AT[each["code"]]))
+    return found
+
+
+def _steps(each):
+    """Give a table's cuts and its points, the missing last; a special code is a step of its own.
+
+    Doubles have neighbours: from the double before a code up to the code there is nothing else.
+    """
+    cuts = list(range(len(each["levels"])) if each["kind"] == "category" else each["cuts"])
+    points = [*each["points"], each["missing_points"]]
+    for code, own in zip(each.get("specials", ()), each.get("special_points", ())):
+        for edge in (math.nextafter(code, -math.inf), code):
+            at = bisect_left(cuts, edge)
+            if at == len(cuts) or cuts[at] != edge:
+                cuts.insert(at, edge)
+                points.insert(at, points[at])
+        points[bisect_left(cuts, code)] = own
+    return tuple(cuts), tuple(points)
 
 
 _FROM_MEDIAN = _losses(lambda table: table["reference"])
@@ -259,6 +290,7 @@ _PAIRED = [
 
 def _lose_by_pairs(row, lost, is_best):
     """Add what pairs lose, in halves; an odd unit goes to the first."""
+    row = _blanked(row)
     for i, cuts_i, groups_i, j, cuts_j, groups_j, values, median, best, code_i, code_j in _PAIRED:
         value = values[_step(cuts_i, groups_i, row[i])][_step(cuts_j, groups_j, row[j])]
         whole = (best if is_best else median) - value

@@ -10,6 +10,7 @@ _ACCOUNTS = {}
 
 def _judge(row, reasons):
     """Give a row's score and its reasons: against all references, else against the best."""
+    row = _blanked(row)
     total = _add_up(row)
     if not reasons:
         return total, []

@@ -97,8 +97,8 @@ class Pen:
                 for at, level in enumerate(table.levels)
             ]
             value = self.engine.category.format(**words)
-            known = simple_case(value, levels, str(len(levels)))
-            return f"CASE WHEN {words['x']} IS NULL THEN NULL ELSE {known} END"
+            place = simple_case(value, levels, str(len(levels)))
+            return f"CASE WHEN {words['x']} IS NULL THEN NULL ELSE {place} END"
         value = (self.engine.number if table.kind == "numeric" else self.engine.flag).format(
             **words
         )
@@ -133,6 +133,8 @@ def flags_of(model: ScoreModel, pen: Pen) -> str:
         low, high = (pen.number(end) for end in seen_range(table))
         is_text = table.kind == "category"
         test = f"x_{at} = {len(table.levels)}" if is_text else f"x_{at} < {low} OR x_{at} > {high}"
+        if table.specials:
+            test = f"({test}) AND x_{at} NOT IN ({', '.join(map(pen.number, table.specials))})"
         outside.append((test, table.name))
     if pen.engine.gather:
         items = ", ".join(f"CASE WHEN {test} THEN {pen.text(name)} END" for test, name in outside)
@@ -147,7 +149,16 @@ def table_units(pen: Pen, table: PointTable, x: str) -> str:
     """Look up one table."""
     groups = range(len(table.points)) if table.kind == "category" else ()
     values = [str(each) for each in (*table.points, table.missing_points)]
-    return _look_up(pen, x, table.cuts, groups, values)
+    own = zip(table.specials, table.special_points, strict=True)
+    specials = [(f"{x} = {pen.number(code)}", str(points)) for code, points in own]
+    return case(specials, _look_up(pen, x, table.cuts, groups, values))
+
+
+def known(pen: Pen, table: PointTable, x: str) -> str:
+    """Give an input as pairs and trees read it: a special code is missing there."""
+    for code in table.specials:
+        x = f"NULLIF({x}, {pen.number(code)})"
+    return x
 
 
 def pair_units(pen: Pen, pair: PairTable, x: str, y: str) -> str:
@@ -202,18 +213,18 @@ def tree_terms(model: ScoreModel, trees: TreeTable, pen: Pen) -> list[str]:
         depth[at] = 1 + max(depth[child] if child >= 0 else 0 for child in below)
         if depth[at] <= _DEEPEST:
             left, right = (text[end] if end >= 0 else str(trees.leaves[-end - 1]) for end in below)
-            text[at] = case([(_goes_left(pen, trees, at), left)], right)
+            text[at] = case([(_goes_left(pen, model, trees, at), left)], right)
     return [
         str(trees.leaves[-root - 1])
         if root < 0
-        else text[root] or _leaf_by_leaf(pen, trees, root, sizes)
+        else text[root] or _leaf_by_leaf(pen, model, root, sizes)
         for root in trees.roots
     ]
 
 
-def _goes_left(pen: Pen, trees: TreeTable, at: int) -> str:
+def _goes_left(pen: Pen, model: ScoreModel, trees: TreeTable, at: int) -> str:
     """Ask one node; NULL is neither and goes right."""
-    x = f"x_{trees.feature[at]}"
+    x = known(pen, model.tables[trees.feature[at]], f"x_{trees.feature[at]}")
     if trees.levels[at]:
         test = f"{x} IN ({', '.join(map(str, trees.levels[at]))})"
     else:
@@ -221,26 +232,27 @@ def _goes_left(pen: Pen, trees: TreeTable, at: int) -> str:
     return f"{x} IS NULL OR {test}" if trees.missing_left[at] else test
 
 
-def _leaf_by_leaf(pen: Pen, trees: TreeTable, root: int, sizes: dict[int, int]) -> str:
+def _leaf_by_leaf(pen: Pen, model: ScoreModel, root: int, sizes: dict[int, int]) -> str:
     """Write a tree as what each leaf asks of the inputs."""
-    branches = []
+    branches, trees = [], model.trees
+    assert trees is not None  # noqa: S101 - asked for by its caller
     for leaf, box in boxes_of(trees, root, sizes):
-        asked = _within(pen, box, sizes)
+        asked = _within(pen, model, box, sizes)
         if asked is not None:
             branches.append((asked, str(trees.leaves[leaf])))
     return case(branches[:-1], branches[-1][1])
 
 
-def _within(pen: Pen, box: Box, sizes: dict[int, int]) -> str | None:
+def _within(pen: Pen, model: ScoreModel, box: Box, sizes: dict[int, int]) -> str | None:
     """Ask whether a row is in a box; None where no row can be."""
     asked = []
-    for at, (known, gone) in box.items():
-        x = f"x_{at}"
+    for at, (side, gone) in box.items():
+        x = known(pen, model.tables[at], f"x_{at}")
         if at in sizes:
-            is_empty, is_all = not known, len(known) == sizes[at]
-            tests = [f"{x} IN ({', '.join(map(str, sorted(known)))})"]
+            is_empty, is_all = not side, len(side) == sizes[at]
+            tests = [f"{x} IN ({', '.join(map(str, sorted(side)))})"]
         else:
-            low, high = known
+            low, high = side
             is_empty, is_all = low >= high, (low, high) == (-math.inf, math.inf)
             tests = [] if low == -math.inf else [f"{x} > {pen.number(low)}"]
             tests += [] if high == math.inf else [f"{x} <= {pen.number(high)}"]

@@ -13,6 +13,7 @@ from alicredit.exports.sql_parts import (
     add_up,
     case,
     flags_of,
+    known,
     pair_units,
     simple_case,
     status_of,
@@ -88,7 +89,10 @@ def _parts(model: ScoreModel, pen: Pen, wanted: Wanted) -> Columns:
         if not table.is_flat:
             found.append((table_units(pen, table, f"x_{at}"), f"p_{at}"))
     for at, pair in enumerate(model.pairs):
-        first, second = (f"x_{place[name]}" for name in (pair.first, pair.second))
+        first, second = (
+            known(pen, model.tables[place[name]], f"x_{place[name]}")
+            for name in (pair.first, pair.second)
+        )
         found.append((pair_units(pen, pair, first, second), f"q_{at}"))
     if model.trees is not None:
         found.append((add_up(pen, tree_terms(model, model.trees, pen), is_wide=True), "t_0"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.marginal import MOST_DEFAULTS, MOST_ROWS, fit_marginal
 from alicredit.model.parts import Parts
 from alicredit.model.points import StepFunction, add_functions, read_trees
+from alicredit.model.specials import add_specials, special_values
 from alicredit.model.steps import Placed, place_rows, simplify
 from alicredit.score import PointScale
 
@@ -64,10 +65,16 @@ class JudgedPoints:
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """Step functions of the inputs and a constant."""
+    """Step functions of the inputs, a constant, and of special codes each input's values."""
 
     functions: list[StepFunction]
     constant: float
+    specials: dict[int, Floats] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> dict[int, float]:
+        """Give the value of each input's missing."""
+        return {at: function.missing for at, function in enumerate(self.functions)}
 
 
 def one_input(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
@@ -105,12 +112,13 @@ def judge_points(
     stages: dict[str, list[Floats]] = {"learned": [], "merged": [], "points": []}
     samples = []
     for (learn, judge), one, other in zip(splits, boosted, marginal, strict=True):
-        total = _blend(one, other, share)
+        total = _with_codes(_blend(one, other, share), inputs, data.take(learn))
         merged, parts = _simple(total, inputs, data.take(learn), plan)
         samples.append(parts)
-        stages["learned"].append(_margins(total, inputs, data.X[judge]))
-        stages["merged"].append(_margins(merged, inputs, data.X[judge]))
-        stages["points"].append(parts.margins(data.X[judge], scale))
+        seen = data.take(judge)
+        stages["learned"].append(_margins(total, inputs, seen))
+        stages["merged"].append(_margins(merged, inputs, seen))
+        stages["points"].append(parts.margins(seen.given, scale))
     rows = np.concatenate([judge for _, judge in splits])
     costs = _costs(data.y[rows], data.weight[rows], stages)
     return JudgedPoints(np.concatenate(stages["points"]), plan, samples[0], costs)
@@ -125,7 +133,7 @@ def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     total = _read(boosters, inputs, data, None)
     if plan.share > 0:
         total = _blend(total, _marginal(inputs, data, plan.seed), plan.share)
-    return _simple(total, inputs, data, plan)[1]
+    return _simple(_with_codes(total, inputs, data), inputs, data, plan)[1]
 
 
 def _read(boosters: Sequence[object], inputs: Inputs, data: TrainingSet, rounds: int | None) -> Sum:
@@ -183,7 +191,7 @@ def _share(
     a, b = (
         np.concatenate(
             [
-                _margins(each, inputs, data.X[judge])
+                _margins(each, inputs, data.take(judge))
                 for each, (_, judge) in zip(sums, splits, strict=True)
                 if each is not None
             ]
@@ -201,19 +209,36 @@ def _share(
     return _SHARES[int(np.argmin(losses))]
 
 
-def _margins(total: Sum, inputs: Inputs, X: Floats) -> Floats:
+def _margins(total: Sum, inputs: Inputs, data: TrainingSet) -> Floats:
     """Give the margins of rows."""
-    return place_rows(total.functions, _sizes(inputs), X).margins(total.functions, total.constant)
+    placed = place_rows(total.functions, _sizes(inputs), data.X)
+    margin = placed.margins(total.functions, total.constant)
+    return add_specials(margin, data.given, inputs.specials, total.missing, total.specials)
+
+
+def _with_codes(total: Sum, inputs: Inputs, data: TrainingSet) -> Sum:
+    """Learn what special codes say, apart from the missing."""
+    if not any(inputs.specials):
+        return total
+    margin = _margins(total, inputs, data)
+    return replace(total, specials=special_values(data, inputs.specials, total.missing, margin))
 
 
 def _simple(total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
     """Merge steps, then round to points."""
     placed: Placed = place_rows(total.functions, _sizes(inputs), data.X)
     functions = simplify(total.functions, total.constant, placed, data, max_steps=plan.max_steps)
+    merged = replace(total, functions=functions)
     parts = table_parts(
-        functions, total.constant, inputs, data, scale=plan.scale, max_steps=plan.max_steps
+        functions,
+        total.constant,
+        inputs,
+        data,
+        scale=plan.scale,
+        max_steps=plan.max_steps,
+        specials=total.specials,
     )
-    return Sum(functions, total.constant), parts
+    return merged, parts
 
 
 def _costs(y: Floats, weight: Floats, stages: dict[str, list[Floats]]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,19 @@ def table_parts(
     scale: PointScale,
     max_steps: int | None,
     unit: int = 1,
+    specials: Mapping[int, Floats] | None = None,
 ) -> Parts:
     """Merge, round and centre one step function of each input to tables of whole units.
 
-    Without ``max_steps`` steps stay as they are: they were merged elsewhere.
+    Without ``max_steps`` steps stay as they are: they were merged elsewhere. ``specials`` has by
+    input the values of special codes and, last, of the missing, where they differ.
     """
     tables, centres = [], []
     for at, function in enumerate(functions):
-        table, centre = _table(inputs, data, at, function, scale.factor * unit, max_steps)
+        if specials and at in specials:
+            function = replace(function, missing=float(specials[at][-1]))
+        own = specials[at][:-1] if specials and at in specials else None
+        table, centre = _table(inputs, data, at, function, scale.factor * unit, max_steps, own)
         tables.append(table)
         centres.append(centre)
     base = whole([unit * (scale.offset - scale.factor * (constant + sum(centres)))])[0]
@@ -126,6 +132,7 @@ def _table(
     function: StepFunction,
     factor: float,
     max_steps: int | None,
+    specials: Floats | None,
 ) -> tuple[PointTable, float]:
     """Make one input's table; give its mean margin, which is kept in the base."""
     name, kind, column = inputs.names[at], inputs.kinds[at], data.X[:, at]
@@ -150,10 +157,16 @@ def _table(
         margins = step_means(function.values, counts, steps)
         cuts = _cuts(function.cuts, steps, column[~is_missing])
         step = np.where(is_missing, len(cuts) + 1, np.searchsorted(cuts, column, side="left"))
-    counts = np.bincount(step, minlength=len(margins) + 1).astype(float)
+    codes = inputs.specials[at] if inputs.specials else ()
+    step[step == len(margins)] += len(codes)
+    for k, code in enumerate(codes):
+        step[data.given[:, at] == code] = len(margins) + k
+    counts = np.bincount(step, minlength=len(margins) + len(codes) + 1).astype(float)
     learned = counts[-1] >= FEWEST_OF_A_STEP
     missing = function.missing if learned else float(margins.max())
-    every = np.append(margins, missing)
+    theirs = np.full(len(codes), missing) if specials is None else specials
+    is_rare = counts[len(margins) : -1] < FEWEST_OF_A_STEP
+    every = np.concatenate([margins, np.where(is_rare, missing, theirs), [missing]])
     centre = float(np.average(every, weights=counts))
     points = whole(-factor * (every - centre))
     order = np.argsort(points, kind="stable")
@@ -163,17 +176,20 @@ def _table(
         name=name,
         kind=kind,
         cuts=cuts,
-        points=tuple(points[:-1]),
+        points=tuple(points[: len(margins)]),
         levels=levels,
         missing_points=points[-1],
         reference=reference,
         **_seen(column, kind),
+        missing_share=float(np.isnan(data.given[:, at]).mean()),
         direction=inputs.directions[at],
         **_meaning(name),
         rows=tuple(int(each) for each in counts),
         defaults=tuple(
             int(each) for each in np.bincount(step, weights=data.y, minlength=len(every))
         ),
+        specials=codes,
+        special_points=tuple(points[len(margins) : -1]),
     )
     if table.direction and not falls(table.points, table.direction):
         message = refusal(f"table {name!r}", "must follow its direction", "points that do not")
@@ -193,16 +209,14 @@ def _cuts(edges: Floats, steps: list[slice], values: Floats) -> tuple[float, ...
 
 
 def _seen(column: Floats, kind: str) -> dict[str, Any]:
-    """State the range, median and missing share of a training column."""
+    """State the range and median of a training column."""
     known = column[~np.isnan(column)]
-    share = float(np.isnan(column).mean())
     if kind == "category" or not len(known):
-        return {"low": 0.0, "high": 0.0, "median": 0.0, "missing_share": share}
+        return {"low": 0.0, "high": 0.0, "median": 0.0}
     return {
         "low": float(known.min()),
         "high": float(known.max()),
         "median": float(np.median(known)),
-        "missing_share": share,
     }
 
 

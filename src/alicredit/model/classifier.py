@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,14 @@ from alicredit.model.learner import TrainingSet
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
 from alicredit.model.opposed import weigh_directions
 from alicredit.model.selected import selection_fact
-from alicredit.model.settings import check_directions, check_rows, check_settings, read_directions
+from alicredit.model.settings import (
+    check_directions,
+    check_rows,
+    check_settings,
+    check_specials,
+    read_directions,
+    read_specials,
+)
 from alicredit.model.shapes import choose_shape, shapes_of
 from alicredit.model.steps import DEFAULTS_OF_A_PERIOD, MOST_PERIODS
 from alicredit.portable.model import ScoreModel
@@ -66,6 +73,12 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     directions : str, mapping or None, default "catalogue"
         Input -> +1 (more is riskier), -1 or 0; ``"catalogue"`` takes the built-in features'. They
         hold in every shape, and are verified on the final tables, grids and trees.
+    special_codes : mapping, sequence of float or None, default None
+        Numbers that mean something else, as -999 where a bureau has no record: input -> its codes,
+        or codes of all numbers. Each is a level of its own with points of its own, learned beside
+        the missing and drawn to it as its defaults are few; one of fewer than 20 rows has the
+        points of the missing (assumed). A code is under no direction, in no step, range or median,
+        and no missing value where missing inputs are counted; pairs and trees read it as missing.
     scale : PointScale or None, default None
         What points mean; None is 600 at 50:1, doubling every 20.
     max_steps : int, default 8
@@ -126,6 +139,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         shape: str = "auto",
         *,
         directions: str | Mapping[str, int] | None = "catalogue",
+        special_codes: Mapping[str, Any] | Sequence[float] | None = None,
         scale: PointScale | None = None,
         max_steps: int = 8,
         max_pairs: int = 10,
@@ -137,6 +151,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.shape = shape
         self.directions = directions
+        self.special_codes = special_codes
         self.scale = scale
         self.max_steps = max_steps
         self.max_pairs = max_pairs
@@ -193,8 +208,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         weight = self._weights(sample_weight, label)
         require_both_classes(label, weight, inputs=frame.shape[1])
         require_lawful(frame.columns, data_use)
-        inputs = read_inputs(frame, read_directions(self.directions))
+        specials = read_specials(self.special_codes)
+        inputs = read_inputs(frame, read_directions(self.directions), specials)
         check_directions(self.directions, inputs)
+        check_specials(self.special_codes, inputs)
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
@@ -232,6 +249,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             inputs.category_positions,
             cluster,
             periods_of(label, cohort, defaults=DEFAULTS_OF_A_PERIOD, most=MOST_PERIODS),
+            inputs.raw,
         )
         shapes = shapes_of(self.shape, data)
         repeats = 1 if len(shapes) == 1 else repeats_of(len(label), data.defaults)

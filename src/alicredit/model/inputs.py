@@ -18,6 +18,7 @@ from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.portable.tables import Claim
 
 Floats = npt.NDArray[np.float64]
+Specials = Mapping[str, tuple[float, ...]] | tuple[float, ...]
 
 _FEWEST_OF_A_LEVEL = 20
 _FEWEST_OF_A_CLASS = 4
@@ -28,6 +29,8 @@ class Inputs:
     """Columns as float64: categories as codes of their learned levels, missing as NaN.
 
     A level seen fewer than 20 times (assumed) is not learned: it shares the table's ``other``.
+    ``specials`` are each input's special codes: NaN in ``X``, as they stand in ``raw``, which is
+    None where no row has any.
     """
 
     names: tuple[str, ...]
@@ -35,6 +38,13 @@ class Inputs:
     levels: Mapping[str, tuple[str, ...]]
     X: Floats
     directions: tuple[int, ...]
+    specials: tuple[tuple[float, ...], ...] = ()
+    raw: Floats | None = None
+
+    @property
+    def given(self) -> Floats:
+        """Give the rows as a model reads them, with special codes as they stand."""
+        return self.X if self.raw is None else self.raw
 
     @property
     def rows(self) -> int:
@@ -48,26 +58,33 @@ class Inputs:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Inputs:
         """Keep some rows."""
-        return Inputs(self.names, self.kinds, self.levels, self.X[rows], self.directions)
+        raw = None if self.raw is None else self.raw[rows]
+        X = self.X[rows]
+        return Inputs(self.names, self.kinds, self.levels, X, self.directions, self.specials, raw)
 
 
 def data_digest(inputs: Inputs, label: Floats, weight: Floats) -> str:
     """Give a digest of the rows that are learned from, in whatever order: a fact of training."""
-    about = [inputs.names, inputs.kinds, dict(inputs.levels)]
-    rows = pd.DataFrame(np.column_stack([inputs.X, label, weight]) + 0.0)
+    about: list[Any] = [inputs.names, inputs.kinds, dict(inputs.levels)]
+    if any(inputs.specials):
+        about.append(inputs.specials)
+    rows = pd.DataFrame(np.column_stack([inputs.given, label, weight]) + 0.0)
     hashes = np.sort(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     digest.update(hashes.astype("<u8").tobytes())
     return digest.hexdigest()
 
 
-def read_inputs(X: Any, directions: Mapping[str, int]) -> Inputs:
-    """Read a frame; refuse infinities, empty input and columns of no known kind."""
+def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) -> Inputs:
+    """Read a frame; refuse infinities, empty input and columns of no known kind.
+
+    ``specials`` are special codes by name of input, or those of all numbers.
+    """
     frame = as_frame(X)
     names = tuple(map(str, frame.columns))
     if len(set(names)) < len(names) or not names or not len(frame):
         refuse("X", "must have rows, and columns of different names", f"shape {frame.shape}")
-    kinds, levels, columns = [], {}, []
+    kinds, levels, columns, codes = [], {}, [], []
     for name, (_, column) in zip(names, frame.items(), strict=True):
         kind = _kind(name, column)
         if kind == "category":
@@ -82,13 +99,21 @@ def read_inputs(X: Any, directions: Mapping[str, int]) -> Inputs:
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
             refuse(f"X[{name!r}]", "must be finite or missing", "an infinite value", "mend it")
+        own = specials.get(name, ()) if isinstance(specials, Mapping) else specials
         kinds.append(kind)
         columns.append(values)
+        codes.append(own if kind == "numeric" else ())
     signs = tuple(
         0 if kind == "category" else int(directions.get(name, 0))
         for name, kind in zip(names, kinds, strict=True)
     )
-    return Inputs(names, tuple(kinds), levels, np.column_stack(columns), signs)
+    raw = np.column_stack(columns)
+    known = [np.where(np.isin(c, own), np.nan, c) for c, own in zip(columns, codes, strict=True)]
+    is_coded = any(np.isin(c, own).any() for c, own in zip(columns, codes, strict=True))
+    numbers = np.column_stack(known) if is_coded else raw
+    return Inputs(
+        names, tuple(kinds), levels, numbers, signs, tuple(codes), raw if is_coded else None
+    )
 
 
 def as_frame(X: Any) -> pd.DataFrame:

@@ -16,7 +16,10 @@ _MOST_BINS = 63
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Numbers to learn from: categories are codes, missing values NaN."""
+    """Numbers to learn from: categories are codes, missing values and special codes NaN.
+
+    ``raw`` are the same with special codes as they stand; None where no row has any.
+    """
 
     X: Floats
     y: Floats
@@ -25,6 +28,12 @@ class TrainingSet:
     categories: tuple[int, ...]
     cluster: npt.NDArray[np.int64]
     period: npt.NDArray[np.int64] | None = None
+    raw: Floats | None = None
+
+    @property
+    def given(self) -> Floats:
+        """Give the rows as a model reads them, with special codes as they stand."""
+        return self.X if self.raw is None else self.raw
 
     @property
     def defaults(self) -> int:
@@ -35,8 +44,9 @@ class TrainingSet:
         """Keep some rows."""
         X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
         period = None if self.period is None else self.period[rows]
+        raw = None if self.raw is None else self.raw[rows]
         return TrainingSet(
-            X, y, weight, self.directions, self.categories, self.cluster[rows], period
+            X, y, weight, self.directions, self.categories, self.cluster[rows], period, raw
         )
 
 

@@ -119,7 +119,7 @@ def judge_shape(
         if shape == "trees":
             margins.append(_mean(boosters, data.X[judge]))
         else:
-            margins.append(samples[-1].margins(data.X[judge], plan.scale))
+            margins.append(samples[-1].margins(data.given[judge], plan.scale))
     spent = time.perf_counter() - start
     return Judged(shape, np.concatenate(margins), rounds, pairs, spent, samples[0])
 
@@ -135,7 +135,7 @@ def learn_shape(
     shape = judged.shape
     if judged.points is not None:
         parts = learn_points(inputs, data, judged.points.plan)
-        return parts, parts.margins(data.X, plan.scale)
+        return parts, parts.margins(data.given, plan.scale)
     boosters = fit_for(
         _settings(shape, inputs, judged.pairs),
         data,
@@ -145,7 +145,8 @@ def learn_shape(
         threads=plan.threads,
     )
     parts = _parts(shape, boosters, inputs, data, plan, held=True)
-    margin = _mean(boosters, data.X) if shape == "trees" else parts.margins(data.X, plan.scale)
+    is_walked = shape == "trees"
+    margin = _mean(boosters, data.X) if is_walked else parts.margins(data.given, plan.scale)
     middle = float(margin.mean())
     narrower = float(judged.margin.std()) / max(float(margin[rows].std()), 1e-9)
     return parts, middle + (margin - middle) * min(narrower, 1.0)

@@ -53,7 +53,7 @@ def _used(model: ScoreModel) -> set[str]:
 def _probability(inputs: Inputs, model: ScoreModel, frame: pd.DataFrame) -> Floats:
     """Give each row's probability; NaN where the model would not score it."""
     at = [inputs.names.index(name) for name in model.feature_names]
-    scored = np.isnan(inputs.X[:, at]).mean(axis=1) <= MOST_MISSING
+    scored = np.isnan(inputs.given[:, at]).mean(axis=1) <= MOST_MISSING
     p = np.full(len(frame), np.nan)
     if scored.any():
         p[scored] = model.predict_proba(frame.set_axis(list(inputs.names), axis=1)[scored])[:, 1]

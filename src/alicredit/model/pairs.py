@@ -18,6 +18,7 @@ from alicredit.model.merging import merge_rows, paired
 from alicredit.model.nodes import levels_of, missing_goes_left
 from alicredit.model.parts import FINE, Parts
 from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction, whole
+from alicredit.model.specials import special_values
 from alicredit.portable.monotone import changes_of
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.tables import PointTable
@@ -233,7 +234,14 @@ def pair_parts(
     groups = [_groups(surface, inputs, at, max_steps) for at in range(len(inputs.names))]
     functions = [_function(surface, inputs, at, groups[at]) for at in range(len(inputs.names))]
     parts = table_parts(
-        functions, surface.constant, inputs, data, scale=scale, max_steps=None, unit=FINE
+        functions,
+        surface.constant,
+        inputs,
+        data,
+        scale=scale,
+        max_steps=None,
+        unit=FINE,
+        specials=_specials(surface, inputs, data),
     )
     pairs = []
     for pair in sorted(surface.grids):
@@ -242,6 +250,17 @@ def pair_parts(
             pairs.append(made)
     tables = tuple(_held(table, pairs) for table in parts.tables)
     return replace(parts, tables=tables, pairs=tuple(pairs))
+
+
+def _specials(surface: Surface, inputs: Inputs, data: TrainingSet) -> dict[int, Floats]:
+    """Learn what special codes say beside all that the surface does."""
+    if not any(inputs.specials):
+        return {}
+    margin = surface.main_margin(data.X)
+    for pair in sorted(surface.grids):
+        margin = margin + surface.pair_margin(pair, data.X)
+    missing = {at: float(main[-1]) for at, main in enumerate(surface.mains)}
+    return special_values(data, inputs.specials, missing, margin)
 
 
 def _groups(surface: Surface, inputs: Inputs, at: int, max_steps: int) -> Whole:
@@ -265,13 +284,15 @@ def _groups(surface: Surface, inputs: Inputs, at: int, max_steps: int) -> Whole:
 
 
 def _function(surface: Surface, inputs: Inputs, at: int, groups: Whole) -> StepFunction:
-    """Give an input's own values, merged; a category keeps each level's."""
+    """Give an input's own values, merged; of a category those of each level."""
     main = surface.mains[at]
-    if inputs.kinds[at] == "category":
-        levels = {level: float(value) for level, value in enumerate(main[:-1])}
-        return StepFunction(np.empty(0), np.zeros(1), float(main[-1]), levels, float(main[-2]))
-    ends = np.flatnonzero(np.diff(groups))
     values = _averaging(groups, surface.shares[at][:-1]) @ main[:-1]
+    if inputs.kinds[at] == "category":
+        levels = dict(enumerate(values[groups].tolist()))
+        return StepFunction(
+            np.empty(0), np.zeros(1), float(main[-1]), levels, levels[len(levels) - 1]
+        )
+    ends = np.flatnonzero(np.diff(groups))
     sign = inputs.directions[at]
     if sign:  # sums in floating point may be off by their last digit
         values = sign * np.maximum.accumulate(sign * values)
@@ -332,6 +353,6 @@ def _held(table: PointTable, pairs: Sequence[PairTable]) -> PointTable:
     points = tuple(
         int(point - table.direction * move) for point, move in zip(table.points, moves, strict=True)
     )
-    lowest, highest = min(*points, table.missing_points), max(*points, table.missing_points)
-    reference = int(np.clip(table.reference, lowest, highest))
-    return replace(table, points=points, reference=reference)
+    table = replace(table, points=points)
+    reference = int(np.clip(table.reference, min(table.every), max(table.every)))
+    return replace(table, reference=reference)

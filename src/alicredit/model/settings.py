@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from alicredit.checks import (
@@ -19,9 +21,12 @@ from alicredit.checks import (
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE
-from alicredit.model.inputs import Inputs
+from alicredit.model.inputs import Inputs, Specials
 from alicredit.model.shapes import SHAPES
+from alicredit.portable.limits import MOST_SPECIALS
 from alicredit.score import PointScale
+
+_LARGEST = sys.float_info.max
 
 
 def check_settings(model: Any) -> None:
@@ -33,6 +38,7 @@ def check_settings(model: Any) -> None:
     require_whole("n_jobs", model.n_jobs, 1)
     if model.scale is not None:
         require_kind("scale", model.scale, PointScale, "must be a PointScale")
+    read_specials(model.special_codes)
     if model.profit is not None and not callable(model.profit):
         refuse("profit", "must be a function of y and pd", type(model.profit).__name__)
     for name, low, high in (
@@ -42,6 +48,46 @@ def check_settings(model: Any) -> None:
         value = getattr(model, name)
         if value is not None:
             require_between(name, value, low, high)
+
+
+def read_specials(given: Any) -> Specials:
+    """Give special codes, rising: by input, or those of all numbers."""
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        return {str(name): _codes(f"special_codes[{name!r}]", own) for name, own in given.items()}
+    return _codes("special_codes", given)
+
+
+def _codes(where: str, given: Any) -> tuple[float, ...]:
+    """Take a list of different, finite numbers."""
+    is_list = isinstance(given, list | tuple | set | frozenset | np.ndarray)
+    codes = list(given) if is_list else []
+    is_right = all(
+        isinstance(code, int | float | np.integer | np.floating)
+        and not isinstance(code, bool)
+        and -_LARGEST <= code <= _LARGEST
+        for code in codes
+    )
+    if not codes or not is_right:
+        found = repr(given)[:60]
+        refuse(where, "must be a list of finite numbers", found, "as [-999, -998]")
+    if len({float(code) for code in codes}) < len(codes) or len(codes) > MOST_SPECIALS:
+        refuse(where, f"must be different numbers, at most {MOST_SPECIALS}", repr(given)[:60])
+    return tuple(sorted(float(code) + 0.0 for code in codes))
+
+
+def check_specials(given: Any, inputs: Inputs) -> None:
+    """Refuse special codes of what is no input, or no number."""
+    if not isinstance(given, Mapping):
+        return
+    kinds = dict(zip(inputs.names, inputs.kinds, strict=True))
+    for name in map(str, given):
+        if name not in kinds:
+            hint = nearest(name, inputs.names)
+            raise InputError(refusal("special_codes", "must name inputs", repr(name), hint))
+        if kinds[name] != "numeric":
+            refuse("special_codes", "must be of numbers", f"{name!r}, a {kinds[name]}")
 
 
 def read_directions(given: Any) -> Mapping[str, int]:

@@ -135,7 +135,7 @@ def _line(
 ) -> dict[str, Any]:
     """Say what a shape gives and costs."""
     parts = judged.sample.used()
-    rows = data.X[:_TIMED_ROWS]
+    rows = data.given[:_TIMED_ROWS]
     start = time.perf_counter()
     judged.sample.units(rows)
     per_row = (time.perf_counter() - start) / len(rows)

@@ -33,6 +33,11 @@ SUPPORT = 2.0
 SEEN = 1.0
 """Standard errors by which all periods together must support any order (assumed)."""
 
+TOLD_APART, ALIKE, SURE = 1.5, 0.1, 0.15
+"""Levels of a category are alike where they differ by less than so many standard errors and so much
+log-odds, about three points, and the error of that is small (assumed: merging whatever 1,000 rows
+of public data cannot tell apart cost 0.005 to 0.018 AUC)."""
+
 DEVIANCE = 0.1
 DEVIANCE_PER_ROW = 4e-6
 """What merging a table may cost on the training rows, the larger of both (assumed)."""
@@ -88,6 +93,10 @@ def simplify(
 ) -> list[StepFunction]:
     """Merge each function to the fewest steps that cost at most the stated deviance.
 
+    Levels of a category stand in the order of their risk, and are merged as steps are: those of one
+    group keep their names and have one value. Levels known to be alike are merged, too: those that
+    differ by less than 1.5 standard errors, of at most 0.15, and 0.1 in log-odds (assumed).
+
     The deviance is that of a second-order expansion around the margins learned: squares of what a
     row's value moves by, weighted by the mean of p (1 - p) there and at the rate of all rows: where
     classes part, the former alone vanishes. Where rows have periods, steps that a period
@@ -100,38 +109,65 @@ def simplify(
     budget = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y))
     merged, groups, masses = [], [], []
     for at, function in enumerate(functions):
-        size = len(function.values)
-        mass = tally(placed.steps[:, at], information, size + 1)[:size]
-        if function.levels or size == 1:
-            steps = [slice(0, size)]
+        line = _line(function)
+        size = len(line.values)
+        mass = tally(placed.steps[:, at], information, size + 1)[np.concatenate(line.order)]
+        steps = [slice(0, 1)]
+        if size > 1:
+            steps = merge_steps(line.values, mass, max_steps, budget=budget)
+        merged.append(line.merged(mass, steps))
+        members = np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps])
+        masses.append(tally(members, mass, 1))
+        groups.append(merged[-1].places(placed.steps[:, at]))
+    has_periods = data.period is not None and bool(data.period.any())
+    if not has_periods and not any(function.levels for function in functions):
+        return [line.function for line in merged]
+    return _held(merged, constant, Placed(np.column_stack(groups)), masses, data)
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A function as values in a row: of steps as they stand, of levels in the order of risk.
+
+    ``order`` has for each value in the row the steps or levels (their number is others) it is of.
+    """
+
+    function: StepFunction
+    values: Floats
+    order: list[Whole]
+
+    def places(self, steps: Whole) -> Whole:
+        """Give where each step or level stands in the row; the missing come last."""
+        size = sum(map(len, self.order))
+        place = np.full(size + 1, len(self.values), dtype=np.int64)
+        for at, members in enumerate(self.order):
+            place[members] = at
+        return place[steps]
+
+    def merged(self, mass: Floats, steps: list[slice]) -> _Line:
+        """Merge neighbours in the row."""
+        if len(steps) == len(self.values):
+            return self
+        values = step_means(self.values, mass, steps)
+        order = [np.concatenate(self.order[step]) for step in steps]
+        if self.function.levels:
+            known = {int(k): float(v) for v, own in zip(values, order, strict=True) for k in own}
+            other = known.pop(max(known))
+            old = self.function
+            function = StepFunction(old.cuts, old.values, old.missing, known, other)
         else:
-            steps = merge_steps(function.values, mass, max_steps, budget=budget)
-        merged.append(_merged(function, mass, steps))
-        groups.append(np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps]))
-        masses.append(tally(groups[-1], mass[: len(groups[-1])], 1))
-    if data.period is None or not data.period.any():
-        return merged
-    placed = Placed(
-        np.column_stack(
-            [
-                placed.steps[:, at]
-                if function.levels
-                else np.append(groups[at], groups[at][-1] + 1)[placed.steps[:, at]]
-                for at, function in enumerate(merged)
-            ]
-        )
-    )
-    return _held(merged, constant, placed, masses, data)
+            cuts = self.function.cuts[[step.stop - 1 for step in steps[:-1]]]
+            function = StepFunction(cuts, values, self.function.missing)
+        return _Line(function, values, order)
 
 
-def _merged(function: StepFunction, mass: Floats, steps: list[slice]) -> StepFunction:
-    """Merge a function's steps; levels stay."""
-    if function.levels or len(steps) == len(function.values):
-        return function
-    ends = [step.stop - 1 for step in steps[:-1]]
-    return StepFunction(
-        function.cuts[ends], step_means(function.values, mass, steps), function.missing
-    )
+def _line(function: StepFunction) -> _Line:
+    """Lay a function out in a row."""
+    values = values_of(function)[:-1]
+    order = np.arange(len(values))
+    if function.levels:
+        order = np.argsort(values, kind="stable")
+    return _Line(function, values[order], [order[k : k + 1] for k in range(len(order))])
 
 
 def _rate(margin: Floats) -> Floats:
@@ -140,16 +176,22 @@ def _rate(margin: Floats) -> Floats:
 
 
 def _held(
-    functions: Sequence[StepFunction],
+    lines: Sequence[_Line],
     constant: float,
     placed: Placed,
     masses: Sequence[Floats],
     data: TrainingSet,
 ) -> list[StepFunction]:
-    """Merge neighbouring steps whose order a period of the training data contradicts."""
-    period = np.asarray(data.period)
+    """Merge neighbouring steps whose order a period of the training data contradicts.
+
+    Without periods all rows are one, and levels of categories alone are looked at.
+    """
+    period = np.zeros(len(data.y), dtype=np.int64) if data.period is None else data.period
+    has_periods = bool(period.any())
     weight = data.weight / data.weight.mean()
-    margin = placed.margins(functions, constant)
+    margin = np.full(len(data.y), constant)
+    for at, line in enumerate(lines):
+        margin += np.append(line.values, line.function.missing)[placed.steps[:, at]]
     for _ in range(5):  # each period at its own level
         p = _rate(margin)
         level = np.bincount(period, weights=weight * (data.y - p)) / np.maximum(
@@ -160,14 +202,16 @@ def _held(
     miss, information = weight * (data.y - p), weight * p * (1 - p)
     cells = _Cells(period, data.cluster, miss, information)
     held = []
-    for at, function in enumerate(functions):
-        if function.levels or len(function.values) == 1:
-            held.append(function)
+    for at, line in enumerate(lines):
+        is_category = bool(line.function.levels)
+        if len(line.values) == 1 or not (has_periods or is_category):
+            held.append(line.function)
             continue
-        steps = held_groups(function.values, *cells.effects(placed.steps[:, at], function.values))
-        if len(steps) < len(function.values):
-            log.info("input %d: %d steps not held", at, len(function.values) - len(steps))
-        held.append(_merged(function, masses[at], steps))
+        effects = cells.effects(placed.steps[:, at], line.values)
+        steps = held_groups(line.values, *effects, is_category=is_category)
+        if len(steps) < len(line.values):
+            log.info("input %d: %d steps not held", at, len(line.values) - len(steps))
+        held.append(line.merged(masses[at], steps).function)
     return held
 
 
@@ -200,7 +244,9 @@ class _Cells:
         return effect, variance
 
 
-def held_groups(values: Floats, effect: Floats, variance: Floats) -> list[slice]:
+def held_groups(
+    values: Floats, effect: Floats, variance: Floats, *, is_category: bool = False
+) -> list[slice]:
     """Merge neighbours until no period contradicts the order of what is left.
 
     ``effect`` and ``variance`` have a row a period and a column a step. The order of two
@@ -208,7 +254,9 @@ def held_groups(values: Floats, effect: Floats, variance: Floats) -> list[slice]
     is an artefact of one period where that period moves one of the two 2.5 standard errors away
     from what the other periods say of it, and without that period the order is not supported by
     2. The neighbours least supported are merged first; before all, those that all periods
-    together do not support by 1 standard error, for beside them nothing can be seen.
+    together do not support by 1 standard error, for beside them nothing can be seen; of a category
+    those known to be alike: by 1.5 standard errors of at most 0.15, and within 0.1. Of one period
+    nothing else is asked.
 
     Examples
     --------
@@ -223,7 +271,16 @@ def held_groups(values: Floats, effect: Floats, variance: Floats) -> list[slice]
     values, effect, precision = values.copy(), effect.copy(), 1 / variance
     while len(steps) > 1:
         support = _pooled(values, effect, precision)
-        if support.min() >= SEEN:
+        weak = support < SEEN
+        if is_category:
+            total = precision.sum(axis=0)
+            is_sure = np.sqrt(1 / total[1:] + 1 / total[:-1]) < SURE
+            weak = is_sure & (support < TOLD_APART) & (np.abs(np.diff(values)) < ALIKE)
+        if weak.any():
+            support = np.where(weak, support, np.inf)
+        elif len(effect) == 1:
+            break
+        else:
             support = _support(values, effect, precision)
         if np.isinf(support).all():
             break

@@ -90,7 +90,8 @@ def _empty_lists(rows: int) -> npt.NDArray[Any]:
 def _mark(model: ScoreModel, block: Block, marks: npt.NDArray[Any]) -> None:
     """Put the inputs of a block that training did not see where they belong."""
     ok = block.status == 0
-    found = flags_of(model.feature_names, model.seen_ranges, block.columns, ok)
+    columns, specials = block.columns, model.specials
+    found = flags_of(model.feature_names, model.seen_ranges, columns, ok, specials)
     for row, names in found.items():
         marks[row] = names
 

@@ -63,9 +63,9 @@ def _table_lines(table: PointTable) -> Iterator[dict[str, Any]]:
     is_category = table.kind == "category"
     names = [*table.levels, "(other)", "(missing)"]
     steps = _levels(names) if is_category else _steps(table.cuts)
-    points = [*table.points, table.missing_points]
+    steps[-1:-1] = _levels([f"(special {code:.15g})" for code in table.specials])
     for (low, high, name), each, rows, defaults in zip(
-        steps, points, table.rows, table.defaults, strict=True
+        steps, table.every, table.rows, table.defaults, strict=True
     ):
         yield {
             "feature": table.name,

@@ -58,7 +58,8 @@ def what_would_change(
     feasible : mapping or None, default None
         By input: False where it cannot change (the age of a shop), the lowest and the highest
         number it can have, or the levels it can have. An input not named can be what it was in
-        training; a missing value stays missing unless its input is named.
+        training; a missing value or special code stays unless its input is named, and a special
+        code is nothing that an input can be changed to.
     most : int, default 3
         Inputs changed at once at most, up to 4.
 

@@ -18,6 +18,7 @@ from alicredit.portable.limits import (
     MOST_OUTCOMES,
     MOST_REFERENCES,
     MOST_SCORES,
+    MOST_SPECIALS,
     check_work,
 )
 from alicredit.portable.model import ScoreModel
@@ -76,7 +77,7 @@ def reach_of(
     (600, 600)
     """
     ends = [
-        *((min(each), max(each)) for each in ((*t.points, t.missing_points) for t in tables)),
+        *((min(each), max(each)) for each in (t.every for t in tables)),
         *((pair.least, pair.most) for pair in pairs),
     ]
     if trees is not None:
@@ -149,7 +150,8 @@ def _check_table(table: PointTable, most: int) -> None:
         _refuse(where, "must have different levels", steps)
     if len(table.points) != steps + 1:
         _refuse(where, "must have a step for each cut", len(table.points))
-    if not len(table.rows) == len(table.defaults) == steps + 2:
+    _check_specials(where, table)
+    if not len(table.rows) == len(table.defaults) == steps + 2 + len(table.specials):
         _refuse(where, "must have counts for each step", len(table.rows))
     if not all(0 <= bad <= all_ for bad, all_ in zip(table.defaults, table.rows, strict=True)):
         _refuse(where, "must have defaults among its rows", "other counts")
@@ -157,13 +159,24 @@ def _check_table(table: PointTable, most: int) -> None:
         _refuse(where, "must have a range and share", "ones out of order")
     if any(a >= b for a, b in pairwise(table.cuts)):
         _refuse(where, "must have rising cuts", "a tie or a fall")
-    every = (*table.points, table.missing_points)
+    every = table.every
     if any(abs(p) > most for p in every):
         _refuse(where, "must have points within a million", "more")
     if not min(every) <= table.reference <= max(every):
         _refuse(where, "must refer to its own points", table.reference)
     if table.direction not in (-1, 0, 1) or (table.direction and table.kind == "category"):
         _refuse(where, "must have a direction", table.direction)
+
+
+def _check_specials(where: str, table: PointTable) -> None:
+    """Refuse special codes of what is no number, that are no codes, or without points."""
+    codes = table.specials
+    if codes and (table.kind != "numeric" or len(codes) > MOST_SPECIALS):
+        _refuse(where, f"must be of numbers to have codes, at most {MOST_SPECIALS}", len(codes))
+    if not all(map(math.isfinite, codes)) or any(a >= b for a, b in pairwise(codes)):
+        _refuse(where, "must have finite, different codes, rising", "others")
+    if len(codes) != len(table.special_points):
+        _refuse(where, "must have points for each special code", len(table.special_points))
 
 
 def _check_pairs(model: ScoreModel, most: int) -> None:
@@ -206,7 +219,7 @@ def _check_axis(
 
 def _check_plain(model: ScoreModel) -> None:
     """Refuse points beside trees: what a row earns then has two accounts."""
-    if model.pairs or any(any((*t.points, t.missing_points)) for t in model.tables):
+    if model.pairs or any(any(t.every) for t in model.tables):
         _refuse("trees", "must be all that gives points", "pairs or tables with points")
 
 
@@ -286,7 +299,7 @@ def _check_references(trees: TreeTable, tables: tuple[PointTable, ...]) -> None:
     rows = np.array(trees.reference, dtype=np.float64)
     for at, table in enumerate(tables):
         known = rows[~np.isnan(rows[:, at]), at]
-        is_right = np.isfinite(known)
+        is_right = np.isfinite(known) & ~np.isin(known, table.specials)
         if table.kind != "numeric":
             last = 1 if table.kind == "flag" else len(table.levels)
             is_right &= (known >= 0) & (known <= last) & (known == np.floor(known))

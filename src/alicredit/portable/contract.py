@@ -130,28 +130,38 @@ def flags_of(
     ranges: Sequence[tuple[float, float]],
     columns: Iterable[Floats],
     ok: Flags,
+    specials: Mapping[int, tuple[float, ...]] | None = None,
 ) -> dict[int, list[str]]:
     """Name, for encoded rows that are scored, the inputs outside the ranges seen; by position.
 
     A number or flag is, below the least or above the greatest value of training; a category is
-    where its level was not learned, and is scored as others are. A missing value never is. Rows
-    without any are left out.
+    where its level was not learned, and is scored as others are. A missing value never is, nor a
+    special code: ``specials`` by position. Rows without any are left out.
     """
     found: dict[int, list[str]] = {}
-    for name, (low, high), column in zip(names, ranges, columns, strict=True):
+    for at, (name, (low, high), column) in enumerate(zip(names, ranges, columns, strict=True)):
         outside = (column < low) | (column > high)
         if outside.any():
+            if specials and at in specials:
+                outside &= ~np.isin(column, specials[at])
             for row in np.flatnonzero(outside & ok).tolist():
                 found.setdefault(row, []).append(name)
     return found
 
 
 def flags_of_one(
-    names: Sequence[str], ranges: Sequence[tuple[float, float]], row: Sequence[float]
+    names: Sequence[str],
+    ranges: Sequence[tuple[float, float]],
+    row: Sequence[float],
+    specials: Mapping[int, tuple[float, ...]] | None = None,
 ) -> list[str]:
     """Give the same of one encoded row and ranges seen, with the standard library alone."""
-    each = zip(names, ranges, row, strict=True)
-    return [name for name, (low, high), value in each if value < low or value > high]
+    each = enumerate(zip(names, ranges, row, strict=True))
+    return [
+        name
+        for at, (name, (low, high), value) in each
+        if (value < low or value > high) and not (specials and value in specials.get(at, ()))
+    ]
 
 
 def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:
@@ -225,8 +235,8 @@ def _check_unit(table: PointTable, values: Floats) -> None:
     What training knew of few rows, or of few in a hundred, says nothing of a unit: those who have a
     value at all may be others now.
     """
-    known = values[np.isfinite(values)]
-    trained = sum(table.rows[:-1])
+    known = values[np.isfinite(values) & ~np.isin(values, table.specials)]
+    trained = sum(table.rows[: len(table.points)])
     is_sparse = trained < UNIT_ROWS or table.missing_share > UNIT_MISSING
     if len(known) < UNIT_ROWS or is_sparse or table.median <= 0:
         return

@@ -16,7 +16,7 @@ from alicredit.portable.checking import check_model
 from alicredit.portable.limits import LARGEST_MEGABYTES, MOST_PARTS
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.pairs import PairTable
-from alicredit.portable.reading import model_of
+from alicredit.portable.reading import SPECIAL_KEYS, model_of
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
 
@@ -65,8 +65,11 @@ def content_of(model: ScoreModel, *, version: int = FORMAT_VERSION) -> dict[str,
 
 
 def _laid_out(record: PointTable | PairTable | TreeTable) -> dict[str, Any]:
-    """Give the fields of a record by name."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    """Give the fields of a record by name; those of special codes only where there are some."""
+    found = {field.name: getattr(record, field.name) for field in fields(record)}
+    if not found.get("specials"):
+        found = {key: value for key, value in found.items() if key not in SPECIAL_KEYS}
+    return found
 
 
 def canonical(content: Any) -> str:

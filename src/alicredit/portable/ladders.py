@@ -45,14 +45,15 @@ def ladders_of(
     found = {}
     for at, table in enumerate(model.tables):
         allowed = feasible.get(table.name)
-        is_unasked = math.isnan(row[at]) and allowed is None
+        value = math.nan if row[at] in table.specials else row[at]
+        is_unasked = math.isnan(value) and allowed is None
         if allowed is False or is_unasked or at not in cuts:
             continue
         if table.kind == "numeric":
-            rungs = _numeric(table, row[at], sorted(cuts[at]), _range(table, allowed))
+            rungs = _numeric(table, value, sorted(cuts[at]), _range(table, allowed))
         else:
             rungs = [Rung(n, 1.0) for n in _choices(table, allowed) if n != row[at]]
-        towards = [rung for rung in rungs if _may_help(table, row[at], rung.number)]
+        towards = [rung for rung in rungs if _may_help(table, value, rung.number)]
         if towards:
             found[at] = sorted(towards, key=lambda rung: rung.distance)
     return found
@@ -154,8 +155,14 @@ def _nearest_in(
     else:
         number = max(_just_above(table, low, high, is_whole=is_whole), within[0])
         number = float(math.ceil(number)) if is_whole else number
-    is_inside = low < number <= high and within[0] <= number <= within[1]
-    return number if is_inside else None
+    beside = [number]
+    if number in table.specials:
+        ends = (math.inf, -math.inf)
+        beside = [number + 1, number - 1] if is_whole else [math.nextafter(number, e) for e in ends]
+    for each in beside:
+        if low < each <= high and within[0] <= each <= within[1] and each not in table.specials:
+            return each
+    return None
 
 
 def _just_above(table: PointTable, low: float, high: float, *, is_whole: bool) -> float:

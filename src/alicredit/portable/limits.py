@@ -20,6 +20,8 @@ MOST_GRADES = 100
 MOST_TABLES = 10_000
 MOST_STEPS = 10_000
 """Cuts or levels of one input."""
+MOST_SPECIALS = 50
+"""Special codes of one input."""
 MOST_PAIRS = 1_000
 MOST_AXIS = 500
 """Steps of one axis of a pair."""

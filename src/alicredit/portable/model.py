@@ -35,6 +35,7 @@ from alicredit.portable.reasons import (
     explain_rows,
     reasons_of_one,
 )
+from alicredit.portable.specials import Codes, blanked_one, codes_of_inputs
 from alicredit.portable.sums import Adder, adder_of
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
@@ -127,6 +128,16 @@ class ScoreModel:
         return tuple(map(seen_range, self.tables))
 
     @cached_property
+    def codes(self) -> Codes:
+        """Give the special codes by the position of their input."""
+        return codes_of_inputs(self.tables)
+
+    @cached_property
+    def specials(self) -> dict[int, tuple[float, ...]]:
+        """Give the same to be asked for by position."""
+        return dict(self.codes)
+
+    @cached_property
     def accounts(self) -> tuple[Account, Account]:
         """Give what reasons are measured against: see ``explain``."""
         return accounts_of(self)
@@ -178,9 +189,10 @@ class ScoreModel:
         Gives ``status, pd, pd_lower, pd_upper, score`` (whole units), ``reasons`` (codes, at most
         so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
         ``flags`` names the inputs of a scored row whose value training did not see: a number
-        outside its range, or a category's level that was not learned and is scored as others are.
-        It is a mark, no refusal; ``flags=False`` leaves the column out and saves its cost. Rows
-        that have none, and rows whose reasons were not asked for, hold one empty list together.
+        outside its range (special codes are none), or a category's level that was not learned and
+        is scored as others are. It is a mark, no refusal; ``flags=False`` leaves the column out and
+        saves its cost. Rows that have none, and rows whose reasons were not asked for, hold one
+        empty list together.
         Raises InputError only where a whole column lacks or is repeated.
         """
         import pandas as pd
@@ -219,7 +231,7 @@ class ScoreModel:
             "pd_upper": upper,
             "score": score,
             "reasons": reasons_of_one(self, row, reasons),
-            "flags": flags_of_one(self.feature_names, self.seen_ranges, row),
+            "flags": flags_of_one(self.feature_names, self.seen_ranges, row, self.specials),
         }
 
     def read_one(self, values: Mapping[str, Any]) -> tuple[list[float], str]:
@@ -286,7 +298,9 @@ class ScoreModel:
         Points are whole where the model's unit is a point, else thousandths of one. With pairs
         each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
         second input; counts and what follows from them are NaN there, and these columns are empty
-        for a single input. A model of trees has no points by input, which are NaN: see ``explain``.
+        for a single input. A special code has a line of its own, ``category`` naming it as in
+        ``"(special -999)"``. A model of trees has no points by input, which are NaN: see
+        ``explain``.
         """
         return lay_out_card(self.tables, self.pairs, self.unit, has_trees=self.trees is not None)
 
@@ -394,7 +408,7 @@ class ScoreModel:
     def score_of(self, row: Sequence[float]) -> int:
         """Give the score of one encoded row, with the standard library alone."""
         total = self.base + sum(t.point_at(x) for t, x in zip(self.tables, row, strict=True))
-        place = self.places
+        place, row = self.places, blanked_one(self.codes, row)
         for pair in self.pairs:
             total += pair.look_up_one(row[place[pair.first]], row[place[pair.second]])
         return total if self.trees is None else total + self.trees.look_up_one(row)

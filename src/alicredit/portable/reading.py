@@ -17,6 +17,7 @@ from alicredit.portable.limits import (
     MOST_PAIRS,
     MOST_REFERENCES,
     MOST_SCORES,
+    MOST_SPECIALS,
     MOST_STEPS,
     MOST_TABLES,
     MOST_TEXT,
@@ -30,6 +31,8 @@ from alicredit.score import PointScale
 _SINCE_2: Mapping[str, Any] = {"unit": 1, "pairs": [], "trees": None}
 _SINCE_3: Mapping[str, Any] = {"reasons": {}, "grades": []}
 """What files of older versions do not have: they load as if they had these."""
+SPECIAL_KEYS = ("specials", "special_points")
+"""What a table of version 3 has where its input has special codes."""
 
 
 def model_of(content: Mapping[str, Any], model_id: str) -> ScoreModel:
@@ -39,6 +42,8 @@ def model_of(content: Mapping[str, Any], model_id: str) -> ScoreModel:
     for version, since in ((2, _SINCE_2), (3, _SINCE_3)):
         if (content["format_version"] >= version) is not (since.keys() <= content.keys()):
             raise ModelFileError(refusal("content", "must have the keys of its version", "others"))
+    if content["format_version"] < 3 and any("specials" in each for each in content["tables"]):
+        raise ModelFileError(refusal("tables", "must have the keys of their version", "others"))
     model = ScoreModel(
         tables=tuple(_table(each) for each in _list(content["tables"], MOST_TABLES)),
         pairs=tuple(_pair(each) for each in _list(newer["pairs"], MOST_PAIRS)),
@@ -95,6 +100,8 @@ def _table(content: Mapping[str, Any]) -> PointTable:
     readers |= dict.fromkeys(("missing_points", "reference", "direction"), _whole)
     readers |= dict.fromkeys(("points", "rows", "defaults"), _wholes)
     readers |= {"cuts": _numbers, "levels": _texts, "sources": _texts}
+    if "specials" in content:
+        readers |= {"specials": _numbers, "special_points": _wholes}
     return PointTable(**_read_fields("table", content, readers))
 
 
@@ -182,7 +189,7 @@ def _numbers(value: Any) -> tuple[float, ...]:
 
 def _wholes(value: Any) -> tuple[int, ...]:
     """Take whole numbers."""
-    return tuple(_whole(each) for each in _list(value, MOST_STEPS + 2))
+    return tuple(_whole(each) for each in _list(value, MOST_STEPS + 2 + MOST_SPECIALS))
 
 
 def _texts(value: Any) -> tuple[str, ...]:

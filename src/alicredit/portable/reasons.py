@@ -12,6 +12,7 @@ import numpy.typing as npt
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.ranking import lists_of, ranked
 from alicredit.portable.shapley import WHOLE, tree_shares
+from alicredit.portable.specials import blanked_one, blanked_rows
 from alicredit.portable.sums import gone_of
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
@@ -82,6 +83,7 @@ def _table_account(model: ScoreModel, against: str) -> Account:
 
     def lost(rows: Floats) -> Whole:
         found = goals - model.parts_of(rows)
+        rows = blanked_rows(model.codes, rows)
         for pair in model.pairs:
             first, second = place[pair.first], place[pair.second]
             whole = goal(pair) - pair.look_up(rows[:, first], rows[:, second])
@@ -101,7 +103,7 @@ def _tree_account(model: ScoreModel, trees: TreeTable, rows: Floats, against: st
     def lost(asked: Floats) -> Whole:
         if not shares:
             shares.append(tree_shares(trees, rows).of)
-        return -shares[0](asked)
+        return -shares[0](blanked_rows(model.codes, asked))
 
     mean = float(model.scores_of(rows).mean()) / model.unit
     return Account(against, mean, WHOLE * len(rows) * model.unit, lost)
@@ -205,6 +207,7 @@ def _lost_by_one(model: ScoreModel, row: Sequence[float], goal: str) -> list[int
         getattr(table, goal) - table.point_at(value)
         for table, value in zip(model.tables, row, strict=True)
     ]
+    row = blanked_one(model.codes, row)
     for pair in model.pairs:
         first, second = model.places[pair.first], model.places[pair.second]
         whole = getattr(pair, goal) - pair.look_up_one(row[first], row[second])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from alicredit.portable.axes import blocks_of
 from alicredit.portable.grids import Grids, Plan, pack, plan_of
 from alicredit.portable.pairs import PairTable
+from alicredit.portable.specials import Codes, blanked, codes_of_inputs, opened, opened_pair
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
 
@@ -31,16 +32,21 @@ class Adder:
         The units of all tables and pairs.
     trees : TreeTable or None
         Trees over all inputs.
+    codes : tuple, default ()
+        Special codes, which trees read as missing.
     """
 
     plan: Plan
     grids: Grids
     trees: TreeTable | None
+    codes: Codes = ()
 
     def total(self, ranks: Sequence[npt.NDArray[Any]], columns: Sequence[Floats]) -> Whole:
         """Give the units of rows by their ranks and, for trees, their encoded columns."""
         found = self.grids.total(ranks, len(columns[0]))
-        return found if self.trees is None else found + self.trees.units(columns)
+        if self.trees is None:
+            return found
+        return found + self.trees.units(blanked(self.codes, columns))
 
     def of(self, rows: Floats) -> Whole:
         """Give the units of encoded rows, shape (rows, inputs)."""
@@ -57,10 +63,14 @@ def adder_of(
     base: int, tables: Sequence[PointTable], pairs: Sequence[PairTable], trees: TreeTable | None
 ) -> Adder:
     """Prepare to add up the parts of a model."""
-    plan = plan_of(tables, pairs)
+    codes = codes_of_inputs(tables)
+    specials = {tables[at].name: own for at, own in codes}
+    plan = plan_of(
+        [opened(table) for table in tables], [opened_pair(pair, specials) for pair in pairs]
+    )
     flat = sum(table.points[0] for table in tables if table.is_flat)
     terms = [term for _, term in (*plan.tables, *plan.pairs)]
-    return Adder(plan, pack(terms, base + flat), trees)
+    return Adder(plan, pack(terms, base + flat), trees, codes)
 
 
 def add_up(

@@ -75,7 +75,13 @@ class PointTable:
     sources : tuple of str
         Tables it is made from.
     rows, defaults : tuple of int
-        Training rows and defaults of each step, the missing last.
+        Training rows and defaults of each step, then of each special code, the missing last.
+    specials : tuple of float, default ()
+        Of a number: codes that are no numbers, rising, as -999 for no record. None is in a step,
+        in ``low, high, median`` or under the direction; pairs and trees read it as missing. It is
+        no missing value where the share of missing inputs is counted.
+    special_points : tuple of int, default ()
+        Points of each special code.
     """
 
     name: str
@@ -97,6 +103,8 @@ class PointTable:
     sources: tuple[str, ...]
     rows: tuple[int, ...]
     defaults: tuple[int, ...]
+    specials: tuple[float, ...] = ()
+    special_points: tuple[int, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -111,7 +119,12 @@ class PointTable:
     @property
     def is_flat(self) -> bool:
         """Tell whether the table gives everybody the same points, the missing too."""
-        return len({*self.points, self.missing_points}) == 1
+        return len(set(self.every)) == 1
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """Give the points of each step, then of each special code, and of the missing."""
+        return (*self.points, *self.special_points, self.missing_points)
 
     def encode(self, values: Any) -> Floats:
         """Turn a column of checked values into numbers, levels into positions, missing into NaN."""
@@ -146,7 +159,10 @@ class PointTable:
         if self.kind == "category":
             return steps[np.where(gone, len(self.levels) + 1, numbers).astype(np.int64)]
         at = np.searchsorted(np.array(self.cuts, dtype=np.float64), numbers, side="left")
-        return steps[np.where(gone, len(self.cuts) + 1, at)]
+        found = steps[np.where(gone, len(self.cuts) + 1, at)]
+        for code, points in zip(self.specials, self.special_points, strict=True):
+            found[numbers == code] = points
+        return found
 
     def point_at(self, number: float) -> int:
         """Give the points of one encoded value, with the standard library alone."""
@@ -154,4 +170,6 @@ class PointTable:
             return self.missing_points
         if self.kind == "category":
             return self.points[int(number)]
+        if number in self.specials:
+            return self.special_points[self.specials.index(number)]
         return self.points[bisect.bisect_left(self.cuts, number)]
