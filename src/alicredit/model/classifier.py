@@ -82,7 +82,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     scale : PointScale or None, default None
         What points mean; None is 600 at 50:1, doubling every 20.
     max_steps : int, default 8
-        Steps of a table, and of each axis of a grid, at most.
+        Steps of a table, and of each axis of a grid, at most. Of a category, in the order of risk:
+        so many different points at most, levels with the same points standing each by its name;
+        levels of fewer than 20 rows are *other*. Where rows have times, what differs between levels
+        must hold in each period, as steps of numbers must.
     max_pairs : int, default 10
         Grids of two inputs at most.
     profit : callable or None, default None
