@@ -7,7 +7,7 @@ from alicredit.policy.facts import completed_months
 from alicredit.policy.file.load import BUILT_IN, load_policy, read_policy
 from alicredit.policy.lender import check_lender
 from alicredit.policy.limits import grade_of, offer_limits
-from alicredit.policy.line import Curve, curve_of, group_outstanding, sweep_beta
+from alicredit.policy.line import Curve, curve_of, group_outstanding, price_for, sweep_beta
 from alicredit.policy.price import Price, price_loan
 from alicredit.policy.related import related_parties
 from alicredit.policy.terms import Gates, Lender, LimitRules, Product
@@ -33,6 +33,7 @@ __all__ = [
     "group_outstanding",
     "load_policy",
     "offer_limits",
+    "price_for",
     "price_loan",
     "read_policy",
     "related_parties",

@@ -345,6 +345,8 @@ class LimitRules:
         Wanted change of a limit in force that is none, as a share of it.
     raise_most, cut_most : float or None
         Largest change at once, as shares of the limit in force.
+    margin : float or None
+        Profit that a rate by risk asks for, on a yuan drawn for a year.
     """
 
     by_profit: bool | None = None
@@ -355,4 +357,5 @@ class LimitRules:
     keep_within: float | None = None
     raise_most: float | None = None
     cut_most: float | None = None
+    margin: float | None = None
     assumed: tuple[str, ...] = ()

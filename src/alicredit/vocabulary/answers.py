@@ -79,6 +79,8 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("LENDER_CAP", "the lender's capital does not allow more", "受放贷机构资本限制"),
         ("RATE_CAP", "the rate would be above the legal cap", "利率将超过法定上限"),
         ("RATE_FLOOR", "the rate would be below the legal floor", "利率将低于法定下限"),
+        ("RATE_AT_MAX", "the risk asks for more than the highest rate", "风险所需利率高于产品上限"),
+        ("RATE_AT_MIN", "the risk asks for less than the lowest rate", "风险所需利率低于产品下限"),
         ("FEE_ABOVE_CAP", "the rate with the fee is above the cap", "含费综合利率高于利率上限"),
         ("PENALTY_ABOVE_CAP", "the penalty rate is above the cap on rates", "罚息利率高于利率上限"),
     )

@@ -170,6 +170,8 @@ _LIMIT_RULES = (
         "单次提额幅度上限（缺省不限）", "0", "100", unit="share"),
     Key(f"{_R}.cut_most", "share", "largest cut at once; without it any",
         "单次降额幅度上限（缺省不限）", "0", "1", unit="share"),
+    Key(f"{_R}.margin", "share", "profit that a rate by risk asks on a yuan drawn; without it 0",
+        "风险定价所要求的年化利润率（缺省为零）", "0", "1", unit="share"),
     Key(f"{_R}.assumed", "paths", "which of these numbers are assumed", "假设值"),
 )  # fmt: skip
 _PRODUCT = (
