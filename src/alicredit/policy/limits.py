@@ -19,7 +19,7 @@ from alicredit.errors import InputError, PolicyError
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds
 from alicredit.policy.line.change import change_limits
-from alicredit.policy.line.curve import Curve, curve_of
+from alicredit.policy.line.curve import Curve, chance_of_year, curve_of
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.terms import Grades, Product
 from alicredit.policy.whole import Policy
@@ -166,11 +166,13 @@ def find_limits(
     pd_: Floats,
     *,
     upper: Floats | None = None,
+    claim: tuple[str, int] | None = None,
 ) -> Limits:
     """Find limits of an active product for applicants with probabilities (NaN: none).
 
     ``upper`` are the upper ends of their intervals; without them, or where one lacks, prudence has
-    nothing to go by.
+    nothing to go by. ``claim`` is the level and the horizon in days of the probabilities, see
+    :func:`chance_of_year`; grades are cut on them as they are.
     """
     limit, rules = product.limit, policy.limit_rules
     bounds = find_bounds(applicants, product, policy, pd_)
@@ -183,6 +185,7 @@ def find_limits(
         if upper is not None and rules.prudence:
             up = np.where(np.isnan(upper), pd_, upper)
             prudent = pd_ + rules.prudence * (up - pd_)
+        prudent = chance_of_year(prudent, product, claim)
         multiple = np.where(bounds.sales == 0, 0.0, curve.best_multiple(prudent))
         best = bounds.soft["LIM_PROFIT"] = np.floor(bounds.sales * multiple)
     least, code, unknown = _least_of(bounds, _current(applicants), policy)
@@ -243,15 +246,18 @@ def year_of_line(
     policy: Policy,
     *,
     sales: Floats | None = None,
+    claim: tuple[str, int] | None = None,
 ) -> tuple[Floats, Floats]:
     """Give the expected loss and profit of a line over a year in yuan, to the fen.
 
     Those of the curve of the product's lines, see :class:`Curve`, at the probability itself and
     without prudence. ``sales`` are monthly sales in yuan; where they are not given or not known,
     default and use are taken not to depend on the amount: loss = pd x lgd x limit x use at default.
-    Uses and loss given default are assumed numbers of the policy.
+    ``claim`` is the level and horizon of the probabilities: one of a single draw is taken to a
+    year's draws. Uses and loss given default are assumed numbers of the policy.
     """
     curve, limit = curve_of(product, policy), limit_fen / 100
+    pd_ = chance_of_year(pd_, product, claim)
     if sales is None:
         loss, profit = curve.loss(limit, pd_, None), curve.profit(limit, pd_, None)
     else:

@@ -53,7 +53,9 @@ def decide(
     )
     said = {name: scored[name].to_numpy(np.float64) for name in ("pd", "pd_lower", "pd_upper")}
     reasons = scored["reasons"].tolist()
-    columns = columns_of(population.applicants, status, said, reasons, (product, policy, as_of))
+    columns = columns_of(
+        population.applicants, status, said, reasons, (product, policy, as_of, answer.claim)
+    )
     frame = pd.DataFrame(
         {
             "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
@@ -66,7 +68,11 @@ def decide(
             **columns,
         }
     )[list(COLUMNS)]
-    return frame if prices is None else _at_prices(frame, population, product, policy, prices)
+    return (
+        frame
+        if prices is None
+        else _at_prices(frame, population, product, policy, prices, answer.claim)
+    )
 
 
 def columns_of(
@@ -74,15 +80,15 @@ def columns_of(
     status: npt.NDArray[np.object_],
     said: Mapping[str, npt.NDArray[np.float64]],
     of_score: list[list[str]],
-    asked: tuple[Product, Policy, pd.Timestamp],
+    asked: tuple[Product, Policy, pd.Timestamp, tuple[str, int]],
 ) -> dict[str, Any]:
-    """Decide, as columns by name, for what product, by what policy and when it is asked."""
-    product, policy, as_of = asked
+    """Decide, as columns by name, for the product, policy, moment and the claim of the model."""
+    product, policy, as_of, claim = asked
     ok = status == "ok"
     pd_, lower, upper = (np.where(ok, said[k], np.nan) for k in ("pd", "pd_lower", "pd_upper"))
     rules = list(find_rules(applicants, product, as_of, gates=policy.gates))
     outcome = np.min([rule.outcome for rule in rules], axis=0)
-    limits = find_limits(applicants, product, policy, pd_, upper=upper)
+    limits = find_limits(applicants, product, policy, pd_, upper=upper, claim=claim)
     is_risky = ok & (pd_ > product.max_pd)
     approved = ok & (outcome == PASS) & ~is_risky & (limits.fen > 0)
     declined = (outcome < PASS) | (ok & ~approved)
@@ -90,7 +96,9 @@ def columns_of(
     decision = np.where(~ok & (outcome != FAIL), "refer", decision)
     fen = np.where(approved, limits.fen, 0)
     sales = fen_of(applicants, "monthly_sales_median_180d") / 100
-    loss, profit = year_of_line(fen, np.where(ok, pd_, 0.0), product, policy, sales=sales)
+    loss, profit = year_of_line(
+        fen, np.where(ok, pd_, 0.0), product, policy, sales=sales, claim=claim
+    )
     price = price_loan(product, policy)
     return {
         "status": status,
@@ -114,6 +122,7 @@ def _at_prices(
     product: Product,
     policy: Policy,
     prices: Prices,
+    claim: tuple[str, int],
 ) -> pd.DataFrame:
     """Let approvals stand that earn more than the prices charge; say of the others what binds."""
     rows = np.flatnonzero((frame["decision"] == "approve").to_numpy(bool))
@@ -123,7 +132,7 @@ def _at_prices(
     fen = np.rint(limit * 100).astype(np.int64)
     sales = fen_of(applicants, "monthly_sales_median_180d") / 100
     risk = approved["pd"].to_numpy(np.float64)
-    loss, profit = year_of_line(fen, risk, product, policy, sales=sales)
+    loss, profit = year_of_line(fen, risk, product, policy, sales=sales, claim=claim)
     left_out = np.where(reason == UNPRICED, "refer", "decline")
     decision = frame["decision"].to_numpy(object, copy=True)
     decision[rows] = np.where(limit > 0, decision[rows], left_out)

@@ -221,6 +221,27 @@ def curve_of(
     )
 
 
+def chance_of_year(chance: Floats, product: Product, claim: tuple[str, int] | None) -> Floats:
+    """Turn a probability of what a model claims into one of a year's line.
+
+    One of a single draw (level ``facility``, a horizon below a year) meets every draw of the year:
+    1 - (1 - p)^draws a year, draws taken as independent. Any other is of the borrower or the whole
+    line and stands as it is, as does one of no known claim.
+
+    Examples
+    --------
+    >>> from alicredit.policy import load_policy
+    >>> order = load_policy("ali-2013").product("taobao_order")
+    >>> chance_of_year(np.array([0.001]), order, ("facility", 90)).round(5).tolist()
+    [0.02957]
+    >>> chance_of_year(np.array([0.001]), order, ("borrower", 365)).tolist()
+    [0.001]
+    """
+    if claim is None or claim[0] != "facility" or claim[1] >= 365 or product.economics is None:
+        return chance
+    return -np.expm1(product.economics.draws_a_year * np.log1p(-np.minimum(chance, 1 - 1e-15)))
+
+
 def cost_of_funds(policy: Policy) -> float:
     """Give what a yuan lent for a year costs: borrowed money, and capital at its own price."""
     lender = policy.lender
