@@ -5,12 +5,12 @@ rules, limits and prices of ``ali-2013-planned`` (three live products, the card 
 thread; microseconds a merchant, the best and the median of the rounds.
 
 ``python benchmarks/limits.py --truth [--merchants N] [--seed N]``: a simulated platform whose true
-probabilities, and the true effect of the limit on them, are known. A model is fitted on the loans of
-the past, limits of the revolving line are chosen by it a year later, and their expected profit is
-taken at the true probability of each merchant at each amount (a static evaluation: nobody is lent
-anything). Beside them: the limits that the true probabilities would have chosen under the same
-policy, a fixed limit, a matrix of amounts by grade, and months of sales by grade, each scaled to the
-same drawn balance.
+probabilities, and the true effect of the limit on them, are known. A model is fitted on the loans
+of the past, limits of the revolving line are chosen by it a year later, and their expected profit
+is taken at the true probability of each merchant at each amount (a static evaluation: nobody is
+lent anything). Beside them: the limits that the true probabilities would have chosen under the
+same policy, a fixed limit, a matrix of amounts by grade, and months of sales by grade, each scaled
+to the same drawn balance.
 """
 
 from __future__ import annotations

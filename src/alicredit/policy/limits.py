@@ -26,14 +26,19 @@ from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 Fen = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
 
 _ORDER = (
     "LIM_PRODUCT_MAX", "LIM_SALES", "LIM_CAPACITY", "LIM_ORDER_BASE", "LIM_SINGLE_BORROWER",
     "LIM_RELATED", "LIM_PROFIT",
 )  # fmt: skip
 """Bounds in the order in which the first of equal ones is named."""
+_HELD = ("LIM_KEPT", "LIM_RAISE_STEP", "LIM_CUT_STEP")
 NO_LIMIT = ("ELIG_LIMIT_MIN", "LIM_UNPROFITABLE", "MISSING_DATA")
 """Codes of those who have no limit."""
+_CODES = (*_ORDER, *_HELD, *NO_LIMIT)
+_PROFIT = _CODES.index("LIM_PROFIT")
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,14 +198,16 @@ def find_limits(
     step = int(limit.step * 100)
     fen = np.maximum(np.where(unknown, 0, least), 0).astype(np.int64) // step * step
     is_small = fen < max(int((limit.min or Decimal(0)) * 100), 1)
-    binding = np.where(is_small, "ELIG_LIMIT_MIN", code)
-    fen = np.where(is_small | unknown, 0, fen)
+    fen[is_small | unknown] = 0
     if curve is not None:
-        is_never = (code == "LIM_PROFIT") & (least < step)
+        is_never = (code == _PROFIT) & (least < step)
         earns = np.where(fen > 0, _profit_of(curve, fen, prudent, bounds) > 0, ~is_never)
-        binding = np.where(earns, binding, "LIM_UNPROFITABLE")
-        fen = np.where(earns, fen, 0)
-    binding = np.where(unknown, "MISSING_DATA", binding)
+    code[is_small] = _CODES.index("ELIG_LIMIT_MIN")
+    if curve is not None:
+        code[~earns] = _CODES.index("LIM_UNPROFITABLE")
+        fen[~earns] = 0
+    code[unknown] = _CODES.index("MISSING_DATA")
+    binding = np.array(_CODES, dtype=object)[code]
     return Limits(fen, binding, np.full(len(fen), np.nan) if best is None else best)
 
 
@@ -209,29 +216,35 @@ def _current(applicants: pd.DataFrame | OneApplicant) -> Floats | None:
     return fen_of(applicants, "current_limit") if "current_limit" in applicants else None
 
 
-def _least_of(
-    bounds: Bounds, current: Floats | None, policy: Policy
-) -> tuple[Floats, npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
-    """Give the least bound, its code, and where a fact lacks.
+def _least_of(bounds: Bounds, current: Floats | None, policy: Policy) -> tuple[Floats, Ints, Bools]:
+    """Give the least bound, the place of its code, and where a fact lacks.
 
     A limit in force moves toward the least of all in steps, and never above a hard bound.
     """
-    both = bounds.hard | bounds.soft
-    names = [name for name in _ORDER if name in both]
-    table = np.vstack([both[name] for name in names])
-    unknown: npt.NDArray[np.bool_] = np.asarray(np.isnan(table).any(axis=0), dtype=np.bool_)
-    table = np.where(np.isnan(table), -1.0, table)
-    at = table.argmin(axis=0)
-    least, code = table.min(axis=0), np.array(names, dtype=object)[at]
+    least, code, unknown = _least(bounds.hard | bounds.soft)
     if current is None:
         return least, code, unknown
     moved, held = change_limits(np.maximum(least, 0.0), current, policy.limit_rules)
-    hard = [name for name in names if name in bounds.hard]
-    most = np.vstack([bounds.hard[name] for name in hard])
-    capped = np.minimum(moved, np.where(np.isnan(most), -1.0, most).min(axis=0))
-    first = np.array(hard, dtype=object)[np.where(np.isnan(most), -1.0, most).argmin(axis=0)]
-    code = np.where(held != "", np.where(capped < moved, first, held), code)
-    return np.where(least < 0, np.minimum(capped, moved), capped), code, unknown
+    for each in _HELD:
+        code[held == each] = _CODES.index(each)
+    most, first, _ = _least(bounds.hard)
+    is_capped = most < moved
+    code = np.where(is_capped & (held != ""), first, code)
+    return np.where(is_capped, most, moved), code, unknown
+
+
+def _least(bounds: dict[str, Floats]) -> tuple[Floats, Ints, Bools]:
+    """Give the least of bounds, the place of the first such code, and where one is not known."""
+    names = [name for name in _ORDER if name in bounds]
+    least = bounds[names[0]].copy()
+    code = np.full(len(least), _CODES.index(names[0]), dtype=np.int8)
+    unknown = np.isnan(least)
+    for name in names[1:]:
+        is_less = bounds[name] < least
+        np.copyto(least, bounds[name], where=is_less)
+        code[is_less] = _CODES.index(name)
+        unknown |= np.isnan(bounds[name])
+    return least, code, unknown
 
 
 def _profit_of(curve: Curve, fen: Fen, pd_: Floats, bounds: Bounds) -> Floats:
