@@ -248,5 +248,5 @@ def test_the_note_holds_no_time_of_writing(first: DailyFeatures, tmp_path: Path)
         write_daily_features(first, path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     note = json.loads(pq.read_schema(paths[0]).metadata[b"alicredit.daily"])
-    assert set(note) == {"made_of", "work", "reason", "features", "peers", "digest"}
+    assert set(note) == {"made_of", "work", "reason", "features", "attrs", "digest"}
     assert np.datetime64(note["made_of"]["as_of"]) == first.as_of

@@ -12,6 +12,7 @@ import alicredit as ac
 from alicredit.policy import build_applicants
 
 USE = {"bank_txns": {"purpose": "credit decision", "legal_basis": "consent"}}
+DAY = pd.Timedelta(days=1)
 MOMENTS = ["2011-03-01", "2012-11-11 12:30", "2013-05-01"]
 
 
@@ -44,6 +45,19 @@ def facts(request, platform: ac.Records) -> tuple[pd.Timestamp, pd.DataFrame]:
 
 def of(tables: dict[str, pd.DataFrame], name: str, merchant: str) -> pd.DataFrame:
     return tables[name][tables[name]["merchant_id"] == merchant]
+
+
+def set_aside(orders: pd.DataFrame, at: pd.Timestamp) -> set[str]:
+    """List buyers of one merchant's orders who confirm within a day of shipment too often."""
+    fast: dict[str, int] = {}
+    confirmed: dict[str, int] = {}
+    for order in orders.itertuples():
+        if pd.isna(order.confirmed_at) or not at - 180 * DAY <= order.confirmed_at < at:
+            continue
+        confirmed[order.buyer_id] = confirmed.get(order.buyer_id, 0) + 1
+        if pd.Timedelta(0) <= order.confirmed_at - order.shipped_at < DAY:
+            fast[order.buyer_id] = fast.get(order.buyer_id, 0) + 1
+    return {buyer for buyer, n in fast.items() if n >= 2 and 3 * n >= confirmed[buyer]}
 
 
 def fen(amount: float) -> int:
@@ -103,9 +117,11 @@ def test_monthly_sales_are_the_median_of_six_periods_of_settled_sales(tables, fa
     month = pd.Timedelta(days=30)
     for merchant, line in frame.iterrows():
         periods = [0] * 6
-        for order in of(tables, "orders", merchant).itertuples():
+        mine = of(tables, "orders", merchant)
+        aside = set_aside(mine, at)
+        for order in mine.itertuples():
             when = order.confirmed_at
-            if pd.isna(when) or not at - 6 * month <= when < at:
+            if pd.isna(when) or not at - 6 * month <= when < at or order.buyer_id in aside:
                 continue
             periods[math.ceil((at - when) / month) - 1] += fen(order.amount)
             if order.order_id not in refunds.groups:
@@ -132,8 +148,9 @@ def test_the_order_base_holds_what_is_shipped_unconfirmed_unpledged_and_unclaime
         mine = mine[mine["created_at"] < at]
         claimed = set(tables["refunds"].loc[tables["refunds"]["opened_at"] < at, "order_id"])
         base = 0
+        aside = set_aside(mine, at)
         for order in mine.itertuples():
-            if pd.isna(order.shipped_at) or order.shipped_at >= at:
+            if pd.isna(order.shipped_at) or order.shipped_at >= at or order.buyer_id in aside:
                 continue
             if pd.notna(order.confirmed_at) and order.confirmed_at < at:
                 continue

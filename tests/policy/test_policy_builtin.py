@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from policy_plain import plain
 
 from alicredit.errors import PolicyError
 from alicredit.policy import (
@@ -178,7 +179,10 @@ def test_the_card_as_a_what_if_earns_what_the_report_says() -> None:
     turns = 365 / 38
     once = dataclasses.replace(card.economics, mean_use=1.0, draws_a_year=turns)
     year = year_of_line(
-        np.array([100_000]), np.array([0.0]), dataclasses.replace(card, economics=once), policy
+        np.array([100_000]),
+        np.array([0.0]),
+        dataclasses.replace(card, economics=once),
+        plain(policy),
     )[1]
     assert abs(year[0] / turns - 1.4534) < 0.001
     with pytest.raises(PolicyError, match="bear"):

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_plain import plain
 
 import alicredit as ac
 from alicredit.errors import InputError, PolicyError
 from alicredit.policy import build_applicants, grade_of, load_policy, offer_limits, price_loan
 from alicredit.policy.limits import year_of_line
 
-POLICY = load_policy("ali-2013")
+POLICY = plain(load_policy("ali-2013"))  # what a file without limit rules says
 
 
 def offer(product: str, **facts) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
 
@@ -114,7 +115,9 @@ def test_a_decision_follows_from_rules_probability_and_limit(people, decisions) 
     for product in POLICY.active:
         mine = decisions[decisions["product_id"] == product.id].reset_index(drop=True)
         rule = worst.xs(product.id, level=1).loc[mine["merchant_id"]].to_numpy()
-        line = offer_limits(people.assign(pd=mine["pd"]), POLICY, product=product.id)["limit"]
+        line = offer_limits(
+            people.assign(pd=mine["pd"], pd_upper=mine["pd_upper"]), POLICY, product=product.id
+        )["limit"]
         ok = (mine["status"] == "ok").to_numpy()
         may = ok & (rule == 2) & (mine["pd"] <= product.max_pd).to_numpy() & (line > 0).to_numpy()
         want = np.where(may, "approve", np.where(ok | (rule == 0), "decline", "refer"))
@@ -141,17 +144,32 @@ def test_rates_are_the_products_with_their_unit(decisions) -> None:
         assert set(mine["rate_unit"]) == {product.rate.unit}
 
 
-def test_expected_loss_and_profit_are_those_of_the_approved_line(decisions) -> None:
-    annual = {"ali_credit": "0.18", "taobao_credit": "0.1825", "taobao_order": "0.1825"}
+def test_expected_loss_and_profit_are_those_of_the_approved_line(people, decisions) -> None:
+    annual = {"ali_credit": 0.18, "taobao_credit": 0.1825, "taobao_order": 0.1825}
+    cost = 0.06 / 3 + 0.10 * 2 / 3  # one yuan in three is borrowed, two are capital
+    sales = dict(zip(people["merchant_id"], people["monthly_sales_median_180d"]))
     for line in decisions[decisions["status"] == "ok"].itertuples():
-        e, limit = POLICY.product(line.product_id).economics, Decimal(str(line.limit))
-        loss = Decimal(line.pd) * limit * Decimal(str(e.lgd)) * Decimal(str(e.use_at_default))
-        margin = Decimal(annual[line.product_id]) - Decimal("0.06")
-        profit = limit * Decimal(str(e.mean_use)) * margin - loss
-        profit += limit / 100 if line.product_id == "ali_credit" else 0
-        profit -= Decimal("2.30") * Decimal(str(e.draws_a_year)) if limit else 0
-        assert abs(Decimal(line.expected_loss) - loss) < Decimal("0.00501")
-        assert abs(Decimal(line.expected_profit) - profit) < Decimal("0.00501")
+        e, limit, rate = (
+            POLICY.product(line.product_id).economics,
+            line.limit,
+            annual[line.product_id],
+        )
+        if not limit:
+            assert (line.expected_loss, line.expected_profit) == (0, 0)
+            continue
+        months = limit / sales[line.merchant_id]
+        odds = line.pd / (1 - line.pd) * months**0.25
+        drawn = limit * e.mean_use / (1 + months / (e.half_use_months or math.inf))
+        at_default = e.use_at_default * limit
+        if e.credit_conversion is not None:
+            at_default = drawn + e.credit_conversion * (limit - drawn)
+        loss = odds / (1 + odds) * e.lgd * at_default * (1 + rate * 90 / 365)
+        fee = 0.01 if line.product_id == "ali_credit" else 0.0
+        profit = (1 - 0.055) * (drawn * rate + drawn * fee) - cost * drawn
+        profit -= 2.30 * e.draws_a_year + loss
+        assert line.expected_loss == pytest.approx(loss, abs=0.00501)
+        assert line.expected_profit == pytest.approx(profit, abs=0.00501)
+        assert line.expected_profit > 0
 
 
 def test_reasons_are_known_words_said_once_rules_first(decisions) -> None:

@@ -12,31 +12,42 @@ import pandas as pd
 from alicredit.checks import (
     refusal,
     refuse,
-    require_between,
     require_columns,
     require_kind,
-    require_one_of,
 )
 from alicredit.errors import InputError, PolicyError
-from alicredit.loans import annualise
 from alicredit.policy.file.load import load_policy
-from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds
+from alicredit.policy.line.change import change_limits
+from alicredit.policy.line.curve import Curve, chance_of_year, curve_of
+from alicredit.policy.one import OneApplicant
 from alicredit.policy.terms import Grades, Product
 from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 Fen = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
 
-ORDER_KINDS = ("order_advance", "supply_chain_order")
-_BOUNDS = ("LIM_PRODUCT_MAX", "LIM_SALES", "LIM_ORDER_BASE", "LIM_SINGLE_BORROWER")
+_ORDER = (
+    "LIM_PRODUCT_MAX", "LIM_SALES", "LIM_CAPACITY", "LIM_ORDER_BASE", "LIM_SINGLE_BORROWER",
+    "LIM_RELATED", "LIM_PROFIT",
+)  # fmt: skip
+"""Bounds in the order in which the first of equal ones is named."""
+_HELD = ("LIM_KEPT", "LIM_RAISE_STEP", "LIM_CUT_STEP")
+NO_LIMIT = ("ELIG_LIMIT_MIN", "LIM_UNPROFITABLE", "MISSING_DATA")
+"""Codes of those who have no limit."""
+_CODES = (*_ORDER, *_HELD, *NO_LIMIT)
+_PROFIT = _CODES.index("LIM_PROFIT")
 
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """Limits in fen, 0 where none is given, and the code of what binds each."""
+    """Limits in fen, 0 where none is given, the code of what binds, and what would earn most."""
 
     fen: Fen
     binding: npt.NDArray[np.object_]
+    best: Floats
 
 
 def grade_of(pd_: Floats, grades: Grades) -> npt.NDArray[np.object_]:
@@ -63,25 +74,36 @@ def grade_of(pd_: Floats, grades: Grades) -> npt.NDArray[np.object_]:
 def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str) -> pd.DataFrame:
     """Offer the limit of a product to each applicant: the least of its bounds, in steps.
 
-    The limit is the largest multiple of the step not above the product's maximum, the grade's
-    months of median monthly settled sales, for an order advance its rate of the unpledged order
-    base, and the cap for one borrower less what is outstanding; below the product's minimum there
-    is none. A better grade or higher sales never lower it.
+    The limit is the largest multiple of the step not above any bound: the product's maximum; the
+    grade's months of median monthly settled sales, less what is outstanding where the product is no
+    term loan; what cash flow can serve; for an order advance its rate of the unpledged order base
+    (DOMAIN 1.4); the caps for one borrower, less what is outstanding or what the group of related
+    parties owes; and the amount that earns most in a year. Below the product's minimum there is
+    none, nor where the amount is not expected to earn its costs. A better probability or higher
+    sales never lower it. Bounds that the policy's ``limit_rules`` do not name are not asked.
 
     Parameters
     ----------
     applicants : pandas.DataFrame
-        ``merchant_id, pd, monthly_sales_median_180d, order_base, outstanding`` (yuan).
+        ``merchant_id, pd, monthly_sales_median_180d, order_base, outstanding`` (yuan). Where they
+        are there, also ``pd_upper`` (the upper end of the interval of the PD: limits are chosen at
+        pd + prudence x (pd_upper - pd)), ``bank_inflows_median_180d`` (monthly, NaN where not
+        known), ``group_outstanding`` (see :func:`group_outstanding`) and ``current_limit`` (in
+        force, net of what is outstanding as limits are; NaN or 0 where there is none).
     policy : str or Policy
-        Where products and grades stand.
+        Where products, grades and limit rules stand.
     product : str
         Id of an active product.
 
     Returns
     -------
     pandas.DataFrame
-        ``merchant_id, product_id, limit`` (yuan, 0 where none), ``binding`` (the code of the bound
-        that binds, ``ELIG_LIMIT_MIN`` below the minimum, ``MISSING_DATA`` where a fact lacks).
+        ``merchant_id, product_id, limit`` (yuan, 0 where none), ``binding`` (the code of what
+        binds; ``ELIG_LIMIT_MIN`` below the minimum, ``LIM_UNPROFITABLE`` where no amount earns its
+        costs, ``MISSING_DATA`` where a fact lacks), ``best`` (yuan that earn most if nothing else
+        bounds, infinite where more is always better, NaN where profit is not asked),
+        ``expected_loss, expected_profit`` (yuan a year at the PD itself, 0 for no limit; NaN
+        without a PD).
 
     Raises
     ------
@@ -107,163 +129,154 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
         refuse("product", "must be active", repr(product), error=PolicyError)
     needed = ("merchant_id", "pd", "monthly_sales_median_180d", "order_base", "outstanding")
     require_columns("applicants", map(str, applicants.columns), needed)
-    try:
-        pd_ = applicants["pd"].to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise InputError(refusal("applicants['pd']", "must be numbers", f"({error})")) from error
-    grade_of(pd_, chosen.grades)
-    limits = find_limits(applicants, asked, chosen, pd_)
+    pd_ = _chances(applicants, "pd", chosen)
+    upper = None
+    if "pd_upper" in applicants:
+        upper = _chances(applicants, "pd_upper", chosen)
+        if (upper < pd_).any():
+            found = f"{upper[upper < pd_][0]} below pd {pd_[upper < pd_][0]}"
+            refuse("applicants['pd_upper']", "must not be below pd", found)
+    limits = find_limits(applicants, asked, chosen, pd_, upper=upper)
+    sales = fen_of(applicants, "monthly_sales_median_180d")
+    loss, profit = year_of_line(limits.fen, pd_, asked, chosen, sales=sales / 100)
+    has_none = (limits.fen == 0) & ~np.isnan(pd_)
     return pd.DataFrame(
         {
             "merchant_id": applicants["merchant_id"].to_numpy(),
             "product_id": product,
             "limit": limits.fen / 100,
             "binding": limits.binding,
+            "best": limits.best / 100,
+            "expected_loss": np.where(has_none, 0.0, loss),
+            "expected_profit": np.where(has_none, 0.0, profit),
         }
     )
 
 
+def _chances(applicants: pd.DataFrame, column: str, policy: Policy) -> Floats:
+    """Take a column of probabilities; NaN where there is none."""
+    try:
+        found = applicants[column].to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        rule = refusal(f"applicants[{column!r}]", "must be numbers", f"({error})")
+        raise InputError(rule) from error
+    grade_of(found, policy.grades)
+    return found
+
+
 def find_limits(
-    applicants: pd.DataFrame | OneApplicant, product: Product, policy: Policy, pd_: Floats
+    applicants: pd.DataFrame | OneApplicant,
+    product: Product,
+    policy: Policy,
+    pd_: Floats,
+    *,
+    upper: Floats | None = None,
+    claim: tuple[str, int] | None = None,
 ) -> Limits:
-    """Find limits of an active product for applicants with probabilities (NaN: none)."""
-    limit = product.limit
+    """Find limits of an active product for applicants with probabilities (NaN: none).
+
+    ``upper`` are the upper ends of their intervals; without them, or where one lacks, prudence has
+    nothing to go by. ``claim`` is the level and the horizon in days of the probabilities, see
+    :func:`chance_of_year`; grades are cut on them as they are.
+    """
+    limit, rules = product.limit, policy.limit_rules
+    bounds = find_bounds(applicants, product, policy, pd_)
     if limit is None:
         refuse("product", "must have a limit", product.id, error=PolicyError)
-    grades = policy.grades
-    at = np.searchsorted(np.array(grades.upper_pd), pd_, side="left")
-    months = np.array([*grades.months_of_sales, np.nan])[np.minimum(at, len(grades.names))]
-    size = len(applicants)
-    owed = _fen(applicants, "outstanding")
-    by_sales = _share(_fen(applicants, "monthly_sales_median_180d"), months)
-    bounds = np.vstack(
-        [
-            np.full(size, float(limit.max * 100)),
-            by_sales - (owed if product.kind != "term" else 0),
-            _by_orders(applicants, product),
-            float(policy.lender.single_borrower_cap * 100) - owed,
-        ]
-    )
-    unknown = np.isnan(bounds).any(axis=0) | np.isnan(pd_)
-    filled = np.where(np.isnan(bounds), -1.0, bounds)
-    tightest = filled.argmin(axis=0)
+    curve = best = None
+    prudent = pd_
+    if rules.by_profit and not (product.economics and product.economics.may_lose):
+        curve = curve_of(product, policy)
+        if upper is not None and rules.prudence:
+            up = np.where(np.isnan(upper), pd_, upper)
+            prudent = pd_ + rules.prudence * (up - pd_)
+        prudent = chance_of_year(prudent, product, claim)
+        multiple = np.where(bounds.sales == 0, 0.0, curve.best_multiple(prudent))
+        best = bounds.soft["LIM_PROFIT"] = np.floor(bounds.sales * multiple)
+    least, code, unknown = _least_of(bounds, _current(applicants), policy)
+    unknown |= np.isnan(pd_)
     step = int(limit.step * 100)
-    fen = np.maximum(filled.min(axis=0), 0).astype(np.int64) // step * step
-    least = max(int((limit.min or Decimal(0)) * 100), 1)
-    binding = np.array(_BOUNDS, dtype=object)[tightest]
-    binding = np.where(fen < least, "ELIG_LIMIT_MIN", binding)
-    binding = np.where(unknown, "MISSING_DATA", binding)
-    return Limits(np.where((fen < least) | unknown, 0, fen), binding)
+    fen = np.maximum(np.where(unknown, 0, least), 0).astype(np.int64) // step * step
+    is_small = fen < max(int((limit.min or Decimal(0)) * 100), 1)
+    fen[is_small | unknown] = 0
+    if curve is not None:
+        is_never = (code == _PROFIT) & (least < step)
+        earns = np.where(fen > 0, _profit_of(curve, fen, prudent, bounds) > 0, ~is_never)
+    code[is_small] = _CODES.index("ELIG_LIMIT_MIN")
+    if curve is not None:
+        code[~earns] = _CODES.index("LIM_UNPROFITABLE")
+        fen[~earns] = 0
+    code[unknown] = _CODES.index("MISSING_DATA")
+    binding = np.array(_CODES, dtype=object)[code]
+    return Limits(fen, binding, np.full(len(fen), np.nan) if best is None else best)
 
 
-def _by_orders(applicants: pd.DataFrame | OneApplicant, product: Product) -> Floats:
-    """Give the bound by orders under way in fen; none for other products."""
-    if product.kind not in ORDER_KINDS or product.advance_rate is None:
-        return np.full(len(applicants), np.inf)
-    return _share(_fen(applicants, "order_base"), float(product.advance_rate))
+def _current(applicants: pd.DataFrame | OneApplicant) -> Floats | None:
+    """Take the limits in force in fen; None where no column says them."""
+    return fen_of(applicants, "current_limit") if "current_limit" in applicants else None
 
 
-def _share(fen: Floats, rate: Floats | float) -> Floats:
-    """Give whole fen of a share; a product that binary digits put just below a fen is that fen."""
-    exact = fen * rate
-    near = np.rint(exact)
-    return np.where(np.abs(near - exact) < 1e-6, near, np.floor(exact))
+def _least_of(bounds: Bounds, current: Floats | None, policy: Policy) -> tuple[Floats, Ints, Bools]:
+    """Give the least bound, the place of its code, and where a fact lacks.
 
-
-def _fen(applicants: pd.DataFrame | OneApplicant, column: str) -> Floats:
-    """Take a column of yuan as whole fen; what is no amount of money is NaN."""
-    if column not in applicants:
-        return np.full(len(applicants), np.nan)
-    amount = doubles_of(applicants[column])
-    return np.where(np.isfinite(amount) & (amount >= 0), np.round(amount * 100), np.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A contract rate with its unit and its simple annual rate (act/365)."""
-
-    rate: float
-    unit: str
-    annual_simple_act_365: float
-    flags: tuple[str, ...] = ()
-
-
-def price_loan(product: Product, policy: str | Policy, *, rate: float | None = None) -> Price:
-    """Price a loan at the product's rate, or at another within its bounds.
-
-    Parameters
-    ----------
-    product : Product
-        An active product.
-    policy : str or Policy
-        Whose lender's cap on rates is checked.
-    rate : float or None, default None
-        Another contract rate, within the product's bounds.
-
-    Returns
-    -------
-    Price
-        With flags ``RATE_CAP`` where the annual rate is above the cap, and ``PENALTY_ABOVE_CAP``
-        where the penalty rate is; nothing is clipped.
-
-    Raises
-    ------
-    PolicyError
-        If the product has no rate, or the rate lies outside its bounds.
-
-    Examples
-    --------
-    >>> policy = load_policy("ali-2013")
-    >>> price_loan(policy.product("taobao_order"), policy)
-    Price(rate=0.0005, unit='day', annual_simple_act_365=0.1825, flags=('PENALTY_ABOVE_CAP',))
-    >>> price_loan(policy.product("taobao_order"), policy, rate=0.0007)
-    Traceback (most recent call last):
-    alicredit.errors.PolicyError: rate must lie from 0.0005 to 0.0006; found 0.0007.
+    A limit in force moves toward the least of all in steps, and never above a hard bound.
     """
-    require_kind("product", product, Product, "must be a product of a policy")
-    chosen, terms = load_policy(policy), product.rate
-    if terms is None:
-        refuse("product", "must have a rate", product.id, error=PolicyError)
-    value = float(terms.value) if rate is None else rate
-    require_between("rate", value, 0, 1, error=PolicyError)
-    if not float(terms.min) <= value <= float(terms.max):
-        rule = f"must lie from {terms.min} to {terms.max}"
-        refuse("rate", rule, value, error=PolicyError)
-    require_one_of("unit", terms.unit, ("day", "month"), error=PolicyError)
-    annual = annualise(value, "simple_act_365", unit=terms.unit)
-    cap = float(chosen.lender.rate_cap_multiple * chosen.lender.benchmark_of(product))
-    penal = annual * float(product.terms.get("penalty_multiplier", 1))
-    pairs = (("RATE_CAP", annual), ("PENALTY_ABOVE_CAP", penal))
-    flags = tuple(code for code, height in pairs if height > cap + 1e-12)
-    return Price(value, terms.unit, round(annual, 12), flags)
+    least, code, unknown = _least(bounds.hard | bounds.soft)
+    if current is None:
+        return least, code, unknown
+    moved, held = change_limits(np.maximum(least, 0.0), current, policy.limit_rules)
+    for each in _HELD:
+        code[held == each] = _CODES.index(each)
+    most, first, _ = _least(bounds.hard)
+    is_capped = most < moved
+    code = np.where(is_capped & (held != ""), first, code)
+    return np.where(is_capped, most, moved), code, unknown
+
+
+def _least(bounds: dict[str, Floats]) -> tuple[Floats, Ints, Bools]:
+    """Give the least of bounds, the place of the first such code, and where one is not known."""
+    names = [name for name in _ORDER if name in bounds]
+    least = bounds[names[0]].copy()
+    code = np.full(len(least), _CODES.index(names[0]), dtype=np.int8)
+    unknown = np.isnan(least)
+    for name in names[1:]:
+        is_less = bounds[name] < least
+        np.copyto(least, bounds[name], where=is_less)
+        code[is_less] = _CODES.index(name)
+        unknown |= np.isnan(bounds[name])
+    return least, code, unknown
+
+
+def _profit_of(curve: Curve, fen: Fen, pd_: Floats, bounds: Bounds) -> Floats:
+    """Give the expected profit of a year in yuan."""
+    return curve.profit(fen / 100, pd_, bounds.sales / 100)
 
 
 def year_of_line(
-    limit_fen: Fen, pd_: Floats, product: Product, policy: Policy
+    limit_fen: Fen,
+    pd_: Floats,
+    product: Product,
+    policy: Policy,
+    *,
+    sales: Floats | None = None,
+    claim: tuple[str, int] | None = None,
 ) -> tuple[Floats, Floats]:
     """Give the expected loss and profit of a line over a year in yuan, to the fen.
 
-    loss = pd x lgd x limit x use at default; profit = limit x mean use x (annual rate - funding)
-    + fee - operation x draws a year - loss. A card earns no interest in its free days: a balance
-    earns the shop's fee each time it turns, 365 / free days a year (DOMAIN 1.3). Uses and loss
-    given default are assumed numbers of the policy.
+    Those of the curve of the product's lines, see :class:`Curve`, at the probability itself and
+    without prudence. ``sales`` are monthly sales in yuan; where they are not given or not known,
+    default and use are taken not to depend on the amount: loss = pd x lgd x limit x use at default.
+    ``claim`` is the level and horizon of the probabilities: one of a single draw is taken to a
+    year's draws. Uses and loss given default are assumed numbers of the policy.
     """
-    price, economics = price_loan(product, policy), product.economics
-    if economics is None:
-        refuse("product", "must have economics", product.id, error=PolicyError)
-    limit = limit_fen / 100
-    loss = pd_ * economics.lgd * economics.use_at_default * limit
-    margin = _yield_of(product, price) - float(policy.lender.funding_rate)
-    is_charged = product.terms.get("fee_basis", "none") != "none"
-    fee = float(product.terms.get("service_fee_rate", 0)) * limit * is_charged
-    cost = float(policy.lender.operation_per_draw) * economics.draws_a_year
-    profit = limit * economics.mean_use * margin + fee - cost * (limit > 0) - loss
+    curve, limit = curve_of(product, policy), limit_fen / 100
+    pd_ = chance_of_year(pd_, product, claim)
+    if sales is None:
+        loss, profit = curve.loss(limit, pd_, None), curve.profit(limit, pd_, None)
+    else:
+        loss, profit = curve.loss(limit, pd_, sales), curve.profit(limit, pd_, sales)
+        lacks = np.isnan(sales)
+        if lacks.any():
+            loss = np.where(lacks, curve.loss(limit, pd_, None), loss)
+            profit = np.where(lacks, curve.profit(limit, pd_, None), profit)
     return np.round(loss, 2), np.round(profit, 2)
-
-
-def _yield_of(product: Product, price: Price) -> float:
-    """Give what a yuan that is drawn for a year earns."""
-    card = product.card
-    if product.kind != "card" or card is None or not card.interest_free_days:
-        return price.annual_simple_act_365
-    return float(card.merchant_fee_rate) * 365 / card.interest_free_days

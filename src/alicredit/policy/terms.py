@@ -134,6 +134,10 @@ class Economics:
     use_at_default: float
     mean_use: float
     draws_a_year: float
+    credit_conversion: float | None = None
+    half_use_months: float | None = None
+    accrued_days: float | None = None
+    may_lose: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,8 @@ class Lender:
     small_loan_share: Decimal | None = None
     small_loan_threshold: Decimal | None = None
     companies: tuple[Company, ...] = ()
+    equity_cost: Decimal | None = None
+    turnover_tax: Decimal | None = None
     assumed: tuple[str, ...] = ()
 
     @property
@@ -316,3 +322,40 @@ class Gates:
         """Tell whether a gate is asked at all; a bound of 0 is."""
         value = getattr(self, gate)
         return value is not None and value is not False
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRules:
+    """How limits are chosen; a rule that is None is not asked.
+
+    Parameters
+    ----------
+    by_profit : bool or None
+        Whether the amount that earns most in a year bounds the limit, and what earns nothing is
+        not lent.
+    leverage_effect : float or None
+        How the log odds of default rise with the log of the amount over monthly sales.
+    prudence : float or None
+        Which PD limits are chosen at: pd + prudence x (pd_upper - pd), 0 to 1.
+    capacity_share : float or None
+        Share of monthly cash flow that may serve debt.
+    bank_inflows_most : float or None
+        Up to which multiple of platform sales bank inflows count; 1 where none is given.
+    keep_within : float or None
+        Wanted change of a limit in force that is none, as a share of it.
+    raise_most, cut_most : float or None
+        Largest change at once, as shares of the limit in force.
+    margin : float or None
+        Profit that a rate by risk asks for, on a yuan drawn for a year.
+    """
+
+    by_profit: bool | None = None
+    leverage_effect: float | None = None
+    prudence: float | None = None
+    capacity_share: float | None = None
+    bank_inflows_most: float | None = None
+    keep_within: float | None = None
+    raise_most: float | None = None
+    cut_most: float | None = None
+    margin: float | None = None
+    assumed: tuple[str, ...] = ()

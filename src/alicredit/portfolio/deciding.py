@@ -19,8 +19,10 @@ from alicredit.decision import COLUMNS
 from alicredit.errors import PolicyError
 from alicredit.policy import Policy, Product, find_rules, grade_of
 from alicredit.policy.eligibility import FAIL, PASS
-from alicredit.policy.limits import find_limits, price_loan, year_of_line
+from alicredit.policy.limits import NO_LIMIT, find_limits, year_of_line
+from alicredit.policy.line.bounds import fen_of
 from alicredit.policy.one import OneApplicant
+from alicredit.policy.price import price_loan
 from alicredit.portfolio.population import Population
 from alicredit.portfolio.scoring import Scored
 
@@ -51,7 +53,9 @@ def decide(
     )
     said = {name: scored[name].to_numpy(np.float64) for name in ("pd", "pd_lower", "pd_upper")}
     reasons = scored["reasons"].tolist()
-    columns = columns_of(population.applicants, status, said, reasons, (product, policy, as_of))
+    columns = columns_of(
+        population.applicants, status, said, reasons, (product, policy, as_of, answer.claim)
+    )
     frame = pd.DataFrame(
         {
             "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
@@ -64,7 +68,11 @@ def decide(
             **columns,
         }
     )[list(COLUMNS)]
-    return frame if prices is None else _at_prices(frame, population, product, policy, prices)
+    return (
+        frame
+        if prices is None
+        else _at_prices(frame, population, product, policy, prices, answer.claim)
+    )
 
 
 def columns_of(
@@ -72,22 +80,25 @@ def columns_of(
     status: npt.NDArray[np.object_],
     said: Mapping[str, npt.NDArray[np.float64]],
     of_score: list[list[str]],
-    asked: tuple[Product, Policy, pd.Timestamp],
+    asked: tuple[Product, Policy, pd.Timestamp, tuple[str, int]],
 ) -> dict[str, Any]:
-    """Decide, as columns by name, for what product, by what policy and when it is asked."""
-    product, policy, as_of = asked
+    """Decide, as columns by name, for the product, policy, moment and the claim of the model."""
+    product, policy, as_of, claim = asked
     ok = status == "ok"
     pd_, lower, upper = (np.where(ok, said[k], np.nan) for k in ("pd", "pd_lower", "pd_upper"))
     rules = list(find_rules(applicants, product, as_of, gates=policy.gates))
     outcome = np.min([rule.outcome for rule in rules], axis=0)
-    limits = find_limits(applicants, product, policy, pd_)
+    limits = find_limits(applicants, product, policy, pd_, upper=upper, claim=claim)
     is_risky = ok & (pd_ > product.max_pd)
     approved = ok & (outcome == PASS) & ~is_risky & (limits.fen > 0)
     declined = (outcome < PASS) | (ok & ~approved)
     decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
     decision = np.where(~ok & (outcome != FAIL), "refer", decision)
     fen = np.where(approved, limits.fen, 0)
-    loss, profit = year_of_line(fen, np.where(ok, pd_, 0.0), product, policy)
+    sales = fen_of(applicants, "monthly_sales_median_180d") / 100
+    loss, profit = year_of_line(
+        fen, np.where(ok, pd_, 0.0), product, policy, sales=sales, claim=claim
+    )
     price = price_loan(product, policy)
     return {
         "status": status,
@@ -111,6 +122,7 @@ def _at_prices(
     product: Product,
     policy: Policy,
     prices: Prices,
+    claim: tuple[str, int],
 ) -> pd.DataFrame:
     """Let approvals stand that earn more than the prices charge; say of the others what binds."""
     rows = np.flatnonzero((frame["decision"] == "approve").to_numpy(bool))
@@ -118,7 +130,9 @@ def _at_prices(
     answer = charge_approvals(approved, policy, prices, applicants=applicants)
     reason, limit = answer["reason"].to_numpy(object), answer["limit"].to_numpy(np.float64)
     fen = np.rint(limit * 100).astype(np.int64)
-    loss, profit = year_of_line(fen, approved["pd"].to_numpy(np.float64), product, policy)
+    sales = fen_of(applicants, "monthly_sales_median_180d") / 100
+    risk = approved["pd"].to_numpy(np.float64)
+    loss, profit = year_of_line(fen, risk, product, policy, sales=sales, claim=claim)
     left_out = np.where(reason == UNPRICED, "refer", "decline")
     decision = frame["decision"].to_numpy(object, copy=True)
     decision[rows] = np.where(limit > 0, decision[rows], left_out)
@@ -155,7 +169,7 @@ def _reasons(
             mine.append(binding[row])
         elif is_risky[row]:
             mine += ["PD_ABOVE_CUT", *of_score[row]]
-        elif not mine or binding[row] == "ELIG_LIMIT_MIN":
+        elif not mine or binding[row] in NO_LIMIT[:2]:
             mine.append(binding[row])
     return [list(dict.fromkeys(mine)) for mine in codes]
 

@@ -15,7 +15,7 @@ from alicredit.policy import BUILT_IN, Policy, Product, load_policy
 from alicredit.policy.one import OneApplicant
 from alicredit.portfolio.deciding import columns_of, decide
 from alicredit.portfolio.population import prepare, read_ids
-from alicredit.portfolio.scoring import REASONS, score_all
+from alicredit.portfolio.scoring import REASONS, claim_of, score_all
 
 
 def policy_of(policy: str | Path | Policy) -> Policy:
@@ -48,7 +48,7 @@ def decide_one(
     status = scored["status"] if status == "ok" else status
     said = {name: np.array([scored[name]]) for name in ("pd", "pd_lower", "pd_upper")}
     column = np.array([status], dtype=object)
-    applicant, asked = OneApplicant(facts), (product, policy, as_of)
+    applicant, asked = OneApplicant(facts), (product, policy, as_of, claim_of(scorer))
     columns = columns_of(applicant, column, said, [scored["reasons"]], asked)
     reasons = columns.pop("reasons")[0]
     first = {k: v[0] if isinstance(v, np.ndarray) else v for k, v in columns.items()}

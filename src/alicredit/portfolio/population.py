@@ -21,7 +21,7 @@ from alicredit.cohort import Cohort
 from alicredit.derived import derive_tables
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, build_frame
-from alicredit.policy import build_applicants
+from alicredit.policy import build_applicants, group_outstanding, related_parties
 from alicredit.portfolio.feeds import refuse_silent
 from alicredit.records import Records, find_problems, merchants_in_error
 
@@ -68,6 +68,8 @@ def gather(
         if progress is not None:
             progress(min(start + size, len(cohort)), len(cohort))
     facts = pd.concat(applicants, ignore_index=True)
+    if "related_parties" in records:
+        facts["group_outstanding"] = group_outstanding(facts, related_parties(records, as_of))
     status = np.full(len(cohort), "ok", dtype=object)
     _refuse_unlike_units(records, as_of)
     faulty = merchants_in_error(records, as_of=as_of)

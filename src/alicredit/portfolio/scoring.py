@@ -26,6 +26,7 @@ class Scored:
 
     model_id: str
     rows: pd.DataFrame
+    claim: tuple[str, int]
 
 
 def portable_of(model: Any) -> Any:
@@ -49,6 +50,11 @@ def models_of(model: Any, policy: Policy) -> dict[str, Any]:
     for product in policy.active:
         check_claim_of(models[product.id], product)
     return models
+
+
+def claim_of(model: Any) -> tuple[str, int]:
+    """Give the level and the horizon in days of a model's probabilities."""
+    return model.claim.level, model.claim.horizon_days
 
 
 def check_claim_of(model: Any, product: Product) -> None:
@@ -103,7 +109,7 @@ def score_all(
         if progress is not None:
             progress(min(start + size, len(population)), len(population))
     scored = [
-        Scored(model.model_id, pd.concat(parts, ignore_index=True))
+        Scored(model.model_id, pd.concat(parts, ignore_index=True), claim_of(model))
         for model, parts in zip(distinct, chunks)
     ]
     return {product: scored[at] for product, at in which.items()}

@@ -107,6 +107,15 @@ def fatal_chance(traits: Traits, frequency: float) -> Floats:
     return np.clip(chance * np.where(traits.is_wash, _WASH_FACTOR, 1.0)[:, None], 1e-9, 0.5)
 
 
+def chance_at(traits: Traits, chance: Floats, leverage: float) -> Floats:
+    """Give fatal chances where every line were so many months of sales, (n, 3).
+
+    exp(-buffer / leverage^0.1 / mean shock) in place of what each merchant's own line makes of it.
+    """
+    own, other = (traits.buffer / each**_LIMIT_EFFECT for each in (traits.leverage, leverage))
+    return np.clip(chance * np.exp((own - other)[:, None] / _SHOCK), 1e-9, 0.5)
+
+
 def survival(step: Floats, per_day: Floats, days: int) -> Floats:
     """Give the chance to survive so many days from each condition, exactly, (n, 3).
 

@@ -10,7 +10,7 @@ from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
 from alicredit.simulate.credit import decide
 from alicredit.simulate.platform import _make_world, _mix
-from alicredit.simulate.risk import borrower_pd, calibrated_chance
+from alicredit.simulate.risk import borrower_pd, calibrated_chance, chance_at
 from alicredit.simulate.world import DAY_US
 
 
@@ -22,6 +22,7 @@ def true_risks(
     start: str = "2009-07-01",
     months: int = 60,
     default_rate: float = 0.008,
+    leverage: float | None = None,
 ) -> pd.DataFrame:
     """Give the true risk of each retail merchant of a simulated platform, borrower or not.
 
@@ -42,6 +43,9 @@ def true_risks(
         As there.
     default_rate : float, default 0.008
         As there.
+    leverage : float or None, default None
+        A line over monthly sales, from 0.001 to 1000, that every merchant is given in place of its
+        own: what the limit does to default, all else as it was. None leaves each its own.
 
     Returns
     -------
@@ -72,6 +76,9 @@ def true_risks(
     world, steps = _make_world(n_merchants, as_moment("start", start), months, rng)
     approval = decide(world, rng)
     chance = calibrated_chance(world.traits, steps, _mix(world, approval), default_rate)
+    if leverage is not None:
+        require_between("leverage", leverage, 0.001, 1000)
+        chance = chance_at(world.traits, chance, leverage)
     table = borrower_pd(world.traits, steps, chance)
     retail = np.flatnonzero(~world.traits.is_b2b)
     given = list(as_of) if isinstance(as_of, list | tuple | pd.DatetimeIndex) else [as_of]

@@ -78,6 +78,10 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("MISSING_DATA", "a fact that the decision needs is missing", "缺少决策所需的信息"),
         ("LENDER_CAP", "the lender's capital does not allow more", "受放贷机构资本限制"),
         ("RATE_CAP", "the rate would be above the legal cap", "利率将超过法定上限"),
+        ("RATE_FLOOR", "the rate would be below the legal floor", "利率将低于法定下限"),
+        ("RATE_AT_MAX", "the risk asks for more than the highest rate", "风险所需利率高于产品上限"),
+        ("RATE_AT_MIN", "the risk asks for less than the lowest rate", "风险所需利率低于产品下限"),
+        ("FEE_ABOVE_CAP", "the rate with the fee is above the cap", "含费综合利率高于利率上限"),
         ("PENALTY_ABOVE_CAP", "the penalty rate is above the cap on rates", "罚息利率高于利率上限"),
     )
     | vocabulary(
@@ -118,6 +122,13 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("LIM_SALES", "the limit follows monthly sales and grade", "额度由月销售额与等级决定"),
         ("LIM_ORDER_BASE", "the limit follows the orders under way", "额度由在途订单决定"),
         ("LIM_SINGLE_BORROWER", "the limit is the cap for one borrower", "额度受单户上限限制"),
+        ("LIM_RELATED", "what related parties owe leaves no more", "额度受关联方合并余额限制"),
+        ("LIM_CAPACITY", "the limit is what cash flow can serve", "额度由现金流偿债能力决定"),
+        ("LIM_PROFIT", "a higher limit would be expected to earn less", "额度已达预期收益最优水平"),
+        ("LIM_UNPROFITABLE", "no amount is expected to earn its costs", "预期收益不足以覆盖成本"),
+        ("LIM_KEPT", "the limit stays, the change would be small", "变动幅度小，维持原额度"),
+        ("LIM_RAISE_STEP", "the limit rises by the largest step at once", "额度按单次上限提高"),
+        ("LIM_CUT_STEP", "the limit falls by the largest step at once", "额度按单次上限降低"),
         ("PD_ABOVE_CUT", "the probability of default is too high", "违约概率过高"),
         ("NOT_SCORED", "no score could be computed", "无法计算评分"),
     )

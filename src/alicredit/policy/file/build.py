@@ -18,6 +18,7 @@ from alicredit.policy.terms import (
     Grades,
     Lender,
     Limit,
+    LimitRules,
     Opening,
     Product,
     Rate,
@@ -97,6 +98,11 @@ def build_grades(table: Table) -> Grades:
 def build_gates(table: Table) -> Gates:
     """Build the gates."""
     return Gates(**table.values)
+
+
+def build_limit_rules(table: Table) -> LimitRules:
+    """Build how limits are chosen."""
+    return LimitRules(**table.values)
 
 
 def build_product(table: Table) -> Product:

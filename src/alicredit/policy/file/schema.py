@@ -59,6 +59,7 @@ _TOP = (
     Key("lender", "table", "whose money it is", "放贷机构", needed="always"),
     Key("grades", "table", "the master scale of grades", "风险等级主标尺", needed="always"),
     Key("gates", "table", "what bars an applicant before any score", "评分前的准入闸门"),
+    Key("limit_rules", "table", "how limits are chosen", "额度规则"),
     Key("products", "tables", "the products", "产品", needed="always"),
     Key("measured_lgd", "amounts", "losses given default that were measured, by product",
         "实测违约损失率（按产品）", "0", "1", unit="share"),
@@ -115,6 +116,10 @@ _LENDER = (
         _MONEY, unit="yuan"),
     Key(f"{_L}.companies.borrowings", "amounts", "owed to each bank", "银行融入资金余额", "0",
         _MONEY, unit="yuan"),
+    Key(f"{_L}.equity_cost", "exact", "cost of equity a year; without it capital costs as funds do",
+        "股权资本成本年率（缺省同资金成本）", "0", "1", unit="share"),
+    Key(f"{_L}.turnover_tax", "exact", "turnover tax on interest and fees; without it none",
+        "利息与费用收入流转税率（缺省为零）", "0", "1", unit="share"),
     Key(f"{_L}.assumed", "paths", "which of these numbers are assumed", "假设值"),
 )  # fmt: skip
 _GRADES = (
@@ -140,6 +145,34 @@ _GATES = (
         "whether a gate without data is unknown to all, or else not asked",
         "缺少数据的闸门是否视为未知（否则不询问）"),
     Key("gates.assumed", "paths", "which of these numbers are assumed", "假设值"),
+)  # fmt: skip
+_R = "limit_rules"
+_LIMIT_RULES = (
+    Key(f"{_R}.by_profit", "flag",
+        "the amount that earns most bounds the limit; without it not asked",
+        "额度以预期利润最大为限（缺省不询问）"),
+    Key(f"{_R}.leverage_effect", "share",
+        "how log odds of default rise with the log of amount over monthly sales; without it 0",
+        "额度与月销售额之比对违约对数几率的影响（缺省为零）", "0", "1"),
+    Key(f"{_R}.prudence", "share",
+        "share of the way from the probability to its upper end; without it 0",
+        "确定额度时违约概率向区间上限靠拢的比例（缺省为零）", "0", "1", unit="share"),
+    Key(f"{_R}.capacity_share", "share",
+        "share of monthly cash flow that may serve debt; without it not asked",
+        "可用于偿债的月现金流比例（缺省不询问）", "0", "10", unit="share"),
+    Key(f"{_R}.bank_inflows_most", "share",
+        "bank inflows count up to this many times platform sales; without it 1",
+        "银行流入计入上限（平台销售额倍数，缺省为一）", "0", "100", unit="times"),
+    Key(f"{_R}.keep_within", "share",
+        "wanted change that leaves a limit in force as it is; without it 0",
+        "现有额度保持不变的变动幅度（缺省为零）", "0", "1", unit="share"),
+    Key(f"{_R}.raise_most", "share", "largest raise at once; without it any",
+        "单次提额幅度上限（缺省不限）", "0", "100", unit="share"),
+    Key(f"{_R}.cut_most", "share", "largest cut at once; without it any",
+        "单次降额幅度上限（缺省不限）", "0", "1", unit="share"),
+    Key(f"{_R}.margin", "share", "profit that a rate by risk asks on a yuan drawn; without it 0",
+        "风险定价所要求的年化利润率（缺省为零）", "0", "1", unit="share"),
+    Key(f"{_R}.assumed", "paths", "which of these numbers are assumed", "假设值"),
 )  # fmt: skip
 _PRODUCT = (
     Key(f"{_P}.id", "text", "id", "产品代号", needed="always"),
@@ -221,6 +254,17 @@ _ECONOMICS = (
         needed="always", unit="share"),
     Key(f"{_P}.economics.draws_a_year", "share", "draws a year", "年支用次数", "0", "1000",
         needed="always"),
+    Key(f"{_P}.economics.credit_conversion", "share",
+        "share of what is not drawn that is drawn by default; in place of use_at_default",
+        "未用额度违约时转为已用的比例（替代违约时额度使用率）", "0", "1", unit="share"),
+    Key(f"{_P}.economics.half_use_months", "share",
+        "months of sales at which half of the mean use is left; without it use does not fall",
+        "使用率减半的额度（月销售额倍数，缺省不减）", "0.01", "1000", unit="months"),
+    Key(f"{_P}.economics.accrued_days", "share", "days of interest owed at default; without it 0",
+        "违约时应计利息天数（缺省为零）", "0", "3650", unit="days"),
+    Key(f"{_P}.economics.may_lose", "flag",
+        "lent even where no amount is expected to earn its costs",
+        "预期收益不足以覆盖成本时仍可放贷"),
     Key(f"{_P}.bounds", "bounds", "which other terms may be set, and from where to where",
         "可调整条款的上下限"),
     Key(f"{_P}.overrides", "overrides", "terms set in place of the product's own",
@@ -259,7 +303,8 @@ _ELIGIBILITY = (
 )  # fmt: skip
 
 SCHEMA: tuple[Key, ...] = (
-    *_TOP, *_LENDER, *_GRADES, *_GATES, *_PRODUCT, *_TERMS, *_ECONOMICS, *_ELIGIBILITY,
+    *_TOP, *_LENDER, *_GRADES, *_GATES, *_LIMIT_RULES, *_PRODUCT, *_TERMS, *_ECONOMICS,
+    *_ELIGIBILITY,
 )  # fmt: skip
 KEYS: Mapping[str, Key] = MappingProxyType({key.path: key for key in SCHEMA})
 SETTABLE: Mapping[str, str] = MappingProxyType(

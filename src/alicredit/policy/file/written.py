@@ -20,9 +20,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def content_of(policy: Policy) -> dict[str, Any]:
     """Give the whole content as plain tables: one way to write each number, nothing empty."""
-    lender, grades, gates = (
-        _plain(_fields(part)) for part in (policy.lender, policy.grades, policy.gates)
-    )
+    parts = (policy.lender, policy.grades, policy.gates, policy.limit_rules)
+    lender, grades, gates, limit_rules = (_plain(_fields(part)) for part in parts)
     for name in ("issue_ratio", "issued", "donated"):
         if lender.get(name) == "0":
             del lender[name]
@@ -33,6 +32,7 @@ def content_of(policy: Policy) -> dict[str, Any]:
         "title_zh": policy.title_zh,
         "lender": lender,
         "grades": grades,
+        "limit_rules": limit_rules,
         "products": [_product(each) for each in policy.products.values()],
         "measured_lgd": dict(sorted(policy.measured_lgd.items())),
     }

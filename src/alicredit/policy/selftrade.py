@@ -1,0 +1,40 @@
+"""Buyers behind whom the shop itself seems to stand: their orders are no sales and no order base.
+
+A buyer is set aside who is the merchant or a related party of it, or who over 180 days confirmed at
+least two orders within a day of shipment, and at least a third of all that he confirmed: goods that
+travel are confirmed later. The numbers are assumed. Sales that a shop makes to itself just before
+applying then earn it nothing (DOMAIN 1.4, 5.7).
+"""
+
+from __future__ import annotations
+
+FAST_ORDERS, FAST_HOURS = 2, 24
+"""Orders confirmed within so many hours of shipment beyond which it is no chance: assumed."""
+
+_SET_ASIDE = f"""
+CREATE TEMP TABLE set_aside AS
+SELECT q.row, o.buyer_id FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
+ AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+ AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
+GROUP BY q.row, o.buyer_id HAVING count(*) FILTER (WHERE o.confirmed_at >= o.shipped_at
+ AND o.confirmed_at < o.shipped_at + INTERVAL {FAST_HOURS} HOUR)
+ >= greatest({FAST_ORDERS}, count(*) / 3.0)
+UNION SELECT row, merchant_id FROM question
+"""
+_RELATED = """
+UNION SELECT q.row, l.b FROM question q JOIN (
+  SELECT _merchant_id AS a, other_id AS b, _happened, _known FROM ({related_parties})
+  UNION ALL
+  SELECT other_id, _merchant_id, _happened, _known FROM ({related_parties})) l
+ ON l.a = q.merchant_id AND l._happened < q.as_of AND l._known < q.as_of
+"""
+NOT_SET_ASIDE = (
+    "NOT EXISTS (SELECT 1 FROM set_aside s WHERE s.row = q.row AND s.buyer_id = o.buyer_id)"
+)
+"""Condition on a question ``q`` and an order ``o``."""
+
+
+def set_aside_sql(facts: dict[str, str]) -> str:
+    """Write the statement that lists the buyers set aside for each question."""
+    more = _RELATED.format(**facts) if "related_parties" in facts else ""
+    return _SET_ASIDE.format(**facts) + more
