@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,12 @@ def judge(model: Any, first: Any, rows: Any, before: Any) -> str:
 
     from alicredit.portable import load_model
 
-    again = Path(f"again.{os.getpid()}")
-    model.save(again)
-    content, digest = plain_reader.read(again)
-    if load_model(again) != model or digest != model.model_id:
-        return "wrong: saved otherwise"
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "again"
+        model.save(again)
+        content, digest = plain_reader.read(again)
+        if load_model(again) != model or digest != model.model_id:
+            return "wrong: saved otherwise"
     if model.model_id == first.model_id:
         is_same = model == first and model.score_frame(rows).equals(before)
         return "same" if is_same else "wrong: scores otherwise under the same id"
