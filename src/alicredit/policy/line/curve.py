@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 _GRID = np.linspace(np.log(1e-4), np.log(1e4), 8001)
 _MOST_CHANCE = 0.5
 _FAR = 60.0
+_MOST_CURVES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,17 @@ def curve_of(
     Traceback (most recent call last):
     alicredit.errors.PolicyError: product must have economics; found zhongan_insurance.
     """
+    found: dict[Any, tuple[Product, Curve]] = policy.__dict__.setdefault("_curves", {})
+    key = (id(product), annual, beta)
+    if key not in found or found[key][0] is not product:
+        if len(found) >= _MOST_CURVES:
+            found.clear()
+        found[key] = product, _curve_of(product, policy, annual, beta)
+    return found[key][1]
+
+
+def _curve_of(product: Product, policy: Policy, annual: float | None, beta: float | None) -> Curve:
+    """Count what a yuan earns and loses; both are frozen, so that once is enough."""
     use, lender, rules = product.economics, policy.lender, policy.limit_rules
     if use is None:
         refuse("product", "must have economics", product.id, error=PolicyError)
