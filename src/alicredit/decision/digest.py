@@ -117,7 +117,7 @@ def _column(name: str, column: pd.Series) -> list[str]:
 
 def _written(name: str, value: Any) -> str:
     """Write one value so that what is the same is written the same."""
-    if type(value) is float:
+    if type(value) is float and name != "merchant_id" and name not in MOMENTS:
         return _number(value)
     if value is None or type(value).__name__ in _ABSENT:
         return _MISSING
@@ -127,7 +127,9 @@ def _written(name: str, value: Any) -> str:
         return "s" + json.dumps(str(value))
     if isinstance(value, bool | np.bool_):
         return "b1" if value else "b0"
-    if isinstance(value, Real | Decimal) and not isinstance(value, np.timedelta64):
+    if type(value).__name__ == "timedelta64":  # a whole number to numpy, and to nobody else
+        return _other(name, value)
+    if isinstance(value, Real | Decimal):
         return _whole_id(value) if name == "merchant_id" else _number(value)
     return _other(name, value)
 
@@ -177,5 +179,3 @@ def _other(name: str, value: Any) -> str:
     kind = type(value).__name__
     plain = isinstance(value, bytes | complex | dt.timedelta | np.generic)
     return f"o{kind}:{value!s}" if plain else f"o{kind}"
-
-
