@@ -8,7 +8,7 @@ from alicredit.policy.file.load import BUILT_IN, load_policy, read_policy
 from alicredit.policy.lender import check_lender
 from alicredit.policy.limits import Price, grade_of, offer_limits, price_loan
 from alicredit.policy.related import related_parties
-from alicredit.policy.terms import Gates, Lender, Product
+from alicredit.policy.terms import Gates, Lender, Product, Referral
 from alicredit.policy.whole import Policy
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Policy",
     "Price",
     "Product",
+    "Referral",
     "build_applicants",
     "check_eligibility",
     "check_lender",

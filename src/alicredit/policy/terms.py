@@ -223,6 +223,7 @@ class Lender:
     borrower_caps: Mapping[str, Decimal] = field(default_factory=dict)
     small_loan_share: Decimal | None = None
     small_loan_threshold: Decimal | None = None
+    authority_max: Decimal | None = None
     companies: tuple[Company, ...] = ()
     assumed: tuple[str, ...] = ()
 
@@ -316,3 +317,15 @@ class Gates:
         """Tell whether a gate is asked at all; a bound of 0 is."""
         value = getattr(self, gate)
         return value is not None and value is not False
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """What of an applicant that passes all rules is left to a person; None is not asked.
+
+    The lender's ``authority_max`` is the most that is lent without one.
+    """
+
+    straddles_cut: bool | None = None
+    source_ratio_max: Decimal | None = None
+    assumed: tuple[str, ...] = ()

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from alicredit.checks import nearest, refusal, require_between, require_kind, write_whole
 from alicredit.errors import PolicyError
-from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES, Gates, Grades, Lender, Product
+from alicredit.policy.terms import (
+    EXTRA_FACTS,
+    FACTS,
+    GATES,
+    Gates,
+    Grades,
+    Lender,
+    Product,
+    Referral,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +46,8 @@ class Policy:
         What bars an applicant before any score.
     measured_lgd : mapping of str to float, default empty
         Losses given default that stand in place of the file's, see :meth:`with_lgd`.
+    refer : Referral, default nothing
+        What is left to a person.
 
     Examples
     --------
@@ -57,6 +68,7 @@ class Policy:
     grades: Grades
     gates: Gates = field(default_factory=Gates)
     measured_lgd: Mapping[str, float] = field(default_factory=dict)
+    refer: Referral = field(default_factory=Referral)
 
     def __post_init__(self) -> None:
         """Make the products and what was measured read-only."""

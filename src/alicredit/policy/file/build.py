@@ -21,6 +21,7 @@ from alicredit.policy.terms import (
     Opening,
     Product,
     Rate,
+    Referral,
 )
 
 _CUSTODY = ("alipay", "custody")
@@ -97,6 +98,11 @@ def build_grades(table: Table) -> Grades:
 def build_gates(table: Table) -> Gates:
     """Build the gates."""
     return Gates(**table.values)
+
+
+def build_refer(table: Table) -> Referral:
+    """Build what is left to a person."""
+    return Referral(**table.values)
 
 
 def build_product(table: Table) -> Product:

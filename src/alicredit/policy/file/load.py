@@ -12,7 +12,13 @@ from typing import Any
 from alicredit.checks import nearest, refusal
 from alicredit.errors import PolicyError
 from alicredit.policy.file.agree import check_policy
-from alicredit.policy.file.build import build_gates, build_grades, build_lender, build_product
+from alicredit.policy.file.build import (
+    build_gates,
+    build_grades,
+    build_lender,
+    build_product,
+    build_refer,
+)
 from alicredit.policy.file.places import Places
 from alicredit.policy.file.schema import SCHEMA_VERSION
 from alicredit.policy.file.strict import Table, read_table, refused
@@ -136,6 +142,7 @@ def read_policy(
         lender=build_lender(top.table("lender")),
         grades=build_grades(top.table("grades")),
         gates=build_gates(top.table("gates")),
+        refer=build_refer(top.table("refer")),
     )
     check_policy(policy, top)
     measured = top["measured_lgd"] or {}
