@@ -137,6 +137,11 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ),
     )
     | vocabulary(
+        "price",
+        ("PRICE_PRODUCT", "the rate is the product's own", "利率为产品标准利率"),
+        ("PRICE_SET", "the rate was set in place of the product's own", "利率已按政策调整"),
+    )
+    | vocabulary(
         "allocation",
         (
             "ALLOC_LOSS_BUDGET",
