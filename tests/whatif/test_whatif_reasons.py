@@ -95,6 +95,7 @@ def test_a_rule_is_lifted_at_its_threshold(fact, bad, code) -> None:
         found = told[told["code"] == code]
         if found.empty:
             continue
+        assert found["value"].iloc[0] == bad
         to = found["change"].iloc[0][fact]
         again = decide({**facts, fact: str(to).split("/")[0] if fact == "region" else to}, product)
         assert code not in again.reasons

@@ -54,8 +54,8 @@ def by_loop(scenario: Scenario) -> tuple[float, float, float, float]:
         chance = min(odds / (1 + odds) * scenario.pd_multiple, 1)
         used = min(of.use_at_default * scenario.use_multiple, max(1, of.use_at_default))
         loss = chance * min(of.lgd * scenario.lgd_multiple, 1) * used * limit
-        mean = min(of.mean_use * scenario.use_multiple, 1)
-        income = (row["expected_profit"] + row["expected_loss"]) * mean / of.mean_use
+        earned = row["expected_profit"] + row["expected_loss"]
+        income = earned * (scenario.use_multiple if scenario.use_multiple < 1 else 1)
         is_order = product.kind == "order_advance"
         drawn = of.mean_use * scenario.use_multiple
         drawn = min(drawn * (scenario.sales_multiple if is_order else 1), 1)
@@ -110,7 +110,8 @@ def test_the_first_scenarios_are_told_in_both_languages_and_severe_is_the_worst(
     told = stress_book(BOOK, POLICY)
     assert told["scenario"].tolist() == [each.name for each in SCENARIOS]
     assert told[["title", "title_zh"]].map(len).gt(0).all(axis=None)
-    assert told["expected_loss"].idxmax() == len(told) - 1
+    assert told["expected_loss"].idxmax() == told["expected_profit"].idxmin() == len(told) - 1
+    assert (told["expected_profit"] <= told["expected_profit"].iloc[0]).all()
     assert told.drop(columns=["title", "title_zh"]).equals(
         stress_book(BOOK[::-1], POLICY).drop(columns=["title", "title_zh"])
     )

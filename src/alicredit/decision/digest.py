@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,6 +22,7 @@ VERSION = "alicredit-inputs/1"
 MOMENTS = ("as_of", "registered_at", "shop_opened_at")
 """Facts that are times however they are written: a text of one is the time that it says."""
 
+_NAMED = (*MOMENTS, "merchant_id")
 _MISSING = "-"
 _ABSENT = ("NAType", "NaTType")
 
@@ -64,7 +66,7 @@ def digest_inputs(inputs: Mapping[str, Any]) -> str:
     named = {str(name): value for name, value in inputs.items()}
     if len(named) < len(inputs):
         refuse("inputs", "must have different names", "one that stands twice as text")
-    return _digest([f"{json.dumps(name)}:{_written(name, named[name])}" for name in sorted(named)])
+    return _digest([_start(name) + _written(name, named[name]) for name in sorted(named)])
 
 
 def digest_rows(features: pd.DataFrame) -> pd.Series:
@@ -111,14 +113,24 @@ def _digest(parts: Any) -> str:
 
 def _column(name: str, column: pd.Series) -> list[str]:
     """Write a column's values with its name."""
-    start = json.dumps(name) + ":"
+    start = _start(name)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and name not in _NAMED:
+        doubles = column.to_numpy(np.float64).tolist()
+        number, missing = f"{start}n", start + _MISSING
+        return [number + (x + 0.0).hex() if x == x else missing for x in doubles]
     return [start + _written(name, value) for value in column.to_numpy(dtype=object).tolist()]
+
+
+@lru_cache(maxsize=65_536)
+def _start(name: str) -> str:
+    """Write a name."""
+    return json.dumps(name) + ":"
 
 
 def _written(name: str, value: Any) -> str:
     """Write one value so that what is the same is written the same."""
-    if type(value) is float and name != "merchant_id" and name not in MOMENTS:
-        return _number(value)
+    if type(value) is float and name not in _NAMED:
+        return f"n{(value + 0.0).hex()}" if value == value else _MISSING
     if value is None or type(value).__name__ in _ABSENT:
         return _MISSING
     if name in MOMENTS or isinstance(value, dt.date | np.datetime64):
@@ -138,12 +150,14 @@ def _number(value: Any) -> str:
     """Write a number by its value, whatever its width."""
     if isinstance(value, Decimal):
         return f"d{value.normalize()}" if value.is_finite() else f"d{value}"
-    if isinstance(value, Integral):
-        return f"n{int(value):x}"
-    double = float(value)
-    if math.isnan(double):
-        return _MISSING
-    return f"n{int(double):x}" if double.is_integer() else f"n{double.hex()}"
+    whole = int(value) if isinstance(value, Integral) else None
+    try:
+        double = float(value)
+    except OverflowError:
+        return f"i{whole:x}"
+    if whole is not None and double != whole:  # between two doubles
+        return f"i{whole:x}"
+    return _MISSING if math.isnan(double) else f"n{(double + 0.0).hex()}"
 
 
 def _whole_id(value: Any) -> str:

@@ -13,7 +13,7 @@ from alicredit.checks import refuse, require_between
 from alicredit.decision import Decision
 from alicredit.policy import Policy, Product, find_rules, load_policy, price_loan
 from alicredit.policy.eligibility import PASS, RuleResult
-from alicredit.policy.one import OneApplicant
+from alicredit.policy.one import OneApplicant, OneColumn
 from alicredit.portfolio import score_applicant
 from alicredit.vocabulary import reason_word
 from alicredit.whatif.lifting import Lift, lift_limit, lift_rule, lift_score
@@ -162,7 +162,8 @@ class _Explainer:
 
     def _of_rule(self, rule: RuleResult, code: str) -> Line:
         """Explain a rule that fails or is unknown."""
-        value = np.asarray(rule.value, dtype=object).ravel()[0]
+        given = rule.value
+        value = given.value if isinstance(given, OneColumn) else np.ravel(given)[0]
         kind = "refer" if self.made.decision == "refer" else "decline"
         missing = rule.missing[0]
         return kind, code, value, rule.threshold, lift_rule(rule, value, missing)
@@ -182,11 +183,11 @@ class _Explainer:
         if code == "ELIG_LIMIT_MIN":
             least = float(limit.min or limit.step)
             lift = lift_limit(self.facts, self.product, self.policy, self.made.pd, least)
-            return [("decline", code, lift.value, f">= {least:,g} yuan", lift)]
+            return [("decline", code, lift.value, f">= {least:,.12g} yuan", lift)]
         lift = lift_limit(self.facts, self.product, self.policy, self.made.pd, wanted)
         if lift.value >= wanted:
             return []
-        return [("limit", code, lift.value, f">= {wanted:,g} yuan", lift)]
+        return [("limit", code, lift.value, f">= {wanted:,.12g} yuan", lift)]
 
     def _of_other(self, code: str) -> tuple[str, Any, str, Lift]:
         """Explain what has no threshold of its own, and the rules that leave it to a person."""

@@ -40,7 +40,8 @@ class Scenario:
         Times every loss given default; 1 at most comes of it.
     use_multiple : float, default 1
         Times the use of lines, over the year, on the peak day and at default; the whole line at
-        most, or more where the policy itself has more at default.
+        most, or more where the policy itself has more at default. Less use earns less; more use is
+        taken to earn no more (assumed).
     sales_multiple : float, default 1
         Sales against what is expected. The loan stays as it is, so that it weighs more: log-odds of
         default rise by ``sales_beta x ln(1 / sales_multiple)``, by the rule of DOMAIN 5.7 on loan
@@ -150,8 +151,9 @@ def read_lines(decisions: pd.DataFrame, policy: Policy) -> Lines:
 def losses_under(lines: Lines, scenario: Scenario) -> tuple[Floats, Floats]:
     """Give each line's loss and profit of a year: the decision's own, times what is worse.
 
-    loss = expected loss x pd' / pd x lgd' / lgd x use' / use; profit = income x use' / use - loss,
-    income being all that is earned before losses, which follows use (assumed).
+    loss = expected loss x pd' / pd x lgd' / lgd x use' / use; profit = income - loss, income being
+    all that is earned before losses. It falls as less is used, but does not rise as more is: what
+    is drawn in a bad year is drawn by those in need (assumed, and prudent).
     """
     odds = np.log(lines.pd) - np.log1p(-np.minimum(lines.pd, 1 - 1e-16)) + scenario.shift
     shifted = 1 / (1 + np.exp(-odds)) if scenario.shift else lines.pd
@@ -160,8 +162,7 @@ def losses_under(lines: Lines, scenario: Scenario) -> tuple[Floats, Floats]:
     most = np.maximum(lines.use_at_default, 1.0)
     used = _least(lines.use_at_default, scenario.use_multiple, most)
     loss = lines.loss * worse * lost * used
-    income = lines.income * _least(lines.mean_use, scenario.use_multiple, 1.0)
-    return loss, income - loss
+    return loss, lines.income * min(scenario.use_multiple, 1.0) - loss
 
 
 def _least(share: Floats, times: float, most: Floats | float) -> Floats:
