@@ -16,7 +16,15 @@ from portable_stage import draw_rows, make_model
 import alicredit as ac
 from alicredit.errors import PolicyError
 from alicredit.policy import BUILT_IN, Referral, check_eligibility, load_policy, read_policy
-from alicredit.portfolio.referring import DECLARED, EXPORTS, REVIEW, SETTLED
+from alicredit.portfolio.deciding import _with_sources
+from alicredit.portfolio.population import Population
+from alicredit.portfolio.referring import (
+    DECLARED,
+    EXPORTS,
+    REVIEW,
+    SETTLED,
+    do_sources_conflict,
+)
 
 AS_OF = "2013-05-01"
 POLICY = load_policy("ali-2013")
@@ -194,3 +202,14 @@ def test_referrals_do_not_depend_on_who_else_is_decided_or_in_what_order() -> No
         )
         stored = whole.loc[(f"m{row:03d}", "taobao_order")]
         assert (made.decision, made.reasons) == (stored["decision"], tuple(stored["reasons"]))
+
+
+def test_sources_among_the_models_inputs_are_read_where_the_facts_lack_them() -> None:
+    inputs = pd.DataFrame({DECLARED: [9.0, 9.0], SETTLED: [1.0, 8.0], "x": [0.0, 0.0]})
+    facts = pd.DataFrame({"merchant_id": ["a", "b"], SETTLED: [9.0, 1.0]})
+    population = Population(inputs, facts, np.array(["ok", "ok"], dtype=object))
+    strict = replace(POLICY, refer=Referral(source_ratio_max=Decimal(2)))
+    seen = _with_sources(population, strict)
+    assert do_sources_conflict(seen, 2.0).tolist() == [False, True]
+    assert list(seen.columns) == ["merchant_id", SETTLED, DECLARED]
+    assert _with_sources(population, POLICY) is facts

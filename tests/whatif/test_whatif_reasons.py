@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from portable_stage import draw_rows, make_model
 
 import alicredit as ac
+from alicredit.allocation import BookRules, build_offers
 from alicredit.errors import InputError, PolicyError
 from alicredit.policy import load_policy
 from alicredit.vocabulary import reason_text
@@ -193,3 +194,30 @@ def test_bad_arguments_are_refused() -> None:
         explain(SAFE, "virtual_card")
     with pytest.raises(InputError, match="merchant_id"):
         explain_decision({}, MODEL, product="taobao_order", as_of=AS_OF)
+
+
+def test_where_capital_is_short_the_limit_or_the_refusal_says_so() -> None:
+    people = pd.DataFrame([{**FACTS, **row} for row in PEOPLE.head(60).to_dict("records")])
+    people = people.assign(
+        merchant_id=[f"m{k}" for k in range(60)], category="tea",
+        order_base=np.random.default_rng(1).lognormal(10, 1, 60).round(2),
+    )  # fmt: skip
+    free = ac.score_portfolio(None, MODEL, as_of=AS_OF, features=people, policy=POLICY)
+    offers = build_offers(free, POLICY, applicants=people)
+    left = offers["peak_balance"].sum() / 3
+    rules = BookRules(outstanding=float(POLICY.lender.lending_cap) - left)
+    prices = ac.allocate(offers, POLICY, rules=rules).prices
+    met = set()
+    for row in people.to_dict("records"):
+        for product in ("taobao_order", "taobao_credit"):
+            asked = {"product": product, "as_of": AS_OF, "policy": POLICY, "prices": prices}
+            made = ac.score_applicant(row, MODEL, **asked)
+            told = explain_decision(row, MODEL, **asked)
+            short = told[told["code"] == "LENDER_CAP"]
+            assert (len(short) == 1) == ("LENDER_CAP" in made.reasons)
+            kinds = {"approve": "limit", "decline": "decline"}
+            assert set(short["kind"]) <= {kinds[made.decision]}
+            if len(short) and made.decision == "approve":
+                assert short["value"].iloc[0] == made.limit
+            met |= {(made.decision, code) for code in made.reasons}
+    assert ("decline", "LENDER_CAP") in met

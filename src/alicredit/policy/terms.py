@@ -221,9 +221,9 @@ class Lender:
     issued: Decimal = Decimal(0)
     donated: Decimal = Decimal(0)
     borrower_caps: Mapping[str, Decimal] = field(default_factory=dict)
+    authority_max: Decimal | None = None
     small_loan_share: Decimal | None = None
     small_loan_threshold: Decimal | None = None
-    authority_max: Decimal | None = None
     companies: tuple[Company, ...] = ()
     assumed: tuple[str, ...] = ()
 
@@ -298,6 +298,18 @@ class Grades:
 
 
 @dataclass(frozen=True, slots=True)
+class Referral:
+    """What of an applicant that passes all rules is left to a person; None is not asked.
+
+    The lender's ``authority_max`` is the most that is lent without one.
+    """
+
+    straddles_cut: bool | None = None
+    source_ratio_max: Decimal | None = None
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gates:
     """What bars an applicant before any score; a gate that is None is not asked.
 
@@ -317,15 +329,3 @@ class Gates:
         """Tell whether a gate is asked at all; a bound of 0 is."""
         value = getattr(self, gate)
         return value is not None and value is not False
-
-
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """What of an applicant that passes all rules is left to a person; None is not asked.
-
-    The lender's ``authority_max`` is the most that is lent without one.
-    """
-
-    straddles_cut: bool | None = None
-    source_ratio_max: Decimal | None = None
-    assumed: tuple[str, ...] = ()

@@ -133,7 +133,7 @@ class _Explainer:
     ) -> None:
         """Ask the rules again."""
         self.facts, self.model, self.made, self.policy = facts, model, made, policy
-        self.feasible = feasible
+        self.feasible, self.chance = feasible, (made.pd, made.pd_upper)
         self.product = policy.product(made.product_id)
         asked = find_rules(OneApplicant(facts), self.product, made.as_of, gates=policy.gates)
         self.rules = [rule for rule in asked if rule.outcome[0] != PASS]
@@ -150,7 +150,7 @@ class _Explainer:
             elif code == "ELIG_LIMIT_MIN" or code.startswith("LIM_"):
                 lines += self._of_limit(code, wanted)
             else:
-                lines.append((self._kind(code), *self._of_other(code)))
+                lines.append((self._kind(code), *self._of_other(code, wanted)))
         return lines
 
     def _kind(self, code: str) -> str:
@@ -180,16 +180,16 @@ class _Explainer:
         limit = self.product.limit
         if limit is None:
             return []
-        if code == "ELIG_LIMIT_MIN":
+        if code == "ELIG_LIMIT_MIN" or self.made.decision == "decline":
             least = float(limit.min or limit.step)
-            lift = lift_limit(self.facts, self.product, self.policy, self.made.pd, least)
+            lift = lift_limit(self.facts, self.product, self.policy, self.chance, least)
             return [("decline", code, lift.value, f">= {least:,.12g} yuan", lift)]
-        lift = lift_limit(self.facts, self.product, self.policy, self.made.pd, wanted)
+        lift = lift_limit(self.facts, self.product, self.policy, self.chance, wanted)
         if lift.value >= wanted:
             return []
         return [("limit", code, lift.value, f">= {wanted:,.12g} yuan", lift)]
 
-    def _of_other(self, code: str) -> tuple[str, Any, str, Lift]:
+    def _of_other(self, code: str, wanted: float) -> tuple[str, Any, str, Lift]:
         """Explain what has no threshold of its own, and the rules that leave it to a person."""
         made, refer, lender = self.made, self.policy.refer, self.policy.lender
         if code == "REFER_STRADDLES_CUT":
@@ -198,10 +198,12 @@ class _Explainer:
         if code == "REFER_SOURCES":
             return code, None, f"<= {refer.source_ratio_max} times apart", Lift()
         if code == "REFER_AUTHORITY":
-            lift = lift_limit(self.facts, self.product, self.policy, made.pd, 0.0)
+            lift = lift_limit(self.facts, self.product, self.policy, self.chance, 0.0)
             return code, lift.value, f"<= {lender.authority_max:,f} yuan", Lift()
         if code == "NOT_SCORED":
             return code, made.status, "ok", Lift()
+        if made.decision == "approve":
+            return code, made.limit, f">= {wanted:,.12g} yuan", Lift()
         return code, None, "", Lift()
 
     def of_price(self) -> list[Line]:

@@ -59,8 +59,15 @@ _TOP = (
     Key("lender", "table", "whose money it is", "放贷机构", needed="always"),
     Key("grades", "table", "the master scale of grades", "风险等级主标尺", needed="always"),
     Key("gates", "table", "what bars an applicant before any score", "评分前的准入闸门"),
-    Key("refer", "table", "what is left to a person", "转人工审核规则"),
     Key("products", "tables", "the products", "产品", needed="always"),
+    Key("refer", "table", "what is left to a person", "转人工审核规则"),
+    Key("refer.straddles_cut", "flag",
+        "refer where the interval of the probability of default holds the product's cut",
+        "违约概率区间跨越准入线时转人工"),
+    Key("refer.source_ratio_max", "exact",
+        "refer where sources are further apart: declared and settled sales, customs and declared",
+        "申报、平台成交与报关数据之比超过该倍数时转人工", "1", "1000", unit="times"),
+    Key("refer.assumed", "paths", "which of these numbers are assumed", "假设值"),
     Key("measured_lgd", "amounts", "losses given default that were measured, by product",
         "实测违约损失率（按产品）", "0", "1", unit="share"),
 )  # fmt: skip
@@ -102,12 +109,12 @@ _LENDER = (
     Key(f"{_L}.borrower_caps.consumer", "exact", "most one household may owe, for consumption",
         "单户余额上限（消费）", "1", _MONEY,
         unit="yuan"),
+    Key(f"{_L}.authority_max", "exact", "most that is lent without a person's consent",
+        "自动审批授权上限", "0", _MONEY, unit="yuan"),
     Key(f"{_L}.small_loan_share", "exact", "least share of lending in small loans",
         "小额贷款占比下限", "0", "1", unit="share"),
     Key(f"{_L}.small_loan_threshold", "exact", "what counts as a small loan, at most",
         "小额贷款口径", "1", _MONEY, unit="yuan"),
-    Key(f"{_L}.authority_max", "exact", "most that is lent without a person's consent",
-        "自动审批授权上限", "0", _MONEY, unit="yuan"),
     Key(f"{_L}.companies", "tables", "the companies it consists of", "所含公司"),
     Key(f"{_L}.companies.id", "text", "id", "代号", needed="always"),
     Key(f"{_L}.companies.title", "text", "title in English", "英文名称", needed="always"),
@@ -144,24 +151,6 @@ _GATES = (
         "缺少数据的闸门是否视为未知（否则不询问）"),
     Key("gates.assumed", "paths", "which of these numbers are assumed", "假设值"),
 )  # fmt: skip
-_REFER = (
-    Key(
-        "refer.straddles_cut",
-        "flag",
-        "refer where the interval of the probability of default holds the product's cut",
-        "违约概率区间跨越准入线时转人工",
-    ),
-    Key(
-        "refer.source_ratio_max",
-        "exact",
-        "refer where sources are further apart: declared and settled sales, customs and declared",
-        "申报、平台成交与报关数据之比超过该倍数时转人工",
-        "1",
-        "1000",
-        unit="times",
-    ),
-    Key("refer.assumed", "paths", "which of these numbers are assumed", "假设值"),
-)
 _PRODUCT = (
     Key(f"{_P}.id", "text", "id", "产品代号", needed="always"),
     Key(f"{_P}.title", "text", "title in English", "英文名称", needed="always"),
@@ -280,7 +269,7 @@ _ELIGIBILITY = (
 )  # fmt: skip
 
 SCHEMA: tuple[Key, ...] = (
-    *_TOP, *_LENDER, *_GRADES, *_GATES, *_REFER, *_PRODUCT, *_TERMS, *_ECONOMICS, *_ELIGIBILITY,
+    *_TOP, *_LENDER, *_GRADES, *_GATES, *_PRODUCT, *_TERMS, *_ECONOMICS, *_ELIGIBILITY,
 )  # fmt: skip
 KEYS: Mapping[str, Key] = MappingProxyType({key.path: key for key in SCHEMA})
 SETTABLE: Mapping[str, str] = MappingProxyType(

@@ -20,8 +20,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def content_of(policy: Policy) -> dict[str, Any]:
     """Give the whole content as plain tables: one way to write each number, nothing empty."""
-    lender, grades, gates, refer = (
-        _plain(_fields(part)) for part in (policy.lender, policy.grades, policy.gates, policy.refer)
+    lender, grades, gates = (
+        _plain(_fields(part)) for part in (policy.lender, policy.grades, policy.gates)
     )
     for name in ("issue_ratio", "issued", "donated"):
         if lender.get(name) == "0":
@@ -38,7 +38,7 @@ def content_of(policy: Policy) -> dict[str, Any]:
     }
     if gates != {"is_required": True}:
         content["gates"] = gates
-    content["refer"] = refer
+    content["refer"] = _plain(_fields(policy.refer))
     return {key: value for key, value in content.items() if value != {}}
 
 
