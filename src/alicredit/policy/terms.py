@@ -40,8 +40,14 @@ FACTS = (
     "outstanding",
 )
 """Columns of an applicant's facts that every policy reads; amounts in yuan, lateness in days."""
-EXTRA_FACTS = ("city", "sales_12m", "core_company")
-"""Columns that only some policies read."""
+SOURCE_FACTS = (
+    "declared_sales_total_amount_sum_365d",
+    "orders_settled_amount_sum_365d",
+    "customs_cny_export_amount_sum_365d",
+)
+"""Yuan of a year, that each source says: declared, settled on the platform, exported."""
+EXTRA_FACTS = ("city", "sales_12m", "core_company", "human_review_requested", *SOURCE_FACTS)
+"""Columns that only some policies read, or that only some applicants have."""
 GATES: Mapping[str, str] = MappingProxyType(
     {
         "account_sealed": "account_sealed",

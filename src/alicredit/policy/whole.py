@@ -120,7 +120,7 @@ class Policy:
             for gate, column in GATES.items()
             if self.gates.is_required and self.gates.is_asked(gate)
         ]
-        return (*FACTS, *(name for name in EXTRA_FACTS if reads[name]), *gates)
+        return (*FACTS, *(name for name in EXTRA_FACTS if reads.get(name)), *gates)
 
     def product(self, product_id: str) -> Product:
         """Give a product by id; PolicyError with the nearest id otherwise."""

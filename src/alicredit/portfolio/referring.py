@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,13 @@ from alicredit.policy import Policy, Product
 from alicredit.policy.eligibility import PASS
 from alicredit.policy.facts import column_of, numbers_of
 from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.terms import SOURCE_FACTS
 
 Bools = npt.NDArray[np.bool_]
 Rows: TypeAlias = pd.DataFrame | OneApplicant
 
 REVIEW = "human_review_requested"
-DECLARED = "declared_sales_total_amount_sum_365d"
-SETTLED = "orders_settled_amount_sum_365d"
-EXPORTS = "customs_cny_export_amount_sum_365d"
-SOURCES = (DECLARED, SETTLED, EXPORTS)
-"""Yuan of a year, that each source says."""
+DECLARED, SETTLED, EXPORTS = SOURCES = SOURCE_FACTS
 
 
 def find_referrals(
@@ -74,9 +71,26 @@ def do_sources_conflict(applicants: Rows, ratio: float) -> Bools:
     return conflict
 
 
-def put_first(codes: Mapping[str, Bools], reasons: list[list[str]]) -> list[list[str]]:
-    """Put the codes of what was referred before a row's other reasons."""
-    for code in reversed(list(codes)):
-        for row in np.flatnonzero(codes[code]).tolist():
-            reasons[row] = [code, *reasons[row]]
-    return reasons
+def put_first(codes: Mapping[str, Bools], reasons: Any) -> Any:
+    """Put the codes of what was referred before a row's other reasons.
+
+    ``reasons`` are a list of codes for each row; or few different lists (``lists``) and the
+    position of each row's among them (``at``), which stay so.
+    """
+    if not codes:
+        return reasons
+    if isinstance(reasons, list):
+        for code in reversed(list(codes)):
+            for row in np.flatnonzero(codes[code]).tolist():
+                reasons[row] = [code, *reasons[row]]
+        return reasons
+    which = np.zeros(len(reasons.at), dtype=np.int64)
+    for code in codes:
+        which = which * 2 + codes[code]
+    at, different = pd.factorize(which * len(reasons.lists) + reasons.at)
+    lists = []
+    for key in different.tolist():
+        mine, old = divmod(key, len(reasons.lists))
+        first = [c for k, c in enumerate(reversed(list(codes))) if mine >> k & 1]
+        lists.append((*reversed(first), *reasons.lists[old]))
+    return type(reasons)(at.astype(np.int64), lists)
