@@ -184,10 +184,21 @@ class _Explainer:
             least = float(limit.min or limit.step)
             lift = lift_limit(self.facts, self.product, self.policy, self.chance, least)
             return [("decline", code, lift.value, f">= {least:,.12g} yuan", lift)]
+        offered = self.made.limit if self.made.decision == "approve" else None
+        if offered is not None and offered >= wanted:
+            return []
         lift = lift_limit(self.facts, self.product, self.policy, self.chance, wanted)
         if lift.value >= wanted:
             return []
-        return [("limit", code, lift.value, f">= {wanted:,.12g} yuan", lift)]
+        return [
+            (
+                "limit",
+                code,
+                lift.value if offered is None else offered,
+                f">= {wanted:,.12g} yuan",
+                lift,
+            )
+        ]
 
     def _of_other(self, code: str, wanted: float) -> tuple[str, Any, str, Lift]:
         """Explain what has no threshold of its own, and the rules that leave it to a person."""
