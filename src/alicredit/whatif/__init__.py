@@ -2,7 +2,8 @@
 
 from alicredit.whatif.overridden import override_outcomes
 from alicredit.whatif.reasons import explain_decision
-from alicredit.whatif.stress import SCENARIOS, Scenario, reverse_stress, stress_book
+from alicredit.whatif.scenarios import SCENARIOS, Scenario
+from alicredit.whatif.stress import reverse_stress, stress_book
 from alicredit.whatif.swaps import PolicyComparison, compare_policies
 from alicredit.whatif.tails import loss_quantiles, retail_correlation, vasicek_default_rate
 
