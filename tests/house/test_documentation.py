@@ -8,9 +8,22 @@ import re
 import pytest
 
 import alicredit
-from alicredit import allocation, derived, features, losses, monitoring, recovery
+from alicredit import (
+    allocation,
+    decision,
+    derived,
+    features,
+    losses,
+    monitoring,
+    portfolio,
+    recovery,
+    whatif,
+)
 
-ROOMS = (alicredit, allocation, derived, features, losses, monitoring, recovery)
+ROOMS = (
+    alicredit, allocation, decision, derived, features, losses, monitoring, portfolio, recovery,
+    whatif,
+)  # fmt: skip
 CALLABLES = {
     f"{room.__name__}.{name}": getattr(room, name)
     for room in ROOMS

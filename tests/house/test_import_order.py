@@ -37,6 +37,7 @@ STOREYS = (
     ("losses",),
     ("monitoring", "recovery"),
     ("portfolio",),
+    ("whatif",),
     ("cli",),
     ("__main__",),
 )

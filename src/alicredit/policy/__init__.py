@@ -10,7 +10,7 @@ from alicredit.policy.limits import grade_of, offer_limits
 from alicredit.policy.line import Curve, curve_of, group_outstanding, price_for, sweep_beta
 from alicredit.policy.price import Price, price_loan
 from alicredit.policy.related import related_parties
-from alicredit.policy.terms import Gates, Lender, LimitRules, Product
+from alicredit.policy.terms import Gates, Lender, LimitRules, Product, Referral
 from alicredit.policy.whole import Policy
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Policy",
     "Price",
     "Product",
+    "Referral",
     "build_applicants",
     "check_eligibility",
     "check_lender",

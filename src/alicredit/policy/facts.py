@@ -21,7 +21,7 @@ def completed_months(start: pd.Series | OneColumn, end: pd.Timestamp) -> npt.NDA
     such day. What is no date written with the year first is missing.
     """
     if isinstance(start, OneColumn):
-        return np.array([_months_of_one(_date(start.value), end)])
+        return np.array([_months_of_one(day_of(start.value), end)])
     begun = _dates(start)
     months = (end.year - begun.dt.year) * 12 + (end.month - begun.dt.month)
     day = np.minimum(begun.dt.day, end.days_in_month)
@@ -53,10 +53,10 @@ def _dates(column: pd.Series) -> pd.Series:
         return column.dt.tz_convert(TIMEZONE).dt.tz_localize(None)
     if pd.api.types.is_datetime64_dtype(column):
         return column
-    return pd.Series([_date(each) for each in column.astype(object)], dtype="datetime64[us]")
+    return pd.Series([day_of(each) for each in column.astype(object)], dtype="datetime64[us]")
 
 
-def _date(value: object) -> pd.Timestamp:
+def day_of(value: object) -> pd.Timestamp:
     """Take one value as a local date; NaT where it is none."""
     is_date = isinstance(value, date | np.datetime64)
     if not (is_written_as_time(value) if isinstance(value, str) else is_date):

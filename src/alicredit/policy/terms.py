@@ -40,8 +40,14 @@ FACTS = (
     "outstanding",
 )
 """Columns of an applicant's facts that every policy reads; amounts in yuan, lateness in days."""
-EXTRA_FACTS = ("city", "sales_12m", "core_company")
-"""Columns that only some policies read."""
+SOURCE_FACTS = (
+    "declared_sales_total_amount_sum_365d",
+    "orders_settled_amount_sum_365d",
+    "customs_cny_export_amount_sum_365d",
+)
+"""Yuan of a year, that each source says: declared, settled on the platform, exported."""
+EXTRA_FACTS = ("city", "sales_12m", "core_company", "human_review_requested", *SOURCE_FACTS)
+"""Columns that only some policies read, or that only some applicants have."""
 GATES: Mapping[str, str] = MappingProxyType(
     {
         "account_sealed": "account_sealed",
@@ -225,6 +231,7 @@ class Lender:
     issued: Decimal = Decimal(0)
     donated: Decimal = Decimal(0)
     borrower_caps: Mapping[str, Decimal] = field(default_factory=dict)
+    authority_max: Decimal | None = None
     small_loan_share: Decimal | None = None
     small_loan_threshold: Decimal | None = None
     companies: tuple[Company, ...] = ()
@@ -299,6 +306,18 @@ class Grades:
     names: tuple[str, ...]
     upper_pd: tuple[float, ...]
     months_of_sales: tuple[float, ...]
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """What of an applicant that passes all rules is left to a person; None is not asked.
+
+    The lender's ``authority_max`` is the most that is lent without one.
+    """
+
+    straddles_cut: bool | None = None
+    source_ratio_max: Decimal | None = None
     assumed: tuple[str, ...] = ()
 
 

@@ -22,6 +22,7 @@ from alicredit.policy.terms import (
     Lender,
     LimitRules,
     Product,
+    Referral,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Policy:
         Losses given default that stand in place of the file's, see :meth:`with_lgd`.
     limit_rules : LimitRules
         How limits are chosen.
+    refer : Referral, default nothing
+        What is left to a person.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class Policy:
     gates: Gates = field(default_factory=Gates)
     measured_lgd: Mapping[str, float] = field(default_factory=dict)
     limit_rules: LimitRules = field(default_factory=LimitRules)
+    refer: Referral = field(default_factory=Referral)
 
     def __post_init__(self) -> None:
         """Make the products and what was measured read-only."""
@@ -120,7 +124,7 @@ class Policy:
             for gate, column in GATES.items()
             if self.gates.is_required and self.gates.is_asked(gate)
         ]
-        return (*FACTS, *(name for name in EXTRA_FACTS if reads[name]), *gates)
+        return (*FACTS, *(name for name in EXTRA_FACTS if reads.get(name)), *gates)
 
     def product(self, product_id: str) -> Product:
         """Give a product by id; PolicyError with the nearest id otherwise."""

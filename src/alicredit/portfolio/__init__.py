@@ -1,6 +1,14 @@
 """The jobs: decide a whole platform, or one applicant, and write down what was decided."""
 
 from alicredit.portfolio.jobs import score_applicant, score_portfolio
+from alicredit.portfolio.replay import Replay, replay_decision, replay_portfolio
 from alicredit.portfolio.written import summarise
 
-__all__ = ["score_applicant", "score_portfolio", "summarise"]
+__all__ = [
+    "Replay",
+    "replay_decision",
+    "replay_portfolio",
+    "score_applicant",
+    "score_portfolio",
+    "summarise",
+]

@@ -24,6 +24,7 @@ from alicredit.policy.line.bounds import fen_of
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.price import price_loan
 from alicredit.portfolio.population import Population
+from alicredit.portfolio.referring import SOURCES, find_referrals, put_first
 from alicredit.portfolio.scoring import Scored
 
 
@@ -53,9 +54,8 @@ def decide(
     )
     said = {name: scored[name].to_numpy(np.float64) for name in ("pd", "pd_lower", "pd_upper")}
     reasons = scored["reasons"].tolist()
-    columns = columns_of(
-        population.applicants, status, said, reasons, (product, policy, as_of, answer.claim)
-    )
+    applicants = _with_sources(population, policy)
+    columns = columns_of(applicants, status, said, reasons, (product, policy, as_of, answer.claim))
     frame = pd.DataFrame(
         {
             "merchant_id": population.applicants["merchant_id"].astype(str).to_numpy(object),
@@ -94,7 +94,11 @@ def columns_of(
     declined = (outcome < PASS) | (ok & ~approved)
     decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
     decision = np.where(~ok & (outcome != FAIL), "refer", decision)
-    fen = np.where(approved, limits.fen, 0)
+    known = {"pd": pd_, "pd_lower": lower, "pd_upper": upper}
+    referrals = find_referrals(applicants, product, policy, known, (decision, outcome, limits.fen))
+    for rows in referrals.values():
+        decision = np.where(rows, "refer", decision)
+    fen = np.where(decision == "approve", limits.fen, 0)
     sales = fen_of(applicants, "monthly_sales_median_180d") / 100
     loss, profit = year_of_line(
         fen, np.where(ok, pd_, 0.0), product, policy, sales=sales, claim=claim
@@ -112,8 +116,19 @@ def columns_of(
         "rate_unit": price.unit,
         "expected_loss": np.where(ok, loss, np.nan),
         "expected_profit": np.where(ok, profit, np.nan),
-        "reasons": _reasons(rules, ok, is_risky, approved, limits.binding, of_score),
+        "reasons": put_first(
+            referrals, _reasons(rules, ok, is_risky, approved, limits.binding, of_score)
+        ),
     }
+
+
+def _with_sources(population: Population, policy: Policy) -> pd.DataFrame:
+    """Give the applicants' facts, with the features that a rule on conflicting sources reads."""
+    applicants, inputs = population.applicants, population.inputs
+    if policy.refer.source_ratio_max is None:
+        return applicants
+    more = [name for name in SOURCES if name in inputs and name not in applicants]
+    return applicants.assign(**{name: inputs[name].to_numpy() for name in more})
 
 
 def _at_prices(

@@ -133,6 +133,26 @@ REASONS: Mapping[str, Word] = MappingProxyType(
         ("NOT_SCORED", "no score could be computed", "无法计算评分"),
     )
     | vocabulary(
+        "referral",
+        ("REFER_REVIEW_ASKED", "the applicant asked for a person's review", "申请人要求人工审核"),
+        (
+            "REFER_STRADDLES_CUT",
+            "the probability of default is too uncertain to decide without a person",
+            "违约概率区间跨越准入线",
+        ),
+        ("REFER_SOURCES", "sources of the applicant's sales conflict", "销售额各数据来源相互矛盾"),
+        (
+            "REFER_AUTHORITY",
+            "the amount is above what is lent without a person's consent",
+            "金额超出自动审批授权",
+        ),
+    )
+    | vocabulary(
+        "price",
+        ("PRICE_PRODUCT", "the rate is the product's own", "利率为产品标准利率"),
+        ("PRICE_SET", "the rate was set in place of the product's own", "利率已按政策调整"),
+    )
+    | vocabulary(
         "allocation",
         (
             "ALLOC_LOSS_BUDGET",

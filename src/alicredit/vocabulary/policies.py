@@ -86,6 +86,10 @@ POLICY_WORDS: Mapping[str, Word] = MappingProxyType(
         ("city", "city", "城市"),
         ("sales_12m", "settled sales in 12 months", "近12个月成交额"),
         ("core_company", "core company", "核心企业"),
+        ("human_review_requested", "whether a person's review was asked for", "是否要求人工审核"),
+        ("declared_sales_total_amount_sum_365d", "declared sales of a year", "一年申报销售额"),
+        ("orders_settled_amount_sum_365d", "settled sales of a year", "一年已结算销售额"),
+        ("customs_cny_export_amount_sum_365d", "exports of a year in yuan", "一年出口额"),
     )
     | vocabulary(
         "region",

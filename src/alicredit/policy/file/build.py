@@ -22,6 +22,7 @@ from alicredit.policy.terms import (
     Opening,
     Product,
     Rate,
+    Referral,
 )
 
 _CUSTODY = ("alipay", "custody")
@@ -103,6 +104,11 @@ def build_gates(table: Table) -> Gates:
 def build_limit_rules(table: Table) -> LimitRules:
     """Build how limits are chosen."""
     return LimitRules(**table.values)
+
+
+def build_refer(table: Table) -> Referral:
+    """Build what is left to a person."""
+    return Referral(**table.values)
 
 
 def build_product(table: Table) -> Product:

@@ -18,6 +18,7 @@ from alicredit.policy.file.build import (
     build_lender,
     build_limit_rules,
     build_product,
+    build_refer,
 )
 from alicredit.policy.file.places import Places
 from alicredit.policy.file.schema import SCHEMA_VERSION
@@ -143,6 +144,7 @@ def read_policy(
         grades=build_grades(top.table("grades")),
         gates=build_gates(top.table("gates")),
         limit_rules=build_limit_rules(top.table("limit_rules")),
+        refer=build_refer(top.table("refer")),
     )
     check_policy(policy, top)
     measured = top["measured_lgd"] or {}

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 COLUMNS = ("part", "term", "value", "may_be_set", "assumed", "key")
 _PARTS = {
     "en": {"": "The policy", "lender": "The lender", "grades": "Grades", "gates": "Gates",
-           "limit_rules": "Limit rules", "measured_lgd": "Measured losses"},
+           "limit_rules": "Limit rules", "refer": "Left to a person",
+           "measured_lgd": "Measured losses"},
     "zh": {"": "政策", "lender": "放贷机构", "grades": "风险等级", "gates": "准入闸门",
-           "limit_rules": "额度规则", "measured_lgd": "实测损失率"},
+           "limit_rules": "额度规则", "refer": "转人工审核",
+           "measured_lgd": "实测损失率"},
 }  # fmt: skip
 _WORDS = {
     "en": {"yuan": "{} yuan", "months": "{} months", "days": "{} days", "times": "{} times",
@@ -69,7 +71,7 @@ class _Teller:
         yield self._row("", "name", KEYS["name"], self.policy.name)
         named = KEYS["title_zh" if is_zh else "title"]
         yield self._row("", named.path, named, self.policy.title_zh if is_zh else self.policy.title)
-        for part in ("lender", "grades", "gates", "limit_rules", "measured_lgd"):
+        for part in ("lender", "grades", "gates", "limit_rules", "refer", "measured_lgd"):
             for key, value in _leaves(self.content.get(part, {}), part):
                 yield self._row(part, key, _key_of(part, key), value, self.content[part])
         for product in self.content["products"]:

@@ -38,6 +38,7 @@ def content_of(policy: Policy) -> dict[str, Any]:
     }
     if gates != {"is_required": True}:
         content["gates"] = gates
+    content["refer"] = _plain(_fields(policy.refer))
     return {key: value for key, value in content.items() if value != {}}
 
 

@@ -1,0 +1,96 @@
+"""What is left to a person: by the policy's rules, and because the applicant asked for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from alicredit.policy import Policy, Product
+from alicredit.policy.eligibility import PASS
+from alicredit.policy.facts import column_of, numbers_of
+from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.terms import SOURCE_FACTS
+
+Bools = npt.NDArray[np.bool_]
+Rows: TypeAlias = pd.DataFrame | OneApplicant
+
+REVIEW = "human_review_requested"
+DECLARED, SETTLED, EXPORTS = SOURCES = SOURCE_FACTS
+
+
+def find_referrals(
+    applicants: Rows,
+    product: Product,
+    policy: Policy,
+    said: Mapping[str, npt.NDArray[np.float64]],
+    found: tuple[npt.NDArray[np.object_], npt.NDArray[np.int8], npt.NDArray[np.int64]],
+) -> dict[str, Bools]:
+    """Tell by code which rows a person decides; ``found`` is decision, outcome of rules and fen.
+
+    A review that was asked for refers whatever was decided. An interval that holds the cut refers
+    whom rules and limit let through, on either side of the cut. Conflicting sources and an amount
+    above what may be lent without consent refer approvals alone.
+    """
+    decision, outcome, fen = found
+    codes: dict[str, Bools] = {}
+    if REVIEW in applicants:
+        codes["REFER_REVIEW_ASKED"] = is_review_asked(applicants)
+    approved = decision == "approve"
+    if policy.refer.straddles_cut:
+        holds = (said["pd_lower"] <= product.max_pd) & (said["pd_upper"] > product.max_pd)
+        may = (outcome == PASS) & (fen > 0)
+        codes["REFER_STRADDLES_CUT"] = holds & may & ~np.isnan(said["pd"])
+    if policy.refer.source_ratio_max is not None:
+        ratio = float(policy.refer.source_ratio_max)
+        codes["REFER_SOURCES"] = approved & do_sources_conflict(applicants, ratio)
+    if policy.lender.authority_max is not None:
+        most = int(policy.lender.authority_max * 100)
+        codes["REFER_AUTHORITY"] = approved & (fen > most)
+    return {code: rows for code, rows in codes.items() if rows.any()}
+
+
+def is_review_asked(applicants: Rows) -> Bools:
+    """Tell who asked for a person: whatever is given and is not false or 0 says so."""
+    column = column_of(applicants, REVIEW)
+    is_given = ~column.isna().to_numpy(bool)
+    asked: Bools = is_given & (doubles_of(column) != 0)
+    return asked
+
+
+def do_sources_conflict(applicants: Rows, ratio: float) -> Bools:
+    """Tell whose sources are more than so many times apart; what lacks conflicts with nothing."""
+    declared, settled, exports = (numbers_of(applicants, name) for name in SOURCES)
+    with np.errstate(invalid="ignore"):
+        apart = np.maximum(declared, settled) > ratio * np.minimum(declared, settled)
+        above = exports > ratio * declared
+        conflict: Bools = (declared > 0) & (apart | above)
+    return conflict
+
+
+def put_first(codes: Mapping[str, Bools], reasons: Any) -> Any:
+    """Put the codes of what was referred before a row's other reasons.
+
+    ``reasons`` are a list of codes for each row; or few different lists (``lists``) and the
+    position of each row's among them (``at``), which stay so.
+    """
+    if not codes:
+        return reasons
+    if isinstance(reasons, list):
+        for code in reversed(list(codes)):
+            for row in np.flatnonzero(codes[code]).tolist():
+                reasons[row] = [code, *reasons[row]]
+        return reasons
+    which = np.zeros(len(reasons.at), dtype=np.int64)
+    for code in codes:
+        which = which * 2 + codes[code]
+    at, different = pd.factorize(which * len(reasons.lists) + reasons.at)
+    lists = []
+    for key in different.tolist():
+        mine, old = divmod(key, len(reasons.lists))
+        first = [c for k, c in enumerate(reversed(list(codes))) if mine >> k & 1]
+        lists.append((*reversed(first), *reasons.lists[old]))
+    return type(reasons)(at.astype(np.int64), lists)
