@@ -1,6 +1,7 @@
 """The jobs: decide a whole platform, or one applicant, and write down what was decided."""
 
 from alicredit.portfolio.jobs import score_applicant, score_portfolio
+from alicredit.portfolio.run import Run
 from alicredit.portfolio.written import summarise
 
-__all__ = ["score_applicant", "score_portfolio", "summarise"]
+__all__ = ["Run", "score_applicant", "score_portfolio", "summarise"]

@@ -1,75 +1,110 @@
-"""Decisions as a folder of whole parts with a manifest, and what they sum to."""
+"""Decisions as parts of Parquet, and what they sum to."""
 
 from __future__ import annotations
 
-import json
-import logging
-import re
-from pathlib import Path
+import hashlib
+import io
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from alicredit.checks import (
-    refuse,
-    require_columns,
-    require_kind,
-    require_path,
-    write_whole,
-    writing,
-)
+from alicredit.checks import require_columns, require_kind, write_whole
 from alicredit.decision import COLUMNS
-from alicredit.policy import Policy
+from alicredit.portfolio.folder import Folder
 
-log = logging.getLogger(__name__)
-
-_PART_ROWS = 200_000
-_PART_NAME = re.compile(r"\.?part-\d{5,}\.parquet(\.partial)?")
-
-
-def open_folder(out: str | Path) -> Path:
-    """Make the folder to write into, before the work; refuse what cannot be one."""
-    folder = require_path("out", out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        refuse("out", "must be a folder that can be written", f"{folder} ({error.strerror})")
-    return folder
+_WORDS = (
+    "product_id", "status", "grade", "decision", "rate_unit", "model_id", "policy_id", "prices_id",
+)  # fmt: skip
+_TEXTS = ("merchant_id", *_WORDS)
+_GROUP_ROWS = 100_000
+KEYS = ("product_id", "decision", "status", "grade")
+SUMS = ("limit", "expected_loss", "expected_profit")
 
 
-def write_parts(
-    frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestamp
-) -> pd.DataFrame:
-    """Write parts and a manifest, each whole or not at all; give counts.
+def _type_of(name: str) -> pa.DataType:
+    """Give a column's type in a part."""
+    if name in _TEXTS:
+        return pa.string()
+    types = {"as_of": pa.timestamp("us"), "score": pa.int64(), "reasons": pa.list_(pa.string())}
+    return types.get(name, pa.float64())
 
-    The manifest of an earlier run goes first and the new one comes last: where there is one, the
-    parts beside it are those it lists, and there are no others.
-    """
-    parts = []
-    with writing("out", folder):
-        (folder / "manifest.json").unlink(missing_ok=True)
-    for number, start in enumerate(range(0, max(len(frame), 1), _PART_ROWS)):
-        name = f"part-{number:05d}.parquet"
-        rows = frame.iloc[start : start + _PART_ROWS]
-        write_whole("out", folder / name, rows.to_parquet(index=False))
-        parts.append({"name": name, "rows": len(rows)})
-    listed = {part["name"] for part in parts}
-    with writing("out", folder):
-        for path in folder.iterdir():
-            if _PART_NAME.fullmatch(path.name) and path.name not in listed:
-                path.unlink()
-    manifest = {
-        "as_of": str(as_of),
-        "rows": len(frame),
-        "parts": parts,
-        "model_ids": sorted(set(frame["model_id"])),
-        "policy": policy.name,
-        "policy_id": policy.policy_id,
-        "prices_ids": sorted(set(frame["prices_id"])),
-    }
-    text = json.dumps(manifest, indent=2, sort_keys=True)
-    write_whole("out", folder / "manifest.json", (text + "\n").encode())
-    log.info("wrote %d decisions in %d parts", len(frame), len(parts))
-    return summarise(frame)
+
+SCHEMA = pa.schema([(name, _type_of(name)) for name in COLUMNS])
+"""Columns of a part."""
+
+
+def table_of(frame: pd.DataFrame) -> pa.Table:
+    """Give decisions as an Arrow table; words that repeat are numbered."""
+    columns = {}
+    for name in COLUMNS:
+        column = frame[name]
+        kind = _type_of(name)
+        array = pa.Array.from_pandas(column, type=kind)
+        columns[name] = array.dictionary_encode() if name in _WORDS else array
+    return pa.table(columns)
+
+
+def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:
+    """Write a part whole or not at all; give its name, rows and digest."""
+    buffer = io.BytesIO()
+    options = {"store_schema": False, "row_group_size": _GROUP_ROWS}
+    pq.write_table(table.unify_dictionaries().combine_chunks(), buffer, **options)
+    data = buffer.getvalue()
+    write_whole("out", folder.path / name, data)
+    return {"name": name, "rows": len(table), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def count(frame: pd.DataFrame) -> dict[str, Any]:
+    """Count decisions by product, decision, status and grade, and the reasons of refusals."""
+    keyed = frame[list(KEYS)].astype(object)
+    keyed["grade"] = keyed["grade"].where(keyed["grade"].notna(), "")
+    groups = frame[list(SUMS)].groupby([keyed[name] for name in KEYS], sort=True)
+    sums = groups.sum()
+    sizes = groups.size()
+    lines = [[*key, int(sizes[key]), *sums.loc[key].tolist()] for key in sizes.index]
+    others = frame.loc[(frame["decision"] != "approve").to_numpy(bool)]
+    exploded = others[["product_id", "reasons"]].explode("reasons")
+    codes = exploded.groupby(["product_id", "reasons"], sort=True).size()
+    return {"counts": lines, "reasons": [[*key, int(size)] for key, size in codes.items()]}
+
+
+def add_up(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add the counts of parts up, amounts exactly whatever their order."""
+    sizes: dict[tuple[str, ...], int] = {}
+    amounts: dict[tuple[str, ...], list[list[float]]] = {}
+    reasons: dict[tuple[str, str], int] = {}
+    for part in parts:
+        for *key, size, limit, loss, profit in part["counts"]:
+            name = tuple(key)
+            sizes[name] = sizes.get(name, 0) + size
+            amounts.setdefault(name, []).append([limit, loss, profit])
+        for product, code, size in part["reasons"]:
+            reasons[product, code] = reasons.get((product, code), 0) + size
+    lines = [
+        dict(zip((*KEYS, "merchants", *SUMS), (*key, sizes[key], *map(math.fsum, zip(*sums)))))
+        for key, sums in sorted(amounts.items())
+    ]
+    refused = [
+        {"product_id": product, "reason": code, "merchants": size}
+        for (product, code), size in sorted(reasons.items())
+    ]
+    return {"decisions": lines, "refused": refused}
+
+
+def summary_of(manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Give what :func:`summarise` gives of all decisions that a manifest counts."""
+    lines = manifest["summary"]["decisions"]
+    frame = pd.DataFrame(lines, columns=[*KEYS, "merchants", *SUMS])
+    keys = ["product_id", "decision", "status"]
+    whole = frame.groupby(keys, sort=True, as_index=False)[["merchants", *SUMS]].sum()
+    whole = whole.astype({"merchants": np.int64} | dict.fromkeys(SUMS, np.float64))
+    whole.attrs["manifest"] = dict(manifest)
+    return whole
 
 
 def summarise(decisions: pd.DataFrame) -> pd.DataFrame:
