@@ -38,22 +38,31 @@ SCHEMA = pa.schema([(name, _type_of(name)) for name in COLUMNS])
 """Columns of a part."""
 
 
+_METADATA = pa.Schema.from_pandas(
+    pd.DataFrame({"score": pd.array([], "Int64")}), preserve_index=False
+).metadata
+"""By it pandas reads scores as whole numbers, though some are missing."""
+
+
 def table_of(frame: pd.DataFrame) -> pa.Table:
     """Give decisions as an Arrow table; words that repeat are numbered."""
     columns = {}
     for name in COLUMNS:
         column = frame[name]
         kind = _type_of(name)
-        array = pa.Array.from_pandas(column, type=kind)
+        values = column.tolist() if name == "reasons" else column
+        array = pa.array(values, type=kind, from_pandas=True)
         columns[name] = array.dictionary_encode() if name in _WORDS else array
-    return pa.table(columns)
+    return pa.table(columns, metadata=_METADATA)
 
 
 def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:
     """Write a part whole or not at all; give its name, rows and digest."""
     buffer = io.BytesIO()
-    options = {"store_schema": False, "row_group_size": _GROUP_ROWS}
-    pq.write_table(table.unify_dictionaries().combine_chunks(), buffer, **options)
+    whole = table.unify_dictionaries().combine_chunks()
+    with pq.ParquetWriter(buffer, whole.schema, store_schema=False) as writer:
+        writer.write_table(whole, row_group_size=_GROUP_ROWS)
+        writer.add_key_value_metadata(whole.schema.metadata or {})
     data = buffer.getvalue()
     write_whole("out", folder.path / name, data)
     return {"name": name, "rows": len(table), "sha256": hashlib.sha256(data).hexdigest()}
