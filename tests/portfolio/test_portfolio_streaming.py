@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_a_file_gives_what_its_frame_gives(people, model, decisions, tmp_path, g
     assert_same(read(tmp_path / "frame"), decisions)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(chunk=st.integers(1, 400), cuts=st.lists(st.integers(0, 300), max_size=4), part=st.just(64))
 def test_neither_chunks_nor_files_change_a_byte(
     people, model, tmp_path_factory, chunk: int, cuts: list[int], part: int
@@ -85,7 +86,7 @@ def test_neither_chunks_nor_files_change_a_byte(
     (place / "in").mkdir()
     people.to_parquet(place / "x.parquet", index=False)
     edges = [0, *sorted(cuts), 300]
-    for at, (low, high) in enumerate(zip(edges, edges[1:])):
+    for at, (low, high) in enumerate(itertools.pairwise(edges)):
         people.iloc[low:high].to_parquet(place / "in" / f"{at}.parquet", index=False)
     decide(place / "x.parquet", model, place / "one")
     decide(place / "in", model, place / "many", chunk_rows=chunk, memory_gb=1.5)
@@ -177,13 +178,11 @@ def test_counts_of_parts_reach_the_verdict_of_the_median(model, values, scale, c
     assert parts == tally(table, column)
     if parts.missing == parts.rows:
         return
-    try:
+    if not is_off:
         judge([table], {"debt": parts}, lambda name: column)
-        refused = False
-    except InputError as error:
-        assert "column 'debt' must be in the unit of training" in str(error)
-        refused = True
-    assert refused == is_off
+        return
+    with pytest.raises(InputError, match="column 'debt' must be in the unit of training"):
+        judge([table], {"debt": parts}, lambda name: column)
 
 
 def test_columns_that_bear_on_nothing_are_not_read(people, model, tmp_path, monkeypatch) -> None:
@@ -221,7 +220,8 @@ def test_a_change_anywhere_is_another_digest(people, tmp_path) -> None:
         ({"memory_gb": 0}, "memory_gb must"), ({"memory_gb": "2"}, "memory_gb must"),
         ({"memory_gb": float("nan")}, "memory_gb must"), ({"part_merchants": 0}, "part_merchants"),
         ({"part_merchants": 2.5}, "part_merchants must"), ({"resume": 1}, "resume must"),
-        ({"resume": None}, "resume must"), ({"folder": 3}, "out must"), ({"folder": ""}, "out must"),
+        ({"resume": None}, "resume must"), ({"folder": 3}, "out must"),
+        ({"folder": ""}, "out must"),
         ({"rows_at_a_time": 0}, "rows_at_a_time must"),
     ],
     ids=str,

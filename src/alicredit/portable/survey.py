@@ -68,8 +68,8 @@ def tally(table: PointTable, column: Any) -> Tally:
     """Count what a column holds for an input."""
     kind = str(getattr(column, "dtype", type(column).__name__))
     codes = getattr(getattr(column, "array", None), "codes", None)
-    is_coded = table.kind == "category" and codes is not None
-    if is_coded and all(isinstance(each, str) for each in column.dtype.categories):
+    is_coded = codes is not None and all(isinstance(c, str) for c in column.dtype.categories)
+    if codes is not None and is_coded and table.kind == "category":
         return Tally(len(codes), int((codes < 0).sum()), 0, kind=kind)
     values, wrong, _ = read_column(table, column)
     mistaken = int(np.count_nonzero(wrong))

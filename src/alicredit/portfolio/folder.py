@@ -2,7 +2,7 @@
 
 ``.job.json`` says whose parts stand here; each part, whole from the moment it has its name, is
 followed by its receipt ``.part-00000.json``; ``manifest.json`` comes last, and with it job and
-receipts go. Whoever is killed in between leaves parts that are whole, and receipts of none but those.
+receipts go. Whoever is killed in between leaves whole parts, and receipts of none but those.
 """
 
 from __future__ import annotations
