@@ -25,6 +25,7 @@ from alicredit.portfolio.sources import (
 from alicredit.portfolio.streaming import Question, begin, refuse_change, write_all
 from alicredit.portfolio.survey import Source
 from alicredit.portfolio.written import summary_of, write_part
+from alicredit.portfolio.written import whole_of as join
 from alicredit.records import Records
 
 
@@ -104,7 +105,7 @@ def _gathered(
     for number, start in enumerate(range(0, every, size)):
         stop = min(start + size, every)
         if not work.receipt(number, job["job_id"]):
-            table = pa.concat_tables(
+            table = join(
                 _table_of(gatherer.gather(at, min(at + run.chunk_rows, stop), memory=memory))
                 for at in range(start, stop, run.chunk_rows)
             )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -17,14 +18,21 @@ from alicredit.allocation import Prices
 from alicredit.checks import refuse
 from alicredit.policy import Policy
 from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES
-from alicredit.portfolio.deciding import decide, interleave
+from alicredit.portfolio.deciding import decide, decide_columns, interleave
 from alicredit.portfolio.folder import POISON, Folder, part_name
 from alicredit.portfolio.population import prepare
 from alicredit.portfolio.quarantine import find_poison
 from alicredit.portfolio.run import Run
 from alicredit.portfolio.scoring import distinct_of, score_all
 from alicredit.portfolio.survey import Source, Survey, survey, texts_of
-from alicredit.portfolio.written import add_up, count, table_of, write_part
+from alicredit.portfolio.written import (
+    add_up,
+    columns_of_frame,
+    count,
+    table_of,
+    whole_of,
+    write_part,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +68,18 @@ class Question:
             for product in products
         ]
         return interleave(parts, len(inputs))
+
+    def table(self, people: Any) -> pa.Table:
+        """Decide a population, as an Arrow table."""
+        products = self.policy.active
+        scored = score_all(people, self.models, products, None, None)
+        ids = people.applicants["merchant_id"].to_numpy(object)
+        rest = (self.policy, self.as_of, self.prices)
+        if self.prices is None:
+            parts = [decide_columns(people, p, scored[p.id], *rest) for p in products]
+        else:
+            parts = [columns_of_frame(decide(people, p, scored[p.id], *rest)) for p in products]
+        return table_of(ids, parts)
 
     def job(self, inputs_digest: str, run: Run) -> dict[str, Any]:
         """Give all that shapes a byte of the parts, with its digest."""
@@ -152,7 +172,7 @@ def _write_one(
     seen: Survey,
 ) -> dict[str, Any]:
     """Decide and write one part and its poison; give its receipt."""
-    tables, found, counted = [], [], []
+    tables, found = [], []
     start = number * run.part_merchants
     for at in range(0, max(len(frame), 1), run.chunk_rows):
         rows = frame.iloc[at : at + run.chunk_rows]
@@ -160,33 +180,28 @@ def _write_one(
         if "_status" in rows:
             own = rows["_status"].to_numpy(object)
             people.status[own != "ok"] = own[own != "ok"]
-        decisions = asked.answer(people)
-        tables.append(table_of(decisions))
-        counted.append(count(decisions))
+        decisions = asked.table(people)
+        tables.append(decisions)
         found.append(_poison_of(people, decisions, asked, start + at))
-    receipt = write_part(folder, part_name(number), pa.concat_tables(tables))
-    poison = pa.concat_tables(found)
+    table, poison = whole_of(tables), whole_of(found)
+    receipt = write_part(folder, part_name(number), table)
     if len(poison):
         (folder.path / POISON).mkdir(exist_ok=True)
         told = write_part(folder, f"{POISON}/{part_name(number)}", poison)
         receipt["quarantine"] = {**told, "merchants": len(set(poison["row"].to_pylist()))}
-    whole = add_up(counted)
-    receipt |= {
-        "counts": [list(line.values()) for line in whole["decisions"]],
-        "reasons": [list(line.values()) for line in whole["refused"]],
-        "merchants": len(frame),
-    }
+    receipt |= {**count(table), "merchants": len(frame)}
     folder.put(number, {**receipt, "job_id": job["job_id"]})
     return receipt
 
 
-def _poison_of(people: Any, decisions: pd.DataFrame, asked: Question, start: int) -> pa.Table:
-    """List the poison of some rows, by the first product's status or another's."""
-    width = max(len(asked.policy.active), 1)
-    status = people.status.copy()
-    for at in range(width):
-        own = decisions["status"].to_numpy(object)[at::width]
-        status = pd.Series(status).where(status != "ok", pd.Series(own)).to_numpy(object)
+def _poison_of(people: Any, decisions: pa.Table, asked: Question, start: int) -> pa.Table:
+    """List the poison of some rows, by the first product's status that is not ok."""
+    column = decisions.column("status").combine_chunks()
+    words = np.array([*column.dictionary.to_pylist(), "ok"], dtype=object)
+    numbers = column.indices.to_numpy(zero_copy_only=False)
+    by_product = words[numbers].reshape(len(people), len(asked.policy.active))
+    first = np.argmax(by_product != "ok", axis=1)
+    status = by_product[np.arange(len(people)), first]
     ids = people.applicants["merchant_id"].to_numpy(object)
     return find_poison(people.inputs, ids, status, distinct_of(asked.models), start)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from alicredit.checks import require_columns, require_kind, write_whole
 from alicredit.decision import COLUMNS
 from alicredit.portfolio.folder import Folder
+from alicredit.portfolio.reasons import ReasonLists
 
 _WORDS = (
     "product_id", "status", "grade", "decision", "rate_unit", "model_id", "policy_id", "prices_id",
@@ -44,42 +46,140 @@ _METADATA = pa.Schema.from_pandas(
 """By it pandas reads scores as whole numbers, though some are missing."""
 
 
-def table_of(frame: pd.DataFrame) -> pa.Table:
-    """Give decisions as an Arrow table; words that repeat are numbered."""
-    columns = {}
+def table_of(ids: npt.NDArray[np.object_], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Lay the decisions of products out, each merchant's side by side; repeated words numbered.
+
+    Parameters
+    ----------
+    ids : array of str
+        Of the merchants.
+    parts : sequence of mapping
+        Of each product: columns, or one value for all, by name.
+    """
+    width, rows = len(parts), len(ids)
+    columns: dict[str, Any] = {}
     for name in COLUMNS:
-        column = frame[name]
-        kind = _type_of(name)
-        values = column.tolist() if name == "reasons" else column
-        array = pa.array(values, type=kind, from_pandas=True)
-        columns[name] = array.dictionary_encode() if name in _WORDS else array
+        if name == "merchant_id":
+            at = np.repeat(np.arange(rows), width)
+            columns[name] = pa.array(ids, pa.string()).take(pa.array(at))
+        elif name == "reasons":
+            columns[name] = ReasonLists.side_by_side([part[name] for part in parts]).to_arrow()
+        elif name in _WORDS:
+            columns[name] = _words([part[name] for part in parts], rows)
+        else:
+            columns[name] = _values([part[name] for part in parts], rows, _type_of(name))
     return pa.table(columns, metadata=_METADATA)
+
+
+def _words(parts: list[Any], rows: int) -> pa.DictionaryArray:
+    """Number the words of products that stand side by side, in the order in which they appear."""
+    if all(isinstance(part, str) for part in parts):
+        at, words = pd.factorize(np.array(parts, dtype=object))
+        codes = np.tile(at, rows)
+    else:
+        both = np.stack([np.broadcast_to(np.asarray(p, object), rows) for p in parts], axis=1)
+        codes, words = pd.factorize(both.ravel())
+    numbers = pa.array(codes.astype(np.int32), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(numbers, pa.array(words.tolist(), pa.string()))
+
+
+def _values(parts: list[Any], rows: int, kind: pa.DataType) -> pa.Array:
+    """Lay numbers and times of products side by side; NaN is missing."""
+    if pa.types.is_timestamp(kind):
+        moments = [np.datetime64(part.tz_localize(None), "us") for part in parts]
+        return pa.array(np.tile(np.array(moments), rows), kind)
+    numbers = [
+        part.to_numpy(np.float64, na_value=np.nan) if isinstance(part, pd.Series) else part
+        for part in parts
+    ]
+    both = np.stack([np.broadcast_to(np.asarray(p, float), rows) for p in numbers], axis=1).ravel()
+    array = pa.array(both, mask=np.isnan(both))
+    return array.cast(kind)
+
+
+def columns_of_frame(frame: pd.DataFrame) -> dict[str, Any]:
+    """Take the columns of one product's decisions."""
+    columns: dict[str, Any] = {
+        name: frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
+        if name in _WORDS
+        else frame[name]
+        for name in COLUMNS[1:]
+    }
+    columns["as_of"] = frame["as_of"].iloc[0] if len(frame) else pd.Timestamp(0)
+    columns["reasons"] = ReasonLists.of(frame["reasons"].tolist())
+    return columns
+
+
+def whole_of(tables: Iterable[pa.Table]) -> pa.Table:
+    """Put tables together as one that does not tell where they were cut."""
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:
     """Write a part whole or not at all; give its name, rows and digest."""
     buffer = io.BytesIO()
-    whole = table.unify_dictionaries().combine_chunks()
-    with pq.ParquetWriter(buffer, whole.schema, store_schema=False) as writer:
-        writer.write_table(whole, row_group_size=_GROUP_ROWS)
-        writer.add_key_value_metadata(whole.schema.metadata or {})
+    with pq.ParquetWriter(buffer, table.schema, store_schema=False) as writer:
+        writer.write_table(table, row_group_size=_GROUP_ROWS)
+        writer.add_key_value_metadata(table.schema.metadata or {})
     data = buffer.getvalue()
     write_whole("out", folder.path / name, data)
     return {"name": name, "rows": len(table), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def count(frame: pd.DataFrame) -> dict[str, Any]:
+def count(table: pa.Table) -> dict[str, Any]:
     """Count decisions by product, decision, status and grade, and the reasons of refusals."""
-    keyed = frame[list(KEYS)].astype(object)
-    keyed["grade"] = keyed["grade"].where(keyed["grade"].notna(), "")
-    groups = frame[list(SUMS)].groupby([keyed[name] for name in KEYS], sort=True)
-    sums = groups.sum()
-    sizes = groups.size()
-    lines = [[*key, int(sizes[key]), *sums.loc[key].tolist()] for key in sizes.index]
-    others = frame.loc[(frame["decision"] != "approve").to_numpy(bool)]
-    exploded = others[["product_id", "reasons"]].explode("reasons")
-    codes = exploded.groupby(["product_id", "reasons"], sort=True).size()
-    return {"counts": lines, "reasons": [[*key, int(size)] for key, size in codes.items()]}
+    key, words = np.zeros(len(table), dtype=np.int64), {}
+    for name in KEYS:
+        codes, words[name] = _codes(table, name)
+        key = key * (len(words[name]) + 1) + codes + 1
+    at, different = pd.factorize(key)
+    sizes = np.bincount(at, minlength=len(different)).tolist()
+    sums = [
+        np.bincount(at, _filled(table, name), minlength=len(different)).tolist() for name in SUMS
+    ]
+    lines = []
+    for each, size, *amounts in zip(different.tolist(), sizes, *sums):
+        names: list[str] = []
+        for name in reversed(KEYS):
+            each, code = divmod(each, len(words[name]) + 1)
+            names.insert(0, words[name][code - 1] if code else "")
+        lines.append([*names, size, *amounts])
+    return {"counts": sorted(lines), "reasons": _count_reasons(table, words)}
+
+
+def _count_reasons(table: pa.Table, words: Mapping[str, list[str]]) -> list[list[Any]]:
+    """Count the codes of rows that are not approved, by product."""
+    if not len(table):
+        return []
+    lists = table.column("reasons").chunk(0)
+    values = lists.flatten()
+    sizes = np.diff(lists.offsets.to_numpy())
+    products, decisions = _codes(table, "product_id")[0], _codes(table, "decision")[0]
+    approve = words["decision"].index("approve") if "approve" in words["decision"] else -1
+    codes, every = values.indices.to_numpy(), values.dictionary.to_pylist()
+    kept = np.repeat(decisions != approve, sizes)
+    pairs = (np.repeat(products, sizes) * len(every) + codes)[kept]
+    found = np.bincount(pairs, minlength=1)
+    return sorted(
+        [words["product_id"][at // len(every)], every[at % len(every)], int(found[at])]
+        for at in np.flatnonzero(found).tolist()
+    )
+
+
+def _codes(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Give the numbers of a column's words, -1 where there is none, and the words."""
+    if not len(table):
+        return np.zeros(0, dtype=np.int64), []
+    chunk = table.column(name).chunk(0)
+    numbers = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return numbers.astype(np.int64), chunk.dictionary.to_pylist()
+
+
+def _filled(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """Give amounts, 0 where there is none."""
+    values = table.column(name).combine_chunks()
+    found: npt.NDArray[np.float64] = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+    return found
 
 
 def add_up(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
