@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -176,6 +177,27 @@ def test_an_input_that_changes_while_it_is_read_is_refused(stage, tmp_path, monk
     with pytest.raises(InputError, match="must stay as they are while they are read"):
         decide(stage, tmp_path / "out", features=path)
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("at", range(1, 20))
+def test_a_run_stopped_while_it_tidies_up_is_finished(stage, tmp_path, monkeypatch, at) -> None:
+    count, real = [], Path.unlink
+
+    def unlink(self, **options) -> None:
+        if self.name not in (".lock", "manifest.json") and not self.name.endswith(".partial"):
+            count.append(self.name)
+            if len(count) == at:
+                raise KeyboardInterrupt
+        real(self, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with contextlib.suppress(KeyboardInterrupt):
+            decide(stage, tmp_path)
+    before = {path.name: path.stat().st_ino for path in tmp_path.glob("part-*.parquet")}
+    decide(stage, tmp_path)
+    assert content(tmp_path) == content(stage / "whole")
+    assert before == {path.name: path.stat().st_ino for path in tmp_path.glob("part-*.parquet")}
 
 
 def test_a_second_run_at_once_is_refused_and_the_first_goes_on(stage, tmp_path) -> None:

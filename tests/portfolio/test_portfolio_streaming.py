@@ -258,6 +258,9 @@ def platform():
     records, _ = ac.simulate_platform(
         100, seed=3, start="2011-07-01", months=30, orders_per_month=2, default_rate=0.3
     )
+    tables = {name: records[name].to_pandas() for name in records.tables if name != "bank_txns"}
+    tables["orders"].loc[[40, 400], "amount"] = -1.0
+    records = ac.read_records(tables)
     few = ac.CATALOGUE.subset(FEW)
     cohort = ac.Cohort.of_loans(records)
     labels = ac.label_defaults(records, cohort)
@@ -277,8 +280,12 @@ def test_records_in_parts_give_what_they_give_at_once(platform, tmp_path) -> Non
         records, model, as_of=AS_OF, out=run, progress=lambda *pair: done.append(pair)
     )
     assert_same(read(tmp_path / "parts"), want)
+    assert (want["status"] == "bad_records").any()
     assert done[-1] == (len(want) // 3, len(want) // 3)
     assert sorted(p.name for p in (tmp_path / "parts").iterdir() if p.name[0] == ".") == []
+    poison = [pd.read_parquet(path) for path in (tmp_path / "parts" / "quarantine").iterdir()]
+    named = set(pd.concat(poison)["merchant_id"])
+    assert named == set(want.loc[want["status"] == "bad_records", "merchant_id"])
     ac.write_records(records, tmp_path / "records")
     again = Run(tmp_path / "files", part_merchants=30, rows_at_a_time=11)
     ac.score_portfolio(ac.read_records(tmp_path / "records"), model, as_of=AS_OF, out=again)

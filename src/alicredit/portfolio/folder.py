@@ -109,17 +109,20 @@ class Folder:
 
     def finish(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, and leave beside it nothing but what it lists."""
+        self.write(MANIFEST, manifest)
+        self.settle(manifest)
+
+    def settle(self, manifest: Mapping[str, Any]) -> None:
+        """Remove what a finished run needs no more, if whoever finished it was stopped there."""
         listed = {each["name"] for each in manifest["parts"]}
         listed |= {each["name"] for each in manifest["quarantine"]["parts"]}
-        self.clean(keep=(JOB, *listed))
-        self.write(MANIFEST, manifest)
-        with writing("out", self.path):
-            (self.path / JOB).unlink(missing_ok=True)
+        self.clean(keep=(MANIFEST, *listed))
 
     def clean(self, *, keep: tuple[str, ...] = ()) -> None:
         """Remove parts, receipts and leftovers of whoever was stopped; other files stay."""
         with writing("out", self.path):
-            (self.path / MANIFEST).unlink(missing_ok=True)
+            if MANIFEST not in keep:
+                (self.path / MANIFEST).unlink(missing_ok=True)
             for folder in (self.path, self.path / POISON, self.path / WORK):
                 for each in sorted(folder.iterdir()) if folder.is_dir() else ():
                     name = each.relative_to(self.path).as_posix()
@@ -127,6 +130,12 @@ class Folder:
                         each.unlink()
                 if folder != self.path and folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
+
+    def within(self, name: str) -> Folder:
+        """Make a folder in this one."""
+        with writing("out", self.path / name):
+            (self.path / name).mkdir(exist_ok=True)
+        return Folder(self.path / name)
 
 
 def part_name(number: int) -> str:

@@ -22,7 +22,7 @@ from alicredit.portfolio.sources import (
     open_files,
     open_source,
 )
-from alicredit.portfolio.streaming import Question, begin, refuse_change, write_all
+from alicredit.portfolio.streaming import STATUS, Question, begin, refuse_change, write_all
 from alicredit.portfolio.survey import Source
 from alicredit.portfolio.written import summary_of, write_part
 from alicredit.portfolio.written import whole_of as join
@@ -99,8 +99,7 @@ def _gathered(
     guard = guard_records(records)
     gatherer = gatherer_of(records, asked.models, asked.as_of)
     every, size = len(gatherer.cohort), run.part_merchants
-    work = Folder(folder.path / WORK)
-    work.path.mkdir(exist_ok=True)
+    work = folder.within(WORK)
     memory = f"{run.memory_gb / 2:.3f}GB"
     for number, start in enumerate(range(0, every, size)):
         stop = min(start + size, every)
@@ -115,14 +114,14 @@ def _gathered(
             progress(stop, every)
     if guard_records(records) != guard:
         refuse_change("records")
-    return open_files(work.path)
+    return open_files(work.path, "records")
 
 
 def _table_of(people: Any) -> pa.Table:
     """Lay inputs, facts and statuses side by side."""
     facts = people.applicants
     own = [name for name in facts.columns if name not in people.inputs.columns]
-    frame = pd.concat([people.inputs, facts[own]], axis=1).assign(_status=people.status)
+    frame = pd.concat([people.inputs, facts[own]], axis=1).assign(**{STATUS: people.status})
     kept = {name: _typed(frame[name]) for name in frame.columns}
     return pa.table(kept)
 

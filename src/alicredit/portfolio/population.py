@@ -172,6 +172,11 @@ def read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.
     One that lacks is empty. A whole number is written as one even where a missing id beside it made
     the column one of doubles, so that no row changes the name of another.
     """
+    values = given.to_numpy(dtype=object)
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":
+        blank = np.array([not text.strip() for text in values.tolist()], dtype=bool)
+        kinds = np.where(blank, "bad_value", "ok").astype(object)
+        return np.array(values, dtype=object), kinds
     is_missing = given.isna().to_numpy(bool)
     pairs = [_id_text(value) for value in given.astype(object).tolist()]
     texts = np.array([text for text, _ in pairs], dtype=object)

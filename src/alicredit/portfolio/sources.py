@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class FrameSource:
     """Features in memory."""
 
     frame: pd.DataFrame
+    argument: str = "features"
 
     @property
     def rows(self) -> int:
@@ -71,7 +72,7 @@ class FileSource:
     names: list[str]
     counts: tuple[tuple[int, ...], ...]
     definitions: Any = ""
-    argument: str = field(default="features")
+    argument: str = "features"
 
     def digest(self) -> str:
         """Give the digest of names and content, or of sizes and footers where there is much."""
@@ -129,27 +130,27 @@ def open_source(features: Any) -> FrameSource | FileSource:
     return open_files(Path(features))
 
 
-def open_files(root: Path) -> FileSource:
+def open_files(root: Path, argument: str = "features") -> FileSource:
     """Take a Parquet file, or a folder of them; refuse files that are not whole or alike."""
     paths = [root] if root.is_file() else sorted(_parquet_under(root))
     if not paths:
         rule = "must be the path of a Parquet file or a folder of them"
-        refuse("features", rule, f"{root}, where there is none", "check the path")
+        refuse(argument, rule, f"{root}, where there is none", "check the path")
     counts, names, definitions = [], None, ""
     for path in paths:
-        with reading_parquet("features", path), pq.ParquetFile(path) as file:
+        with reading_parquet(argument, path), pq.ParquetFile(path) as file:
             own = [str(name) for name in file.schema_arrow.names]
             meta = file.metadata
             counts.append(tuple(meta.row_group(k).num_rows for k in range(meta.num_row_groups)))
             definitions = _definitions(file.schema_arrow.metadata) or definitions
         if names is not None and set(own) != set(names):
             other = sorted(set(own) ^ set(names))[0]
-            refuse("features", f"must have {other!r} in each file or in none", path.name)
+            refuse(argument, f"must have {other!r} in each file or in none", path.name)
         if len(set(own)) < len(own):
-            refuse("features", "must have columns of different names", "a repeated name")
+            refuse(argument, "must have columns of different names", "a repeated name")
         names = names or own
     rows = sum(map(sum, counts))
-    return FileSource(tuple(paths), root, rows, names or [], tuple(counts), definitions)
+    return FileSource(tuple(paths), root, rows, names or [], tuple(counts), definitions, argument)
 
 
 def _parquet_under(root: Path) -> Iterator[Path]:

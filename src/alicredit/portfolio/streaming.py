@@ -37,6 +37,8 @@ from alicredit.portfolio.written import (
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+STATUS = "_status"
+"""Column of what was gathered from records: what they themselves say of a merchant's row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +55,7 @@ class Question:
         """Name the columns of features that bear on an answer."""
         inputs = (name for model in self.models.values() for name in model.feature_names)
         facts = (*FACTS, *EXTRA_FACTS, *GATES.values(), *self.policy.required_columns)
-        return frozenset(
-            ("merchant_id", "as_of", "amount_asked", "category", "_status", *inputs, *facts)
-        )
+        return frozenset(("merchant_id", "as_of", "amount_asked", "category", *inputs, *facts))
 
     def answer(
         self, inputs: Any, chunk_rows: int | None = None, progress: Any = None
@@ -104,6 +104,7 @@ def begin(folder: Folder, job: Mapping[str, Any], run: Run) -> dict[str, Any]:
     is_same = run.resume and done.get("job_id") == job["job_id"]
     if is_same and all(folder.holds(each) for each in done["parts"]):
         log.info("all %d parts are done already", len(done["parts"]))
+        folder.settle(done)
         return done
     folder.begin(job, resume=run.resume)
     return {}
@@ -125,21 +126,22 @@ def write_all(
         progress(done, seen.rows)
     texts = texts_of(distinct_of(asked.models))
     first = left[0] if left else len(numbers)
-    frames = source.frames(first * size, size, asked.columns, texts)
+    own = {STATUS} if source.argument == "records" else set()
+    frames = source.frames(first * size, size, asked.columns | own, texts)
     for number in range(first, len(numbers)):
         frame = next(frames, None)
         if receipts[number]:
             continue
         if frame is None or len(frame) != _merchants(number, seen, size):
             if seen.rows:
-                refuse_change("features")
+                refuse_change(source.argument)
             frame = _none_of(source, asked)
         receipts[number] = _write_one(frame, number, asked, folder, job, run, seen)
         done += len(frame)
         if progress is not None:
             progress(done, seen.rows)
         if source.guard() != guard:
-            refuse_change("features")
+            refuse_change(source.argument)
     manifest = _manifest(job, seen, [receipts[number] for number in numbers])
     folder.finish(manifest)
     return manifest
@@ -177,8 +179,8 @@ def _write_one(
     for at in range(0, max(len(frame), 1), run.chunk_rows):
         rows = frame.iloc[at : at + run.chunk_rows]
         people = prepare(rows, asked.models, asked.as_of, twice=seen.twice)
-        if "_status" in rows:
-            own = rows["_status"].to_numpy(object)
+        if STATUS in rows:
+            own = rows[STATUS].to_numpy(object)
             people.status[own != "ok"] = own[own != "ok"]
         decisions = asked.table(people)
         tables.append(decisions)
@@ -186,7 +188,7 @@ def _write_one(
     table, poison = whole_of(tables), whole_of(found)
     receipt = write_part(folder, part_name(number), table)
     if len(poison):
-        (folder.path / POISON).mkdir(exist_ok=True)
+        folder.within(POISON)
         told = write_part(folder, f"{POISON}/{part_name(number)}", poison)
         receipt["quarantine"] = {**told, "merchants": len(set(poison["row"].to_pylist()))}
     receipt |= {**count(table), "merchants": len(frame)}
