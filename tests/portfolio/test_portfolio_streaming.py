@@ -21,6 +21,7 @@ import alicredit as ac
 from alicredit.decision import COLUMNS
 from alicredit.errors import AlicreditError, InputError
 from alicredit.policy import load_policy
+from alicredit.portable import survey
 from alicredit.portable.survey import judge, tally
 from alicredit.portfolio import Run
 from alicredit.portfolio.sources import digest_files, open_source
@@ -179,10 +180,24 @@ def test_counts_of_parts_reach_the_verdict_of_the_median(model, values, scale, c
     if parts.missing == parts.rows:
         return
     if not is_off:
-        judge([table], {"debt": parts}, lambda name: column)
+        judge([table], {"debt": parts}, lambda name: [column[cut:], column[:cut]])
         return
     with pytest.raises(InputError, match="column 'debt' must be in the unit of training"):
-        judge([table], {"debt": parts}, lambda name: column)
+        judge([table], {"debt": parts}, lambda name: [column[cut:], column[:cut]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=64), min_size=1, max_size=40),
+    st.integers(0, 40),
+)
+def test_the_median_by_counting_is_the_median(model, values: list[float], cut: int) -> None:
+    table = next(t for t in model.portable_.tables if t.name == "debt")
+    column = pd.Series([np.nan, *values, np.inf])
+    ranked = sorted(values)
+    want = (ranked[(len(values) - 1) // 2] + ranked[len(values) // 2]) / 2
+    found = survey._median(table, len(values), lambda name: [column[:cut], column[cut:]])
+    assert found == want or (np.isinf(want) and np.isinf(found))
 
 
 def test_columns_that_bear_on_nothing_are_not_read(people, model, tmp_path, monkeypatch) -> None:

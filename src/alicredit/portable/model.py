@@ -382,7 +382,7 @@ class ScoreModel:
         judge(
             self.tables,
             {table.name: tally(table, columns[table.name]) for table in self.tables},
-            columns.__getitem__,
+            lambda name: [columns[name]],
         )
 
     def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:

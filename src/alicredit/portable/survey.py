@@ -6,7 +6,7 @@ whole, whatever the parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from alicredit.portable.contract import (
 )
 from alicredit.portable.tables import PointTable
 
+_BINS, _SIGN = 2**16, 2**63
 Floats = npt.NDArray[np.float64]
 
 
@@ -97,11 +98,11 @@ def has_unit(table: PointTable) -> bool:
 def judge(
     tables: Sequence[PointTable],
     tallies: Mapping[str, Tally],
-    values_of: Callable[[str], Any],
+    parts_of: Callable[[str], Iterable[Any]],
 ) -> None:
     """Refuse an input whose columns as a whole are of another type, gone, or in another unit.
 
-    A column's values are asked for only where the counts leave open where its median is.
+    A column's parts are asked for only where the counts leave open where its median is.
     """
     for table in tables:
         _check_type(table, tallies[table.name])
@@ -114,7 +115,7 @@ def judge(
         raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
     for table in tables:
         if has_unit(table) and _is_doubtful(tallies[table.name]):
-            _check_unit(table, read_column(table, values_of(table.name))[0])
+            _check_unit(table, _median(table, tallies[table.name].known, parts_of))
 
 
 def _check_type(table: PointTable, found: Tally) -> None:
@@ -139,10 +140,42 @@ def _is_doubtful(found: Tally) -> bool:
     return found.below > first or last >= found.known - found.above
 
 
-def _check_unit(table: PointTable, values: Floats) -> None:
+def _median(table: PointTable, known: int, parts_of: Callable[[str], Iterable[Any]]) -> float:
+    """Give the exact median of a column's finite values, in memory that is no matter of theirs."""
+
+    def keys() -> Iterator[npt.NDArray[np.uint64]]:
+        for part in parts_of(table.name):
+            values = read_column(table, part)[0]
+            yield _in_order(values[np.isfinite(values)])
+
+    return (_kth(keys, (known - 1) // 2) + _kth(keys, known // 2)) / 2
+
+
+def _kth(keys: Callable[[], Iterator[npt.NDArray[np.uint64]]], k: int) -> float:
+    """Give the value that k others precede: 16 bits of its key at a time, by counting."""
+    prefix = 0
+    for shift in (48, 32, 16, 0):
+        counts = np.zeros(_BINS, dtype=np.int64)
+        for each in keys():
+            mine = each if shift == 48 else each[each >> np.uint64(shift + 16) == prefix]
+            bins = (mine >> np.uint64(shift)) & np.uint64(_BINS - 1)
+            counts += np.bincount(bins.astype(np.int64), minlength=_BINS)
+        upto = np.cumsum(counts)
+        at = int(np.searchsorted(upto, k, side="right"))
+        k -= int(upto[at - 1]) if at else 0
+        prefix = prefix << 16 | at
+    bits = prefix ^ (_SIGN if prefix & _SIGN else 2 * _SIGN - 1)
+    return float(np.array([bits], dtype=np.uint64).view(np.float64)[0])
+
+
+def _in_order(values: Floats) -> npt.NDArray[np.uint64]:
+    """Give whole numbers that stand in the order of doubles."""
+    bits = np.ascontiguousarray(values).view(np.uint64)
+    return np.where(bits >> np.uint64(63) == 1, ~bits, bits | np.uint64(_SIGN))
+
+
+def _check_unit(table: PointTable, here: float) -> None:
     """Refuse a column whose median is 50 times off that of training."""
-    known = values[np.isfinite(values)]
-    here = float(np.median(known))
     if here <= 0:
         return
     times = max(here / table.median, table.median / here)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def survey(
             progress(rows, source.rows)
     for model, found in zip(distinct, tallies):
         whole = {t.name: found.get(t.name, Tally(0, 0, 0)) for t in model.tables}
-        judge(model.tables, whole, lambda name: _column(source, name, chunk_rows))
+        judge(model.tables, whole, lambda name: _parts(source, name, chunk_rows))
     return Survey(rows, frozenset() if is_rising else _repeated(source, chunk_rows))
 
 
@@ -69,10 +69,9 @@ def texts_of(models: Collection[Any]) -> frozenset[str]:
     return frozenset(t.name for model in models for t in model.tables if t.kind == "category")
 
 
-def _column(source: Source, name: str, chunk_rows: int) -> pd.Series:
-    """Read one column whole."""
-    parts = [frame[name] for frame in source.frames(0, chunk_rows, {name})]
-    return pd.concat(parts, ignore_index=True)
+def _parts(source: Source, name: str, chunk_rows: int) -> Iterator[pd.Series]:
+    """Read one column alone, in parts."""
+    return (frame[name] for frame in source.frames(0, chunk_rows, {name}))
 
 
 def _repeated(source: Source, chunk_rows: int) -> frozenset[str]:
