@@ -102,22 +102,31 @@ class FileSource:
             yield frame_of(held, texts)
 
     def _batches(self, start: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Read rows from one on, leaving out the groups of rows before it."""
+        """Read rows from one on, leaving out the groups of rows before it.
+
+        Each group is read for itself: a reader of several holds what it has read of all.
+        """
         for path, counts in zip(self.paths, self.counts):
-            groups, skip = list(range(len(counts))), 0
-            while groups and start >= counts[groups[0]]:
-                start -= counts[groups.pop(0)]
-            if not groups:
+            if start >= sum(counts):
+                start -= sum(counts)
                 continue
-            skip, start = start, 0
             with reading_parquet(self.argument, path), pq.ParquetFile(path) as file:
-                options = {"columns": columns, "row_groups": groups, "batch_size": _BATCH}
-                for batch in file.iter_batches(**options):
-                    if skip >= len(batch):
-                        skip -= len(batch)
+                for group, rows in enumerate(counts):
+                    if start >= rows:
+                        start -= rows
                         continue
-                    yield batch.slice(skip)
-                    skip = 0
+                    yield from _batches_of(file, group, columns, start)
+                    start = 0
+
+
+def _batches_of(
+    file: pq.ParquetFile, group: int, columns: list[str], skip: int
+) -> Iterator[pa.RecordBatch]:
+    """Read a group of rows, but for its first so many."""
+    for batch in file.iter_batches(columns=columns, row_groups=[group], batch_size=_BATCH):
+        if skip < len(batch):
+            yield batch.slice(skip)
+        skip = max(skip - len(batch), 0)
 
 
 def open_source(features: Any) -> FrameSource | FileSource:
