@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 import alicredit as ac
-from alicredit.cli import DONE, FOUND, REFUSED, command, main
+from alicredit.cli import DONE, FOUND, MENDED, REFUSED, main, score
 from alicredit.cli import show as shown
 
 
@@ -53,15 +53,22 @@ def test_train_saves_a_model_that_scores(folder, model, tmp_path, capsys) -> Non
     code = main(["score", str(folder), "--model", str(model), "--as-of", "2013-05-01",
                  "--out", str(tmp_path), "--html", str(tmp_path / "p.html"), "--json"])  # fmt: skip
     assert code == DONE
-    summary = {line["product_id"]: line for line in json.loads(capsys.readouterr().out)}
-    assert list(summary) == ["ali_credit", "taobao_credit", "taobao_order"]
-    decisions = pd.read_parquet(tmp_path / "decisions.parquet")
-    for product, mine in decisions.groupby("product_id"):
-        line, counts = summary[product], mine["decision"].value_counts()
-        assert line["approved"] == counts.get("approve", 0)
-        assert line["referred"] == counts.get("refer", 0)
-        refused = line["by_rule"] + line["by_probability"] + line["by_limit"]
-        assert refused == counts.get("decline", 0)
+    told = json.loads(capsys.readouterr().out)
+    assert told["quarantine"] == {"merchants": 0, "parts": []}
+    parts = [pd.read_parquet(path) for path in sorted(tmp_path.glob("part-*.parquet"))]
+    decisions = pd.concat(parts, ignore_index=True)
+    assert told["rows"] == len(decisions)
+    assert set(decisions["product_id"]) == {"ali_credit", "taobao_credit", "taobao_order"}
+    for (product, decision), mine in decisions.groupby(["product_id", "decision"]):
+        lines = [line for line in told["summary"]["decisions"]
+                 if (line["product_id"], line["decision"]) == (product, decision)]  # fmt: skip
+        assert sum(line["merchants"] for line in lines) == len(mine)
+        assert sum(line["limit"] for line in lines) == pytest.approx(mine["limit"].sum())
+    refused = decisions[decisions["decision"] != "approve"]
+    codes = refused.explode("reasons").groupby(["product_id", "reasons"]).size()
+    found = {(line["product_id"], line["reason"]): line["merchants"]
+             for line in told["summary"]["refused"]}  # fmt: skip
+    assert found == codes.to_dict()
     assert "default rate is set to 20 % a year" in (tmp_path / "p.html").read_text("utf-8")
 
 
@@ -71,12 +78,12 @@ def test_a_bar_changes_no_byte_of_the_decisions(folder, model, tmp_path, monkeyp
     assert main([*arguments, str(tmp_path / "plain")]) == DONE
     screen = io.StringIO()
     monkeypatch.setattr(shown, "_ERR", Console(file=screen, force_terminal=True, width=80))
-    monkeypatch.setattr(command, "_CHUNK_ROWS", 100)
+    monkeypatch.setattr(score, "_CHUNK_ROWS", 100)
     assert main([*arguments, str(tmp_path / "bar")]) == DONE
     assert "deciding" in screen.getvalue()
     merchants = len(ac.Cohort.at(ac.read_records(folder), "2013-05-01"))
     assert f"{merchants}/{merchants}" in screen.getvalue()
-    plain, drawn = (tmp_path / name / "decisions.parquet" for name in ("plain", "bar"))
+    plain, drawn = (tmp_path / name / "part-00000.parquet" for name in ("plain", "bar"))
     assert plain.read_bytes() == drawn.read_bytes()
 
 
@@ -139,3 +146,57 @@ def test_the_module_runs_and_knows_its_version() -> None:
     run = [sys.executable, "-m", "alicredit", "--version"]
     out = subprocess.run(run, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == f"alicredit {ac.__version__}"
+
+
+def features_of(folder, place, *, poison: bool):
+    records = ac.read_records(folder)
+    cohort = ac.Cohort.at(records, "2013-05-01")
+    frame = ac.build_features(records, cohort)
+    facts = ac.build_applicants(records, cohort).drop(columns="snapshots")
+    frame = pd.concat([facts, frame[[n for n in frame if n not in facts]]], axis=1)
+    if poison:
+        frame.loc[3, "merchants_days_since"] = float("inf")
+    frame.attrs = {}
+    frame.to_parquet(place, index=False)
+    return frame
+
+
+@pytest.mark.slow
+def test_prepared_features_and_poison_give_code_3_and_a_list(folder, model, tmp_path, capsys):
+    frame = features_of(folder, tmp_path / "x.parquet", poison=True)
+    used = set(ac.load_model(model).feature_names)
+    name = "merchants_days_since"
+    if name not in used:
+        name = next(n for n in sorted(used) if frame[n].dtype.kind == "f")
+        frame.loc[3, name] = float("inf")
+        frame.to_parquet(tmp_path / "x.parquet", index=False)
+    call = ["--log-json", "score", "--features", str(tmp_path / "x.parquet"), "--model", str(model),
+            "--as-of", "2013-05-01", "--out", str(tmp_path / "out"), "--memory", "1.5"]  # fmt: skip
+    run = [sys.executable, "-m", "alicredit", *call]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == MENDED, done.stderr
+    assert "1 merchants stand in rows that must be mended" in done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert lines
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    poison = pd.read_parquet(tmp_path / "out" / "quarantine" / "part-00000.parquet")
+    assert poison[["row", "column", "status"]].values.tolist() == [[3, name, "bad_value"]]
+    assert main([*call[1:], "--no-resume", "--json"]) == MENDED
+    assert json.loads(capsys.readouterr().out)["quarantine"]["merchants"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "data must be a folder of records, or --features instead of it; found neither"),
+        (["x", "--features", "y"], "found both"),
+        (["--features", "nowhere.parquet"], "features must be"),
+        (["--features", "x", "--out", "o", "--memory", "0.1"], "memory_gb must"),
+        (["--features", "x", "--out", "o", "--memory", "nan"], "memory_gb must"),
+    ],
+)
+def test_a_night_that_cannot_be_run_is_refused(model, more, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", *more, "--model", str(model), "--as-of", "2013-05-01"]) == REFUSED
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()

@@ -221,9 +221,11 @@ def test_the_json_and_the_table_of_score_say_what_the_library_decides(
     folder, model, tmp_path, monkeypatch, capsys
 ) -> None:
     call = ["score", folder, "--model", model, "--as-of", AS_OF]
-    assert main([*call, "--json", "--out", str(tmp_path)]) == DONE
+    assert main([*call, "--out", str(tmp_path)]) == DONE
+    decided = pd.read_parquet(tmp_path / "part-00000.parquet")
+    capsys.readouterr()
+    assert main([*call, "--json"]) == DONE
     lines = json.loads(capsys.readouterr().out)
-    decided = pd.read_parquet(tmp_path / "decisions.parquet")
     want = by_product(decided).set_index("product_id")
     assert [line["product_id"] for line in lines] == list(want.index)
     for line in lines:

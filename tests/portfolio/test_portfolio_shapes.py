@@ -107,8 +107,9 @@ def test_the_size_of_chunks_changes_no_byte(people, model, decisions, tmp_path, 
     assert again.to_parquet() == decisions.to_parquet()
     decide(people, model, out=tmp_path / "whole")
     decide(people, model, chunk_rows=size, out=tmp_path / "chunks")
-    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
-    assert names == ["manifest.json", "part-00000.parquet"]
+    files = sorted(path for path in (tmp_path / "whole").rglob("*") if path.is_file())
+    names = [path.relative_to(tmp_path / "whole").as_posix() for path in files]
+    assert names == ["manifest.json", "part-00000.parquet", "quarantine/part-00000.parquet"]
     for name in names:
         whole, chunks = tmp_path / "whole" / name, tmp_path / "chunks" / name
         assert whole.read_bytes() == chunks.read_bytes()

@@ -1,6 +1,6 @@
 """The command ``alicredit``."""
 
 from alicredit.cli.command import main
-from alicredit.cli.parser import DONE, FOUND, INTERRUPTED, REFUSED
+from alicredit.cli.parser import DONE, FOUND, INTERRUPTED, MENDED, REFUSED
 
-__all__ = ["DONE", "FOUND", "INTERRUPTED", "REFUSED", "main"]
+__all__ = ["DONE", "FOUND", "INTERRUPTED", "MENDED", "REFUSED", "main"]

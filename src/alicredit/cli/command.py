@@ -14,11 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 import alicredit as ac
-from alicredit.checks import refusal, refuse
+from alicredit.checks import refuse
 from alicredit.cli.export import run_export
 from alicredit.cli.parser import AS_OF, CUT, DONE, FOUND, INTERRUPTED, POLICY, REFUSED, make_parser
+from alicredit.cli.places import make_folder, require_place, write_parquet
+from alicredit.cli.score import run_score
 from alicredit.cli.show import (
-    bar,
+    JsonLines,
     refused,
     say,
     show,
@@ -33,8 +35,6 @@ from alicredit.cli.watch import run_monitor
 from alicredit.cohort import as_moment
 from alicredit.report import by_product, notes_of, write_portfolio_page
 
-_CHUNK_ROWS = 2_000
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and give the exit code.
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 errors in data or a check that is red, 2 refused, 130 interrupted.
+        0 done, 1 errors in data or a check that is red, 2 refused, 3 done but some rows must be
+        mended, 130 interrupted.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     options = make_parser(_VERBS).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
+    _log(options)
     try:
         code: int = options.run(options)
         return code
@@ -65,6 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         warn("interrupted")
         return INTERRUPTED
+
+
+def _log(options: argparse.Namespace) -> None:
+    """Log to stderr, one JSON object a line where asked."""
+    is_told = options.verbose or options.log_json
+    logging.basicConfig(level=logging.INFO if is_told else logging.WARNING)
+    if options.log_json:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -81,7 +91,7 @@ def _simulate(options: argparse.Namespace) -> int:
     with step("writing"):
         ac.write_records(records, options.out)
         if options.truth is not None:
-            _write_parquet(truth, "--truth", Path(options.truth))
+            write_parquet(truth, "--truth", Path(options.truth))
     counts = [records[name].num_rows for name in records.tables]
     frame = pd.DataFrame({"table": records.tables, "rows": counts})
     show(frame, f"Written to {options.out}", options)
@@ -124,7 +134,7 @@ def _labelled(records: ac.Records) -> tuple[ac.Cohort, pd.DataFrame, pd.Series]:
 
 def _train(options: argparse.Namespace) -> int:
     """Train on past loans; with a cut, on those before it, and validate on those after."""
-    _require_place("--model", options.model)
+    require_place("--model", options.model)
     records = ac.read_records(options.data)
     cohort, X, y = _labelled(records)
     if options.cut is not None:
@@ -144,7 +154,7 @@ def _train(options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     """Hold a saved model against loans from a date on, all later than those it was trained on."""
     if options.html is not None:
-        _require_place("--html", options.html)
+        require_place("--html", options.html)
     cut = as_moment("--cut", options.cut)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
     last = model.training.get("last_as_of")
@@ -165,33 +175,9 @@ def _validate(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _score(options: argparse.Namespace) -> int:
-    """Decide every merchant as of a date."""
-    if options.html is not None:
-        _require_place("--html", options.html)
-    as_of, policy = as_moment("--as-of", options.as_of), ac.load_policy(options.policy)
-    out = None if options.out is None else _folder("--out", options.out)
-    records, model = ac.read_records(options.data), ac.load_model(options.model)
-    with bar("deciding") as progress:
-        decisions = ac.score_portfolio(
-            records, model, as_of=as_of, policy=policy,
-            chunk_rows=_CHUNK_ROWS if progress else None, progress=progress,
-        )  # fmt: skip
-    if out is not None:
-        path = out / "decisions.parquet"
-        _write_parquet(decisions, "--out", path)
-        say(f"decisions: {path}", options)
-    if options.html is not None:
-        write_portfolio_page(decisions, options.html, note=notes_of(records.notes))
-        say(f"page: {options.html}", options)
-    title = f"Decisions as of {options.as_of} under {options.policy}"
-    show_decisions(decisions, options.policy, title, options)
-    return DONE
-
-
 def _demo(options: argparse.Namespace) -> int:
     """Walk the whole way: records, findings, features, labels, model, validation, decisions."""
-    out = _folder("--out", options.out)
+    out = make_folder("--out", options.out)
     records = _demo_records(options)
     problems = ac.find_problems(records)
     first, last = records.span
@@ -212,7 +198,7 @@ def _demo(options: argparse.Namespace) -> int:
     report.to_html(out / "validation.html")
     with step("deciding the portfolio"):
         decisions = ac.score_portfolio(records, model, as_of=AS_OF, policy=POLICY)
-    _write_parquet(decisions, "--out", out / "decisions.parquet")
+    write_parquet(decisions, "--out", out / "decisions.parquet")
     write_portfolio_page(decisions, out / "index.html", note=note)
     if options.json:
         summary = by_product(decisions).to_dict("records")
@@ -235,32 +221,6 @@ def _counted(cohort: ac.Cohort, rows: npt.NDArray[np.bool_]) -> str:
     return f"{int(rows.sum()):,} loans of {merchants:,} merchants"
 
 
-def _folder(option: str, path: str) -> Path:
-    """Make a folder to write into; refuse what cannot be one."""
-    place = Path(path)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        rule, found = "must be a folder that can be written", f"{path} ({error.strerror})"
-        raise ac.InputError(refusal(option, rule, found)) from error
-    return place
-
-
-def _require_place(option: str, path: str) -> None:
-    """Refuse, before the work, a file whose folder does not exist or that is a folder."""
-    if not path or Path(path).is_dir() or not Path(path).parent.is_dir():
-        refuse(option, "must be a file in a folder that exists", repr(path))
-
-
-def _write_parquet(frame: pd.DataFrame, option: str, path: Path) -> None:
-    """Write a frame; refuse a place that cannot be written."""
-    try:
-        frame.to_parquet(path, index=False)
-    except OSError as error:
-        rule = "must be a place that can be written"
-        raise ac.InputError(refusal(option, rule, f"{path} ({error})")) from error
-
-
 def _demo_records(options: argparse.Namespace) -> ac.Records:
     """Read the sample, or simulate one where none is given."""
     if options.data is not None:
@@ -279,7 +239,7 @@ _VERBS = {
     "check": _check,
     "train": _train,
     "validate": _validate,
-    "score": _score,
+    "score": run_score,
     "monitor": run_monitor,
     "export": run_export,
 }

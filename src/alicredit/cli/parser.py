@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping
 
 import alicredit as ac
 
-DONE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
+DONE, FOUND, REFUSED, MENDED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
 
 CUT, AS_OF, POLICY = "2012-11-01", "2013-05-01", "ali-2013"
 """The demo's dates, and the policy where none is named."""
 
 _MODEL = "model.alicredit"
+_CODES = (
+    "0 done, 1 the data have errors or a check is red, 2 refused or misspelt, 3 done but some "
+    "merchants stand in rows that must be mended (score), 130 interrupted."
+)
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -34,17 +38,18 @@ def make_parser(verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alicredit",
         description="From a platform's records to loan decisions.",
-        epilog="Exit codes: 0 done, 1 the data have errors or a check is red, 2 refused, "
-        "130 interrupted.",
+        epilog=f"Exit codes: {_CODES}",
     )
     parser.add_argument("--version", action="version", version=f"alicredit {ac.__version__}")
     parser.add_argument("--verbose", action="store_true", help="log what is done to stderr")
+    parser.add_argument("--log-json", action="store_true", help="log as lines of JSON to stderr")
     under = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (text, declare) in _VERBS.items():
         one = under.add_parser(
             name,
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
+            epilog=f"Exit codes: {_CODES}",
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         one.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -94,11 +99,19 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 
 
 def _score(parser: argparse.ArgumentParser) -> None:
-    _data(parser)
+    parser.add_argument("data", nargs="?", help="folder of records (Parquet or CSV)")
+    parser.add_argument(
+        "--features", help="prepared features instead of records: a Parquet file or a folder"
+    )
     parser.add_argument("--model", default=_MODEL, help="file to read")
     parser.add_argument("--as-of", required=True, help="the day decided for; nothing later is read")
     parser.add_argument("--policy", default=POLICY, help="built-in name, or a .toml file")
-    parser.add_argument("--out", help="folder for decisions.parquet")
+    parser.add_argument("--out", help="folder for the decisions' parts and manifest.json")
+    parser.add_argument(
+        "--resume", action=argparse.BooleanOptionalAction, default=True,
+        help="go on with what the same run left unfinished in --out",
+    )  # fmt: skip
+    parser.add_argument("--memory", type=float, default=2.0, help="GB to keep within, with --out")
     parser.add_argument("--html", help="page to write")
 
 

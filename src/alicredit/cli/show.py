@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +16,17 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 import alicredit as ac
 from alicredit.report import by_product, written
@@ -38,13 +50,34 @@ def step(text: str) -> Iterator[None]:
     _ERR.print(f"[green]done[/green] {escape(text)}")
 
 
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Write the rate; empty until there is one."""
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
+
+
+class JsonLines(logging.Formatter):
+    """A record of the log as one line of JSON: time, level, logger, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        moment = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
+        told = {"time": moment, "level": record.levelname.lower(), "logger": record.name}
+        told["message"] = record.getMessage()
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False)
+
+
 @contextmanager
 def bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
     """Give what draws a bar of (done, all) on stderr; None when that is no terminal."""
     if not _ERR.is_terminal:
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
     with Progress(*columns, TimeRemainingColumn(), console=_ERR) as progress:
         task = progress.add_task(text, total=None)
         yield lambda done, every: progress.update(task, completed=done, total=every)
@@ -120,6 +153,27 @@ def show_decisions(decisions: pd.DataFrame, policy: str, title: str, options: Op
         for name, text, form in _LINES
     ]
     show(pd.DataFrame(lines, columns=["", *frame["product_id"]]), title, options, right=True)
+
+
+def show_summary(summary: Mapping[str, Any], title: str, options: Options) -> None:
+    """Print what the decisions of a folder sum to, and why the others were refused."""
+    lines = pd.DataFrame(summary["decisions"])
+    if len(lines):
+        keys = ["product_id", "decision", "status", "grade"]
+        amounts = ["merchants", "limit", "expected_loss", "expected_profit"]
+        show(lines[[*keys, *amounts]], title, options)
+    reasons = pd.DataFrame(summary["refused"], columns=["product_id", "reason", "merchants"])
+    codes = reasons.groupby("reason")["merchants"].sum().sort_values(ascending=False, kind="stable")
+    words = [reason_word(code) for code in codes.index[:12]]
+    frame = pd.DataFrame(
+        {
+            "code": codes.index[:12],
+            "reason": [word.text for word in words],
+            "理由": [word.text_zh for word in words],
+            "rows": codes.to_numpy()[:12],
+        }
+    )
+    show(frame, "Why rows are not approved (a row may have several reasons)", options)
 
 
 def show_reasons(decisions: pd.DataFrame, options: Options) -> None:

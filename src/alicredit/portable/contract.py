@@ -164,38 +164,6 @@ def flags_of_one(
     ]
 
 
-def check_columns(tables: tuple[PointTable, ...], columns: Mapping[str, Any]) -> None:
-    """Refuse columns that as a whole are of another type, gone, or in another unit."""
-    read = {table.name: read_column(table, columns[table.name]) for table in tables}
-    for table in tables:
-        _check_type(table, columns[table.name], *read[table.name][:2])
-    gone = [table for table in tables if _is_gone(table, *read[table.name][:2])]
-    if gone:
-        sources = ", ".join(dict.fromkeys(t for g in gone for t in g.sources)) or "its source"
-        rule = "must have values: training had them"
-        found = f"{len(gone)} such columns, every row missing"
-        do = f"check that the records hold the table(s) {sources}"
-        raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
-    for table in tables:
-        if table.kind == "numeric":
-            _check_unit(table, read[table.name][0])
-
-
-def _check_type(table: PointTable, column: Any, values: Any, wrong: Flags) -> None:
-    """Refuse a column none of whose values is of its type; a few wrong rows are a row's matter."""
-    if wrong.sum() >= FRAME_ROWS and (wrong | is_missing(values)).all():
-        kind = {"category": "text", "flag": "true or false", "numeric": "numbers"}[table.kind]
-        found = getattr(column, "dtype", type(column).__name__)
-        raise InputError(refusal(f"column {table.name!r}", f"must hold {kind}", found))
-
-
-def _is_gone(table: PointTable, values: Any, wrong: Flags) -> bool:
-    """Tell whether a column has no value though training had some."""
-    if len(values) < FRAME_ROWS or table.missing_share >= 0.99:
-        return False
-    return bool((is_missing(values) & ~wrong).all())
-
-
 def _plain_numbers(column: Any) -> Any:
     """Give a column as a plain array where its type is one of numbers or flags, else None."""
     if getattr(getattr(column, "dtype", None), "kind", "O") not in "fiub":
@@ -227,24 +195,3 @@ def _level(value: Any) -> Any:
         return None
     is_nan = isinstance(value, float | np.floating) and math.isnan(value)
     return None if is_nan else _WRONG
-
-
-def _check_unit(table: PointTable, values: Floats) -> None:
-    """Refuse a column whose median is 50 times off that of training.
-
-    What training knew of few rows, or of few in a hundred, says nothing of a unit: those who have a
-    value at all may be others now.
-    """
-    known = values[np.isfinite(values) & ~np.isin(values, table.specials)]
-    trained = sum(table.rows[: len(table.points)])
-    is_sparse = trained < UNIT_ROWS or table.missing_share > UNIT_MISSING
-    if len(known) < UNIT_ROWS or is_sparse or table.median <= 0:
-        return
-    here = float(np.median(known))
-    if here <= 0:
-        return
-    times = max(here / table.median, table.median / here)
-    if times >= UNIT_FACTOR:
-        rule = f"must be in the unit of training ({table.unit or 'as trained'})"
-        found = f"a median of {here:g} against {table.median:g}, {times:.0f} times off"
-        raise InputError(refusal(f"column {table.name!r}", rule, found, "check the unit"))

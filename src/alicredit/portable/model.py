@@ -20,7 +20,6 @@ from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
-    check_columns,
     flags_of_one,
     read_frame,
     read_value,
@@ -37,6 +36,7 @@ from alicredit.portable.reasons import (
 )
 from alicredit.portable.specials import Codes, blanked_one, codes_of_inputs
 from alicredit.portable.sums import Adder, adder_of
+from alicredit.portable.survey import judge, tally
 from alicredit.portable.tables import Claim, PointTable
 from alicredit.portable.trees import TreeTable
 from alicredit.score import PointScale
@@ -392,7 +392,12 @@ class ScoreModel:
         that is all missing though training had values, and a median 50 times off the training's:
         a sign of a wrong unit.
         """
-        check_columns(self.tables, take_columns(X, self.feature_names))
+        columns = take_columns(X, self.feature_names)
+        judge(
+            self.tables,
+            {table.name: tally(table, columns[table.name]) for table in self.tables},
+            lambda name: [columns[name]],
+        )
 
     def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:
         """Turn checked columns into numbers, shape (rows, inputs)."""

@@ -2,10 +2,12 @@
 
 from alicredit.portfolio.jobs import score_applicant, score_portfolio
 from alicredit.portfolio.replay import Replay, replay_decision, replay_portfolio
+from alicredit.portfolio.run import Run
 from alicredit.portfolio.written import summarise
 
 __all__ = [
     "Replay",
+    "Run",
     "replay_decision",
     "replay_portfolio",
     "score_applicant",

@@ -19,18 +19,20 @@ from alicredit.cohort import as_moment
 from alicredit.decision import Decision, digest_inputs
 from alicredit.errors import PolicyError
 from alicredit.policy import Policy, load_policy
-from alicredit.portfolio.deciding import check_prices, decide, interleave
+from alicredit.portfolio.deciding import check_prices
+from alicredit.portfolio.nightly import run_into_folder, whole_of
 from alicredit.portfolio.one import decide_one, policy_of
 from alicredit.portfolio.population import gather, prepare
+from alicredit.portfolio.run import Run, run_of
 from alicredit.portfolio.scoring import (
     check_claim_of,
     check_definitions,
     distinct_of,
     models_of,
     portable_of,
-    score_all,
 )
-from alicredit.portfolio.written import open_folder, write_parts
+from alicredit.portfolio.sources import open_source
+from alicredit.portfolio.streaming import Question
 from alicredit.records import Records
 
 
@@ -40,8 +42,8 @@ def score_portfolio(
     *,
     as_of: object,
     policy: str | Policy = "ali-2013",
-    features: pd.DataFrame | None = None,
-    out: str | Path | None = None,
+    features: pd.DataFrame | str | Path | None = None,
+    out: str | Path | Run | None = None,
     prices: Prices | None = None,
     engine: str = "local",
     chunk_rows: int | None = None,
@@ -59,12 +61,16 @@ def score_portfolio(
         The moment; nothing later is read.
     policy : str or Policy, default "ali-2013"
         Products, rules, limits, prices.
-    features : pandas.DataFrame or None, default None
+    features : pandas.DataFrame, str, Path or None, default None
         Prepared features with ``merchant_id`` (text or whole number, answered as text) and
-        ``policy.required_columns``; what lacks of the latter is unknown.
-    out : str, Path or None, default None
-        Write Parquet parts and a manifest into this folder, in place of those of an earlier run,
-        and return a summary.
+        ``policy.required_columns``; what lacks of the latter is unknown. A path is that of a
+        Parquet file, or of a folder of them in the order of their names, of which the columns that
+        model and policy use are read.
+    out : str, Path, Run or None, default None
+        Write Parquet parts and a manifest into this folder, part after part in constant memory, and
+        return a summary. What another run finished there is replaced. What the same run left
+        unfinished is gone on with, and ends with the same bytes as if it had never been stopped;
+        what another left unfinished is refused, see :class:`alicredit.portfolio.Run`.
     prices : Prices or None, default None
         Frozen shadow prices of an allocation under this policy: an approval stands where its profit
         is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
@@ -74,16 +80,18 @@ def score_portfolio(
         Where to compute; this version has ``"local"``.
     chunk_rows : int or None, default None
         Merchants gathered from ``records`` and scored at a time; the answer does not depend on it.
+        None takes all, or with ``out`` as many as the memory of the run allows.
     progress : callable or None, default None
         Called with (done, all) merchants as they are gathered, or scored where there are
-        ``features``.
+        ``features``, or written where there is ``out``.
 
     Returns
     -------
     pandas.DataFrame
         One row per merchant and product, merchants in order of id (or of ``features``), products in
         the policy's: ``COLUMNS`` of the room ``decision``. A row whose ``status`` is not ``ok`` has
-        no probability and is never approved. With ``out``: counts by product, decision and status.
+        no probability and is never approved. With ``out``: counts by product, decision and status;
+        ``attrs["manifest"]`` is what ``manifest.json`` says.
 
     Raises
     ------
@@ -112,25 +120,23 @@ def score_portfolio(
         refuse("progress", "must be None or take (done, all) when called", repr(progress))
     if features is not None and records is not None:
         require_kind("records", records, Records, "must be records or None beside features")
-    folder = None if out is None else open_folder(out)
+    run = None if out is None else run_of(out)
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     check_prices(prices, chosen)
-    models = models_of(model, chosen)
-    check_definitions(models.values(), getattr(features, "attrs", {}).get("definitions", ""))
-    if features is None:
-        population = gather(records, models, moment, chunk_rows, progress)
+    asked = Question(models_of(model, chosen), chosen, moment, prices)
+    if run is not None:
+        return run_into_folder(records, features, asked, run, chunk_rows, progress)
+    source = None if features is None else open_source(features)
+    note = "" if source is None else source.definitions
+    check_definitions(asked.models.values(), note)
+    if source is None:
+        population = gather(records, asked.models, moment, chunk_rows, progress)
     else:
-        population = prepare(features, models, moment)
-    for each in distinct_of(models):
+        population = prepare(whole_of(source, asked), asked.models, moment)
+    for each in distinct_of(asked.models):
         each.check_frame(population.inputs)
     told = None if features is None else progress
-    scored = score_all(population, models, chosen.active, chunk_rows, told)
-    parts = [
-        decide(population, product, scored[product.id], chosen, moment, prices)
-        for product in chosen.active
-    ]
-    frame = interleave(parts, len(population))
-    return frame if folder is None else write_parts(frame, folder, chosen, moment)
+    return asked.answer(population, chunk_rows, told)
 
 
 def score_applicant(

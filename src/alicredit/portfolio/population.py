@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -20,7 +20,7 @@ from alicredit.checks import (
 from alicredit.cohort import Cohort
 from alicredit.derived import derive_tables
 from alicredit.errors import InputError
-from alicredit.features import CATALOGUE, build_frame
+from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
 from alicredit.portfolio.feeds import refuse_silent
 from alicredit.records import Records, find_problems, merchants_in_error
@@ -39,14 +39,49 @@ class Population:
         return len(self.applicants)
 
 
-def gather(
-    records: Records | None,
-    models: Mapping[str, Any],
-    as_of: pd.Timestamp,
-    chunk_rows: int | None,
-    progress: Any,
-) -> Population:
-    """Build inputs and facts of every merchant known before the moment."""
+@dataclass(frozen=True, eq=False)
+class Gatherer:
+    """Builds inputs and facts of merchants known before a moment, some at a time.
+
+    Parameters
+    ----------
+    records, whole : Records
+        As given, and with the derived tables that the features read.
+    cohort : Cohort
+        All merchants, in order of id.
+    catalogue : Catalogue
+        The features that the models take.
+    faulty : frozenset of str
+        Merchants whose records contradict themselves.
+    debts : pandas.Series or None
+        What the group of each related party owes, by merchant; None where no links are recorded.
+    """
+
+    records: Records
+    whole: Records
+    cohort: Cohort
+    catalogue: Catalogue
+    faulty: frozenset[str]
+    debts: pd.Series | None = None
+
+    def gather(self, start: int, stop: int, *, memory: str | None = None) -> Population:
+        """Build inputs and facts of the merchants from one position to another."""
+        part = self.cohort[start:stop]
+        inputs = build_frame(self.whole, part, catalogue=self.catalogue, memory=memory)
+        facts = build_applicants(self.records, part)
+        if self.debts is not None:
+            owed = facts["merchant_id"].map(self.debts)
+            facts["group_outstanding"] = owed.where(owed.notna(), facts["outstanding"])
+        status = np.full(len(part), "ok", dtype=object)
+        status[facts["merchant_id"].isin(list(self.faulty)).to_numpy(bool)] = "bad_records"
+        status[(facts["snapshots"] > 1).to_numpy(bool)] = "duplicated"
+        return Population(inputs, facts, status)
+
+
+def gatherer_of(
+    records: Records | None, models: Mapping[str, Any], as_of: pd.Timestamp
+) -> Gatherer:
+    """Look at records as a whole; refuse those from which nobody can be decided."""
     if records is None:
         raise InputError(refusal("records", "must be given without features", "None"))
     cohort = Cohort.at(records, as_of)
@@ -59,23 +94,44 @@ def gather(
     catalogue = CATALOGUE.subset(wanted)
     refuse_silent(records, catalogue.tables, as_of)
     whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
-    size = chunk_rows or max(len(cohort), 1)
-    inputs, applicants = [], []
-    for start in range(0, len(cohort), size):
-        part = cohort[start : start + size]
-        inputs.append(build_frame(whole, part, catalogue=catalogue))
-        applicants.append(build_applicants(records, part))
-        if progress is not None:
-            progress(min(start + size, len(cohort)), len(cohort))
-    facts = pd.concat(applicants, ignore_index=True)
-    if "related_parties" in records:
-        facts["group_outstanding"] = group_outstanding(facts, related_parties(records, as_of))
-    status = np.full(len(cohort), "ok", dtype=object)
     _refuse_unlike_units(records, as_of)
-    faulty = merchants_in_error(records, as_of=as_of)
-    status[facts["merchant_id"].isin(faulty["merchant_id"]).to_numpy()] = "bad_records"
-    status[(facts["snapshots"] > 1).to_numpy()] = "duplicated"
-    return Population(pd.concat(inputs, ignore_index=True), facts, status)
+    faulty = merchants_in_error(records, as_of=as_of)["merchant_id"]
+    debts = _debts_of_groups(records, cohort, as_of)
+    return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
+
+
+def _debts_of_groups(records: Records, cohort: Cohort, as_of: pd.Timestamp) -> pd.Series | None:
+    """Sum what groups of related parties owe, by merchant, whatever part each is decided in."""
+    if "related_parties" not in records:
+        return None
+    groups = related_parties(records, as_of)
+    linked = cohort.frame["merchant_id"].isin(groups["merchant_id"]).to_numpy(bool)
+    facts = build_applicants(records, cohort[linked])[["merchant_id", "outstanding"]]
+    owed = group_outstanding(facts, groups)
+    return pd.Series(owed.to_numpy(), index=facts["merchant_id"]).groupby(level=0).first()
+
+
+def gather(
+    records: Records | None,
+    models: Mapping[str, Any],
+    as_of: pd.Timestamp,
+    chunk_rows: int | None,
+    progress: Any,
+) -> Population:
+    """Build inputs and facts of every merchant known before the moment."""
+    gatherer = gatherer_of(records, models, as_of)
+    every = len(gatherer.cohort)
+    size = chunk_rows or max(every, 1)
+    parts = []
+    for start in range(0, every, size):
+        parts.append(gatherer.gather(start, start + size))
+        if progress is not None:
+            progress(min(start + size, every), every)
+    return Population(
+        pd.concat([part.inputs for part in parts], ignore_index=True),
+        pd.concat([part.applicants for part in parts], ignore_index=True),
+        np.concatenate([part.status for part in parts]),
+    )
 
 
 def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
@@ -88,23 +144,44 @@ def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
         refuse(f"table {line['table']!r}", rule, line["example"], "mend the unit of that table")
 
 
-def prepare(features: pd.DataFrame, models: Mapping[str, Any], as_of: pd.Timestamp) -> Population:
-    """Take prepared features; a merchant that stands twice is refused on both its rows."""
-    require_kind("features", features, pd.DataFrame, "must be a frame")
-    names = [str(name) for name in features.columns]
+def check_features(names: Sequence[str], models: Mapping[str, Any]) -> None:
+    """Refuse features whose columns repeat, or lack an input of a model."""
     if len(set(names)) < len(names):
         refuse("features", "must have columns of different names", "a repeated name")
     wanted = [name for model in models.values() for name in model.feature_names]
     require_columns("features", names, ("merchant_id", *dict.fromkeys(wanted)))
-    frame = features.reset_index(drop=True)
-    if "as_of" in frame:
-        given = pd.to_datetime(frame["as_of"], errors="coerce", format="ISO8601")
+
+
+def check_as_of(features: pd.DataFrame, as_of: pd.Timestamp) -> None:
+    """Refuse features that say they are of another moment."""
+    if "as_of" in features:
+        given = pd.to_datetime(features["as_of"], errors="coerce", format="ISO8601")
         if (given != as_of).any():
-            found = str(frame["as_of"][given != as_of].iloc[0])
+            found = str(features["as_of"][given != as_of].iloc[0])
             refuse("features", f"must be as of {as_of}", found)
+
+
+def prepare(
+    features: pd.DataFrame,
+    models: Mapping[str, Any],
+    as_of: pd.Timestamp,
+    *,
+    twice: Collection[str] | None = None,
+) -> Population:
+    """Take prepared features; a merchant that stands twice is refused on both its rows.
+
+    ``twice`` names those who do where the features are a part of a whole.
+    """
+    require_kind("features", features, pd.DataFrame, "must be a frame")
+    check_features([str(name) for name in features.columns], models)
+    frame = features.reset_index(drop=True)
+    check_as_of(frame, as_of)
     ids, status = read_ids(frame["merchant_id"])
     frame["merchant_id"] = ids
-    is_twice = frame["merchant_id"].duplicated(keep=False).to_numpy(bool)
+    if twice is None:
+        is_twice = frame["merchant_id"].duplicated(keep=False).to_numpy(bool)
+    else:
+        is_twice = pd.Index(ids).isin(list(twice)) if twice else np.zeros(len(ids), dtype=bool)
     status[is_twice & (status == "ok")] = "duplicated"
     return Population(frame, frame, status)
 
@@ -115,6 +192,11 @@ def read_ids(given: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.
     One that lacks is empty. A whole number is written as one even where a missing id beside it made
     the column one of doubles, so that no row changes the name of another.
     """
+    values = given.to_numpy(dtype=object)
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":
+        blank = np.array([not text.strip() for text in values.tolist()], dtype=bool)
+        kinds = np.where(blank, "bad_value", "ok").astype(object)
+        return np.array(values, dtype=object), kinds
     is_missing = given.isna().to_numpy(bool)
     pairs = [_id_text(value) for value in given.astype(object).tolist()]
     texts = np.array([text for text, _ in pairs], dtype=object)

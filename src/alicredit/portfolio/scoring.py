@@ -16,6 +16,7 @@ from alicredit.errors import PolicyError
 from alicredit.features import are_defined_alike
 from alicredit.policy import Policy, Product
 from alicredit.portfolio.population import Population
+from alicredit.portfolio.reasons import ReasonLists
 
 REASONS = 4
 
@@ -27,6 +28,7 @@ class Scored:
     model_id: str
     rows: pd.DataFrame
     claim: tuple[str, int]
+    reasons: ReasonLists
 
 
 def portable_of(model: Any) -> Any:
@@ -108,10 +110,11 @@ def score_all(
             chunks[at].append(_score_rows(model, inputs, cuts[at]))
         if progress is not None:
             progress(min(start + size, len(population)), len(population))
-    scored = [
-        Scored(model.model_id, pd.concat(parts, ignore_index=True), claim_of(model))
-        for model, parts in zip(distinct, chunks)
-    ]
+    scored = []
+    for model, parts in zip(distinct, chunks):
+        rows = pd.concat(parts, ignore_index=True)
+        reasons = ReasonLists.of(rows.pop("reasons").tolist())
+        scored.append(Scored(model.model_id, rows, claim_of(model), reasons))
     return {product: scored[at] for product, at in which.items()}
 
 

@@ -1,75 +1,219 @@
-"""Decisions as a folder of whole parts with a manifest, and what they sum to."""
+"""Decisions as parts of Parquet, and what they sum to."""
 
 from __future__ import annotations
 
-import json
-import logging
-import re
-from pathlib import Path
+import hashlib
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from alicredit.checks import (
-    refuse,
-    require_columns,
-    require_kind,
-    require_path,
-    write_whole,
-    writing,
-)
+from alicredit.checks import require_columns, require_kind, write_whole
 from alicredit.decision import COLUMNS
-from alicredit.policy import Policy
+from alicredit.portfolio.folder import Folder
+from alicredit.portfolio.reasons import ReasonLists
 
-log = logging.getLogger(__name__)
-
-_PART_ROWS = 200_000
-_PART_NAME = re.compile(r"\.?part-\d{5,}\.parquet(\.partial)?")
-
-
-def open_folder(out: str | Path) -> Path:
-    """Make the folder to write into, before the work; refuse what cannot be one."""
-    folder = require_path("out", out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        refuse("out", "must be a folder that can be written", f"{folder} ({error.strerror})")
-    return folder
+_WORDS = (
+    "product_id", "status", "grade", "decision", "rate_unit", "model_id", "policy_id", "prices_id",
+)  # fmt: skip
+_TEXTS = ("merchant_id", *_WORDS)
+_GROUP_ROWS = 100_000
+KEYS = ("product_id", "decision", "status", "grade")
+SUMS = ("limit", "expected_loss", "expected_profit")
 
 
-def write_parts(
-    frame: pd.DataFrame, folder: Path, policy: Policy, as_of: pd.Timestamp
-) -> pd.DataFrame:
-    """Write parts and a manifest, each whole or not at all; give counts.
+def _type_of(name: str) -> pa.DataType:
+    """Give a column's type in a part."""
+    if name in _TEXTS:
+        return pa.string()
+    types = {"as_of": pa.timestamp("us"), "score": pa.int64(), "reasons": pa.list_(pa.string())}
+    return types.get(name, pa.float64())
 
-    The manifest of an earlier run goes first and the new one comes last: where there is one, the
-    parts beside it are those it lists, and there are no others.
+
+SCHEMA = pa.schema([(name, _type_of(name)) for name in COLUMNS])
+"""Columns of a part."""
+
+
+_METADATA = pa.Schema.from_pandas(
+    pd.DataFrame({"score": pd.array([], "Int64")}), preserve_index=False
+).metadata
+"""By it pandas reads scores as whole numbers, though some are missing."""
+
+
+def table_of(ids: npt.NDArray[np.object_], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Lay the decisions of products out, each merchant's side by side; repeated words numbered.
+
+    Parameters
+    ----------
+    ids : array of str
+        Of the merchants.
+    parts : sequence of mapping
+        Of each product: columns, or one value for all, by name.
     """
-    parts = []
-    with writing("out", folder):
-        (folder / "manifest.json").unlink(missing_ok=True)
-    for number, start in enumerate(range(0, max(len(frame), 1), _PART_ROWS)):
-        name = f"part-{number:05d}.parquet"
-        rows = frame.iloc[start : start + _PART_ROWS]
-        write_whole("out", folder / name, rows.to_parquet(index=False))
-        parts.append({"name": name, "rows": len(rows)})
-    listed = {part["name"] for part in parts}
-    with writing("out", folder):
-        for path in folder.iterdir():
-            if _PART_NAME.fullmatch(path.name) and path.name not in listed:
-                path.unlink()
-    manifest = {
-        "as_of": str(as_of),
-        "rows": len(frame),
-        "parts": parts,
-        "model_ids": sorted(set(frame["model_id"])),
-        "policy": policy.name,
-        "policy_id": policy.policy_id,
-        "prices_ids": sorted(set(frame["prices_id"])),
+    width, rows = len(parts), len(ids)
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        if name == "merchant_id":
+            at = np.repeat(np.arange(rows), width)
+            columns[name] = pa.array(ids, pa.string()).take(pa.array(at))
+        elif name == "reasons":
+            columns[name] = ReasonLists.side_by_side([part[name] for part in parts]).to_arrow()
+        elif name in _WORDS:
+            columns[name] = _words([part[name] for part in parts], rows)
+        else:
+            columns[name] = _values([part[name] for part in parts], rows, _type_of(name))
+    return pa.table(columns, metadata=_METADATA)
+
+
+def _words(parts: list[Any], rows: int) -> pa.DictionaryArray:
+    """Number the words of products that stand side by side, in the order in which they appear."""
+    if all(isinstance(part, str) for part in parts):
+        at, words = pd.factorize(np.array(parts, dtype=object))
+        codes = np.tile(at, rows)
+    else:
+        both = np.stack([np.broadcast_to(np.asarray(p, object), rows) for p in parts], axis=1)
+        codes, words = pd.factorize(both.ravel())
+    numbers = pa.array(codes.astype(np.int32), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(numbers, pa.array(words.tolist(), pa.string()))
+
+
+def _values(parts: list[Any], rows: int, kind: pa.DataType) -> pa.Array:
+    """Lay numbers and times of products side by side; NaN is missing."""
+    if pa.types.is_timestamp(kind):
+        moments = [np.datetime64(part.tz_localize(None), "us") for part in parts]
+        return pa.array(np.tile(np.array(moments), rows), kind)
+    numbers = [
+        part.to_numpy(np.float64, na_value=np.nan) if isinstance(part, pd.Series) else part
+        for part in parts
+    ]
+    both = np.stack([np.broadcast_to(np.asarray(p, float), rows) for p in numbers], axis=1).ravel()
+    array = pa.array(both, mask=np.isnan(both))
+    return array.cast(kind)
+
+
+def columns_of_frame(frame: pd.DataFrame) -> dict[str, Any]:
+    """Take the columns of one product's decisions."""
+    columns: dict[str, Any] = {
+        name: frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
+        if name in _WORDS
+        else frame[name]
+        for name in COLUMNS[1:]
     }
-    text = json.dumps(manifest, indent=2, sort_keys=True)
-    write_whole("out", folder / "manifest.json", (text + "\n").encode())
-    log.info("wrote %d decisions in %d parts", len(frame), len(parts))
-    return summarise(frame)
+    columns["as_of"] = frame["as_of"].iloc[0] if len(frame) else pd.Timestamp(0)
+    columns["reasons"] = ReasonLists.of(frame["reasons"].tolist())
+    return columns
+
+
+def whole_of(tables: Iterable[pa.Table]) -> pa.Table:
+    """Put tables together as one that does not tell where they were cut."""
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:
+    """Write a part whole or not at all; give its name, rows and digest."""
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, table.schema, store_schema=False) as writer:
+        writer.write_table(table, row_group_size=_GROUP_ROWS)
+        writer.add_key_value_metadata(table.schema.metadata or {})
+    data = buffer.getvalue()
+    write_whole("out", folder.path / name, data)
+    return {"name": name, "rows": len(table), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def count(table: pa.Table) -> dict[str, Any]:
+    """Count decisions by product, decision, status and grade, and the reasons of refusals."""
+    key, words = np.zeros(len(table), dtype=np.int64), {}
+    for name in KEYS:
+        codes, words[name] = _codes(table, name)
+        key = key * (len(words[name]) + 1) + codes + 1
+    at, different = pd.factorize(key)
+    sizes = np.bincount(at, minlength=len(different)).tolist()
+    sums = [
+        np.bincount(at, _filled(table, name), minlength=len(different)).tolist() for name in SUMS
+    ]
+    lines = []
+    for each, size, *amounts in zip(different.tolist(), sizes, *sums):
+        names: list[str] = []
+        for name in reversed(KEYS):
+            each, code = divmod(each, len(words[name]) + 1)
+            names.insert(0, words[name][code - 1] if code else "")
+        lines.append([*names, size, *amounts])
+    return {"counts": sorted(lines), "reasons": _count_reasons(table, words)}
+
+
+def _count_reasons(table: pa.Table, words: Mapping[str, list[str]]) -> list[list[Any]]:
+    """Count the codes of rows that are not approved, by product."""
+    if not len(table):
+        return []
+    lists = table.column("reasons").chunk(0)
+    values = lists.flatten()
+    sizes = np.diff(lists.offsets.to_numpy())
+    products, decisions = _codes(table, "product_id")[0], _codes(table, "decision")[0]
+    approve = words["decision"].index("approve") if "approve" in words["decision"] else -1
+    codes, every = values.indices.to_numpy(), values.dictionary.to_pylist()
+    kept = np.repeat(decisions != approve, sizes)
+    pairs = (np.repeat(products, sizes) * len(every) + codes)[kept]
+    found = np.bincount(pairs, minlength=1)
+    return sorted(
+        [words["product_id"][at // len(every)], every[at % len(every)], int(found[at])]
+        for at in np.flatnonzero(found).tolist()
+    )
+
+
+def _codes(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Give the numbers of a column's words, -1 where there is none, and the words."""
+    if not len(table):
+        return np.zeros(0, dtype=np.int64), []
+    chunk = table.column(name).chunk(0)
+    numbers = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return numbers.astype(np.int64), chunk.dictionary.to_pylist()
+
+
+def _filled(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """Give amounts, 0 where there is none."""
+    values = table.column(name).combine_chunks()
+    found: npt.NDArray[np.float64] = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+    return found
+
+
+def add_up(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add the counts of parts up, amounts exactly whatever their order."""
+    sizes: dict[tuple[str, ...], int] = {}
+    amounts: dict[tuple[str, ...], list[list[float]]] = {}
+    reasons: dict[tuple[str, str], int] = {}
+    for part in parts:
+        for *key, size, limit, loss, profit in part["counts"]:
+            name = tuple(key)
+            sizes[name] = sizes.get(name, 0) + size
+            amounts.setdefault(name, []).append([limit, loss, profit])
+        for product, code, size in part["reasons"]:
+            reasons[product, code] = reasons.get((product, code), 0) + size
+    lines = [
+        dict(zip((*KEYS, "merchants", *SUMS), (*key, sizes[key], *map(math.fsum, zip(*sums)))))
+        for key, sums in sorted(amounts.items())
+    ]
+    refused = [
+        {"product_id": product, "reason": code, "merchants": size}
+        for (product, code), size in sorted(reasons.items())
+    ]
+    return {"decisions": lines, "refused": refused}
+
+
+def summary_of(manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Give what :func:`summarise` gives of all decisions that a manifest counts."""
+    lines = manifest["summary"]["decisions"]
+    frame = pd.DataFrame(lines, columns=[*KEYS, "merchants", *SUMS])
+    keys = ["product_id", "decision", "status"]
+    whole = frame.groupby(keys, sort=True, as_index=False)[["merchants", *SUMS]].sum()
+    whole = whole.astype({"merchants": np.int64} | dict.fromkeys(SUMS, np.float64))
+    whole.attrs["manifest"] = dict(manifest)
+    return whole
 
 
 def summarise(decisions: pd.DataFrame) -> pd.DataFrame:

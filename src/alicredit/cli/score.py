@@ -1,0 +1,95 @@
+"""The verb ``score``: decide every merchant, on the screen or into a folder night after night."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import alicredit as ac
+from alicredit.checks import refuse
+from alicredit.cli.parser import DONE, MENDED
+from alicredit.cli.places import make_folder, require_place
+from alicredit.cli.show import bar, say, show_decisions, show_summary, warn
+from alicredit.cohort import as_moment
+from alicredit.portfolio import Run
+from alicredit.report import notes_of, write_portfolio_page
+
+_CHUNK_ROWS = 2_000
+_MENDABLE = ("bad_records", "bad_type", "bad_value", "duplicated")
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """Decide every merchant as of a date; exit code 3 where rows are to be mended."""
+    if options.html is not None:
+        require_place("--html", options.html)
+    if (options.data is None) == (options.features is None):
+        found = "neither" if options.data is None else "both"
+        refuse("data", "must be a folder of records, or --features instead of it", found)
+    as_of, policy = as_moment("--as-of", options.as_of), ac.load_policy(options.policy)
+    run = _run_of(options)
+    records = None if options.data is None else ac.read_records(options.data)
+    model = ac.load_model(options.model)
+    with bar("deciding") as progress:
+        found = ac.score_portfolio(
+            records, model, as_of=as_of, policy=policy, features=options.features, out=run,
+            chunk_rows=_CHUNK_ROWS if progress and run is None else None, progress=progress,
+        )  # fmt: skip
+    return _tell(found, records, options, run)
+
+
+def _run_of(options: argparse.Namespace) -> Run | None:
+    """Say where and how to write; nowhere without a folder."""
+    if options.out is None:
+        return None
+    run = Run(options.out, memory_gb=options.memory, resume=options.resume)
+    make_folder("--out", options.out)
+    return run
+
+
+def _tell(found: pd.DataFrame, records: Any, options: argparse.Namespace, run: Run | None) -> int:
+    """Show what was decided, and write the page where one is asked for."""
+    title = f"Decisions as of {options.as_of} under {options.policy}"
+    if run is not None:
+        manifest = found.attrs["manifest"]
+        mended = manifest["quarantine"]["merchants"]
+        _tell_folder(manifest, title, options)
+    else:
+        mended = int(found.loc[found["status"].isin(_MENDABLE), "merchant_id"].size)
+    if options.html is not None:
+        decisions = found if run is None else _read(Path(options.out), found.attrs["manifest"])
+        note = "" if records is None else notes_of(records.notes)
+        write_portfolio_page(decisions, options.html, note=note)
+        say(f"page: {options.html}", options)
+    if run is None:
+        show_decisions(found, options.policy, title, options)
+    if not mended:
+        return DONE
+    if run is not None:
+        where = f"see {Path(options.out) / 'quarantine'}"
+        warn(f"{mended:,} merchants stand in rows that must be mended: {where}.")
+    return MENDED
+
+
+def _tell_folder(manifest: Mapping[str, Any], title: str, options: argparse.Namespace) -> None:
+    """Show what a manifest says."""
+    if options.json:
+        told = {key: value for key, value in manifest.items() if key != "parts"}
+        told["parts"] = len(manifest["parts"])
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        return
+    show_summary(manifest["summary"], title, options)
+    parts = f"{len(manifest['parts']):,} parts"
+    say(f"{manifest['merchants']:,} merchants, {manifest['rows']:,} rows in {parts}.", options)
+    say(f"decisions: {Path(options.out) / 'manifest.json'} and what it lists", options)
+
+
+def _read(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Read all decisions of a folder."""
+    frames = [pd.read_parquet(folder / each["name"]) for each in manifest["parts"]]
+    return pd.concat(frames, ignore_index=True)

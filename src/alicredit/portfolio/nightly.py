@@ -1,0 +1,138 @@
+"""A run into a folder, from records or from prepared features."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from alicredit.checks import require_kind
+from alicredit.portfolio.folder import WORK, Folder, open_folder, part_name
+from alicredit.portfolio.population import check_features, gatherer_of
+from alicredit.portfolio.run import Run
+from alicredit.portfolio.scoring import check_definitions
+from alicredit.portfolio.sources import (
+    FileSource,
+    digest_files,
+    digest_frame,
+    guard_files,
+    open_files,
+    open_source,
+)
+from alicredit.portfolio.streaming import STATUS, Question, begin, refuse_change, write_all
+from alicredit.portfolio.survey import Source
+from alicredit.portfolio.written import summary_of, write_part
+from alicredit.portfolio.written import whole_of as join
+from alicredit.records import Records
+
+
+def run_into_folder(
+    records: Records | None,
+    features: Any,
+    asked: Question,
+    run: Run,
+    chunk_rows: int | None,
+    progress: Any,
+) -> pd.DataFrame:
+    """Decide everybody into a folder, and give the summary."""
+    run = run.at_a_time(chunk_rows)
+    source = None if features is None else open_source(features)
+    note = "" if source is None else source.definitions
+    check_definitions(asked.models.values(), note)
+    if source is not None:
+        check_features(source.names, asked.models)
+        digest = source.digest()
+    else:
+        require_kind("records", records, Records, "must be given without features")
+        digest = digest_records(records)
+    with open_folder(Path(run.folder)) as folder:
+        job = asked.job(digest, run)
+        manifest = begin(folder, job, run)
+        if not manifest:
+            if source is None:
+                source = _gathered(records, asked, folder, job, run, progress)
+            manifest = write_all(source, asked, folder, job, run, progress)
+        elif progress is not None:
+            progress(manifest["merchants"], manifest["merchants"])
+    return summary_of(manifest)
+
+
+def whole_of(source: Source, asked: Question) -> pd.DataFrame:
+    """Take features whole: a frame as it is, of files the columns that bear on an answer."""
+    if not isinstance(source, FileSource):
+        frame: pd.DataFrame = source.frame
+        return frame
+    check_features(source.names, asked.models)
+    frames = list(source.frames(0, max(source.rows, 1), asked.columns))
+    if frames:
+        return frames[0]
+    return pd.DataFrame({name: pd.Series([], dtype=object) for name in source.names})
+
+
+def digest_records(records: Any) -> str:
+    """Give the digest of the rows behind records: files, or tables in memory."""
+    whole = hashlib.sha256()
+    for name in sorted(records.sources):
+        for source in (records.sources[name], *getattr(records.sources[name], "parts", ())):
+            whole.update(f"{name}\0{getattr(source, 'text', '')}\0".encode())
+            if source.paths:
+                paths = tuple(map(Path, source.paths))
+                whole.update(digest_files(paths, paths[0].parent).encode())
+            if source.memory is not None:
+                whole.update(digest_frame(source.memory.to_pandas()).encode())
+    return whole.hexdigest()
+
+
+def guard_records(records: Any) -> str:
+    """Give the digest of sizes and times of change of the files behind records."""
+    paths = [path for name in sorted(records.sources) for path in records.sources[name].paths]
+    return guard_files(tuple(map(Path, paths)))
+
+
+def _gathered(
+    records: Any, asked: Question, folder: Folder, job: Any, run: Run, progress: Any
+) -> FileSource:
+    """Build inputs and facts part by part, each kept until all is done, and read as features."""
+    guard = guard_records(records)
+    gatherer = gatherer_of(records, asked.models, asked.as_of)
+    every, size = len(gatherer.cohort), run.part_merchants
+    work = folder.within(WORK)
+    memory = f"{run.memory_gb / 2:.3f}GB"
+    for number, start in enumerate(range(0, every, size)):
+        stop = min(start + size, every)
+        if not work.receipt(number, job["job_id"]):
+            table = join(
+                _table_of(gatherer.gather(at, min(at + run.chunk_rows, stop), memory=memory))
+                for at in range(start, stop, run.chunk_rows)
+            )
+            receipt = write_part(work, part_name(number), table)
+            work.put(number, {**receipt, "job_id": job["job_id"]})
+        if progress is not None:
+            progress(stop, every)
+    if guard_records(records) != guard:
+        refuse_change("records")
+    return open_files(work.path, "records")
+
+
+def _table_of(people: Any) -> pa.Table:
+    """Lay inputs, facts and statuses side by side."""
+    facts = people.applicants
+    own = [name for name in facts.columns if name not in people.inputs.columns]
+    frame = pd.concat([people.inputs, facts[own]], axis=1).assign(**{STATUS: people.status})
+    kept = {name: _typed(frame[name]) for name in frame.columns}
+    return pa.table(kept)
+
+
+def _typed(column: pd.Series) -> pa.Array:
+    """Give a column as Arrow, of the same type whoever stands in it."""
+    if column.dtype.kind in "iufb":
+        return pa.array(column.to_numpy(), from_pandas=True)
+    if column.name in _TIMES:
+        return pa.array(pd.to_datetime(column).to_numpy("datetime64[us]"), pa.timestamp("us"))
+    return pa.Array.from_pandas(column, type=pa.string())
+
+
+_TIMES = ("as_of", "registered_at", "shop_opened_at")

@@ -1,0 +1,72 @@
+"""How a run into a folder is done: where, in what memory, and whether it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from alicredit.checks import refuse, require_between, require_path, require_whole
+
+MEMORY_GB = 2.0
+LEAST_GB = 1.0
+PART_MERCHANTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A folder to write decisions into, and how: what ``out`` of ``score_portfolio`` takes.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where parts and manifest go.
+    memory_gb : float, default 2.0
+        Memory of the whole process to keep within, in GB of 10^9 bytes; from 1, of which Python and
+        the libraries take a third. It changes no byte.
+    resume : bool, default True
+        Go on where a run of the same inputs, model, policy, prices and moment was stopped; False
+        starts over, whatever stands there.
+    part_merchants : int, default 50000
+        Merchants of a part: of one that is killed, so many are decided again.
+    rows_at_a_time : int or None, default None
+        Merchants scored at a time; None takes as many as fit. It changes no byte.
+
+    Examples
+    --------
+    >>> Run("decisions").memory_gb
+    2.0
+    >>> Run("decisions", memory_gb=0.1)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: memory_gb must be a number from 1 to 4096; found 0.1.
+    """
+
+    folder: str | Path
+    memory_gb: float = MEMORY_GB
+    resume: bool = True
+    part_merchants: int = PART_MERCHANTS
+    rows_at_a_time: int | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no run."""
+        require_path("out", self.folder)
+        require_between("memory_gb", self.memory_gb, LEAST_GB, 4096)
+        require_whole("part_merchants", self.part_merchants, 1)
+        if self.rows_at_a_time is not None:
+            require_whole("rows_at_a_time", self.rows_at_a_time, 1)
+        if not isinstance(self.resume, bool):
+            refuse("resume", "must be True or False", repr(self.resume))
+
+    @property
+    def chunk_rows(self) -> int:
+        """Give the merchants that are scored at a time within the memory."""
+        fitting = int(25_000 * self.memory_gb)
+        return min(self.part_merchants, self.rows_at_a_time or fitting)
+
+    def at_a_time(self, rows: int | None) -> Run:
+        """Score so many merchants at a time, or as many as fit."""
+        return self if rows is None else replace(self, rows_at_a_time=rows)
+
+
+def run_of(out: str | Path | Run) -> Run:
+    """Take a folder as a run with its defaults."""
+    return out if isinstance(out, Run) else Run(require_path("out", out))
