@@ -35,7 +35,8 @@ _ORDER = (
 )  # fmt: skip
 """Bounds in the order in which the first of equal ones is named."""
 _HELD = ("LIM_KEPT", "LIM_RAISE_STEP", "LIM_CUT_STEP")
-NO_LIMIT = ("ELIG_LIMIT_MIN", "LIM_UNPROFITABLE", "MISSING_DATA")
+OF_NONE = ("ELIG_LIMIT_MIN", "LIM_UNPROFITABLE")
+NO_LIMIT = (*OF_NONE, "MISSING_DATA")
 """Codes of those who have no limit."""
 _CODES = (*_ORDER, *_HELD, *NO_LIMIT)
 _PROFIT = _CODES.index("LIM_PROFIT")

@@ -46,7 +46,10 @@ SOURCE_FACTS = (
     "customs_cny_export_amount_sum_365d",
 )
 """Yuan of a year, that each source says: declared, settled on the platform, exported."""
-EXTRA_FACTS = ("city", "sales_12m", "core_company", "human_review_requested", *SOURCE_FACTS)
+EXTRA_FACTS = (
+    "city", "sales_12m", "core_company", "human_review_requested", "current_limit",
+    "group_outstanding", "bank_inflows_median_180d", *SOURCE_FACTS,
+)  # fmt: skip
 """Columns that only some policies read, or that only some applicants have."""
 GATES: Mapping[str, str] = MappingProxyType(
     {

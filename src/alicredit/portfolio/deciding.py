@@ -19,7 +19,7 @@ from alicredit.decision import COLUMNS
 from alicredit.errors import PolicyError
 from alicredit.policy import Policy, Product, find_rules, grade_of
 from alicredit.policy.eligibility import FAIL, PASS
-from alicredit.policy.limits import NO_LIMIT, find_limits, year_of_line
+from alicredit.policy.limits import OF_NONE, find_limits, year_of_line
 from alicredit.policy.line.bounds import fen_of
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.price import price_loan
@@ -196,7 +196,7 @@ def _reasons(
             mine.append(binding[row])
         elif is_risky[row]:
             mine += ["PD_ABOVE_CUT", *of_score[row]]
-        elif not mine or binding[row] in NO_LIMIT[:2]:
+        elif not mine or binding[row] in OF_NONE:
             mine.append(binding[row])
     return [list(dict.fromkeys(mine)) for mine in codes]
 

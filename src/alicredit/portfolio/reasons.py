@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.policy.eligibility import PASS
+from alicredit.policy.limits import OF_NONE
 from alicredit.vocabulary import REASONS
 
 Places = npt.NDArray[np.int64]
@@ -90,7 +91,7 @@ def find_reasons(
     for rule in rules:
         outcomes = outcomes * 3 + rule.outcome
         is_clean &= rule.outcome == PASS
-    is_bound = approved | is_clean | (binding == "ELIG_LIMIT_MIN")
+    is_bound = approved | is_clean | np.isin(bounds, OF_NONE)[bound]
     tail = np.where(is_bound, bound + 2, 0)
     tail = np.where(is_risky & ~approved, first_of_score + of_score.at, tail)
     tail = np.where(ok, tail, 1)
