@@ -335,17 +335,21 @@ def test_records_gathered_by_a_run_that_was_stopped_are_not_gathered_again(
 
 
 _PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 import alicredit as ac
 from alicredit.portfolio import Run
 model = ac.load_model(sys.argv[1])
 ac.score_portfolio(None, model, as_of="2013-05-01", features=sys.argv[2], out=Run(sys.argv[3],
                    memory_gb=1.0, part_merchants=5000))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+told = Path("/proc/self/status").read_text().split("VmHWM:")[1]
+print(int(told.split()[0]) // 1024)
 """
+# Its own high water: what getrusage tells begins with that of the process it was started from.
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells memory on Linux alone")
 def test_memory_does_not_grow_with_the_input(model, tmp_path) -> None:
     model.save(tmp_path / "m.alicredit")
     peaks = []

@@ -43,7 +43,7 @@ def change_limits(
     has = current > 0
     if not has.any():
         return wanted, code
-    now = np.where(has, current, 0.0)
+    now = np.where(has, current, 1.0)
     is_kept = has & (np.abs(wanted - now) <= (rules.keep_within or 0.0) * now) & (wanted != now)
     most = now * (1 + (np.inf if rules.raise_most is None else rules.raise_most))
     least = now * (1 - (1.0 if rules.cut_most is None else rules.cut_most))
