@@ -94,7 +94,8 @@ def sales_rows(merchant: str, first: str, last: str, yuan_a_day: float) -> pd.Da
     days = pd.date_range(first, last)
     return pd.DataFrame(
         {"order_id": [f"{merchant}-{day:%Y%m%d}" for day in days], "merchant_id": merchant,
-         "buyer_id": "b", "created_at": days, "paid_at": days, "shipped_at": days,
+         "buyer_id": [f"{merchant}-{day:%j}" for day in days], "created_at": days,
+         "paid_at": days, "shipped_at": days,
          "confirmed_at": days + pd.Timedelta(hours=20), "amount": yuan_a_day}
     )  # fmt: skip
 

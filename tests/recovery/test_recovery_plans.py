@@ -92,7 +92,7 @@ def test_an_accepted_offer_written_down_replaces_the_dues_and_asks_for_the_whole
         {
             "order_id": [f"o{n}" for n in range(300)],
             "merchant_id": "m",
-            "buyer_id": "b",
+            "buyer_id": [f"b{n}" for n in range(300)],
             "amount": 300.0,
             "created_at": day - pd.to_timedelta(rng.uniform(1, 240, 300), "D"),
         }
