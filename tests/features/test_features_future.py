@@ -59,7 +59,7 @@ def test_no_feature_moves_by_one_bit_when_the_unknown_is_disturbed(
     assert [name for name in found if same or not reads_others(name)] == []
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["local"])  # tables of peers are made alike for both
 @given(seed=st.integers(0, 2**31), kinds=st.sets(st.sampled_from(KINDS), min_size=1))
 @SETTINGS
 def test_no_later_fact_of_another_merchant_moves_what_peers_go_into(
