@@ -87,6 +87,8 @@ def codes_of(
         if isinstance(column.value, str):
             return np.zeros(1, dtype=np.int64), np.array([str(column.value)], dtype=object)
         column = pd.Series([column.value], dtype=object)
-    at, known = pd.factorize(column.array)
+    array = column.array
+    plain = array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
+    at, known = pd.factorize(plain)
     texts = np.array([each if isinstance(each, str) else "" for each in known], dtype=object)
     return at, texts

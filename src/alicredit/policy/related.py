@@ -153,7 +153,7 @@ def _shared(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
     found = _asked(records, "merchant_history", _SHARED, moment, ["a", "field", "value"])
     found = found[found["value"].notna()]
     words = {"legal_rep": "same_person", "address": "same_address"}
-    place = found["field"].astype(str) + "\0" + found["value"].astype(str)  # no merchant's id
+    place = found["field"].astype(str) + "\x1f" + found["value"].astype(str)  # no merchant's id
     return pd.DataFrame({"a": found["a"], "b": place, "relation": found["field"].map(words)})
 
 
@@ -184,7 +184,7 @@ def _without_hubs(pairs: pd.DataFrame, most: int) -> pd.DataFrame:
         key = pd.MultiIndex.from_frame(pairs[[end, "relation"]])
         count = degree.reindex(key).to_numpy(np.float64)
         # At a place stand all that it links; a merchant's own links leave itself out.
-        is_place = pairs[end].astype(str).str.contains("\0", regex=False).to_numpy(bool)
+        is_place = pairs[end].astype(str).str.contains("\x1f", regex=False).to_numpy(bool)
         many |= count + np.where(is_place, 0, 1) > most
     return pairs[~(guarded & many)]
 

@@ -134,7 +134,7 @@ def group_outstanding(applicants: pd.DataFrame, groups: pd.DataFrame) -> pd.Seri
         refuse("groups", "must have a merchant once", found)
     own = applicants["merchant_id"].astype(str)
     of = own.map(dict(zip(ids, groups["group_id"].astype(str), strict=True)))
-    name = of.where(of.notna(), "\0" + own)
+    name = of.where(of.notna(), "\x1f" + own)
     fen = (applicants["outstanding"].astype(float) * 100).round()
     once = fen.where(~own.duplicated(), 0)
     total = once.groupby(name.to_numpy(object)).transform(lambda each: each.sum(skipna=False))
