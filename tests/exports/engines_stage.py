@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from postgres_stage import ABSENT, find_binaries, running_postgres
+from spark_stage import running_spark
 
 
 class DuckDB:
@@ -93,23 +91,7 @@ def on_postgres() -> Iterator[PostgreSQL]:
 def on_spark() -> Iterator[Spark]:
     """Give the one session of the process, which nobody here stops; skip without Java."""
     pytest.importorskip("pyspark")
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java")
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pyspark.sql import SparkSession
-
-        running = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.sql.session.timeZone", "America/New_York")
-            .getOrCreate()
-        )
-    running.sparkContext.setLogLevel("OFF")
-    yield Spark(running)
+    yield Spark(running_spark())
 
 
 ENGINES_RUN = {"duckdb": in_duckdb, "postgres": on_postgres, "spark": on_spark}

@@ -12,6 +12,7 @@ import pytest
 from feature_stage import Tables, cohort_of, disturb, make_moments, make_tables, moved, records_of
 
 import alicredit as ac
+from alicredit.deciding.population import gather
 from alicredit.errors import InputError
 from alicredit.features import (
     Catalogue,
@@ -22,7 +23,6 @@ from alicredit.features import (
     update_features,
 )
 from alicredit.monitoring import early_warnings
-from alicredit.portfolio.population import gather
 
 AS_OF = pd.Timestamp("2013-03-01")
 

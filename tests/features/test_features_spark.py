@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from feature_stage import (
     make_tables,
     records_of,
 )
+from spark_stage import running_spark
 from test_features_daily import FEW
 from test_features_engine import many
 from test_features_oracle import WIDE
@@ -38,22 +36,7 @@ T = {"title": "t", "title_zh": "题"}
 
 @pytest.fixture(scope="session")
 def session() -> Iterator[Any]:
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java")
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pyspark.sql import SparkSession
-
-        running = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.sql.session.timeZone", "America/New_York")
-            .getOrCreate()
-        )
-    running.sparkContext.setLogLevel("OFF")
+    running = running_spark()
     yield running
     running.stop()
 

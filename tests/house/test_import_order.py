@@ -36,6 +36,8 @@ STOREYS = (
     ("funds",),
     ("losses",),
     ("monitoring", "recovery"),
+    ("deciding",),
+    ("nightly",),
     ("portfolio",),
     ("whatif",),
     ("cli",),
@@ -53,7 +55,6 @@ SIDE = {
 LATE = {
     ("evaluation", "report"),
     ("portable", "exports"),
-    ("portfolio", "report"),
     *((room, "evaluation") for room in ("alerts", "funds", "model", "monitoring", "stability")),
 }
 HEIGHT = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}

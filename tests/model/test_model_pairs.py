@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from model_stage import DIRECTIONS, make_merchants
 
-from alicredit.model import DefaultModel, load_model
+from alicredit.model import DefaultModel, learning, load_model
 from alicredit.model.inputs import read_inputs
 from alicredit.model.learner import TrainingSet, dataset
 from alicredit.model.merging import merge_rows, paired
@@ -242,12 +242,13 @@ def test_where_no_pair_earns_its_place_pairs_are_the_points() -> None:
 
 
 @pytest.mark.slow
-def test_no_more_pairs_than_asked_for() -> None:
+def test_no_more_pairs_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "MOST_PAIRS", 2)
     rng = np.random.default_rng(7)
     X = pd.DataFrame(rng.normal(size=(4000, 6)), columns=list("abcdef"))
     logit = -1 + np.sign(X["a"] * X["b"]) + np.sign(X["c"] * X["d"]) + np.sign(X["e"] * X["f"])
     y = (rng.random(4000) < 1 / (1 + np.exp(-logit))).astype(float)
-    model = DefaultModel("pairs", directions=None, max_pairs=2).fit(X, y)
+    model = DefaultModel("pairs", directions=None).fit(X, y)
     assert len(model.portable_.pairs) == 2
 
 

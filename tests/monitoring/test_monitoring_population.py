@@ -16,7 +16,7 @@ import alicredit as ac
 from alicredit import evaluation as ev
 from alicredit.errors import InputError
 from alicredit.monitoring import feature_drift, population_shares, population_stability
-from alicredit.portable.contract import read_frame
+from alicredit.portable.blocks import read_rows
 
 GRADES = list("ABCDEFGHIJ")
 WORKED = [8, 9, 10, 10, 11, 10, 10, 10, 11, 11]
@@ -206,9 +206,7 @@ def test_moves_of_points_sum_whatever_the_rows(trained, seed: int, rows: int) ->
     now = make_features(rows, seed)
     drift = feature_drift(X[:100], now, model=model)
     parts = model.portable_
-    encoded = (
-        parts.encode(read_frame(parts.tables, each)[0], len(each)) for each in (now, X[:100])
-    )
+    encoded = (read_rows(parts.tables, each)[0] for each in (now, X[:100]))
     found = (parts.scores_of(rows).mean() for rows in encoded)
     assert drift["points_change"].sum() == pytest.approx(next(found) - next(found), abs=1e-9)
 

@@ -20,7 +20,8 @@ from nightly_stage import AS_OF, COUNT, PART, content, make_people
 
 import alicredit as ac
 from alicredit.errors import InputError
-from alicredit.portfolio import Run, folder
+from alicredit.nightly import folder
+from alicredit.portfolio import Run
 
 KILLS = int(os.environ.get("ALICREDIT_KILLS", "10"))
 STAGE = Path(__file__).with_name("nightly_stage.py")

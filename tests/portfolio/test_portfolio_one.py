@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from portable_stage import draw_rows, make_model
 
 import alicredit as ac
+from alicredit.deciding.one import _by_frame, decide_one, policy_of
 from alicredit.policy import BUILT_IN
 from alicredit.policy.one import OneColumn, doubles_of
-from alicredit.portfolio.one import _by_frame, decide_one, policy_of
 
 AS_OF = pd.Timestamp("2013-05-01")
 MODELS = {shape: make_model(shape, 4) for shape in ("points", "pairs", "trees")}

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicredit.portfolio.population import read_ids
-from alicredit.portfolio.reasons import ReasonLists, find_reasons
+from alicredit.deciding.population import read_ids
+from alicredit.deciding.reasons import Grounds, ReasonLists
 
 CODES = ("BLACKLIST", "ELIG_REGION", "MISSING_DATA", "ELIG_REGION", "ELIG_TENURE")
-BOUNDS = ("LIM_SALES", "ELIG_LIMIT_MIN", "MISSING_DATA", "LIM_PRODUCT_MAX")
+BOUNDS = ("LIM_SALES", "ELIG_LIMIT_MIN", "MISSING_DATA", "LIM_PRODUCT_MAX", "LIM_UNPROFITABLE")
+REFERRED = ("REFER_REVIEW_ASKED", "REFER_AUTHORITY")
 SCORED = ([], ["SC_SALES_LOW"], ["SC_REFUND_HIGH", "SC_SALES_LOW"], ["SC_OTHER:v05"])
 
 
@@ -24,12 +25,14 @@ class Rule:
     outcome: np.ndarray
 
 
-def by_row(rules, ok, is_risky, approved, binding, scored) -> list[list[str]]:
-    """Write the order of codes down once more: rules, then why, each code once."""
+def by_row(grounds: Grounds, scored) -> list[list[str]]:
+    """Write the order of codes down once more: a person, rules, then why, each code once."""
+    ok, is_risky, approved = grounds.ok, grounds.is_risky, grounds.approved
+    binding = grounds.binding
     answers = []
     for row in range(len(ok)):
         codes = []
-        for rule in rules:
+        for rule in grounds.rules:
             if rule.outcome[row] == 0:
                 codes.append(rule.code)
             if rule.outcome[row] == 1:
@@ -38,9 +41,12 @@ def by_row(rules, ok, is_risky, approved, binding, scored) -> list[list[str]]:
             codes.append("NOT_SCORED")
         elif is_risky[row] and not approved[row]:
             codes += ["PD_ABOVE_CUT", *scored[row]]
-        elif approved[row] or not codes or binding[row] == "ELIG_LIMIT_MIN":
+        elif approved[row] or not codes or binding[row] in (
+            "ELIG_LIMIT_MIN", "LIM_UNPROFITABLE",
+        ):  # fmt: skip
             codes.append(binding[row])
-        answers.append(list(dict.fromkeys(codes)))
+        first = [code for code, rows in grounds.referrals.items() if rows[row]]
+        answers.append(list(dict.fromkeys([*first, *codes])))
     return answers
 
 
@@ -54,12 +60,24 @@ def test_reasons_in_common_are_those_row_by_row(rows: int, seed: int) -> None:
     ok, is_risky = rng.random(rows) < 0.8, rng.random(rows) < 0.4
     is_risky &= ok
     approved = ok & ~is_risky & passes & (rng.random(rows) < 0.7)
-    binding = np.array(BOUNDS, dtype=object)[rng.integers(0, 4, rows)]
+    binding = np.array(BOUNDS, dtype=object)[rng.integers(0, 5, rows)]
     scored = [SCORED[at] for at in rng.integers(0, 4, rows)]
-    want = by_row(rules, ok, is_risky, approved, binding, scored)
-    found = find_reasons(rules, ok, is_risky, approved, binding, ReasonLists.of(scored))
+    referrals = {code: rng.random(rows) < 0.3 for code in REFERRED[: rng.integers(0, 3)]}
+    grounds = Grounds(rules, referrals, ok, is_risky, approved, binding)
+    want = by_row(grounds, scored)
+    found = grounds.of_rows(ReasonLists.of(scored))
     assert found.tolist() == want
+    assert [list(grounds.of_row(row, scored[row])) for row in range(rows)] == want
     assert found.to_arrow().to_pylist() == want
+
+
+def test_very_many_rules_are_told_apart() -> None:
+    size, rng = 400, np.random.default_rng(2)
+    rules = [Rule(f"R{k}", rng.integers(0, 3, size).astype(np.int8)) for k in range(60)]
+    none = np.zeros(size, dtype=bool)
+    grounds = Grounds(rules, {}, ~none, none, none, np.full(size, "LIM_SALES", dtype=object))
+    scored = [[] for _ in range(size)]
+    assert grounds.of_rows(ReasonLists.of(scored)).tolist() == by_row(grounds, scored)
 
 
 @given(st.lists(st.lists(st.sampled_from(CODES + BOUNDS), max_size=3), max_size=12))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -14,19 +14,18 @@ from hypothesis import strategies as st
 from portable_stage import draw_rows, make_model
 
 import alicredit as ac
-from alicredit.errors import PolicyError
-from alicredit.policy import BUILT_IN, Referral, check_eligibility, load_policy, read_policy
-from alicredit.policy.terms import EXTRA_FACTS
-from alicredit.portfolio.deciding import _with_sources
-from alicredit.portfolio.population import Population
-from alicredit.portfolio.referring import (
+from alicredit.deciding.answers import _with_sources
+from alicredit.deciding.population import Population
+from alicredit.deciding.referring import (
     DECLARED,
     EXPORTS,
     REVIEW,
     SETTLED,
     do_sources_conflict,
-    put_first,
 )
+from alicredit.errors import PolicyError
+from alicredit.policy import BUILT_IN, Referral, check_eligibility, load_policy, read_policy
+from alicredit.policy.terms import EXTRA_FACTS
 
 AS_OF = "2013-05-01"
 POLICY = load_policy("ali-2013")
@@ -216,27 +215,6 @@ def test_sources_among_the_models_inputs_are_read_where_the_facts_lack_them() ->
     assert do_sources_conflict(seen, 2.0).tolist() == [False, True]
     assert list(seen.columns) == ["merchant_id", SETTLED, DECLARED]
     assert _with_sources(population, POLICY) is facts
-
-
-@dataclass(frozen=True)
-class Coded:
-    at: np.ndarray
-    lists: list
-
-
-@settings(max_examples=40)
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.booleans()), min_size=1, max_size=12)
-)  # fmt: skip
-def test_codes_come_first_whether_each_row_has_a_list_or_few_lists_are_shared(rows) -> None:
-    lists = [("A",), ("B", "C"), ()]
-    codes = {"X": np.array([r[1] for r in rows]), "Y": np.array([r[2] for r in rows])}
-    want = [["X"] * x + ["Y"] * y + list(lists[at]) for at, x, y in rows]
-    plain = put_first(codes, [list(lists[at]) for at, _, _ in rows])
-    coded = put_first(codes, Coded(np.array([r[0] for r in rows]), lists))
-    assert plain == want
-    assert [list(coded.lists[at]) for at in coded.at] == want
-    assert len(set(coded.lists)) == len(coded.lists)
 
 
 def test_an_optional_fact_is_known_to_the_policy_but_never_required() -> None:

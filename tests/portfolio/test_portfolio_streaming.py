@@ -20,11 +20,11 @@ from nightly_stage import AS_OF, content, make_people
 import alicredit as ac
 from alicredit.decision import COLUMNS
 from alicredit.errors import AlicreditError, InputError
+from alicredit.nightly.sources import digest_files, open_source
 from alicredit.policy import load_policy
 from alicredit.portable import survey
 from alicredit.portable.survey import judge, tally
 from alicredit.portfolio import Run
-from alicredit.portfolio.sources import digest_files, open_source
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +312,7 @@ def test_records_in_parts_give_what_they_give_at_once(platform, tmp_path) -> Non
 def test_records_gathered_by_a_run_that_was_stopped_are_not_gathered_again(
     platform, tmp_path, monkeypatch
 ) -> None:
-    from alicredit.portfolio.population import Gatherer
+    from alicredit.deciding.population import Gatherer
 
     records, model = platform
     starts, real = [], Gatherer.gather

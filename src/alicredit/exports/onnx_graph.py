@@ -40,7 +40,7 @@ def to_onnx(model: ScoreModel, path: str | Path | None = None) -> bytes:
     if model.pairs:
         units = graph.node("Add", units, sum_of_pairs(graph, model, numbers, texts))
     if model.trees is not None:
-        units = graph.node("Add", units, sum_of_trees(graph, model, numbers, texts))
+        units = graph.node("Add", units, sum_of_trees(graph, model, model.trees, numbers, texts))
     _outputs(graph, model, status, units)
     made = helper.make_model(
         helper.make_graph(

@@ -93,10 +93,10 @@ def _axes(pair: PairTable) -> tuple[tuple[str, tuple[float, ...], tuple[int, ...
     )
 
 
-def sum_of_trees(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts: Texts) -> str:
-    """Give what trees add, shape (N, 1)."""
-    trees = model.trees
-    assert trees is not None  # noqa: S101 - asked for by its caller
+def sum_of_trees(
+    graph: Graph, model: ScoreModel, trees: TreeTable, numbers: Numbers | None, texts: Texts
+) -> str:
+    """Give what a model's trees add, shape (N, 1)."""
     place = dict(numbers.place) if numbers is not None else {}
     columns = [_blanked(graph, model, numbers)] if numbers is not None else []
     asked: dict[tuple[int, tuple[int, ...]], int] = {}

@@ -217,7 +217,7 @@ def tree_terms(model: ScoreModel, trees: TreeTable, pen: Pen) -> list[str]:
     return [
         str(trees.leaves[-root - 1])
         if root < 0
-        else text[root] or _leaf_by_leaf(pen, model, root, sizes)
+        else text[root] or _leaf_by_leaf(pen, model, trees, root, sizes)
         for root in trees.roots
     ]
 
@@ -232,10 +232,11 @@ def _goes_left(pen: Pen, model: ScoreModel, trees: TreeTable, at: int) -> str:
     return f"{x} IS NULL OR {test}" if trees.missing_left[at] else test
 
 
-def _leaf_by_leaf(pen: Pen, model: ScoreModel, root: int, sizes: dict[int, int]) -> str:
+def _leaf_by_leaf(
+    pen: Pen, model: ScoreModel, trees: TreeTable, root: int, sizes: dict[int, int]
+) -> str:
     """Write a tree as what each leaf asks of the inputs."""
-    branches, trees = [], model.trees
-    assert trees is not None  # noqa: S101 - asked for by its caller
+    branches = []
     for leaf, box in boxes_of(trees, root, sizes):
         asked = _within(pen, model, box, sizes)
         if asked is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from alicredit.score import PointScale
 from alicredit.vocabulary import REASONS
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 
 def table_parts(
@@ -125,6 +126,16 @@ def _texts_of(code: str) -> tuple[str, str]:
     return word.text, word.text_zh
 
 
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """An input's steps: levels or cuts, the margin of each, and each row's, the missing last."""
+
+    levels: tuple[str, ...]
+    cuts: tuple[float, ...]
+    margins: Floats
+    step: Places
+
+
 def _table(
     inputs: Inputs,
     data: TrainingSet,
@@ -135,52 +146,31 @@ def _table(
     specials: Floats | None,
 ) -> tuple[PointTable, float]:
     """Make one input's table; give its mean margin, which is kept in the base."""
-    name, kind, column = inputs.names[at], inputs.kinds[at], data.X[:, at]
-    is_missing = np.isnan(column)
+    name, kind = inputs.names[at], inputs.kinds[at]
     if kind == "category":
-        levels = inputs.levels[name]
-        margins = np.array([function.levels.get(k, function.other) for k in range(len(levels))])
-        other = function.levels.get(len(levels), function.other)
-        margins = np.append(margins, other)
-        if (column == len(levels)).sum() < FEWEST_OF_A_STEP:
-            margins[-1] = margins.max()
-        step = np.where(is_missing, len(levels) + 1, column).astype(np.int64)
-        cuts: tuple[float, ...] = ()
+        own = _of_levels(inputs.levels[name], data.X[:, at], function)
     else:
-        levels = ()
-        raw = np.searchsorted(function.cuts, column, side="left")
-        counts = np.bincount(raw[~is_missing], minlength=len(function.values)).astype(float)
-        if max_steps is None:
-            steps = [slice(at, at + 1) for at in range(len(function.values))]
-        else:
-            steps = merge_steps(function.values, counts, max_steps)
-        margins = step_means(function.values, counts, steps)
-        cuts = _cuts(function.cuts, steps, column[~is_missing])
-        step = np.where(is_missing, len(cuts) + 1, np.searchsorted(cuts, column, side="left"))
+        own = _of_numbers(data.X[:, at], function, max_steps)
     codes = inputs.specials[at] if inputs.specials else ()
-    step[step == len(margins)] += len(codes)
-    for k, code in enumerate(codes):
-        step[data.given[:, at] == code] = len(margins) + k
-    counts = np.bincount(step, minlength=len(margins) + len(codes) + 1).astype(float)
+    step = _with_codes(own, data.given[:, at], codes)
+    size = len(own.margins)
+    counts = np.bincount(step, minlength=size + len(codes) + 1).astype(float)
     learned = counts[-1] >= FEWEST_OF_A_STEP
-    missing = function.missing if learned else float(margins.max())
+    missing = function.missing if learned else float(own.margins.max())
     theirs = np.full(len(codes), missing) if specials is None else specials
-    is_rare = counts[len(margins) : -1] < FEWEST_OF_A_STEP
-    every = np.concatenate([margins, np.where(is_rare, missing, theirs), [missing]])
+    is_rare = counts[size:-1] < FEWEST_OF_A_STEP
+    every = np.concatenate([own.margins, np.where(is_rare, missing, theirs), [missing]])
     centre = float(np.average(every, weights=counts))
     points = whole(-factor * (every - centre))
-    order = np.argsort(points, kind="stable")
-    middle = np.searchsorted(np.cumsum(counts[order]), len(step) // 2, side="right")
-    reference = int(points[order[middle]])
     table = PointTable(
         name=name,
         kind=kind,
-        cuts=cuts,
-        points=tuple(points[: len(margins)]),
-        levels=levels,
+        cuts=own.cuts,
+        points=tuple(points[:size]),
+        levels=own.levels,
         missing_points=points[-1],
-        reference=reference,
-        **_seen(column, kind),
+        reference=_of_the_middle(points, counts),
+        **_seen(data.X[:, at], kind),
         missing_share=float(np.isnan(data.given[:, at]).mean()),
         direction=inputs.directions[at],
         **_meaning(name),
@@ -189,12 +179,53 @@ def _table(
             int(each) for each in np.bincount(step, weights=data.y, minlength=len(every))
         ),
         specials=codes,
-        special_points=tuple(points[len(margins) : -1]),
+        special_points=tuple(points[size:-1]),
     )
     if table.direction and not falls(table.points, table.direction):
         message = refusal(f"table {name!r}", "must follow its direction", "points that do not")
         raise AlicreditError(message)
     return table, centre
+
+
+def _of_levels(levels: tuple[str, ...], column: Floats, function: StepFunction) -> _Steps:
+    """Give a step to each level and to others, who have the worst where they are few."""
+    margins = np.array([function.levels.get(k, function.other) for k in range(len(levels))])
+    margins = np.append(margins, function.levels.get(len(levels), function.other))
+    if (column == len(levels)).sum() < FEWEST_OF_A_STEP:
+        margins[-1] = margins.max()
+    step = np.where(np.isnan(column), len(levels) + 1, column).astype(np.int64)
+    return _Steps(levels, (), margins, step)
+
+
+def _of_numbers(column: Floats, function: StepFunction, max_steps: int | None) -> _Steps:
+    """Merge the steps of a number to at most so many; None leaves them as they are."""
+    known = column[~np.isnan(column)]
+    raw = np.searchsorted(function.cuts, known, side="left")
+    counts = np.bincount(raw, minlength=len(function.values)).astype(float)
+    if max_steps is None:
+        steps = [slice(at, at + 1) for at in range(len(function.values))]
+    else:
+        steps = merge_steps(function.values, counts, max_steps)
+    cuts = _cuts(function.cuts, steps, known)
+    step = np.searchsorted(cuts, column, side="left")
+    step = np.where(np.isnan(column), len(cuts) + 1, step)
+    return _Steps((), cuts, step_means(function.values, counts, steps), step)
+
+
+def _with_codes(own: _Steps, given: Floats, codes: tuple[float, ...]) -> Places:
+    """Give each row's step with one for each special code between the steps and the missing."""
+    step, size = own.step.copy(), len(own.margins)
+    step[step == size] += len(codes)
+    for k, code in enumerate(codes):
+        step[given == code] = size + k
+    return step
+
+
+def _of_the_middle(points: Sequence[int], counts: Floats) -> int:
+    """Give the points of the median training row."""
+    order = np.argsort(points, kind="stable")
+    middle = np.searchsorted(np.cumsum(counts[order]), int(counts.sum()) // 2, side="right")
+    return int(points[order[middle]])
 
 
 def _cuts(edges: Floats, steps: list[slice], values: Floats) -> tuple[float, ...]:

@@ -86,8 +86,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         so many different points at most, levels with the same points standing each by its name;
         levels of fewer than 20 rows are *other*. Where rows have times, what differs between levels
         must hold in each period, as steps of numbers must.
-    max_pairs : int, default 10
-        Grids of two inputs at most.
     profit : callable or None, default None
         ``profit(y, pd)`` of out-of-fold rows gives the profit of each, or their total, in the
         user's unit; ``shapes_`` then has the total of each shape. It does not sway the choice.
@@ -145,7 +143,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         special_codes: Mapping[str, Any] | Sequence[float] | None = None,
         scale: PointScale | None = None,
         max_steps: int = 8,
-        max_pairs: int = 10,
         profit: Callable[[Floats, Floats], Any] | None = None,
         long_run_rate: float | None = None,
         sampling_rate: float | None = None,
@@ -157,7 +154,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         self.special_codes = special_codes
         self.scale = scale
         self.max_steps = max_steps
-        self.max_pairs = max_pairs
         self.profit = profit
         self.long_run_rate = long_run_rate
         self.sampling_rate = sampling_rate
@@ -263,7 +259,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         plan = Plan(
             scale=given_or("scale", self.scale, PointScale),
             max_steps=self.max_steps,
-            max_pairs=self.max_pairs,
             seed=self.random_state,
             threads=self.n_jobs,
         )

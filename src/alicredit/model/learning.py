@@ -29,6 +29,9 @@ SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
 _FOLDS_OF_MANY = ((20_000, 6), (200_000, 3))
 """Above 20,000 rows three folds judge, above 200,000 two: their errors are small (assumed)."""
 
+MOST_PAIRS = 10
+"""Grids of two inputs at most (assumed)."""
+
 MOST_SCREENED = 50_000
 """Rows that pairs are looked for in, at most, of each fold (assumed)."""
 
@@ -43,7 +46,6 @@ class Plan:
 
     scale: PointScale
     max_steps: int
-    max_pairs: int
     seed: int
     threads: int
 
@@ -221,7 +223,7 @@ def _find_pairs(
         )
         surfaces.append(read_surface(boosters, inputs, few))
         judges.append(seen)
-    return choose_pairs(surfaces, judges, most=plan.max_pairs)
+    return choose_pairs(surfaces, judges, most=MOST_PAIRS)
 
 
 def _some(rows: Positions, seed: int) -> Positions:

@@ -120,6 +120,26 @@ def reader_of(tables: tuple[PointTable, ...], X: Any) -> Reader:
     return Reader(tables, size, tuple(_read_of(table, raw[table.name]) for table in tables))
 
 
+def read_rows(tables: tuple[PointTable, ...], X: Any) -> tuple[Floats, npt.NDArray[np.int8]]:
+    """Read a whole frame: encoded values, shape (rows, inputs), and each row's status."""
+    reader = reader_of(tables, X)
+    rows = np.empty((reader.size, len(tables)))
+    status = np.empty(reader.size, dtype=np.int8)
+    for block in reader.blocks():
+        status[block.rows] = block.status
+        for at, column in enumerate(block.columns):
+            rows[block.rows, at] = column
+    return rows, status
+
+
+def read_column(table: PointTable, column: Any) -> tuple[Floats, Flags, Flags, Flags]:
+    """Read a whole column: encoded values; what is missing, of a wrong type, impossible."""
+    values, *marks = _read_of(table, column)(slice(0, len(column)))
+    none = np.zeros(len(values), dtype=bool)
+    gone, wrong, bad = (none if each is None else each for each in marks)
+    return values, gone, wrong, bad
+
+
 def _read_of(table: PointTable, column: Any) -> Callable[[slice], Read]:
     """Choose how a column is read, by how it is stored."""
     if table.kind == "category":

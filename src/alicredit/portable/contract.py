@@ -49,43 +49,6 @@ def take_columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: X[labels[name][0]] for name in names}
 
 
-def read_frame(
-    tables: tuple[PointTable, ...], X: Any
-) -> tuple[dict[str, Any], npt.NDArray[np.int8]]:
-    """Bring columns to their kinds; give them with each row's status, by its position."""
-    raw = take_columns(X, tuple(table.name for table in tables))
-    size = len(next(iter(raw.values()))) if raw else 0
-    status = np.zeros(size, dtype=np.int8)
-    missing = np.zeros(size, dtype=np.int64)
-    columns: dict[str, Any] = {}
-    for table in tables:
-        values, wrong, bad = read_column(table, raw[table.name])
-        columns[table.name] = values
-        status[(status == 0) & wrong] = 1
-        status[(status == 0) & bad] = 2
-        missing += is_missing(values)
-    status[(status == 0) & (missing > MOST_MISSING * len(tables))] = 3
-    return columns, status
-
-
-def read_column(table: PointTable, column: Any) -> tuple[Any, Flags, Flags]:
-    """Bring a column to its kind: values, rows of a wrong type, rows of impossible values."""
-    none = np.zeros(len(column), dtype=bool)
-    if table.kind == "category":
-        levels = [_level(value) for value in values_of(column)]
-        wrong = np.array([level is _WRONG for level in levels], dtype=bool)
-        return [None if level is _WRONG else level for level in levels], wrong, none
-    array = _plain_numbers(column)
-    if array is not None:
-        values = array.astype(np.float64)
-        is_foreign = array.dtype.kind == "b" and table.kind != "flag"
-        return values, ~none if is_foreign else none, _impossible(table, values)
-    checked = [read_value(table, value) for value in values_of(column)]
-    values = np.array([np.nan if v is None else v for v, _ in checked], dtype=np.float64)
-    wrong = np.array([word == "bad_type" for _, word in checked], dtype=bool)
-    return values, wrong, np.array([word == "bad_value" for _, word in checked], dtype=bool)
-
-
 def values_of(column: Any) -> list[Any]:
     """List a column's values, each as an object of its own."""
     if hasattr(column, "iloc"):  # far faster than one value after the other where text is Arrow's
@@ -111,13 +74,6 @@ def read_value(table: PointTable, value: Any) -> tuple[Any, str]:
         return None, "ok"
     is_possible = number in (0.0, 1.0) if table.kind == "flag" else math.isfinite(number)
     return (number, "ok") if is_possible else (None, "bad_value")
-
-
-def is_missing(values: Any) -> Flags:
-    """Mark missing values of a column that was read."""
-    if isinstance(values, list):
-        return np.array([value is None for value in values], dtype=bool)
-    return np.isnan(values)
 
 
 def seen_range(table: PointTable) -> tuple[float, float]:
@@ -162,21 +118,6 @@ def flags_of_one(
         for at, (name, (low, high), value) in each
         if (value < low or value > high) and not (specials and value in specials.get(at, ()))
     ]
-
-
-def _plain_numbers(column: Any) -> Any:
-    """Give a column as a plain array where its type is one of numbers or flags, else None."""
-    if getattr(getattr(column, "dtype", None), "kind", "O") not in "fiub":
-        return None
-    array = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
-    return array if array.dtype.kind in "fiub" else None
-
-
-def _impossible(table: PointTable, values: Floats) -> Flags:
-    """Mark infinities, and anything but 0 and 1 in a flag."""
-    if table.kind == "flag":
-        return ~np.isnan(values) & (values != 0) & (values != 1)
-    return np.isinf(values)
 
 
 def _is_number(value: Any, *, is_flag: bool) -> bool:

@@ -15,13 +15,12 @@ import numpy.typing as npt
 from alicredit.checks import nearest, refusal, require_kind, require_whole
 from alicredit.errors import InputError, ModelFileError
 from alicredit.portable.batch import Chances, chances_of, score_rows
-from alicredit.portable.blocks import reader_of
+from alicredit.portable.blocks import read_rows, reader_of
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
     flags_of_one,
-    read_frame,
     read_value,
     seen_range,
     take_columns,
@@ -269,9 +268,9 @@ class ScoreModel:
         table can give, or the ``"best reference"``, the stored row of the highest score.
         """
         require_whole("top", top, 0)
-        columns, status = read_frame(self.tables, X)
+        rows, status = read_rows(self.tables, X)
         self._refuse_bad_rows(status)
-        return explain_rows(self, columns, self.encode(columns, len(status)), top)
+        return explain_rows(self, take_columns(X, self.feature_names), rows, top)
 
     def parts(self, X: Any) -> pd.DataFrame:
         """Take each score apart: points of each input against the reference of ``explain``.
@@ -283,9 +282,9 @@ class ScoreModel:
         """
         import pandas as pd
 
-        columns, status = read_frame(self.tables, X)
+        rows, status = read_rows(self.tables, X)
         account = self.accounts[0]
-        lost = account.lost(self.encode(columns, len(status)))
+        lost = account.lost(rows)
         values = np.where((status == 0)[:, None], -lost / account.per_point, np.nan)
         index = X.index if isinstance(X, pd.DataFrame) else None
         frame = pd.DataFrame(values, columns=self.feature_names, index=index)
@@ -398,13 +397,6 @@ class ScoreModel:
             {table.name: tally(table, columns[table.name]) for table in self.tables},
             lambda name: [columns[name]],
         )
-
-    def encode(self, columns: Mapping[str, Any], rows: int) -> Floats:
-        """Turn checked columns into numbers, shape (rows, inputs)."""
-        found = np.empty((rows, len(self.tables)), dtype=np.float64)
-        for at, table in enumerate(self.tables):
-            found[:, at] = table.encode(columns[table.name])
-        return found
 
     def scores_of(self, rows: Floats) -> Whole:
         """Give the scores, in whole units, of encoded rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.portable.contract import values_of
 from alicredit.portable.pairs import PairTable
 from alicredit.portable.ranking import lists_of, ranked
 from alicredit.portable.shapley import WHOLE, tree_shares
@@ -163,7 +165,10 @@ def reasons_of(
 def explain_rows(
     model: ScoreModel, columns: Mapping[str, Any], rows: Floats, top: int
 ) -> pd.DataFrame:
-    """Lay out the codes that cost rows most; see ``ScoreModel.explain``."""
+    """Lay out the codes that cost encoded rows most; see ``ScoreModel.explain``.
+
+    ``columns`` are the inputs as they were given, of which texts are shown.
+    """
     import pandas as pd
 
     names = ("row", "rank", "feature", "code", "value", "points_lost", "against", "text")
@@ -172,6 +177,8 @@ def explain_rows(
         code: [at for at, table in enumerate(model.tables) if table.reason == code]
         for code in codes
     }
+    texts = {each.name: values_of(columns[each.name]) for each in model.tables
+             if each.kind == "category"}  # fmt: skip
     lines: list[tuple[object, ...]] = []
     for start in range(0, len(rows), _ROWS):
         held = _hold(model, rows[start : start + _ROWS])
@@ -182,7 +189,9 @@ def explain_rows(
                     break
                 at = max(members[codes[code]], key=lambda k: int(held.lost[row, k]))
                 name, word = model.tables[at].name, reason_word(codes[code])
-                value = columns[name][start + row]
+                value: Any = rows[start + row, at]
+                if name in texts:
+                    value = None if math.isnan(value) else texts[name][start + row]
                 points = account.points(cost)
                 line = (start + row, rank, name, codes[code], value, points, account.against)
                 lines.append((*line, word.text, word.text_zh))

@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from alicredit.checks import refusal
 from alicredit.errors import InputError
+from alicredit.portable.blocks import read_column
 from alicredit.portable.contract import (
     FRAME_ROWS,
     UNIT_FACTOR,
     UNIT_MISSING,
     UNIT_ROWS,
-    is_missing,
-    read_column,
 )
 from alicredit.portable.tables import PointTable
 
@@ -72,9 +71,8 @@ def tally(table: PointTable, column: Any) -> Tally:
     is_coded = codes is not None and all(isinstance(c, str) for c in column.dtype.categories)
     if codes is not None and is_coded and table.kind == "category":
         return Tally(len(codes), int((codes < 0).sum()), 0, kind=kind)
-    values, wrong, _ = read_column(table, column)
+    values, gone, wrong, _ = read_column(table, column)
     mistaken = int(np.count_nonzero(wrong))
-    gone = is_missing(values)
     missing = int(np.count_nonzero(gone & ~wrong if mistaken else gone))
     if not has_unit(table):
         return Tally(len(values), missing, mistaken, kind=kind)

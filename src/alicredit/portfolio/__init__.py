@@ -1,9 +1,9 @@
 """The jobs: decide a whole platform, or one applicant, and write down what was decided."""
 
+from alicredit.nightly.run import Run
+from alicredit.nightly.written import summarise
 from alicredit.portfolio.jobs import score_applicant, score_portfolio
 from alicredit.portfolio.replay import Replay, replay_decision, replay_portfolio
-from alicredit.portfolio.run import Run
-from alicredit.portfolio.written import summarise
 
 __all__ = [
     "Replay",

@@ -16,23 +16,23 @@ from alicredit.checks import (
     require_whole,
 )
 from alicredit.cohort import as_moment
-from alicredit.decision import Decision, digest_inputs
-from alicredit.errors import PolicyError
-from alicredit.policy import Policy, load_policy
-from alicredit.portfolio.deciding import check_prices
-from alicredit.portfolio.nightly import run_into_folder, whole_of
-from alicredit.portfolio.one import decide_one, policy_of
-from alicredit.portfolio.population import gather, prepare
-from alicredit.portfolio.run import Run, run_of
-from alicredit.portfolio.scoring import (
+from alicredit.deciding.answers import check_prices
+from alicredit.deciding.one import decide_one, policy_of
+from alicredit.deciding.population import gather, prepare
+from alicredit.deciding.scoring import (
     check_claim_of,
     check_definitions,
     distinct_of,
     models_of,
     portable_of,
 )
-from alicredit.portfolio.sources import open_source
-from alicredit.portfolio.streaming import Question
+from alicredit.decision import Decision, digest_inputs
+from alicredit.errors import PolicyError
+from alicredit.nightly.job import run_into_folder, whole_of
+from alicredit.nightly.run import Run, run_of
+from alicredit.nightly.sources import open_source
+from alicredit.nightly.streaming import Question
+from alicredit.policy import Policy, load_policy
 from alicredit.records import Records
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 
 from alicredit.allocation import Prices
 from alicredit.checks import refuse, require_columns, require_kind
+from alicredit.deciding.answers import check_prices
+from alicredit.deciding.scoring import models_of, portable_of
 from alicredit.decision import COLUMNS, Decision, digest_inputs, digest_rows
 from alicredit.policy import Policy, load_policy
-from alicredit.portfolio.deciding import check_prices
 from alicredit.portfolio.jobs import score_applicant, score_portfolio
-from alicredit.portfolio.scoring import models_of, portable_of
 
 _OF_OTHERS = ("duplicated", "bad_records", "no_history")
 _ROW = (*COLUMNS, "inputs_digest")

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import require_kind
-from alicredit.portfolio.folder import WORK, Folder, open_folder, part_name
-from alicredit.portfolio.population import check_features, gatherer_of
-from alicredit.portfolio.run import Run
-from alicredit.portfolio.scoring import check_definitions
-from alicredit.portfolio.sources import (
+from alicredit.deciding.population import check_features, gatherer_of
+from alicredit.deciding.scoring import check_definitions
+from alicredit.nightly.folder import WORK, Folder, open_folder, part_name
+from alicredit.nightly.run import Run
+from alicredit.nightly.sources import (
     FileSource,
     digest_files,
     digest_frame,
@@ -22,10 +22,10 @@ from alicredit.portfolio.sources import (
     open_files,
     open_source,
 )
-from alicredit.portfolio.streaming import STATUS, Question, begin, refuse_change, write_all
-from alicredit.portfolio.survey import Source
-from alicredit.portfolio.written import summary_of, write_part
-from alicredit.portfolio.written import whole_of as join
+from alicredit.nightly.streaming import STATUS, Question, begin, refuse_change, write_all
+from alicredit.nightly.survey import Source
+from alicredit.nightly.written import summary_of, write_part
+from alicredit.nightly.written import whole_of as join
 from alicredit.records import Records
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 from alicredit.checks import (
     refuse,
 )
+from alicredit.deciding.population import Population
+from alicredit.deciding.reasons import ReasonLists
 from alicredit.errors import PolicyError
 from alicredit.features import are_defined_alike
 from alicredit.policy import Policy, Product
-from alicredit.portfolio.population import Population
-from alicredit.portfolio.reasons import ReasonLists
 
 REASONS = 4
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from alicredit.checks import refuse, write_whole, writing
-from alicredit.portfolio.sources import digest_path
+from alicredit.nightly.sources import digest_path
 
 MANIFEST, JOB, LOCK, POISON, WORK = "manifest.json", ".job.json", ".lock", "quarantine", ".work"
 _PART = re.compile(r"part-\d{5,}\.parquet")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.portable.contract import read_column
+from alicredit.portable.blocks import read_column
 from alicredit.vocabulary import STATUSES
 
 POISON = ("bad_records", "bad_type", "bad_value", "duplicated")
@@ -61,7 +61,7 @@ def find_poison(
     lines: dict[tuple[int, str], tuple[str, str]] = {}
     for model in models:
         for table in model.tables:
-            _, wrong, bad = read_column(table, risky[table.name])
+            _, _, wrong, bad = read_column(table, risky[table.name])
             values = risky[table.name]
             for word, mask in (("bad_type", wrong), ("bad_value", bad)):
                 for at in np.flatnonzero(mask).tolist():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -69,28 +69,3 @@ def do_sources_conflict(applicants: Rows, ratio: float) -> Bools:
         above = exports > ratio * declared
         conflict: Bools = (declared > 0) & (apart | above)
     return conflict
-
-
-def put_first(codes: Mapping[str, Bools], reasons: Any) -> Any:
-    """Put the codes of what was referred before a row's other reasons.
-
-    ``reasons`` are a list of codes for each row; or few different lists (``lists``) and the
-    position of each row's among them (``at``), which stay so.
-    """
-    if not codes:
-        return reasons
-    if isinstance(reasons, list):
-        for code in reversed(list(codes)):
-            for row in np.flatnonzero(codes[code]).tolist():
-                reasons[row] = [code, *reasons[row]]
-        return reasons
-    which = np.zeros(len(reasons.at), dtype=np.int64)
-    for code in codes:
-        which = which * 2 + codes[code]
-    at, different = pd.factorize(which * len(reasons.lists) + reasons.at)
-    lists = []
-    for key in different.tolist():
-        mine, old = divmod(key, len(reasons.lists))
-        first = [c for k, c in enumerate(reversed(list(codes))) if mine >> k & 1]
-        lists.append((*reversed(first), *reasons.lists[old]))
-    return type(reasons)(at.astype(np.int64), lists)

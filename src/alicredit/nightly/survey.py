@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alicredit.deciding.population import check_as_of, read_ids
+from alicredit.deciding.scoring import distinct_of
 from alicredit.portable.survey import Tally, judge, tally
-from alicredit.portfolio.population import check_as_of, read_ids
-from alicredit.portfolio.scoring import distinct_of
 
 Source = Any
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from alicredit.policy.limits import OF_NONE
 from alicredit.vocabulary import REASONS
 
 Places = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_MOST = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,44 +74,64 @@ class ReasonLists:
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), coded)
 
 
-def find_reasons(
-    rules: Sequence[Any],
-    ok: npt.NDArray[np.bool_],
-    is_risky: npt.NDArray[np.bool_],
-    approved: npt.NDArray[np.bool_],
-    binding: npt.NDArray[np.object_],
-    of_score: ReasonLists,
-) -> ReasonLists:
-    """Give each row's codes: rules first, then risk with the score's reasons, then the limit.
+@dataclass(frozen=True, eq=False)
+class Grounds:
+    """What the reasons of rows follow from.
 
-    Rows that are alike in all of these have the same list, made once.
+    Parameters
+    ----------
+    rules : sequence of RuleResult
+        In the order in which they were asked.
+    referrals : mapping of str to array of bool
+        Code -> who is left to a person for it.
+    ok, is_risky, approved : array of bool
+        Who is scored; of these who is above the product's cut, and who is approved.
+    binding : array of object
+        The code of what binds each limit.
     """
-    bound, bounds = pd.factorize(binding)
-    first_of_score = 2 + len(bounds)
-    every = first_of_score + len(of_score.lists)
-    outcomes = np.zeros(len(ok), dtype=np.int64)
-    is_clean = np.ones(len(ok), dtype=bool)
-    for rule in rules:
-        outcomes = outcomes * 3 + rule.outcome
-        is_clean &= rule.outcome == PASS
-    is_bound = approved | is_clean | np.isin(bounds, OF_NONE)[bound]
-    tail = np.where(is_bound, bound + 2, 0)
-    tail = np.where(is_risky & ~approved, first_of_score + of_score.at, tail)
-    tail = np.where(ok, tail, 1)
-    at, different = pd.factorize(outcomes * every + tail)
-    lists = []
-    for key in different.tolist():
-        outcome, last = divmod(key, every)
-        codes = []
-        for rule in reversed(rules):
-            outcome, mine = divmod(outcome, 3)
-            codes.append((rule.code, "MISSING_DATA", "")[mine])
-        found = [code for code in reversed(codes) if code]
-        if last == 1:
-            found.append("NOT_SCORED")
-        elif last >= first_of_score:
-            found += ["PD_ABOVE_CUT", *of_score.lists[last - first_of_score]]
-        elif last:
-            found.append(bounds[last - 2])
-        lists.append(tuple(dict.fromkeys(found)))
-    return ReasonLists(at.astype(np.int64), lists)
+
+    rules: Sequence[Any]
+    referrals: Mapping[str, Flags]
+    ok: Flags
+    is_risky: Flags
+    approved: Flags
+    binding: npt.NDArray[np.object_]
+
+    def of_row(self, row: int, of_score: Iterable[str]) -> tuple[str, ...]:
+        """Give one row's codes: why a person, the rules, then risk with its reasons, the limit."""
+        first = [code for code, rows in self.referrals.items() if rows[row]]
+        codes = [
+            (rule.code, "MISSING_DATA")[rule.outcome[row]]
+            for rule in self.rules
+            if rule.outcome[row] != PASS
+        ]
+        if not self.ok[row]:
+            codes.append("NOT_SCORED")
+        elif self.is_risky[row] and not self.approved[row]:
+            codes += ["PD_ABOVE_CUT", *of_score]
+        elif self.approved[row] or not codes or self.binding[row] in OF_NONE:
+            codes.append(self.binding[row])
+        return tuple(dict.fromkeys([*first, *codes]))
+
+    def of_rows(self, of_score: ReasonLists) -> ReasonLists:
+        """Give all rows' codes: those of rows that are alike in all grounds are found once."""
+        bound, bounds = pd.factorize(self.binding)
+        alike = [(of_score.at, len(of_score.lists)), (bound, len(bounds))]
+        alike += [(rule.outcome, 3) for rule in self.rules]
+        flags = (self.ok, self.is_risky, self.approved, *self.referrals.values())
+        alike += [(each, 2) for each in flags]
+        key, size = np.zeros(len(self.ok), dtype=np.int64), 1
+        for values, many in alike:
+            if size * many > _MOST:
+                key, seen = pd.factorize(key)
+                size = len(seen)
+            key, size = key * many + values, size * max(many, 1)
+        at, seen = pd.factorize(key)
+        first = np.empty(len(seen), dtype=np.int64)
+        first[at[::-1]] = np.arange(len(at))[::-1]
+        scored = of_score.at
+        lists = [
+            self.of_row(row, of_score.lists[mine])
+            for row, mine in zip(first.tolist(), scored[first].tolist(), strict=True)
+        ]
+        return ReasonLists(at.astype(np.int64), lists)

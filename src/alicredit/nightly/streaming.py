@@ -16,16 +16,14 @@ import pyarrow as pa
 import alicredit
 from alicredit.allocation import Prices
 from alicredit.checks import refuse
-from alicredit.policy import Policy
-from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES
-from alicredit.portfolio.deciding import decide, decide_columns, interleave
-from alicredit.portfolio.folder import POISON, Folder, part_name
-from alicredit.portfolio.population import prepare
-from alicredit.portfolio.quarantine import find_poison
-from alicredit.portfolio.run import Run
-from alicredit.portfolio.scoring import distinct_of, score_all
-from alicredit.portfolio.survey import Source, Survey, survey, texts_of
-from alicredit.portfolio.written import (
+from alicredit.deciding.answers import decide, decide_columns, interleave
+from alicredit.deciding.population import prepare
+from alicredit.deciding.scoring import distinct_of, score_all
+from alicredit.nightly.folder import POISON, Folder, part_name
+from alicredit.nightly.quarantine import find_poison
+from alicredit.nightly.run import Run
+from alicredit.nightly.survey import Source, Survey, survey, texts_of
+from alicredit.nightly.written import (
     add_up,
     columns_of_frame,
     count,
@@ -33,6 +31,8 @@ from alicredit.portfolio.written import (
     whole_of,
     write_part,
 )
+from alicredit.policy import Policy
+from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES
 
 log = logging.getLogger(__name__)
 

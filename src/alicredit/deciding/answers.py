@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,19 @@ import pandas as pd
 
 from alicredit.allocation import Prices
 from alicredit.allocation.deciding import UNPRICED, charge_approvals
-from alicredit.checks import (
-    refuse,
-    require_kind,
-)
+from alicredit.checks import refuse, require_kind
+from alicredit.deciding.population import Population
+from alicredit.deciding.reasons import Grounds, ReasonLists
+from alicredit.deciding.referring import SOURCES, find_referrals
+from alicredit.deciding.scoring import Scored
 from alicredit.decision import COLUMNS
 from alicredit.errors import PolicyError
 from alicredit.policy import Policy, Product, find_rules, grade_of
 from alicredit.policy.eligibility import FAIL, PASS
-from alicredit.policy.limits import OF_NONE, find_limits, year_of_line
+from alicredit.policy.limits import find_limits, year_of_line
 from alicredit.policy.line.bounds import fen_of
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.price import price_loan
-from alicredit.portfolio.population import Population
-from alicredit.portfolio.reasons import ReasonLists, find_reasons
-from alicredit.portfolio.referring import SOURCES, find_referrals, put_first
-from alicredit.portfolio.scoring import Scored
 
 
 def check_prices(prices: Prices | None, policy: Policy) -> None:
@@ -90,10 +87,13 @@ def columns_of(
     applicants: pd.DataFrame | OneApplicant,
     status: npt.NDArray[np.object_],
     said: Mapping[str, npt.NDArray[np.float64]],
-    of_score: list[list[str]] | ReasonLists,
+    of_score: ReasonLists | Sequence[str],
     asked: tuple[Product, Policy, pd.Timestamp, tuple[str, int]],
 ) -> dict[str, Any]:
-    """Decide, as columns by name, for the product, policy, moment and the claim of the model."""
+    """Decide, as columns by name, for the product, policy, moment and the claim of the model.
+
+    ``of_score`` are the score's reasons of each row, or those of the one row that there is.
+    """
     product, policy, as_of, claim = asked
     ok = status == "ok"
     pd_, lower, upper = (np.where(ok, said[k], np.nan) for k in ("pd", "pd_lower", "pd_upper"))
@@ -115,7 +115,7 @@ def columns_of(
         fen, np.where(ok, pd_, 0.0), product, policy, sales=sales, claim=claim
     )
     price = price_loan(product, policy)
-    reasons_of: Any = find_reasons if isinstance(of_score, ReasonLists) else _reasons
+    grounds = Grounds(rules, referrals, ok, is_risky, approved, limits.binding)
     return {
         "status": status,
         "pd": pd_,
@@ -128,9 +128,9 @@ def columns_of(
         "rate_unit": price.unit,
         "expected_loss": np.where(ok, loss, np.nan),
         "expected_profit": np.where(ok, profit, np.nan),
-        "reasons": put_first(
-            referrals, reasons_of(rules, ok, is_risky, approved, limits.binding, of_score)
-        ),
+        "reasons": grounds.of_rows(of_score)
+        if isinstance(of_score, ReasonLists)
+        else [grounds.of_row(0, of_score)],
     }
 
 
@@ -171,34 +171,6 @@ def _at_prices(
     for row in np.flatnonzero(reason != "").tolist():
         reasons[int(rows[row])] = [reason[row]]
     return frame.assign(decision=decision, **columns, reasons=reasons)
-
-
-def _reasons(
-    rules: list[Any],
-    ok: npt.NDArray[np.bool_],
-    is_risky: npt.NDArray[np.bool_],
-    approved: npt.NDArray[np.bool_],
-    binding: npt.NDArray[np.object_],
-    of_score: list[list[str]],
-) -> list[list[str]]:
-    """Give what :func:`find_reasons` gives, row by row: the quicker way for one."""
-    codes: list[list[str]] = [[] for _ in of_score]
-    for rule in rules:
-        rows = (rule.outcome != PASS).nonzero()[0].tolist()
-        found = rule.codes if rows else ()
-        for row in rows:
-            if found[row] not in codes[row]:
-                codes[row].append(found[row])
-    for row, mine in enumerate(codes):
-        if not ok[row]:
-            mine.append("NOT_SCORED")
-        elif approved[row]:
-            mine.append(binding[row])
-        elif is_risky[row]:
-            mine += ["PD_ABOVE_CUT", *of_score[row]]
-        elif not mine or binding[row] in OF_NONE:
-            mine.append(binding[row])
-    return [list(dict.fromkeys(mine)) for mine in codes]
 
 
 def interleave(parts: list[pd.DataFrame], rows: int) -> pd.DataFrame:

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from alicredit.allocation import Prices
+from alicredit.deciding.answers import columns_of, decide
+from alicredit.deciding.population import prepare, read_ids
+from alicredit.deciding.scoring import REASONS, claim_of, score_all
 from alicredit.policy import BUILT_IN, Policy, Product, load_policy
 from alicredit.policy.one import OneApplicant
-from alicredit.portfolio.deciding import columns_of, decide
-from alicredit.portfolio.population import prepare, read_ids
-from alicredit.portfolio.scoring import REASONS, claim_of, score_all
 
 
 def policy_of(policy: str | Path | Policy) -> Policy:
@@ -49,7 +49,7 @@ def decide_one(
     said = {name: np.array([scored[name]]) for name in ("pd", "pd_lower", "pd_upper")}
     column = np.array([status], dtype=object)
     applicant, asked = OneApplicant(facts), (product, policy, as_of, claim_of(scorer))
-    columns = columns_of(applicant, column, said, [scored["reasons"]], asked)
+    columns = columns_of(applicant, column, said, scored["reasons"], asked)
     reasons = columns.pop("reasons")[0]
     first = {k: v[0] if isinstance(v, np.ndarray) else v for k, v in columns.items()}
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in first.items()}

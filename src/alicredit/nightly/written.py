@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alicredit.checks import require_columns, require_kind, write_whole
+from alicredit.deciding.reasons import ReasonLists
 from alicredit.decision import COLUMNS
-from alicredit.portfolio.folder import Folder
-from alicredit.portfolio.reasons import ReasonLists
+from alicredit.nightly.folder import Folder
 
 _WORDS = (
     "product_id", "status", "grade", "decision", "rate_unit", "model_id", "policy_id", "prices_id",

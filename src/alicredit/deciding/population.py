@@ -18,11 +18,11 @@ from alicredit.checks import (
     require_kind,
 )
 from alicredit.cohort import Cohort
+from alicredit.deciding.feeds import refuse_silent
 from alicredit.derived import derive_tables
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
-from alicredit.portfolio.feeds import refuse_silent
 from alicredit.records import Records, find_problems, merchants_in_error
 
 

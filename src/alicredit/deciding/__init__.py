@@ -1,0 +1,1 @@
+"""From scores to answers: who is decided, rules, limits, referrals, prices, reasons."""

@@ -1,0 +1,1 @@
+"""A whole platform in constant memory: parts, receipts, and going on after any stop."""
