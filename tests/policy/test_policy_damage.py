@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from importlib import resources
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alicredit.errors import PolicyError
@@ -212,6 +212,7 @@ def test_two_openings_of_one_region_may_touch_but_not_overlap(first, second, ove
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), st.dates(),
 ))  # fmt: skip
 @settings(max_examples=150)
+@example(("products", 0, "eligibility", "any_of", 2, "note"), "0")
 def test_any_value_anywhere_gives_a_policy_or_a_refusal(path: tuple, value) -> None:
     content = damaged(path, value)
     with suppress(PolicyError):

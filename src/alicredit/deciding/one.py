@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,21 +12,8 @@ from alicredit.allocation import Prices
 from alicredit.deciding.answers import columns_of, decide
 from alicredit.deciding.population import prepare, read_ids
 from alicredit.deciding.scoring import REASONS, claim_of, score_all
-from alicredit.policy import BUILT_IN, Policy, Product, load_policy
+from alicredit.policy import Policy, Product
 from alicredit.policy.one import OneApplicant
-
-
-def policy_of(policy: str | Path | Policy) -> Policy:
-    """Load a policy; a built-in one is read once."""
-    return (
-        _built_in(policy) if isinstance(policy, str) and policy in BUILT_IN else load_policy(policy)
-    )
-
-
-@cache
-def _built_in(name: str) -> Policy:
-    """Read a built-in policy, which nothing can change."""
-    return load_policy(name)
 
 
 def decide_one(

@@ -340,7 +340,7 @@ class Policy:
         pandas.DataFrame
             ``path, before, after, kind``: ``changed``, ``added``, ``removed``, ``product added``,
             ``product removed``; empty where both say the same. An opening is one row a region and
-            membership.
+            membership, its notes rows of their own.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from alicredit.checks import (
 )
 from alicredit.cohort import as_moment
 from alicredit.deciding.answers import check_prices
-from alicredit.deciding.one import decide_one, policy_of
+from alicredit.deciding.one import decide_one
 from alicredit.deciding.population import gather, prepare
 from alicredit.deciding.scoring import (
     check_claim_of,
@@ -187,7 +187,7 @@ def score_applicant(
     >>> Decision.__name__
     'Decision'
     """
-    moment, chosen = as_moment("as_of", as_of), policy_of(policy)
+    moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     asked = chosen.product(product)
     if not asked.is_active:
         refuse("product", "must be active", repr(product), error=PolicyError)

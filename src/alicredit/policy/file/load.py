@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def load_policy(name_or_path: str | Path | Policy) -> Policy:
     Returns
     -------
     Policy
-        Validated and frozen.
+        Validated and frozen; a built-in one is read once.
 
     Raises
     ------
@@ -62,9 +63,8 @@ def load_policy(name_or_path: str | Path | Policy) -> Policy:
         return name_or_path
     name = str(name_or_path)
     if name in BUILT_IN:
-        place = resources.files("alicredit.policy") / "builtin" / f"{name}.toml"
-        text = place.read_text(encoding="utf-8")
-    elif name.endswith(".toml") and Path(name).is_file():
+        return _built_in(name)
+    if name.endswith(".toml") and Path(name).is_file():
         text = _text_of(Path(name))
     else:
         rule, do = "must be a built-in name or a .toml file", nearest(name, BUILT_IN)
@@ -72,6 +72,13 @@ def load_policy(name_or_path: str | Path | Policy) -> Policy:
             do += f"; built in are {', '.join(BUILT_IN)}"
         raise PolicyError(refusal("policy", rule, repr(name), do))
     return policy_of_text(text)
+
+
+@cache
+def _built_in(name: str) -> Policy:
+    """Read a built-in policy, which nothing can change."""
+    place = resources.files("alicredit.policy") / "builtin" / f"{name}.toml"
+    return policy_of_text(place.read_text(encoding="utf-8"))
 
 
 def policy_of_text(text: str) -> Policy:

@@ -322,14 +322,20 @@ def _said(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+_MORE = ("status", "note", "note_zh")
+
+
 def _openings(openings: list[Mapping[str, Any]], path: str) -> dict[str, str]:
-    """Give the days of each region and membership."""
-    flat: dict[str, str] = {}
+    """Give the days of each region and membership, and what else is said of them."""
+    flat: dict[str, list[str]] = {}
     for each in openings:
         days = f"{each.get('valid_from', 'planned')}"
         days += f" to {each['valid_to']}" if "valid_to" in each else ""
         for region in each["regions"]:
             for member in each["memberships"]:
                 key = f"{path}.{region}.{member}"
-                flat[key] = "; ".join(sorted(filter(None, (flat.get(key, ""), days))))
-    return flat
+                flat.setdefault(key, []).append(days)
+                for name in _MORE:
+                    if each.get(name):
+                        flat.setdefault(f"{key}.{name}", []).append(f"{days}: {each[name]}")
+    return {key: "; ".join(sorted(said)) for key, said in flat.items()}
