@@ -132,7 +132,7 @@ _LINES = (
     ("referred", "referred to a person", "{:,.0f}"),
     ("by_rule", "refused by a rule", "{:,.0f}"),
     ("by_probability", "refused for the probability alone", "{:,.0f}"),
-    ("by_limit", "limit would be too small", "{:,.0f}"),
+    ("by_limit", "no limit worth giving", "{:,.0f}"),
     ("limit", "limits approved, yuan", "{:,.0f}"),
     ("mean_pd", "mean PD of the approved", "{:.2%}"),
     ("max_pd", "highest PD the policy takes", "{:.2%}"),

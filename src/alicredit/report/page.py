@@ -119,8 +119,9 @@ def write_portfolio_page(
         Part("In short", said, _totals(decisions)),
         Part("By product",
              "Each row is counted once: referred to a person, else refused by a rule, else for its "
-             "probability alone, else because too little could be lent. Limits and expectations "
-             "are those of approved lines.", table=lay_out(by_product(decisions), _PRODUCTS)),
+             "probability alone, else because too little could be lent or would be earned. "
+             "Limits and expectations are those of approved lines.",
+             table=lay_out(by_product(decisions), _PRODUCTS)),
         Part("Why not approved",
              "A row may have several reasons; rules come before the score. Shares are of the "
              "product's rows that are not approved.",
@@ -210,7 +211,7 @@ _PRODUCTS = (
     words("product", "product_id"), number("approved", "approved", count),
     number("referred", "referred", count), number("refused by a rule", "by_rule", count),
     number("for its probability", "by_probability", count),
-    number("limit too small", "by_limit", count), number("limits, yuan", "limit", yuan),
+    number("no limit worth giving", "by_limit", count), number("limits, yuan", "limit", yuan),
     number("mean PD", "mean_pd", percent),
     number("expected loss, yuan a year", "expected_loss", yuan),
     number("expected profit, yuan a year", "expected_profit", yuan),
