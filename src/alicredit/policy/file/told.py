@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -328,14 +329,16 @@ _MORE = ("status", "note", "note_zh")
 def _openings(openings: list[Mapping[str, Any]], path: str) -> dict[str, str]:
     """Give the days of each region and membership, and what else is said of them."""
     flat: dict[str, list[str]] = {}
-    for each in openings:
-        days = f"{each.get('valid_from', 'planned')}"
-        days += f" to {each['valid_to']}" if "valid_to" in each else ""
-        for region in each["regions"]:
-            for member in each["memberships"]:
-                key = f"{path}.{region}.{member}"
-                flat.setdefault(key, []).append(days)
-                for name in _MORE:
-                    if each.get(name):
-                        flat.setdefault(f"{key}.{name}", []).append(f"{days}: {each[name]}")
-    return {key: "; ".join(sorted(said)) for key, said in flat.items()}
+    for days, each in sorted(((_days(each), each) for each in openings), key=lambda pair: pair[0]):
+        for region, member in itertools.product(each["regions"], each["memberships"]):
+            key = f"{path}.{region}.{member}"
+            flat.setdefault(key, []).append(days)
+            for name in filter(each.get, _MORE):
+                flat.setdefault(f"{key}.{name}", []).append(str(each[name]))
+    return {key: "; ".join(said) for key, said in flat.items()}
+
+
+def _days(opening: Mapping[str, Any]) -> str:
+    """Write from when to when an opening is in force."""
+    end = f" to {opening['valid_to']}" if "valid_to" in opening else ""
+    return f"{opening.get('valid_from', 'planned')}{end}"
