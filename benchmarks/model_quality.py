@@ -44,7 +44,12 @@ def ours(shape: str) -> Fit:
 
     def fit(X: pd.DataFrame, y: Floats) -> Callable[[pd.DataFrame], Floats]:
         model = ac.DefaultModel(shape, directions=None).fit(X, y)
-        return lambda new: model.score_frame(new, reasons=0)["pd"].fillna(y.mean()).to_numpy()
+
+        def predict(new: pd.DataFrame) -> Floats:
+            return model.score_frame(new, reasons=0)["pd"].fillna(y.mean()).to_numpy()
+
+        predict.shape = model.shapes_.loc[model.shapes_["chosen"], "shape"].iloc[0]  # type: ignore[attr-defined]
+        return predict
 
     return fit
 
