@@ -166,13 +166,35 @@ def test_few_defaults_cannot_tell_shapes_apart() -> None:
     assert shapes_of("trees", rows_of(5, 900)) == ("trees",)
 
 
-def test_folds_are_repeated_on_small_sets_and_fewer_judge_on_large() -> None:
+def test_folds_are_repeated_on_small_sets() -> None:
     assert repeats_of(4_999, 4_000) == repeats_of(1_000_000, 499) == 3
     assert repeats_of(5_000, 500) == 1
-    splits = [(np.array([k]), np.array([k])) for k in range(5)]
-    assert latest(splits, 20_000) == splits
-    assert latest(splits, 20_001) == splits[-3:]
-    assert latest(splits, 200_001) == splits[-2:]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "others", "folds"),
+    [
+        (9_000, 11_000, 5),  # few rows
+        (500, 24_500, 5),  # 100 defaults a fold
+        (4_000, 21_001, 3),  # 800 a fold
+        (21_000, 4_001, 3),  # as many without
+        (10_000, 15_001, 1),  # 2,000 a fold
+    ],
+)
+def test_as_many_folds_judge_as_hold_enough_of_the_rarer_outcome(
+    defaults: int, others: int, folds: int
+) -> None:
+    data = rows_of(defaults, others)
+    splits = [(np.flatnonzero(np.arange(len(data.y)) % 5 != k),
+               np.flatnonzero(np.arange(len(data.y)) % 5 == k)) for k in range(5)]  # fmt: skip
+    assert latest(splits, data) == splits[-folds:]
+
+
+def test_rows_of_one_merchant_are_one_witness_of_judging() -> None:
+    data = rows_of(10_000, 15_001, merchants=1_000)
+    rows = np.arange(25_001)
+    splits = [(rows[rows % 5 != k], rows[rows % 5 == k]) for k in range(5)]
+    assert latest(splits, data) == splits
 
 
 def test_rows_that_judge_twice_share_their_weight() -> None:

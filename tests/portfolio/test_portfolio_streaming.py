@@ -324,13 +324,15 @@ def test_records_gathered_by_a_run_that_was_stopped_are_not_gathered_again(
         return real(self, start, stop, **options)
 
     monkeypatch.setattr(Gatherer, "gather", gather)
-    run = Run(tmp_path / "out", part_merchants=30)
+    run = Run(tmp_path / "out", part_merchants=30, rows_at_a_time=30)
     with pytest.raises(KeyboardInterrupt):
         ac.score_portfolio(records, model, as_of=AS_OF, out=run)
     ac.score_portfolio(records, model, as_of=AS_OF, out=run)
     assert starts[:4] == [0, 30, 60, 60]
     assert len(set(starts)) == len(starts) - 1
+    starts[:] = [-1] * 3  # whole from here on: records are read once for as many parts as fit
     ac.score_portfolio(records, model, as_of=AS_OF, out=Run(tmp_path / "at", part_merchants=30))
+    assert starts[3:] == [0]
     assert content(tmp_path / "out") == content(tmp_path / "at")
 
 

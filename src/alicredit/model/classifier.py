@@ -262,7 +262,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             seed=self.random_state,
             threads=self.n_jobs,
         )
-        splits = [latest(each.pairs, len(label)) for each in folds]
+        splits = [latest(each.pairs, data) for each in folds]
         choice = choose_shape(shapes, inputs, data, splits, plan, profit=self.profit)
         self.shapes_ = choice.frame
         parts, margin = learn_shape(choice.judged, inputs, data, plan, rows=choice.rows)

@@ -26,8 +26,8 @@ Split = tuple[Positions, Positions]
 SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
 """Folds are dealt three times over below so many rows or defaults (assumed)."""
 
-_FOLDS_OF_MANY = ((20_000, 6), (200_000, 3))
-"""Above 20,000 rows three folds judge, above 200,000 two: their errors are small (assumed)."""
+ALL_JUDGE_ROWS, JUDGED_DEFAULTS = 20_000, 2_000
+"""Above 20,000 rows as many folds judge as have 2,000 of the rarer outcome together (assumed)."""
 
 MOST_PAIRS = 10
 """Grids of two inputs at most (assumed)."""
@@ -68,10 +68,22 @@ def repeats_of(rows: int, defaults: int) -> int:
     return REPEATS if rows < SMALL_ROWS or defaults < SMALL_DEFAULTS else 1
 
 
-def latest(splits: Sequence[Split], rows: int) -> list[Split]:
-    """Take the splits that judge: all of few rows, of many the last ones."""
-    most = next((folds for upto, folds in _FOLDS_OF_MANY if rows <= upto), 2)
-    return list(splits[-most:])
+def latest(splits: Sequence[Split], data: TrainingSet) -> list[Split]:
+    """Take the splits that judge: all of few rows, of many the last ones that tell enough.
+
+    What an error of judging depends on are merchants that default (or do not, if they are fewer),
+    not rows.
+    """
+    if len(data.y) <= ALL_JUDGE_ROWS:
+        return list(splits)
+    seen: list[Positions] = []
+    for judge in (judge for _, judge in reversed(splits)):
+        seen.append(judge)
+        rows = np.concatenate(seen)
+        fewest = min(len(np.unique(data.cluster[rows][data.y[rows] == k])) for k in (0, 1))
+        if fewest >= JUDGED_DEFAULTS:
+            break
+    return list(splits[-len(seen) :])
 
 
 def judge_shape(

@@ -95,21 +95,30 @@ def guard_records(records: Any) -> str:
 def _gathered(
     records: Any, asked: Question, folder: Folder, job: Any, run: Run, progress: Any
 ) -> FileSource:
-    """Build inputs and facts part by part, each kept until all is done, and read as features."""
+    """Build inputs and facts, kept in parts until all is done, and read them as features.
+
+    Each gathering reads the records anew: as many parts are gathered together as fit the memory.
+    """
     guard = guard_records(records)
     gatherer = gatherer_of(records, asked.models, asked.as_of)
     every, size = len(gatherer.cohort), run.part_merchants
-    work = folder.within(WORK)
+    work, step = folder.within(WORK), run.gathered_rows
     memory = f"{run.memory_gb / 2:.3f}GB"
-    for number, start in enumerate(range(0, every, size)):
-        stop = min(start + size, every)
-        if not work.receipt(number, job["job_id"]):
+    together = max(step // size, 1) * size
+    for start in range(0, every, together):
+        stop = min(start + together, every)
+        numbers = range(start // size, -(-stop // size))
+        left = [number for number in numbers if not work.receipt(number, job["job_id"])]
+        if left:
+            first, last = left[0] * size, min((left[-1] + 1) * size, every)
             table = join(
-                _table_of(gatherer.gather(at, min(at + run.chunk_rows, stop), memory=memory))
-                for at in range(start, stop, run.chunk_rows)
+                _table_of(gatherer.gather(at, min(at + step, last), memory=memory))
+                for at in range(first, last, step)
             )
-            receipt = write_part(work, part_name(number), table)
-            work.put(number, {**receipt, "job_id": job["job_id"]})
+            for number in left:
+                part = table.slice(number * size - first, size).combine_chunks()
+                receipt = write_part(work, part_name(number), part)
+                work.put(number, {**receipt, "job_id": job["job_id"]})
         if progress is not None:
             progress(stop, every)
     if guard_records(records) != guard:

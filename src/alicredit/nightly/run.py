@@ -62,6 +62,14 @@ class Run:
         fitting = int(25_000 * self.memory_gb)
         return min(self.part_merchants, self.rows_at_a_time or fitting)
 
+    @property
+    def gathered_rows(self) -> int:
+        """Give the merchants that are gathered from records at a time within the memory.
+
+        A merchant's inputs and facts take about a kilobyte, three times over (assumed).
+        """
+        return self.rows_at_a_time or max(int(125_000 * self.memory_gb), 1)
+
     def at_a_time(self, rows: int | None) -> Run:
         """Score so many merchants at a time, or as many as fit."""
         return self if rows is None else replace(self, rows_at_a_time=rows)

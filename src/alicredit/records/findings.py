@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -26,13 +26,19 @@ _FEEDS = ("orders", "interactions_daily", "traffic_daily", "bank_txns")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question put to a table: the query of its bad rows (``key``, ``_merchant_id``)."""
+    """One question put to a table: the query of its bad rows (``key``, ``_merchant_id``).
+
+    ``condition``, where a row alone can tell, lets all such questions of a table be counted in one
+    reading of it; ``any_sql``, where it costs less, gives a row if there are bad ones.
+    """
 
     table: str
     rule: str
     severity: str
     sql: str
     message: str
+    condition: str = ""
+    any_sql: str = ""
 
 
 def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
@@ -71,7 +77,7 @@ def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
     moment = None if as_of is None else as_moment("as_of", as_of)
     con = _open(records, moment)
     try:
-        found = [_finding(con, check) for check in _checks(records, moment)]
+        found = [_line(con, check) for check in _failing(con, _checks(records, moment))]
         stale = list(_stale(con, records)) if as_of is None else []
     except duckdb.Error as error:
         raise _unreadable(error) from error
@@ -81,7 +87,7 @@ def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
         (note.table, note.rule, note.severity, note.rows, "", note.message)
         for note in records.findings
     ]
-    lines = [*seen, *(line for line in found if line is not None), *stale]
+    lines = [*seen, *found, *stale]
     rank = {"error": 0, "warning": 1, "note": 2}
     lines.sort(key=lambda line: (rank[line[2]], line[0], line[1]))
     return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"rows": "int64"})
@@ -121,19 +127,22 @@ def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
     moment = as_moment("as_of", as_of)
     con = _open(records, moment)
     try:
+        errors = [check for check in _checks(records, moment) if check.severity == "error"]
         parts = [
             f'SELECT DISTINCT _merchant_id AS merchant_id, {literal(check.table)} AS "table", '
             f"{literal(check.rule)} AS rule FROM ({check.sql}) WHERE _merchant_id IS NOT NULL"
-            for check in _checks(records, moment)
-            if check.severity == "error"
+            for check in _failing(con, errors)
         ]
-        frames = [con.execute(sql).df() for sql in parts]
+        frames = [con.execute(sql).df() for sql in [_NOBODY, *parts]]
     except duckdb.Error as error:
         raise _unreadable(error) from error
     finally:
         con.close()
     frame = pd.concat(frames, ignore_index=True)
     return frame.sort_values(["merchant_id", "table", "rule"], ignore_index=True)
+
+
+_NOBODY = "SELECT '' AS merchant_id, '' AS \"table\", '' AS rule WHERE false"
 
 
 def _unreadable(error: Exception) -> RecordError:
@@ -148,7 +157,7 @@ def _open(records: Records, moment: pd.Timestamp | None) -> duckdb.DuckDBPyConne
         facts = f"SELECT * FROM ({records.fact_sql(name)})"
         if moment is not None:
             facts = _as_seen(TABLES[name], facts, f"TIMESTAMP {literal(str(moment))}")
-        con.execute(f"CREATE VIEW {quoted('_seen_' + name)} AS {facts}")
+        con.execute(f"CREATE VIEW {_seen(name)} AS {facts}")
     return con
 
 
@@ -192,15 +201,14 @@ def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
                 yield from _of_reference(records, table, column, moment)
     for rule in WITHIN:
         if rule.table in readable and set(rule.columns) <= set(records.columns(rule.table)):
-            sql = _rows(rule.table, rule.condition)
-            yield Check(rule.table, rule.name, rule.severity, sql, rule.message)
+            yield _of_rows(rule.table, rule.name, rule.severity, rule.condition, rule.message)
     for across in ACROSS:
         needed = all(
             table in readable and set(columns) <= set(records.columns(table))
             for table, columns in across.needs.items()
         )
         if needed:
-            seen = {table: quoted("_seen_" + table) for table in across.needs}
+            seen = {table: _seen(table) for table in across.needs}
             sql = across.sql.format(**seen)
             yield Check(across.table, across.name, across.severity, sql, across.message)
     if "merchant_history" not in records:
@@ -212,9 +220,34 @@ def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def _rows(table: str, condition: str) -> str:
-    """Write the query of the rows of a table that meet a condition."""
-    return f"SELECT _key AS key, _merchant_id FROM {quoted('_seen_' + table)} WHERE {condition}"
+def _of_rows(
+    table: str, rule: str, severity: str, condition: str, message: str, key: str = "_key"
+) -> Check:
+    """Give a question that each row of a table answers alone."""
+    sql = f"SELECT {key} AS key, _merchant_id FROM {_seen(table)} WHERE {condition}"
+    return Check(table, rule, severity, sql, message, condition)
+
+
+def _seen(table: str) -> str:
+    """Name the view of a table's facts as they are looked at."""
+    return quoted("_seen_" + table)
+
+
+def _failing(con: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> list[Check]:
+    """Put all checks; keep those that find a row, in order."""
+    asked = list(checks)
+    found: set[int] = set()
+    alone: dict[str, list[int]] = {}
+    for at, check in enumerate(asked):
+        if check.condition:
+            alone.setdefault(check.table, []).append(at)
+        elif con.execute(check.any_sql or f"SELECT 1 FROM ({check.sql}) LIMIT 1").fetchone():
+            found.add(at)
+    for table, those in alone.items():
+        every = ", ".join(f"coalesce(bool_or({asked[at].condition}), false)" for at in those)
+        row = con.execute(f"SELECT {every} FROM {_seen(table)}").fetchone()
+        found |= {at for at, is_bad in zip(those, row or (), strict=True) if is_bad}
+    return [asked[at] for at in sorted(found)]
 
 
 def _of_keys(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
@@ -222,11 +255,13 @@ def _of_keys(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
     key = [quoted(name) for name in table.key if name in present]
     if table.unique and len(key) == len(table.key):
         sql = (
-            f"SELECT _key AS key, _merchant_id FROM {quoted('_seen_' + table.name)} "
+            f"SELECT _key AS key, _merchant_id FROM {_seen(table.name)} "
             f"QUALIFY count(*) OVER (PARTITION BY {', '.join(key)}) > 1"
         )
+        groups = f"SELECT 1 FROM {_seen(table.name)} GROUP BY {', '.join(key)}"
+        any_sql = f"{groups} HAVING count(*) > 1 LIMIT 1"
         message = f"{', '.join(table.key)} must stand once: remove the copies"
-        yield Check(table.name, "duplicate key", "error", sql, message)
+        yield Check(table.name, "duplicate key", "error", sql, message, any_sql=any_sql)
 
 
 def _of_times(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
@@ -237,8 +272,8 @@ def _of_times(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
             raw = f"CAST({when} AS TIMESTAMP) < _happened - INTERVAL 1 DAY"
             if known not in table:
                 continue
-            yield Check(
-                table.name, f"{known} before it happened", "warning", _rows(table.name, raw),
+            yield _of_rows(
+                table.name, f"{known} before it happened", "warning", raw,
                 f"{known} lies more than a day before the fact: check the clocks",
             )  # fmt: skip
 
@@ -249,14 +284,14 @@ def _of_dates(records: Records, table: Table) -> Iterator[Check]:
         return
     condition = "_happened < TIMESTAMP '1980-01-01' OR _happened >= TIMESTAMP '2100-01-01'"
     text = f"{table.happened} lies before 1980 or after 2099: a placeholder is not a date"
-    yield Check(table.name, "impossible date", "warning", _rows(table.name, condition), text)
+    yield _of_rows(table.name, "impossible date", "warning", condition, text)
     until = records.notes.get("observed_until")
     if until is not None:
         end = as_moment("records.toml: observed_until", until) + pd.Timedelta(days=1)
         when = f"CAST({quoted(table.happened)} AS TIMESTAMP)"
         future = f"{when} > TIMESTAMP {literal(str(end))} AND _happened < TIMESTAMP '2100-01-01'"
         text = f"{table.happened} lies after the records were taken ({until}): check the clocks"
-        yield Check(table.name, "future row", "warning", _rows(table.name, future), text)
+        yield _of_rows(table.name, "future row", "warning", future, text)
 
 
 def _of_currency(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
@@ -277,13 +312,14 @@ def _of_presence(table: Table, column: Column, moment: pd.Timestamp | None) -> I
     if not column.required or column.nullable:
         return
     name = quoted(column.name)
+    rule, message = f"{column.name} missing", f"{column.name} must be given in each row"
+    if moment is not None:
+        yield _of_rows(table.name, rule, "error", f"{name} IS NULL", message)
+        return
     merchant = '"merchant_id"' if "merchant_id" in table else "NULL"
-    sql = _rows(table.name, f"{name} IS NULL")
-    if moment is None:
-        raw = f"SELECT * FROM {quoted(table.name)} WHERE {name} IS NULL"
-        sql = f"SELECT {literal(column.name)} AS key, {merchant} AS _merchant_id FROM ({raw})"
-    message = f"{column.name} must be given in each row"
-    yield Check(table.name, f"{column.name} missing", "error", sql, message)
+    raw = f"SELECT * FROM {quoted(table.name)} WHERE {name} IS NULL"
+    sql = f"SELECT {literal(column.name)} AS key, {merchant} AS _merchant_id FROM ({raw})"
+    yield Check(table.name, rule, "error", sql, message)
 
 
 def _of_reference(
@@ -298,7 +334,7 @@ def _of_reference(
     if other[0] not in records or (moment is not None and table.parent == column.refers_to):
         return
     name = quoted(column.name)
-    rows = quoted(table.name) if moment is None else quoted("_seen_" + table.name)
+    rows = quoted(table.name) if moment is None else _seen(table.name)
     sql = (
         f"SELECT CAST({name} AS VARCHAR) AS key, NULL AS _merchant_id "
         f"FROM {rows} t WHERE {name} IS NOT NULL AND NOT EXISTS "
@@ -314,30 +350,22 @@ def _of_column(table: Table, column: Column) -> Iterator[Check]:
     codes = column.values  # noqa: PD011 - no array, but declared codes
     if codes:
         allowed = ", ".join(literal(code) for code in codes)
-        sql = (
-            f"SELECT {name} AS key, _merchant_id FROM {quoted('_seen_' + table.name)} "
-            f"WHERE {name} NOT IN ({allowed})"
-        )
+        condition = f"{name} NOT IN ({allowed})"
         message = f"{column.name} holds unknown codes; {nearest('', codes)}"
-        yield Check(table.name, f"{column.name} unknown code", "warning", sql, message)
+        rule = f"{column.name} unknown code"
+        yield _of_rows(table.name, rule, "warning", condition, message, key=name)
     if column.low is not None or column.high is not None:
         low = -1e300 if column.low is None else column.low
         high = 1e300 if column.high is None else column.high
         condition = f"{name} NOT BETWEEN {low!r} AND {high!r}"
         message = f"{column.name} must lie from {low:g} to {high:g}: mend or remove the rows"
-        yield Check(
-            table.name, f"{column.name} impossible", "error", _rows(table.name, condition), message
-        )
+        yield _of_rows(table.name, f"{column.name} impossible", "error", condition, message)
 
 
-def _finding(
-    con: duckdb.DuckDBPyConnection, check: Check
-) -> tuple[str, str, str, int, str, str] | None:
-    """Put a check; give a line of the frame where it finds rows."""
+def _line(con: duckdb.DuckDBPyConnection, check: Check) -> tuple[str, str, str, int, str, str]:
+    """Give the line of the frame of a check that finds rows."""
     sql = f"SELECT CAST(key AS VARCHAR) AS key FROM ({check.sql})"
-    row = con.execute(f"SELECT count(*) FROM ({sql})").fetchone()
-    if row is None or row[0] == 0:
-        return None
+    (rows,) = con.execute(f"SELECT count(*) FROM ({sql})").fetchone() or (0,)
     keys = con.execute(
         f"SELECT DISTINCT key FROM ({sql}) ORDER BY key LIMIT {_EXAMPLES}"
     ).fetchall()
@@ -345,7 +373,7 @@ def _finding(
     message = check.message
     if check.rule.endswith("unknown code"):
         message = f"{message} (found {example})"
-    return check.table, check.rule, check.severity, int(row[0]), example, message
+    return check.table, check.rule, check.severity, int(rows), example, message
 
 
 def _stale(
@@ -359,9 +387,7 @@ def _stale(
         within = f"{within} AND _happened <= TIMESTAMP {literal(str(end))}"
     last = {}
     for name in feeds:
-        row = con.execute(
-            f"SELECT max(_happened) FROM {quoted('_seen_' + name)} WHERE {within}"
-        ).fetchone()
+        row = con.execute(f"SELECT max(_happened) FROM {_seen(name)} WHERE {within}").fetchone()
         if row is not None and row[0] is not None:
             last[name] = pd.Timestamp(row[0])
     for name, when in last.items():
