@@ -78,13 +78,13 @@ def base(mechanism: str, rate: float) -> float:
 def sample(
     mechanism: str, rate: float, rows: int, seed: int
 ) -> tuple[pd.DataFrame, Floats, Floats]:
-    """Draw inputs, true PD and outcomes; outcomes are drawn anew until three have defaulted."""
+    """Draw inputs, true PD and outcomes; outcomes are drawn anew until five have defaulted."""
     X, margin = population(mechanism, rows, seed)
     pd_ = expit(margin + base(mechanism, rate))
     rng = np.random.default_rng([seed, 99])
     while True:
         y = (rng.random(rows) < pd_).astype(np.float64)
-        if y.sum() >= 3:
+        if y.sum() >= 5:
             return X, pd_, y
 
 
