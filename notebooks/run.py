@@ -4,6 +4,8 @@ python notebooks/run.py            run all; outputs must be those that are kept 
 python notebooks/run.py --keep     run all and write their outputs back
 python notebooks/run.py 04         run those whose name starts so
 
+Two run at a time; what is told comes in the order of names.
+
 Text and tables must be equal to the letter, pictures must be there: their bytes depend on fonts. A
 notebook whose data are not on this machine says so ("nothing is run") and is not compared.
 """
@@ -14,6 +16,7 @@ import argparse
 import difflib
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -24,7 +27,7 @@ from nbclient.exceptions import CellExecutionError
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parent
-CELL_SECONDS = 300
+CELL_SECONDS = 600
 NOTHING_RUN = "nothing is run."
 
 
@@ -104,11 +107,6 @@ def differences(kept: nbformat.NotebookNode, now: nbformat.NotebookNode) -> list
     return found
 
 
-def failure(notebook: str, error: CellExecutionError) -> str:
-    """Say which notebook failed and how, with the failing cell and its traceback."""
-    return f"{notebook}: FAILED: {error.ename}: {error.evalue}\n{error}"
-
-
 def judge(path: Path, notebook: nbformat.NotebookNode, *, is_kept: bool) -> str:
     """Say what is wrong with the outputs of a notebook that ran through; nothing when they hold."""
     places = places_shown(notebook)
@@ -121,38 +119,47 @@ def judge(path: Path, notebook: nbformat.NotebookNode, *, is_kept: bool) -> str:
     return "\n".join(["outputs are not those kept; " + do, *stale]) if stale else ""
 
 
+def run(path: Path, *, is_kept: bool) -> tuple[str, str, str]:
+    """Run a notebook, and write it back to keep it: its name, what it took, what is wrong."""
+    start = time.perf_counter()
+    try:
+        notebook = tidy(execute(path))
+    except CellExecutionError as error:
+        return path.name, "", f"{error.ename}: {error.evalue}\n{error}"
+    seconds = f"{time.perf_counter() - start:.1f} s"
+    wrong = judge(path, notebook, is_kept=is_kept)
+    if is_without_data(notebook):
+        return path.name, f"{seconds}; its data are not here", wrong
+    if is_kept and not wrong:
+        nbformat.write(notebook, path)
+    return path.name, seconds, wrong
+
+
+def report(name: str, took: str, wrong: str) -> bool:
+    """Tell what became of a notebook; True if it held."""
+    if wrong:
+        print(f"{name}: FAILED: {wrong}", file=sys.stderr, flush=True)
+    else:
+        print(f"{name}: {took}", flush=True)
+    return not wrong
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the notebooks; give 0 when each ran through, 1 otherwise."""
     parser = argparse.ArgumentParser(description="Execute the notebooks of this folder.")
     parser.add_argument("names", nargs="*", help="only those whose name starts so")
     parser.add_argument("--keep", action="store_true", help="write outputs back into the files")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default 2)")
     options = parser.parse_args(arguments)
     chosen = tuple(options.names) or ("",)
     paths = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.name.startswith(chosen)]
     if not paths:
         print("no notebook has such a name", file=sys.stderr)
         return 1
-    failed = 0
-    for path in paths:
-        start = time.perf_counter()
-        try:
-            notebook = tidy(execute(path))
-        except CellExecutionError as error:
-            print(failure(path.name, error), file=sys.stderr, flush=True)
-            failed += 1
-            continue
-        seconds = f"{time.perf_counter() - start:.1f} s"
-        wrong = judge(path, notebook, is_kept=options.keep)
-        if wrong:
-            print(f"{path.name}: FAILED: {wrong}", file=sys.stderr, flush=True)
-            failed += 1
-        elif is_without_data(notebook):
-            print(f"{path.name}: {seconds}; its data are not here", flush=True)
-        else:
-            if options.keep:
-                nbformat.write(notebook, path)
-            print(f"{path.name}: {seconds}", flush=True)
-    return 1 if failed else 0
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        told = pool.map(lambda path: run(path, is_kept=options.keep), paths)
+        held = [report(*each) for each in told]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":
