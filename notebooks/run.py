@@ -13,6 +13,7 @@ notebook whose data are not on this machine says so ("nothing is run") and is no
 from __future__ import annotations
 
 import argparse
+import asyncio
 import difflib
 import sys
 import time
@@ -53,7 +54,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    client.execute()
+    asyncio.run(client.async_execute())
     return notebook
 
 

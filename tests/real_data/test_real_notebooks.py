@@ -32,12 +32,15 @@ def test_a_run_leaves_the_file_and_a_kept_one_is_the_same_each_time(
 ) -> None:
     path = folder / "01_one.ipynb"
     before = _write(path, "x = 20", "x + 1")
-    assert runner.main([]) == 0
+    assert runner.main([]) == 1  # it was never run: it has no output to be read
     assert path.read_bytes() == before
-    assert "01_one.ipynb: " in capsys.readouterr().out
+    assert "outputs are not those kept" in capsys.readouterr().err
     assert runner.main(["--keep"]) == 0
     kept = path.read_bytes()
     assert b"21" in kept
+    assert runner.main([]) == 0
+    assert path.read_bytes() == kept
+    assert "01_one.ipynb: " in capsys.readouterr().out
     assert runner.main(["--keep"]) == 0
     assert path.read_bytes() == kept
 
@@ -148,3 +151,18 @@ def test_a_notebook_without_its_data_is_neither_compared_nor_written(
         assert runner.main(arguments) == 0
         assert "its data are not here" in capsys.readouterr().out
         assert path.read_bytes() == before
+
+
+def test_two_at_a_time_tell_in_the_order_of_names_and_one_failure_fails_all(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(folder / "01_slow.ipynb", "import time; time.sleep(1); 1")
+    _write(folder / "02_quick.ipynb", "2")
+    assert runner.main(["--keep", "--jobs", "2"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told] == ["01_slow.ipynb", "02_quick.ipynb"]
+    _write(folder / "03_bad.ipynb", "1 / 0")
+    assert runner.main(["--jobs", "2"]) == 1
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 2
+    assert "03_bad.ipynb: FAILED" in told.err
