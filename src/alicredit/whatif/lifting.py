@@ -192,7 +192,7 @@ def _title(name: str, language: str) -> str:
     word = POLICY_WORDS.get(name)
     if word is not None:
         return word.text if language == "en" else word.text_zh
-    if name in CATALOGUE:
+    if name in CATALOGUE.names:
         return str(CATALOGUE[name].title if language == "en" else CATALOGUE[name].title_zh)
     return name
 
