@@ -167,3 +167,26 @@ def test_the_page_lists_every_feature_as_it_is_declared() -> None:
         ], name  # fmt: skip
         sign = {-1: "-", 0: "", 1: "+"}[told["expected"]] + (" obeyed" if told["direction"] else "")
         assert cells[4] == sign.strip(), name
+
+
+def test_a_feature_is_in_a_catalogue_by_its_name_and_by_itself() -> None:
+    for feature in ac.CATALOGUE.features:
+        assert feature.name in ac.CATALOGUE
+        assert feature in ac.CATALOGUE
+    some = ac.CATALOGUE.subset(["orders_paid_count_90d"])
+    assert "orders_paid_count_90d" in some
+    assert "orders_paid_count_30d" not in some
+    assert "orders_paid_count" not in some
+    assert ac.CATALOGUE["orders_paid_count_30d"] not in some
+    assert 3 not in some
+    assert None not in some
+
+
+def test_a_part_that_lacks_is_told_with_the_name_that_is_near() -> None:
+    words = {"title": "orders", "title_zh": "订单"}
+    count = ac.Feature(table="orders", aggregate="count", window_days=90, **words)
+    parts = ("orders_count_9d", "orders_count_90d")
+    share = ac.Feature(aggregate="ratio", label="share", of=parts, **words)
+    told = r"found no such one\. Try: did you mean 'orders_count_90d'\.$"
+    with pytest.raises(ac.FeatureError, match=told):
+        ac.Catalogue((count, share))

@@ -39,6 +39,39 @@ def test_every_plot_has_a_title_and_names_its_axes(path: Path) -> None:
             assert "ylabel" in cell.source
 
 
+def test_there_is_a_notebook_for_each_part_of_the_way() -> None:
+    assert [path.stem.split("_")[0] for path in NOTEBOOKS] == [
+        "01", "02", "03", "04", "04b", "05", "06", "07",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_opens_with_its_question_and_what_is_found(path: Path) -> None:
+    first = nbformat.read(path, as_version=4).cells[0]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    assert first.source.index("**The question.**") < first.source.index("**What is found.**")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_small_and_show_nothing_of_the_machine(path: Path) -> None:
+    assert path.stat().st_size < 400_000
+    shown = "\n".join(
+        str(output.get("text", "")) + str({**output.get("data", {}), "image/png": ""})
+        for output in outputs(path)
+    )
+    assert not re.search(
+        r"\bat 0x[0-9a-f]+|/tmp/|/home/|/root/|\bfit_seconds\b|\bscore_us\b", shown
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_names_only_others_that_are_there(path: Path) -> None:
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    there = {each.stem for each in NOTEBOOKS}
+    assert set(re.findall(r"`(0\w+?)(?:\.ipynb)?`", text)) <= there
+
+
 def test_the_quick_start_walks_the_way_of_the_readme() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     flow = re.search(r"```python\n(.*?)```", text, re.S).group(1)

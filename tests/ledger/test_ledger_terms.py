@@ -236,3 +236,9 @@ def test_a_spell_lasts_whole_days(bad) -> None:
 
 def test_the_stage_begins_where_it_says() -> None:
     assert days([0]).tolist() == [START]
+
+
+def test_a_book_shows_how_much_it_holds_and_not_all_of_it() -> None:
+    paid = [("2012-12-21 10:00", 1_000.0, 990.0, 10.0), ("2012-12-22 10:00", 500.0, 500.0, 0.0)]
+    book = read_postings(records(ORDER, "2012-11-11", "2012-12-11", paid))
+    assert repr(book) == "Postings(1 loans, 1 dues, 2 payments, 0 events, 0 faults)"

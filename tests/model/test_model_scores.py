@@ -334,3 +334,13 @@ def test_arrays_are_named_by_position() -> None:
     frame = pd.DataFrame(array, columns=["x0", "x1", "x2"])
     assert isinstance(model.portable_, ScoreModel)
     assert model.predict_score(frame).dtype == np.int64
+
+
+def test_an_input_that_lacks_is_named_and_the_nearest_name_suggested(fitted) -> None:
+    row = {"a": 1.0, "b": 0.0, "c": None, "d": 0.1, "e": 0.0, "f": 0.0, "kind": "red", "flag": True}
+    row["flags"] = row.pop("flag")
+    told = r"values must have 'flag'; found 8 of other names\. Try: did you mean 'flags'\.$"
+    with pytest.raises(InputError, match=told):
+        fitted.portable_.score_one(row)
+    with pytest.raises(InputError, match="values must have"):
+        fitted.portable_.score_one({})

@@ -248,3 +248,11 @@ def test_candidates_get_worse_and_are_reached_by_few(values, sign) -> None:
     assert all(0 < share <= 0.4 for share in shares)
     assert all(rule.is_worse(b, a) for a, b in pairwise(found))
     assert shares == sorted(shares, reverse=True)
+
+
+def test_rules_are_shown_by_their_codes_and_marks() -> None:
+    shown = repr(WARNING_RULES.without("WARN_NO_LOGIN"))
+    assert "WARN_SALES_FALL" in shown
+    assert "WARN_NO_LOGIN" not in shown
+    assert shown.endswith("amber from 1 points, red from 2)")
+    assert len(shown) < 300

@@ -204,6 +204,17 @@ def test_stated_uses_are_checked(use, match: str) -> None:
         read_records({"merchants": merchants(), "bank_txns": bank()}, data_use=use)
 
 
+def test_the_uses_of_some_records_let_the_same_tables_in_again() -> None:
+    tables = {"merchants": merchants(), "bank_txns": bank()}
+    first = read_records(tables, data_use=USE)
+    again = read_records(tables, data_use=first.data_use)
+    assert "bank_txns" in again
+    assert again.data_use == first.data_use
+    consented = {"bank_txns": {"purpose": "x", "legal_basis": "y", "consent_id": "z"}}
+    kept = read_records(tables, data_use=consented)
+    assert read_records(tables, data_use=kept.data_use).data_use["bank_txns"].consent_id == "z"
+
+
 def test_writing_and_reading_back_keeps_everything(tmp_path) -> None:
     first = read_records(
         {"merchants": merchants(), "orders": orders(), "bank_txns": bank()}, data_use=USE

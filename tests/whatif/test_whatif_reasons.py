@@ -18,6 +18,7 @@ from alicredit.errors import InputError, PolicyError
 from alicredit.policy import load_policy
 from alicredit.vocabulary import reason_text
 from alicredit.whatif import explain_decision
+from alicredit.whatif.lifting import lift_score
 
 AS_OF = "2013-05-01"
 CUT = 0.01
@@ -221,3 +222,22 @@ def test_where_capital_is_short_the_limit_or_the_refusal_says_so() -> None:
                 assert short["value"].iloc[0] == made.limit
             met |= {(made.decision, code) for code in made.reasons}
     assert ("decline", "LENDER_CAP") in met
+
+
+def test_an_input_of_the_catalogue_is_told_by_its_title_and_ones_own_by_its_column() -> None:
+    rng = np.random.default_rng(3)
+    names = ["balance_to_inflow_90d", "my_own_number"]
+    X = pd.DataFrame(rng.normal(size=(3000, 2)), columns=names)
+    y = (rng.random(3000) < 1 / (1 + np.exp(2 + X.sum(axis=1)))).astype(float)
+    model = ac.DefaultModel(shape="points", directions=dict.fromkeys(names, -1)).fit(X, y)
+    title = ac.CATALOGUE["balance_to_inflow_90d"]
+    for name, en, zh in (
+        ("balance_to_inflow_90d", title.title, title.title_zh),
+        ("my_own_number", "my_own_number", "my_own_number"),
+    ):
+        facts = {**dict.fromkeys(names, 0.0), name: -2.5}
+        other = next(each for each in names if each != name)
+        lift = lift_score(facts, model, 0.2, {other: False})
+        assert list(lift.change) == [name]
+        assert lift.advice.startswith(f"{en}: -2.5 to ")
+        assert lift.advice_zh.startswith(f"{zh}：由 -2.5 变为 ")

@@ -159,6 +159,11 @@ class WarningRules:
         require_whole("amber_points", self.amber_points, 1)
         require_whole("red_points", self.red_points, self.amber_points)
 
+    def __repr__(self) -> str:
+        """Name the rules and the marks."""
+        return (f"WarningRules({', '.join(self.codes)}; amber from {self.amber_points} points, "
+                f"red from {self.red_points})")  # fmt: skip
+
     def __len__(self) -> int:
         """Count the rules."""
         return len(self.rules)

@@ -241,7 +241,8 @@ class Catalogue(Sequence[Feature]):
             for part in feature.parts:
                 if part not in seen:
                     rule = f"must stand before {feature.name!r}, which takes it"
-                    raise FeatureError(refusal(f"feature {part!r}", rule, nearest(part, seen)))
+                    do = nearest(part, seen)
+                    raise FeatureError(refusal(f"feature {part!r}", rule, "no such one", do))
             seen.add(feature.name)
 
     def __len__(self) -> int:
@@ -251,6 +252,12 @@ class Catalogue(Sequence[Feature]):
     def __iter__(self) -> Iterator[Feature]:
         """Go through the features in order."""
         return iter(self.features)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether a feature is there, by name or itself."""
+        if isinstance(key, str):
+            return any(feature.name == key for feature in self.features)
+        return key in self.features
 
     def __getitem__(self, key: Any) -> Any:
         """Take a feature by name or position, or a slice of features."""

@@ -52,6 +52,12 @@ class Postings:
     events: pd.DataFrame
     faults: pd.DataFrame = field(default_factory=lambda: _no_faults())
 
+    def __repr__(self) -> str:
+        """Count what there is of each."""
+        return (f"Postings({len(self.loans)} loans, {len(self.dues)} dues, "
+                f"{len(self.payments)} payments, {len(self.events)} events, "
+                f"{len(self.faults)} faults)")  # fmt: skip
+
     def known_before(self, moment: pd.Timestamp) -> Postings:
         """Keep what had happened and was known before a moment; a schedule is known in advance.
 

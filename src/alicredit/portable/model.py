@@ -241,8 +241,8 @@ class ScoreModel:
         row, status = [], "ok"
         for table in self.tables:
             if table.name not in values:
-                rule = f"must have {table.name!r}"
-                raise InputError(refusal("values", rule, nearest(table.name, map(str, values))))
+                rule, do = f"must have {table.name!r}", nearest(table.name, map(str, values))
+                raise InputError(refusal("values", rule, f"{len(values)} of other names", do))
             value = values[table.name]
             if type(value) is float and table.kind == "numeric" and math.isfinite(value):
                 row.append(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -37,7 +37,8 @@ def read_data_use(stated: Mapping[str, Any] | None) -> Mapping[str, DataUse]:
     Parameters
     ----------
     stated : mapping of str to mapping, or None
-        Restricted table -> ``purpose``, ``legal_basis`` and optionally ``consent_id``.
+        Restricted table -> ``purpose``, ``legal_basis`` and optionally ``consent_id``; or the
+        ``data_use`` of other records.
 
     Returns
     -------
@@ -69,6 +70,8 @@ def read_data_use(stated: Mapping[str, Any] | None) -> Mapping[str, DataUse]:
         if table not in restricted:
             rule = "must name a restricted table"
             raise RecordError(refusal(where, rule, repr(table), nearest(table, restricted)))
+        if isinstance(use, DataUse):
+            use = asdict(use)  # of other records: records.data_use
         if not isinstance(use, Mapping):
             raise RecordError(refusal(where, "must be a mapping", type(use).__name__))
         for part in ("purpose", "legal_basis"):

@@ -266,7 +266,7 @@ class Records:
 def read_records(
     source: object,
     *,
-    data_use: Mapping[str, Mapping[str, str]] | None = None,
+    data_use: Mapping[str, Mapping[str, str] | DataUse] | None = None,
 ) -> Records:
     """Read a platform's records from a folder, or from a mapping of tables.
 
@@ -278,7 +278,8 @@ def read_records(
         to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob.
     data_use : mapping of str to mapping or None, default None
         For each restricted table (marital, psychometric, bank records): its ``purpose`` and
-        ``legal_basis``. Without it such a table is left out, with a finding.
+        ``legal_basis``, or ``data_use`` of records it was read from before. Without it such a
+        table is left out, with a finding.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alicredit.catalogue import CATALOGUE
 from alicredit.errors import InputError
 from alicredit.policy import Policy, Product, offer_limits
 from alicredit.policy.eligibility import RuleResult
@@ -86,8 +87,10 @@ def lift_score(
         return Lift()
     nearest = ways[ways["option"] == 1]
     change = dict(zip(nearest["feature"], nearest["change_to"], strict=True))
-    pairs = [f"{n}: {_short(row[n])} to {_short(to)}" for n, to in change.items()]
-    chinese = [f"{n}：由 {_short(row[n])} 变为 {_short(to)}" for n, to in change.items()]
+    pairs = [f"{_title(n, 'en')}: {_short(row[n])} to {_short(to)}" for n, to in change.items()]
+    chinese = [
+        f"{_title(n, 'zh')}：由 {_short(row[n])} 变为 {_short(to)}" for n, to in change.items()
+    ]
     return Lift(change, " and ".join(pairs), "，且".join(chinese))
 
 
@@ -185,11 +188,13 @@ def _rows(facts: Mapping[str, Any], chance: Chance, size: int) -> pd.DataFrame:
 
 
 def _title(name: str, language: str) -> str:
-    """Name a fact in a language."""
+    """Name a fact or built-in input in a language; one of the user's own by its column."""
     word = POLICY_WORDS.get(name)
-    if word is None:
-        return name
-    return word.text if language == "en" else word.text_zh
+    if word is not None:
+        return word.text if language == "en" else word.text_zh
+    if name in CATALOGUE.names:
+        return str(CATALOGUE[name].title if language == "en" else CATALOGUE[name].title_zh)
+    return name
 
 
 def _short(value: Any) -> str:
