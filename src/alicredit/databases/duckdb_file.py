@@ -23,12 +23,15 @@ class DuckDBFile:
 
     con: duckdb.DuckDBPyConnection
     schema: str
+    is_written: bool
     types: ClassVar[Mapping[str, str]] = {
         "text": "VARCHAR", "whole": "BIGINT", "real": "DOUBLE", "time": "TIMESTAMP",
         "texts": "VARCHAR[]",
     }  # fmt: skip
     keys: ClassVar[bool] = False
     """An index of so many rows would have to be held in memory."""
+    locks_rows: ClassVar[bool] = False
+    holds_zero_bytes: ClassVar[bool] = True
 
     @classmethod
     def open(cls, database: Database, *, is_written: bool) -> DuckDBFile:
@@ -37,7 +40,9 @@ class DuckDBFile:
         try:
             con.execute("SET preserve_insertion_order = true")
             wanted = database.schema or con.execute("SELECT current_schema()").fetchall()[0][0]
-            sql = "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
+            sql = (
+                "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
+            )
             have = [str(row[0]) for row in con.execute(sql).fetchall()]
             if wanted not in have:
                 refuse("schema", "must be one of the database", repr(wanted), nearest(wanted, have))
@@ -46,7 +51,7 @@ class DuckDBFile:
         except BaseException:
             con.close()
             raise
-        return cls(con, str(wanted))
+        return cls(con, str(wanted), is_written)
 
     def close(self) -> None:
         """Close the file; what was not committed is rolled back."""
@@ -107,9 +112,15 @@ class DuckDBFile:
         table = read()
         return pa.table({name: table[name].cast(schema.field(name).type) for name in schema.names})
 
+    def lock_tables(self) -> None:
+        """Do nothing: the file is this process's."""
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all or nothing."""
+        if not self.is_written:
+            yield
+            return
         self.con.execute("BEGIN TRANSACTION")
         try:
             yield
@@ -117,4 +128,3 @@ class DuckDBFile:
             self.con.execute("ROLLBACK")
             raise
         self.con.execute("COMMIT")
-

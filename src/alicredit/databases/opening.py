@@ -93,7 +93,7 @@ def _check_file(database: Database, argument: str, *, is_written: bool) -> None:
     path = database.path
     if not is_written and not path.is_file():
         refuse(argument, "must be a file that exists", path, "check the path")
-    if is_written and not (path.is_file() or path.absolute().parent.is_dir()) or path.is_dir():
+    if (is_written and not (path.is_file() or path.absolute().parent.is_dir())) or path.is_dir():
         refuse(argument, "must be a file in a folder that exists", path, "check the path")
 
 

@@ -18,10 +18,13 @@ from alicredit.databases.place import Database, quoted
 _PATIENCE = {"connect_timeout": "20", "keepalives_idle": "60", "tcp_user_timeout": "120000"}
 """Seconds to wait for an answer, idle seconds before asking, ms unanswered (assumed)."""
 
+_MAKING = 6_510_310_613
+"""Number under which tables are made by one process at a time."""
+
 _RELATIONS = (
     "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
     "ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind IN ('r','p','v','m','f') "
-    "ORDER BY c.relname COLLATE \"C\""
+    'ORDER BY c.relname COLLATE "C"'
 )
 _COLUMNS = """
 SELECT a.attname::text,
@@ -52,6 +55,8 @@ class Postgres:
         "texts": "text[]",
     }  # fmt: skip
     keys: ClassVar[bool] = True
+    locks_rows: ClassVar[bool] = True
+    holds_zero_bytes: ClassVar[bool] = False
 
     @classmethod
     def open(cls, database: Database, *, is_written: bool) -> Postgres:
@@ -135,6 +140,10 @@ class Postgres:
             table = cursor.fetch_arrow_table()
         return pa.table({name: table[name].cast(schema.field(name).type) for name in schema.names})
 
+    def lock_tables(self) -> None:
+        """Wait, to the end of the transaction, for others who make tables here."""
+        self.rows("SELECT pg_catalog.pg_advisory_xact_lock(?)", _MAKING)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all or nothing."""
@@ -158,7 +167,6 @@ class Postgres:
         is_held = bool(self.rows("SELECT pg_catalog.pg_try_advisory_lock(?)", number)[0][0])
         self.con.commit()
         return is_held
-
 
 
 def _numbered(sql: str) -> str:

@@ -1,4 +1,4 @@
-"""A SQLite file, by the standard library: any value may stand in any column, so each is looked at."""
+"""A SQLite file, by the standard library; any value may stand anywhere, so each is looked at."""
 
 from __future__ import annotations
 
@@ -36,8 +36,17 @@ class SQLiteFile:
     """A connection to a file."""
 
     con: sqlite3.Connection
-    types: ClassVar[Mapping[str, str]] = {"text": "TEXT", "whole": "INTEGER", "real": "REAL", "time": "TEXT", "texts": "TEXT"}
+    is_written: bool
+    types: ClassVar[Mapping[str, str]] = {
+        "text": "TEXT",
+        "whole": "INTEGER",
+        "real": "REAL",
+        "time": "TEXT",
+        "texts": "TEXT",
+    }
     keys: ClassVar[bool] = True
+    locks_rows: ClassVar[bool] = False
+    holds_zero_bytes: ClassVar[bool] = True
 
     @classmethod
     def open(cls, database: Database, *, is_written: bool) -> SQLiteFile:
@@ -52,7 +61,7 @@ class SQLiteFile:
         except BaseException:
             con.close()
             raise
-        return cls(con)
+        return cls(con, is_written)
 
     def close(self) -> None:
         """Close the file; what was not committed is rolled back."""
@@ -126,14 +135,20 @@ class SQLiteFile:
         cursor = self.con.execute(sql)
         names = [each[0] for each in cursor.description]
         found = cursor.fetchall()
-        columns = dict(zip(names, zip(*found))) if found else {name: () for name in names}
+        columns = dict(zip(names, zip(*found))) if found else dict.fromkeys(names, ())
         return pa.table({
             name: _back(columns[name], schema.field(name).type) for name in schema.names
         })  # fmt: skip
 
+    def lock_tables(self) -> None:
+        """Do nothing: the transaction locks the file."""
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all or nothing."""
+        if not self.is_written:
+            yield
+            return
         self.con.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -142,7 +157,6 @@ class SQLiteFile:
             if self.con.in_transaction:
                 self.con.execute("ROLLBACK")
             raise
-
 
 
 def _type_of(want: str, forms: set[str]) -> pa.DataType:

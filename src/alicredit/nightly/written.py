@@ -6,7 +6,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 from alicredit.checks import require_columns, require_kind, write_whole
 from alicredit.deciding.reasons import ReasonLists
 from alicredit.decision import COLUMNS
-from alicredit.nightly.folder import Folder
+
+if TYPE_CHECKING:
+    from alicredit.nightly.folder import Folder
 
 _WORDS = (
     "product_id", "status", "grade", "decision", "rate_unit", "model_id", "policy_id", "prices_id",
@@ -113,6 +115,17 @@ def columns_of_frame(frame: pd.DataFrame) -> dict[str, Any]:
 def whole_of(tables: Iterable[pa.Table]) -> pa.Table:
     """Put tables together as one that does not tell where they were cut."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Give decisions without numbered words, as they are whatever stands beside them."""
+    fields = []
+    for field in table.schema:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        fields.append(
+            pa.field(field.name, pa.list_(pa.string()) if pa.types.is_list(kind) else kind)
+        )
+    return table.cast(pa.schema(fields)).combine_chunks()
 
 
 def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:

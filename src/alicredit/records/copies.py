@@ -1,4 +1,4 @@
-"""Tables of a database copied to files to be read from, all as of one moment, in constant memory."""
+"""Tables of a database, copied to files to be read from: as of one moment, in constant memory."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _copy(database: Database, link: Any, table: str, wants: Wants, path: str) ->
 def _meant(
     database: Database, table: str, wants: Wants, reader: pa.RecordBatchReader
 ) -> Iterator[pa.RecordBatch]:
-    """Yield batches, one of no rows first, so that there are types; of a SQLite file, read its texts of times."""
+    """Yield batches, one of no rows first that gives the types; texts of times in SQLite as times."""
     texts = [
         Column(field.name, "date" if wants[field.name] == "DATE" else "time")
         for field in reader.schema

@@ -277,10 +277,10 @@ def read_records(
     source : str, Path, Database or mapping of str to object
         A folder with ``table.parquet``, ``table.csv`` or ``table/*.parquet``, which may carry
         ``records.toml`` (``timezone``, notes) and ``data_use.toml``; or a mapping from table name
-        to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob; or a database
-        (:class:`alicredit.databases.Database`, ``"postgresql://user@host/name"``,
-        ``"duckdb:///file"``, ``"sqlite:///file"``), of which the declared columns of the declared
-        tables are read, all as of one moment.
+        to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob;
+        or a database (:class:`alicredit.databases.Database`, or its address such as
+        ``"postgresql://user@host/name"``, ``"duckdb:///file"``, ``"sqlite:///file"``), of which the
+        declared columns of the declared tables are read, all as of one moment.
     data_use : mapping of str to mapping or None, default None
         For each restricted table (marital, psychometric, bank records): its ``purpose`` and
         ``legal_basis``. Without it such a table is left out, with a finding.
@@ -335,9 +335,7 @@ def read_records(
     return records
 
 
-def _from_database(
-    database: Database, data_use: Mapping[str, Mapping[str, str]] | None
-) -> Records:
+def _from_database(database: Database, data_use: Mapping[str, Mapping[str, str]] | None) -> Records:
     """Read the tables of a database as they stand at this moment."""
     uses = read_data_use(data_use)
     copies = copy_tables(database, uses)
