@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from zoneinfo import ZoneInfo
 
-from alicredit.checks import refusal, refuse
+from alicredit.checks import refusal, refuse, require_kind
 from alicredit.errors import InputError
 
 TIMEZONE = "Asia/Shanghai"
@@ -62,9 +62,8 @@ class Database:
 
     def __post_init__(self) -> None:
         """Refuse what is no place; take the schema out of the address."""
-        if not isinstance(self.place, str) or not isinstance(self.schema, str):
-            rule = f"must be an address such as {_FORMS}"
-            refuse("place", rule, type(self.place).__name__)
+        require_kind("place", self.place, str, f"must be an address such as {_FORMS}")
+        require_kind("schema", self.schema, str, "must be a name, or empty")
         kind, rest, query = _taken_apart(self.place)
         named = dict(query).get("schema", "")
         if named and self.schema and named != self.schema:

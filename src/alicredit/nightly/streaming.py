@@ -95,8 +95,13 @@ class Question:
             "part_merchants": run.part_merchants,
             "made_by": f"alicredit {alicredit.__version__}, pyarrow {pa.__version__}",
         }
-        text = json.dumps(told, sort_keys=True).encode()
-        return {**told, "job_id": hashlib.sha256(text).hexdigest()}
+        return job_of(told)
+
+
+def job_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what shapes a byte with its digest."""
+    text = json.dumps(told, sort_keys=True).encode()
+    return {**told, "job_id": hashlib.sha256(text).hexdigest()}
 
 
 def begin(folder: Place, job: Mapping[str, Any], run: Run) -> dict[str, Any]:

@@ -52,19 +52,19 @@ class Tables:
         Open.
     run : int
         Number of moment, models and policy: the same for whoever asks the same.
-    model_id : str
+    model_id : str, default ""
         Of the one model, or of each product.
-    work : Path
+    work : Path, default the present folder
         Folder for what is made on the way.
-    shown : str
+    shown : str, default ""
         The database's address without passwords.
     """
 
     link: Any
     run: int
-    model_id: str
-    work: Path
-    shown: str
+    model_id: str = ""
+    work: Path = Path()
+    shown: str = ""
 
     def finished(self) -> dict[str, Any]:
         """Give the manifest of the run that was finished here last; empty where none was."""
@@ -116,9 +116,19 @@ class Tables:
         number = int(Path(receipt["name"]).stem.removeprefix("part-"))
         poison = receipt.get("quarantine", {"rows": 0, "sha256": _digest_none(QUARANTINE)})
         for table, told in ((DECISIONS, receipt), (QUARANTINE, poison)):
-            if _digest(self.read(table, number)) != told["sha256"]:
+            if digest_of(self.read(table, number)) != told["sha256"]:
                 return False
         return True
+
+    def is_whole(self) -> bool:
+        """Tell whether the rows of all finished parts are those of their receipts."""
+        sql = f"SELECT receipt FROM {self._name(PARTS)} WHERE run = ?"
+        return all(self.holds(json.loads(row[0])) for row in self._rows(sql))
+
+    def numbers(self) -> list[int]:
+        """Give the numbers of the finished parts, in order."""
+        sql = f"SELECT part FROM {self._name(PARTS)} WHERE run = ? ORDER BY part"
+        return [int(row[0]) for row in self._rows(sql)]
 
     def read(self, table: str, number: int) -> pa.Table:
         """Read a part's rows of a table, in order, as they are in a folder's part."""
@@ -144,10 +154,10 @@ class Tables:
         for place, whole in rows.items():
             if not self.link.holds_zero_bytes:
                 check_texts(place, whole)
-        receipt = {"name": name, "rows": len(table), "sha256": _digest(table), **told}
+        receipt = {"name": name, "rows": len(table), "sha256": digest_of(table), **told}
         if len(poison):
             few = len(set(poison["row"].to_pylist()))
-            sums = {"rows": len(poison), "sha256": _digest(poison), "merchants": few}
+            sums = {"rows": len(poison), "sha256": digest_of(poison), "merchants": few}
             receipt["quarantine"] = {"name": f"quarantine/{name}", **sums}
         self._forget(number)
         with self.link.transaction():
@@ -319,7 +329,7 @@ def _work_folder() -> Path:
     return root / "alicredit"
 
 
-def _digest(table: pa.Table) -> str:
+def digest_of(table: pa.Table) -> str:
     """Give the digest of a table's rows, however its words are numbered."""
     buffer = io.BytesIO()
     rows = plain(table)
@@ -329,7 +339,7 @@ def _digest(table: pa.Table) -> str:
 
 def _digest_none(table: str) -> str:
     """Give the digest of no rows."""
-    return _digest(from_stored(table, stored_schema(table).empty_table()))
+    return digest_of(from_stored(table, stored_schema(table).empty_table()))
 
 
 def _text(values: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ SCHEMA = pa.schema([(name, _type_of(name)) for name in COLUMNS])
 """Columns of a part."""
 
 
-_METADATA = pa.Schema.from_pandas(
+METADATA = pa.Schema.from_pandas(
     pd.DataFrame({"score": pd.array([], "Int64")}), preserve_index=False
 ).metadata
 """By it pandas reads scores as whole numbers, though some are missing."""
@@ -70,7 +70,7 @@ def table_of(ids: npt.NDArray[np.object_], parts: Sequence[Mapping[str, Any]]) -
             columns[name] = _words([part[name] for part in parts], rows)
         else:
             columns[name] = _values([part[name] for part in parts], rows, _type_of(name))
-    return pa.table(columns, metadata=_METADATA)
+    return pa.table(columns, metadata=METADATA)
 
 
 def _words(parts: list[Any], rows: int) -> pa.DictionaryArray:
@@ -126,6 +126,24 @@ def plain(table: pa.Table) -> pa.Table:
             pa.field(field.name, pa.list_(pa.string()) if pa.types.is_list(kind) else kind)
         )
     return table.cast(pa.schema(fields)).combine_chunks()
+
+
+def numbered(table: pa.Table) -> pa.Table:
+    """Give decisions with numbered words, each in one chunk."""
+    whole = table.combine_chunks()
+    columns: dict[str, Any] = {}
+    for name in whole.column_names:
+        column = whole[name].combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else column
+        if name in _WORDS:
+            column = column.dictionary_encode()
+        elif name == "reasons":
+            values = column.flatten().dictionary_encode()
+            sizes = np.cumsum([0, *column.value_lengths().fill_null(0).to_pylist()])
+            column = pa.ListArray.from_arrays(pa.array(sizes, pa.int32()), values)
+        columns[name] = column
+    return pa.table(columns)
 
 
 def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:

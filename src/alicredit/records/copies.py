@@ -145,7 +145,7 @@ def _copy(database: Database, link: Any, table: str, wants: Wants, path: str) ->
 def _meant(
     database: Database, table: str, wants: Wants, reader: pa.RecordBatchReader
 ) -> Iterator[pa.RecordBatch]:
-    """Yield batches, one of no rows first that gives the types; texts of times in SQLite as times."""
+    """Yield batches, after one of no rows that gives the types; SQLite's texts of times as times."""
     texts = [
         Column(field.name, "date" if wants[field.name] == "DATE" else "time")
         for field in reader.schema
