@@ -104,6 +104,9 @@ def _score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="?", default=argparse.SUPPRESS, help=text)
     parser.add_argument("--data", help="the same, by name")
     parser.add_argument(
+        "--data-use", help="TOML file: purpose and legal basis of restricted tables in a database"
+    )
+    parser.add_argument(
         "--features", help="prepared features instead of records: a Parquet file or a folder"
     )
     parser.add_argument("--model", default=_MODEL, help="file to read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,10 @@ def run_score(options: argparse.Namespace) -> int:
         require_place("--html", options.html)
     if (options.data is None) == (options.features is None):
         found = "neither" if options.data is None else "both"
-        refuse("data", "must be a place of records, or --features instead of it", found)
+        refuse("data", "must be a folder of records, or --features instead of it", found)
     as_of, policy = as_moment("--as-of", options.as_of), ac.load_policy(options.policy)
     run = _run_of(options)
-    records = None if options.data is None else ac.read_records(options.data)
+    records = None if options.data is None else _records(options)
     model = ac.load_model(options.model)
     with bar("deciding") as progress:
         found = ac.score_portfolio(
@@ -42,6 +43,18 @@ def run_score(options: argparse.Namespace) -> int:
             chunk_rows=_CHUNK_ROWS if progress and run is None else None, progress=progress,
         )  # fmt: skip
     return _tell(found, records, options, run)
+
+
+def _records(options: argparse.Namespace) -> ac.Records:
+    """Read the records, with the stated uses of restricted tables where they are in a file."""
+    if options.data_use is None:
+        return ac.read_records(options.data)
+    rule = "must be a TOML file of purposes and legal bases"
+    try:
+        stated = tomllib.loads(Path(options.data_use).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        refuse("--data-use", rule, f"{options.data_use} ({error})", "see data/sample/data_use.toml")
+    return ac.read_records(options.data, data_use=stated)
 
 
 def _run_of(options: argparse.Namespace) -> Run | None:

@@ -15,6 +15,7 @@ from alicredit.databases.place import Database, quoted
 
 _ROWS = 65_536
 _HUGE = ("HUGEINT", "UHUGEINT")
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,7 @@ class DuckDBFile:
         """Read rows; whole numbers that Parquet has no type for become what they mean."""
         have = self.columns(table)
         listed = [
-            f"CAST({quoted(name)} AS {want}) AS {quoted(name)}"
-            if have[name] in _HUGE
-            else quoted(name)
+            f"{_expression(name, have[name], want)} AS {quoted(name)}"
             for name, want in wants.items()
         ]
         result = self.con.sql(f"SELECT {', '.join(listed)} FROM {self.name(table)}")
@@ -128,3 +127,15 @@ class DuckDBFile:
             self.con.execute("ROLLBACK")
             raise
         self.con.execute("COMMIT")
+
+
+def _expression(name: str, kind: str, want: str) -> str:
+    """Read a column exactly, or stop the query at the value that cannot be."""
+    column = quoted(name)
+    if kind in _HUGE:
+        return f"CAST({column} AS {want})"
+    if kind in _TIMES:
+        told = "'" + f"column {name}: ".replace("'", "''") + "'"
+        broken = f"error(concat({told}, {column}))"
+        return f"CASE WHEN {column} IS NULL OR isfinite({column}) THEN {column} ELSE {broken} END"
+    return column

@@ -22,6 +22,12 @@ Wants = Mapping[str, str]
 
 _LOST = ("08", "53", "57", "58", "XX", "40")
 _AGAIN = "see that it can be reached and has room, and run again"
+_GONE = (
+    "FATAL:",
+    "server closed the connection",
+    "no connection to the server",
+    "could not receive",
+)
 _BUSY = ("database is locked", "set lock on file", "different configuration", "unique file handle")
 
 
@@ -75,7 +81,7 @@ def open_database(
         finally:
             link.close()
     except kinds as error:
-        _tell(database, argument, error)
+        tell(database, argument, error)
 
 
 @contextmanager
@@ -97,15 +103,32 @@ def _check_file(database: Database, argument: str, *, is_written: bool) -> None:
         refuse(argument, "must be a file in a folder that exists", path, "check the path")
 
 
-def _tell(database: Database, argument: str, error: Exception) -> NoReturn:
-    """Say what a driver says: of what may be otherwise later as such, of the rest as a refusal."""
-    text = database.scrub(" ".join(str(error).split()))[:300]
+def tell(database: Database, argument: str, error: Exception) -> NoReturn:
+    """Say what a driver says, without passwords: of what may be otherwise later as such.
+
+    Parameters
+    ----------
+    database : Database
+        Whose driver it is.
+    argument : str
+        Its name, for the refusal.
+    error : Exception
+        The driver's own, or Arrow's while it reads a stream.
+
+    Raises
+    ------
+    DatabaseError
+        If the database was lost, is out of reach or in use.
+    InputError
+        For anything else.
+    """
+    whole = " ".join(str(error).split())
+    starts = [whole.find(word) for word in ("ERROR:", "FATAL:") if word in whole]
+    text = database.scrub(whole[min(starts, default=0) :])[:300]
     state = str(getattr(error, "sqlstate", None) or "")
     kind: type[AlicreditError] = InputError
     rule, do = "must do what is asked of it", "mend that, and run again"
-    is_out_of_reach = database.kind == "postgresql" and (
-        state.startswith(_LOST) if state.strip("\0") else type(error).__name__ != "ProgrammingError"
-    )
-    if is_out_of_reach or any(each in text for each in _BUSY):
+    is_lost = state.startswith(_LOST) or any(each in text for each in (*_BUSY, *_GONE))
+    if is_lost or (type(error).__name__ == "OperationalError" and database.kind == "postgresql"):
         kind, rule, do = DatabaseError, "must be in reach and free", _AGAIN
     raise kind(refusal(argument, rule, f"{database.shown} ({text})", do)) from None

@@ -170,6 +170,9 @@ def database_of(value: object, argument: str = "place") -> Database | None:
         except InputError as error:
             raise InputError(str(error).replace("place", argument, 1)) from None
     path = Path(text)
+    if path.parts and path.parts[0].rstrip(":").lower() in _SCHEMES and ":" in path.parts[0]:
+        shown = f"a path that starts with {path.parts[0]!r}"
+        refuse(argument, "must be given as text where it is an address", shown, "do not wrap it")
     if path.suffix.lower() not in _SUFFIXES or path.is_dir():
         return None
     kind = _kind_of_file(path) or _SUFFIXES[path.suffix.lower()]

@@ -21,6 +21,12 @@ _PATIENCE = {"connect_timeout": "20", "keepalives_idle": "60", "tcp_user_timeout
 _MAKING = 6_510_310_613
 """Number under which tables are made by one process at a time."""
 
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'"
+)
+"""What is committed must outlive the server, whatever its setting."""
+
 _RELATIONS = (
     "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
     "ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind IN ('r','p','v','m','f') "
@@ -68,7 +74,10 @@ class Postgres:
         link = cls(con, database.schema)
         try:
             link = cls(con, link._schema_found())
-            if not is_written:
+            if is_written:
+                link.rows(_DURABLE)
+                con.commit()
+            else:
                 link.execute(
                     "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, "
                     "READ ONLY"

@@ -114,6 +114,9 @@ class Tables:
     def holds(self, receipt: Mapping[str, Any]) -> bool:
         """Tell whether the rows of a part are those of its receipt."""
         number = int(Path(receipt["name"]).stem.removeprefix("part-"))
+        sql = f"SELECT sha256 FROM {self._name(PARTS)} WHERE run = ? AND part = {number}"
+        if [row[0] for row in self._rows(sql)] != [receipt["sha256"]]:
+            return False
         poison = receipt.get("quarantine", {"rows": 0, "sha256": _digest_none(QUARANTINE)})
         for table, told in ((DECISIONS, receipt), (QUARANTINE, poison)):
             if digest_of(self.read(table, number)) != told["sha256"]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alicredit.checks import nearest, refusal, refuse, require_columns, writing
-from alicredit.databases import Database, Wants, open_database
+from alicredit.databases import Database, Wants, open_database, tell
 from alicredit.errors import RecordError
 from alicredit.records.facts import quoted
 from alicredit.records.schema import TABLES, Column
@@ -145,7 +145,7 @@ def _copy(database: Database, link: Any, table: str, wants: Wants, path: str) ->
 def _meant(
     database: Database, table: str, wants: Wants, reader: pa.RecordBatchReader
 ) -> Iterator[pa.RecordBatch]:
-    """Yield batches, after one of no rows that gives the types; SQLite's texts of times as times."""
+    """Yield batches, after one of no rows that gives types; SQLite's texts of times as times."""
     texts = [
         Column(field.name, "date" if wants[field.name] == "DATE" else "time")
         for field in reader.schema
@@ -157,10 +157,22 @@ def _meant(
     con = duckdb.connect()
     try:
         yield _parsed(con, table, empty, texts, database.timezone)
-        for batch in reader:
+        for batch in _streamed(database, reader):
             yield _parsed(con, table, batch, texts, database.timezone)
     finally:
         con.close()
+
+
+def _streamed(database: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield batches; what a server says meanwhile reaches us as an error of Arrow's."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (pa.ArrowException, OSError) as error:
+            tell(database, "source", error)
+        yield batch
 
 
 def _parsed(
