@@ -58,7 +58,7 @@ def place(request, night) -> Iterator[str]:
 
 def decide(night: Path, source, out, **options) -> pd.DataFrame:
     model = ac.load_model(night / "model.alicredit")
-    run = Run(out, part_merchants=30, **options)
+    run = Run(out, part_merchants=30, rows_at_a_time=30, **options)
     return ac.score_portfolio(ac.read_records(source), model, as_of=AS_OF, out=run)
 
 
