@@ -29,3 +29,7 @@ class PolicyError(AlicreditError):
 
 class InputError(AlicreditError, ValueError):
     """An argument outside what the function accepts."""
+
+
+class DatabaseError(AlicreditError):
+    """A database that cannot be reached, was lost, or is in use: the same may succeed later."""

@@ -17,6 +17,7 @@ STOREYS = (
     ("checks",),
     ("vocabulary",),
     ("loans",),
+    ("databases",),
     ("records",),
     ("cohort",),
     ("ledger", "windows"),

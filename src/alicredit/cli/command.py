@@ -16,7 +16,17 @@ import pandas as pd
 import alicredit as ac
 from alicredit.checks import refuse
 from alicredit.cli.export import run_export
-from alicredit.cli.parser import AS_OF, CUT, DONE, FOUND, INTERRUPTED, POLICY, REFUSED, make_parser
+from alicredit.cli.parser import (
+    AS_OF,
+    CUT,
+    DONE,
+    FOUND,
+    INTERRUPTED,
+    LOST,
+    POLICY,
+    REFUSED,
+    make_parser,
+)
 from alicredit.cli.places import make_folder, require_place, write_parquet
 from alicredit.cli.score import run_score
 from alicredit.cli.show import (
@@ -33,6 +43,7 @@ from alicredit.cli.show import (
 )
 from alicredit.cli.watch import run_monitor
 from alicredit.cohort import as_moment
+from alicredit.errors import DatabaseError
 from alicredit.report import by_product, notes_of, write_portfolio_page
 
 
@@ -48,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 done, 1 errors in data or a check that is red, 2 refused, 3 done but some rows must be
-        mended, 130 interrupted.
+        mended, 4 a database was out of reach or in use, 130 interrupted.
 
     Examples
     --------
@@ -62,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except ac.AlicreditError as error:
         refused(error)
-        return REFUSED
+        return LOST if isinstance(error, DatabaseError) else REFUSED
     except KeyboardInterrupt:
         warn("interrupted")
         return INTERRUPTED

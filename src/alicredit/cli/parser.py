@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import alicredit as ac
 
-DONE, FOUND, REFUSED, MENDED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FOUND, REFUSED, MENDED, LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""
 
 CUT, AS_OF, POLICY = "2012-11-01", "2013-05-01", "ali-2013"
@@ -16,7 +16,8 @@ CUT, AS_OF, POLICY = "2012-11-01", "2013-05-01", "ali-2013"
 _MODEL = "model.alicredit"
 _CODES = (
     "0 done, 1 the data have errors or a check is red, 2 refused or misspelt, 3 done but some "
-    "merchants stand in rows that must be mended (score), 130 interrupted."
+    "merchants stand in rows that must be mended (score), 4 a database was out of reach or in use: "
+    "run again, 130 interrupted."
 )
 
 Verb = Callable[[argparse.Namespace], int]
@@ -60,7 +61,7 @@ def make_parser(verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
 
 def _data(parser: argparse.ArgumentParser) -> None:
     """Declare where the records are."""
-    parser.add_argument("data", help="folder of records (Parquet or CSV)")
+    parser.add_argument("data", help="records: a folder (Parquet or CSV), or a database")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
@@ -99,19 +100,27 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 
 
 def _score(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="?", help="folder of records (Parquet or CSV)")
+    text = "records: a folder (Parquet or CSV), or a database such as postgresql://user@host/name"
+    parser.add_argument("data", nargs="?", default=argparse.SUPPRESS, help=text)
+    parser.add_argument("--data", help="the same, by name")
+    parser.add_argument(
+        "--data-use", help="TOML file: purpose and legal basis of restricted tables in a database"
+    )
     parser.add_argument(
         "--features", help="prepared features instead of records: a Parquet file or a folder"
     )
     parser.add_argument("--model", default=_MODEL, help="file to read")
     parser.add_argument("--as-of", required=True, help="the day decided for; nothing later is read")
     parser.add_argument("--policy", default=POLICY, help="built-in name, or a .toml file")
-    parser.add_argument("--out", help="folder for the decisions' parts and manifest.json")
+    parser.add_argument(
+        "--out", help="folder for the decisions' parts and manifest.json, or a database"
+    )
     parser.add_argument(
         "--resume", action=argparse.BooleanOptionalAction, default=True,
         help="go on with what the same run left unfinished in --out",
     )  # fmt: skip
     parser.add_argument("--memory", type=float, default=2.0, help="GB to keep within, with --out")
+    parser.add_argument("--work", help="folder for what is built on the way to a database")
     parser.add_argument("--html", help="page to write")
 
 

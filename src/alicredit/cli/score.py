@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from alicredit.cli.parser import DONE, MENDED
 from alicredit.cli.places import make_folder, require_place
 from alicredit.cli.show import bar, say, show_decisions, show_summary, warn
 from alicredit.cohort import as_moment
-from alicredit.portfolio import Run
+from alicredit.databases import Database
+from alicredit.portfolio import Run, read_decisions
 from alicredit.report import notes_of, write_portfolio_page
 
 _CHUNK_ROWS = 2_000
@@ -33,7 +35,7 @@ def run_score(options: argparse.Namespace) -> int:
         refuse("data", "must be a folder of records, or --features instead of it", found)
     as_of, policy = as_moment("--as-of", options.as_of), ac.load_policy(options.policy)
     run = _run_of(options)
-    records = None if options.data is None else ac.read_records(options.data)
+    records = None if options.data is None else _records(options)
     model = ac.load_model(options.model)
     with bar("deciding") as progress:
         found = ac.score_portfolio(
@@ -43,12 +45,25 @@ def run_score(options: argparse.Namespace) -> int:
     return _tell(found, records, options, run)
 
 
+def _records(options: argparse.Namespace) -> ac.Records:
+    """Read the records, with the stated uses of restricted tables where they are in a file."""
+    if options.data_use is None:
+        return ac.read_records(options.data)
+    rule = "must be a TOML file of purposes and legal bases"
+    try:
+        stated = tomllib.loads(Path(options.data_use).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        refuse("--data-use", rule, f"{options.data_use} ({error})", "see data/sample/data_use.toml")
+    return ac.read_records(options.data, data_use=stated)
+
+
 def _run_of(options: argparse.Namespace) -> Run | None:
     """Say where and how to write; nowhere without a folder."""
     if options.out is None:
         return None
-    run = Run(options.out, memory_gb=options.memory, resume=options.resume)
-    make_folder("--out", options.out)
+    run = Run(options.out, memory_gb=options.memory, resume=options.resume, work=options.work)
+    if not isinstance(run.folder, Database):
+        make_folder("--out", options.out)
     return run
 
 
@@ -58,11 +73,11 @@ def _tell(found: pd.DataFrame, records: Any, options: argparse.Namespace, run: R
     if run is not None:
         manifest = found.attrs["manifest"]
         mended = manifest["quarantine"]["merchants"]
-        _tell_folder(manifest, title, options)
+        _tell_folder(manifest, title, options, run)
     else:
         mended = int(found.loc[found["status"].isin(_MENDABLE), "merchant_id"].size)
     if options.html is not None:
-        decisions = found if run is None else _read(Path(options.out), found.attrs["manifest"])
+        decisions = found if run is None else _read(run, found.attrs["manifest"])
         note = "" if records is None else notes_of(records.notes)
         write_portfolio_page(decisions, options.html, note=note)
         say(f"page: {options.html}", options)
@@ -71,12 +86,17 @@ def _tell(found: pd.DataFrame, records: Any, options: argparse.Namespace, run: R
     if not mended:
         return DONE
     if run is not None:
-        where = f"see {Path(options.out) / 'quarantine'}"
+        if isinstance(run.folder, Database):
+            where = "see alicredit_quarantine"
+        else:
+            where = f"see {Path(run.folder) / 'quarantine'}"
         warn(f"{mended:,} merchants stand in rows that must be mended: {where}.")
     return MENDED
 
 
-def _tell_folder(manifest: Mapping[str, Any], title: str, options: argparse.Namespace) -> None:
+def _tell_folder(
+    manifest: Mapping[str, Any], title: str, options: argparse.Namespace, run: Run
+) -> None:
     """Show what a manifest says."""
     if options.json:
         told = {key: value for key, value in manifest.items() if key != "parts"}
@@ -86,10 +106,19 @@ def _tell_folder(manifest: Mapping[str, Any], title: str, options: argparse.Name
     show_summary(manifest["summary"], title, options)
     parts = f"{len(manifest['parts']):,} parts"
     say(f"{manifest['merchants']:,} merchants, {manifest['rows']:,} rows in {parts}.", options)
-    say(f"decisions: {Path(options.out) / 'manifest.json'} and what it lists", options)
+    if isinstance(run.folder, Database):
+        say(f"decisions: alicredit_decisions in {run.folder.shown}", options)
+    else:
+        say(f"decisions: {Path(run.folder) / 'manifest.json'} and what it lists", options)
 
 
-def _read(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """Read all decisions of a folder."""
+def _read(run: Run, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Read all decisions of a run."""
+    if isinstance(run.folder, Database):
+        return read_decisions(
+            run.folder, as_of=manifest["as_of"], policy_id=manifest["policy_id"],
+            job_id=manifest["job_id"],
+        )  # fmt: skip
+    folder = Path(run.folder)
     frames = [pd.read_parquet(folder / each["name"]) for each in manifest["parts"]]
     return pd.concat(frames, ignore_index=True)

@@ -15,10 +15,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pyarrow as pa
 
 from alicredit.checks import refuse, write_whole, writing
 from alicredit.nightly.sources import digest_path
+from alicredit.nightly.written import write_part
 
 MANIFEST, JOB, LOCK, POISON, WORK = "manifest.json", ".job.json", ".lock", "quarantine", ".work"
 _PART = re.compile(r"part-\d{5,}\.parquet")
@@ -61,7 +64,9 @@ class Folder:
         there, done = self.read(JOB), self.finished()
         is_same = (done or there).get("job_id") == job["job_id"]
         if resume and not done:
-            self._refuse_others(there, job, is_same=is_same)
+            if there and not is_same:
+                refuse_others(there, job, str(self.path))
+            self._refuse_unknown(there)
         if resume and is_same and done:
             for number, each in enumerate(done["parts"]):
                 self.put(number, {**each, "job_id": job["job_id"]})
@@ -72,18 +77,8 @@ class Folder:
         with writing("out", self.path):
             (self.path / MANIFEST).unlink(missing_ok=True)
 
-    def _refuse_others(
-        self, there: Mapping[str, Any], job: Mapping[str, Any], *, is_same: bool
-    ) -> None:
-        """Refuse parts that another run left unfinished, or that nobody knows of."""
-        if there and not is_same:
-            unlike = [key for key in job if key != "job_id" and there.get(key) != job[key]]
-            do = (
-                "give it what it was given before to go on, or start over with resume=False "
-                "(--no-resume), or name another folder"
-            )
-            rule = "must be of the run that was stopped in it"
-            refuse("out", rule, f"another {', '.join(unlike) or 'job'} in {self.path}", do)
+    def _refuse_unknown(self, there: Mapping[str, Any]) -> None:
+        """Refuse parts that nobody knows of."""
         if not there and any(_PART.fullmatch(each.name) for each in self.path.iterdir()):
             do = "name another folder, or resume=False (--no-resume), which removes them"
             rule = "must be empty or of an earlier run"
@@ -106,6 +101,24 @@ class Folder:
     def put(self, number: int, receipt: Mapping[str, Any]) -> None:
         """Say that a part is finished."""
         self.write(f".{Path(part_name(number)).stem}.json", receipt)
+
+    def keep(
+        self,
+        number: int,
+        table: pa.Table,
+        poison: pa.Table,
+        told: Mapping[str, Any],
+        job_id: str,
+    ) -> dict[str, Any]:
+        """Write a part and its poison, then its receipt; give the receipt."""
+        receipt = write_part(self, part_name(number), table)
+        if len(poison):
+            self.within(POISON)
+            own = write_part(self, f"{POISON}/{part_name(number)}", poison)
+            receipt["quarantine"] = {**own, "merchants": len(set(poison["row"].to_pylist()))}
+        receipt |= told
+        self.put(number, {**receipt, "job_id": job_id})
+        return receipt
 
     def finish(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, and leave beside it nothing but what it lists."""
@@ -138,6 +151,17 @@ class Folder:
         return Folder(self.path / name)
 
 
+def refuse_others(there: Mapping[str, Any], job: Mapping[str, Any], where: str) -> NoReturn:
+    """Refuse what another run left unfinished, and tell in what it differs."""
+    unlike = [key for key in job if key != "job_id" and there.get(key) != job[key]]
+    do = (
+        "give it what it was given before to go on, or start over with resume=False "
+        "(--no-resume), or name another place"
+    )
+    rule = "must be of the run that was stopped in it"
+    refuse("out", rule, f"another {', '.join(unlike) or 'job'} in {where}", do)
+
+
 def part_name(number: int) -> str:
     """Name a part."""
     return f"part-{number:05d}.parquet"
@@ -150,17 +174,23 @@ def open_folder(path: Path) -> Iterator[Folder]:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         refuse("out", "must be a folder that can be written", f"{path} ({error.strerror})")
-    lock = path / LOCK
-    with writing("out", path):
-        handle = _locked(lock)
-    try:
+    with locked(path / LOCK, str(path)):
         yield Folder(path)
+
+
+@contextmanager
+def locked(lock: Path, where: str) -> Iterator[None]:
+    """Hold a file's lock, which goes with its process; refuse where another has it."""
+    with writing("out", lock.parent):
+        handle = _locked(lock, where)
+    try:
+        yield
     finally:
         lock.unlink(missing_ok=True)
         os.close(handle)
 
 
-def _locked(lock: Path) -> int:
+def _locked(lock: Path, where: str) -> int:
     """Lock a file that goes with its run; what another removed meanwhile is no lock."""
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
@@ -168,8 +198,8 @@ def _locked(lock: Path) -> int:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            do = "wait until it has ended, or name another folder"
-            refuse("out", "must be written by one run at a time", f"another in {lock.parent}", do)
+            do = "wait until it has ended, or name another place"
+            refuse("out", "must be written by one run at a time", f"another in {where}", do)
         if lock.exists() and os.fstat(handle).st_ino == lock.stat().st_ino:
             return handle
         os.close(handle)

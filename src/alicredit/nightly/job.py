@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import require_kind
+from alicredit.databases import Database
 from alicredit.deciding.population import check_features, gatherer_of
 from alicredit.deciding.scoring import check_definitions
 from alicredit.nightly.folder import WORK, Folder, open_folder, part_name
@@ -24,6 +27,7 @@ from alicredit.nightly.sources import (
 )
 from alicredit.nightly.streaming import STATUS, Question, begin, refuse_change, write_all
 from alicredit.nightly.survey import Source
+from alicredit.nightly.tables import Tables, open_tables
 from alicredit.nightly.written import summary_of, write_part
 from alicredit.nightly.written import whole_of as join
 from alicredit.records import Records
@@ -48,8 +52,8 @@ def run_into_folder(
     else:
         require_kind("records", records, Records, "must be given without features")
         digest = digest_records(records)
-    with open_folder(Path(run.folder)) as folder:
-        job = asked.job(digest, run)
+    job = asked.job(digest, run)
+    with open_place(run, job) as folder:
         manifest = begin(folder, job, run)
         if not manifest:
             if source is None:
@@ -58,6 +62,13 @@ def run_into_folder(
         elif progress is not None:
             progress(manifest["merchants"], manifest["merchants"])
     return summary_of(manifest)
+
+
+def open_place(run: Run, job: Mapping[str, Any]) -> AbstractContextManager[Folder | Tables]:
+    """Open the folder or the database that a run writes into."""
+    if isinstance(run.folder, Database):
+        return open_tables(run.folder, job, None if run.work is None else Path(run.work))
+    return open_folder(Path(run.folder))
 
 
 def whole_of(source: Source, asked: Question) -> pd.DataFrame:
@@ -78,7 +89,9 @@ def digest_records(records: Any) -> str:
     for name in sorted(records.sources):
         for source in (records.sources[name], *getattr(records.sources[name], "parts", ())):
             whole.update(f"{name}\0{getattr(source, 'text', '')}\0".encode())
-            if source.paths:
+            if source.digest:
+                whole.update(source.digest.encode())
+            elif source.paths:
                 paths = tuple(map(Path, source.paths))
                 whole.update(digest_files(paths, paths[0].parent).encode())
             if source.memory is not None:
@@ -93,7 +106,7 @@ def guard_records(records: Any) -> str:
 
 
 def _gathered(
-    records: Any, asked: Question, folder: Folder, job: Any, run: Run, progress: Any
+    records: Any, asked: Question, folder: Folder | Tables, job: Any, run: Run, progress: Any
 ) -> FileSource:
     """Build inputs and facts, kept in parts until all is done, and read them as features.
 

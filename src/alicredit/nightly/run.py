@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alicredit.checks import refuse, require_between, require_path, require_whole
+from alicredit.databases import Database, database_of
 
 MEMORY_GB = 2.0
 LEAST_GB = 1.0
@@ -18,8 +19,9 @@ class Run:
 
     Parameters
     ----------
-    folder : str or Path
-        Where parts and manifest go.
+    folder : str, Path or Database
+        Where parts and manifest go: a folder, or the tables of a database
+        (:class:`alicredit.databases.Database`, or its address).
     memory_gb : float, default 2.0
         Memory of the whole process to keep within, in GB of 10^9 bytes; from 1, of which Python and
         the libraries take a third. It changes no byte.
@@ -30,6 +32,9 @@ class Run:
         Merchants of a part: of one that is killed, so many are decided again.
     rows_at_a_time : int or None, default None
         Merchants scored at a time; None takes as many as fit. It changes no byte.
+    work : str, Path or None, default None
+        With a database: folder for what is built from records on the way, which goes when all is
+        done; None takes ``alicredit`` in the user's own cache. It changes no byte.
 
     Examples
     --------
@@ -40,15 +45,22 @@ class Run:
     alicredit.errors.InputError: memory_gb must be a number from 1 to 4096; found 0.1.
     """
 
-    folder: str | Path
+    folder: str | Path | Database
     memory_gb: float = MEMORY_GB
     resume: bool = True
     part_merchants: int = PART_MERCHANTS
     rows_at_a_time: int | None = field(default=None, repr=False)
+    work: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no run."""
-        require_path("out", self.folder)
+        database = database_of(self.folder, "out")
+        if database is None:
+            require_path("out", self.folder)
+        else:
+            object.__setattr__(self, "folder", database)
+        if self.work is not None:
+            require_path("work", self.work)
         require_between("memory_gb", self.memory_gb, LEAST_GB, 4096)
         require_whole("part_merchants", self.part_merchants, 1)
         if self.rows_at_a_time is not None:
@@ -75,6 +87,6 @@ class Run:
         return self if rows is None else replace(self, rows_at_a_time=rows)
 
 
-def run_of(out: str | Path | Run) -> Run:
-    """Take a folder as a run with its defaults."""
-    return out if isinstance(out, Run) else Run(require_path("out", out))
+def run_of(out: str | Path | Database | Run) -> Run:
+    """Take a folder or a database as a run with its defaults."""
+    return out if isinstance(out, Run) else Run(out)

@@ -19,7 +19,6 @@ from alicredit.checks import refuse
 from alicredit.deciding.answers import decide, decide_columns, interleave
 from alicredit.deciding.population import prepare
 from alicredit.deciding.scoring import distinct_of, score_all
-from alicredit.nightly.folder import POISON, Folder, part_name
 from alicredit.nightly.quarantine import find_poison
 from alicredit.nightly.run import Run
 from alicredit.nightly.survey import Source, Survey, survey, texts_of
@@ -29,7 +28,6 @@ from alicredit.nightly.written import (
     count,
     table_of,
     whole_of,
-    write_part,
 )
 from alicredit.policy import Policy
 from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES
@@ -37,6 +35,9 @@ from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+Place = Any
+"""Where parts go: a folder, or tables of a database."""
+
 STATUS = "_status"
 """Column of what was gathered from records: what they themselves say of a merchant's row."""
 
@@ -94,11 +95,16 @@ class Question:
             "part_merchants": run.part_merchants,
             "made_by": f"alicredit {alicredit.__version__}, pyarrow {pa.__version__}",
         }
-        text = json.dumps(told, sort_keys=True).encode()
-        return {**told, "job_id": hashlib.sha256(text).hexdigest()}
+        return job_of(told)
 
 
-def begin(folder: Folder, job: Mapping[str, Any], run: Run) -> dict[str, Any]:
+def job_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what shapes a byte with its digest."""
+    text = json.dumps(told, sort_keys=True).encode()
+    return {**told, "job_id": hashlib.sha256(text).hexdigest()}
+
+
+def begin(folder: Place, job: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Take the folder for a job; give the manifest where all of it is done and whole already."""
     done = folder.finished()
     is_same = run.resume and done.get("job_id") == job["job_id"]
@@ -111,7 +117,7 @@ def begin(folder: Folder, job: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def write_all(
-    source: Source, asked: Question, folder: Folder, job: Mapping[str, Any], run: Run, progress: Any
+    source: Source, asked: Question, folder: Place, job: Mapping[str, Any], run: Run, progress: Any
 ) -> dict[str, Any]:
     """Decide the parts that are not done; write them and the manifest, and give it."""
     guard = source.guard()
@@ -168,7 +174,7 @@ def _write_one(
     frame: pd.DataFrame,
     number: int,
     asked: Question,
-    folder: Folder,
+    folder: Place,
     job: Mapping[str, Any],
     run: Run,
     seen: Survey,
@@ -186,13 +192,8 @@ def _write_one(
         tables.append(decisions)
         found.append(_poison_of(people, decisions, asked, start + at))
     table, poison = whole_of(tables), whole_of(found)
-    receipt = write_part(folder, part_name(number), table)
-    if len(poison):
-        folder.within(POISON)
-        told = write_part(folder, f"{POISON}/{part_name(number)}", poison)
-        receipt["quarantine"] = {**told, "merchants": len(set(poison["row"].to_pylist()))}
-    receipt |= {**count(table), "merchants": len(frame)}
-    folder.put(number, {**receipt, "job_id": job["job_id"]})
+    told = {**count(table), "merchants": len(frame)}
+    receipt: dict[str, Any] = folder.keep(number, table, poison, told, job["job_id"])
     return receipt
 
 

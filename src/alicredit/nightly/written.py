@@ -6,7 +6,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 from alicredit.checks import require_columns, require_kind, write_whole
 from alicredit.deciding.reasons import ReasonLists
 from alicredit.decision import COLUMNS
-from alicredit.nightly.folder import Folder
+
+if TYPE_CHECKING:
+    from alicredit.nightly.folder import Folder
 
 _WORDS = (
     "product_id", "status", "grade", "decision", "rate_unit", "model_id", "policy_id", "prices_id",
@@ -40,7 +42,7 @@ SCHEMA = pa.schema([(name, _type_of(name)) for name in COLUMNS])
 """Columns of a part."""
 
 
-_METADATA = pa.Schema.from_pandas(
+METADATA = pa.Schema.from_pandas(
     pd.DataFrame({"score": pd.array([], "Int64")}), preserve_index=False
 ).metadata
 """By it pandas reads scores as whole numbers, though some are missing."""
@@ -68,7 +70,7 @@ def table_of(ids: npt.NDArray[np.object_], parts: Sequence[Mapping[str, Any]]) -
             columns[name] = _words([part[name] for part in parts], rows)
         else:
             columns[name] = _values([part[name] for part in parts], rows, _type_of(name))
-    return pa.table(columns, metadata=_METADATA)
+    return pa.table(columns, metadata=METADATA)
 
 
 def _words(parts: list[Any], rows: int) -> pa.DictionaryArray:
@@ -113,6 +115,35 @@ def columns_of_frame(frame: pd.DataFrame) -> dict[str, Any]:
 def whole_of(tables: Iterable[pa.Table]) -> pa.Table:
     """Put tables together as one that does not tell where they were cut."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Give decisions without numbered words, as they are whatever stands beside them."""
+    fields = []
+    for field in table.schema:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        fields.append(
+            pa.field(field.name, pa.list_(pa.string()) if pa.types.is_list(kind) else kind)
+        )
+    return table.cast(pa.schema(fields)).combine_chunks()
+
+
+def numbered(table: pa.Table) -> pa.Table:
+    """Give decisions with numbered words, each in one chunk."""
+    whole = table.combine_chunks()
+    columns: dict[str, Any] = {}
+    for name in whole.column_names:
+        column = whole[name].combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else column
+        if name in _WORDS:
+            column = column.dictionary_encode()
+        elif name == "reasons":
+            values = column.flatten().dictionary_encode()
+            sizes = np.cumsum([0, *column.value_lengths().fill_null(0).to_pylist()])
+            column = pa.ListArray.from_arrays(pa.array(sizes, pa.int32()), values)
+        columns[name] = column
+    return pa.table(columns)
 
 
 def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from alicredit.checks import (
     require_whole,
 )
 from alicredit.cohort import as_moment
+from alicredit.databases import Database
 from alicredit.deciding.answers import check_prices
 from alicredit.deciding.one import decide_one
 from alicredit.deciding.population import gather, prepare
@@ -43,7 +44,7 @@ def score_portfolio(
     as_of: object,
     policy: str | Policy = "ali-2013",
     features: pd.DataFrame | str | Path | None = None,
-    out: str | Path | Run | None = None,
+    out: str | Path | Database | Run | None = None,
     prices: Prices | None = None,
     engine: str = "local",
     chunk_rows: int | None = None,
@@ -66,11 +67,13 @@ def score_portfolio(
         ``policy.required_columns``; what lacks of the latter is unknown. A path is that of a
         Parquet file, or of a folder of them in the order of their names, of which the columns that
         model and policy use are read.
-    out : str, Path, Run or None, default None
-        Write Parquet parts and a manifest into this folder, part after part in constant memory, and
-        return a summary. What another run finished there is replaced. What the same run left
-        unfinished is gone on with, and ends with the same bytes as if it had never been stopped;
-        what another left unfinished is refused, see :class:`alicredit.portfolio.Run`.
+    out : str, Path, Database, Run or None, default None
+        Write Parquet parts and a manifest into this folder, or rows into the tables of this
+        database (:class:`alicredit.databases.Database`, or its address), part after part in
+        constant memory, and return a summary. What another run finished there is replaced. What the
+        same run left unfinished is gone on with, and ends with the same bytes as if it had never
+        been stopped; what another left unfinished is refused, see
+        :class:`alicredit.portfolio.Run`.
     prices : Prices or None, default None
         Frozen shadow prices of an allocation under this policy: an approval stands where its profit
         is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
@@ -102,6 +105,8 @@ def score_portfolio(
         built-in ones of this release.
     PolicyError
         For an unknown policy, or a model whose horizon a product does not take.
+    DatabaseError
+        If a database cannot be reached, was lost, or is in use: run again.
 
     Examples
     --------

@@ -15,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import nearest, refusal, require_columns, require_kind, require_whole
+from alicredit.databases import Database, database_of
 from alicredit.errors import RecordError
+from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
 from alicredit.records.declaration import Column
 from alicredit.records.facts import fact_sql, quoted
@@ -272,10 +274,13 @@ def read_records(
 
     Parameters
     ----------
-    source : str, Path or mapping of str to object
+    source : str, Path, Database or mapping of str to object
         A folder with ``table.parquet``, ``table.csv`` or ``table/*.parquet``, which may carry
         ``records.toml`` (``timezone``, notes) and ``data_use.toml``; or a mapping from table name
-        to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob.
+        to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob;
+        or a database (:class:`alicredit.databases.Database`, or its address such as
+        ``"postgresql://user@host/name"``, ``"duckdb:///file"``, ``"sqlite:///file"``), of which the
+        declared columns of the declared tables are read, all as of one moment.
     data_use : mapping of str to mapping or None, default None
         For each restricted table (marital, psychometric, bank records): its ``purpose`` and
         ``legal_basis``, or ``data_use`` of records it was read from before. Without it such a
@@ -291,6 +296,8 @@ def read_records(
     RecordError
         If nothing is there to read, a required table or column lacks, a value has not the
         declared type, or a file is damaged; the message names table and column.
+    DatabaseError
+        If a database cannot be reached, or is in use.
 
     Examples
     --------
@@ -307,6 +314,8 @@ def read_records(
     notes: dict[str, Any] = {}
     if isinstance(source, Mapping):
         places = {str(name): place for name, place in source.items()}
+    elif (database := database_of(source, "source")) is not None:
+        return _from_database(database, data_use)
     elif isinstance(source, str | Path) and str(source):
         places = dict(_places(Path(source)))
         timezone, notes = _folder_notes(Path(source))
@@ -323,6 +332,18 @@ def read_records(
     for each in sources.values():
         _check_columns(each)
     records = Records(MappingProxyType(sources), timezone, MappingProxyType(notes), findings, uses)
+    _check_values(records)
+    return records
+
+
+def _from_database(database: Database, data_use: Mapping[str, Mapping[str, str]] | None) -> Records:
+    """Read the tables of a database as they stand at this moment."""
+    uses = read_data_use(data_use)
+    copies = copy_tables(database, uses)
+    sources, _ = _admitted(copies.paths, uses)
+    findings = tuple(Note(table, rule, level, 0, text) for table, rule, level, text in copies.notes)
+    kept = MappingProxyType(sources_of(copies, sources))
+    records = Records(kept, database.timezone, MappingProxyType({}), findings, uses)
     _check_values(records)
     return records
 

@@ -43,6 +43,10 @@ class Source:
         The rows in memory.
     types : mapping of str to str
         Column -> physical SQL type, in the order of the data.
+    digest : str, default ""
+        Of the rows, whatever their order, where the files are a copy made to be read.
+    keeper : object, default None
+        What keeps such a copy until nobody reads it any more.
     """
 
     table: str
@@ -50,6 +54,8 @@ class Source:
     is_csv: bool = False
     memory: Any = None
     types: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    keeper: Any = field(default=None, repr=False, compare=False)
 
     @property
     def sql(self) -> str:
@@ -237,7 +243,7 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
     """
     name, physical = quoted(column.name), source.types[column.name]
     if source.is_csv:
-        return _from_text(name, column, timezone)
+        return parsed_sql(name, column, timezone)
     kind = column.kind
     plain = {
         "id": ("VARCHAR", "UUID", *_WHOLE),
@@ -264,7 +270,7 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
     return f"CAST({name} AS {column.sql_type})"
 
 
-def _from_text(name: str, column: Column, timezone: str) -> str:
+def parsed_sql(name: str, column: Column, timezone: str) -> str:
     """Parse a CSV value; an empty text is missing, a time that names its zone is converted."""
     value = f"nullif(trim({name}), '')"
     plain = f"TRY_CAST({value} AS {column.sql_type})"
@@ -284,7 +290,7 @@ def unreadable_sql(source: Source, column: Column) -> str | None:
     """
     name = quoted(column.name)
     if source.is_csv and column.kind not in ("id", "code", "text"):
-        parsed = _from_text(name, column, "UTC")
+        parsed = parsed_sql(name, column, "UTC")
         bad = f"{parsed} IS NULL"
         if column.sql_type == "DOUBLE":
             bad += f" OR isnan({parsed})"
