@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
 from alicredit.records import Records, find_problems, merchants_in_error
+from alicredit.records.rules import WRONG_UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,10 @@ class Gatherer:
         """Build inputs and facts of the merchants from one position to another."""
         part = self.cohort[start:stop]
         inputs = build_frame(self.whole, part, catalogue=self.catalogue, memory=memory)
+        return self.with_facts(part, inputs)
+
+    def with_facts(self, part: Cohort, inputs: pd.DataFrame) -> Population:
+        """Put facts and statuses beside the inputs of some merchants."""
         facts = build_applicants(self.records, part)
         if self.debts is not None:
             owed = facts["merchant_id"].map(self.debts)
@@ -85,22 +90,27 @@ def gatherer_of(
     if records is None:
         raise InputError(refusal("records", "must be given without features", "None"))
     cohort = Cohort.at(records, as_of)
+    catalogue = catalogue_of(models)
+    refuse_silent(records, catalogue.tables, as_of)
+    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
+    _refuse_unlike_units(records, as_of)
+    faulty = merchants_in_error(records, as_of=as_of)["merchant_id"]
+    debts = debts_of_groups(records, cohort, as_of)
+    return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
+
+
+def catalogue_of(models: Mapping[str, Any]) -> Catalogue:
+    """Give the built-in features that models take; refuse others."""
     wanted = [name for model in models.values() for name in model.feature_names]
     foreign = [name for name in wanted if name not in set(CATALOGUE.names)]
     if foreign:
         do = "build the features yourself and pass features="
         rule = "must take only built-in features to be scored from records"
         refuse("model", rule, repr(foreign[0]), do)
-    catalogue = CATALOGUE.subset(wanted)
-    refuse_silent(records, catalogue.tables, as_of)
-    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
-    _refuse_unlike_units(records, as_of)
-    faulty = merchants_in_error(records, as_of=as_of)["merchant_id"]
-    debts = _debts_of_groups(records, cohort, as_of)
-    return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
+    return CATALOGUE.subset(wanted)
 
 
-def _debts_of_groups(records: Records, cohort: Cohort, as_of: pd.Timestamp) -> pd.Series | None:
+def debts_of_groups(records: Records, cohort: Cohort, as_of: pd.Timestamp) -> pd.Series | None:
     """Sum what groups of related parties owe, by merchant, whatever part each is decided in."""
     if "related_parties" not in records:
         return None
@@ -137,11 +147,16 @@ def gather(
 def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
     """Stop the whole run where sources disagree by orders of magnitude."""
     problems = find_problems(records, as_of=as_of)
-    suspected = problems[problems["rule"] == "wrong unit suspected"]
+    suspected = problems[problems["rule"] == WRONG_UNIT]
     if len(suspected):
         line = suspected.iloc[0]
-        rule = f"must be in the declared unit: {line['message']}"
-        refuse(f"table {line['table']!r}", rule, line["example"], "mend the unit of that table")
+        refuse_unit(line["table"], line["message"], line["example"])
+
+
+def refuse_unit(table: str, message: str, example: str) -> NoReturn:
+    """Refuse amounts that disagree by orders of magnitude."""
+    rule = f"must be in the declared unit: {message}"
+    refuse(f"table {table!r}", rule, example, "mend the unit of that table")
 
 
 def check_features(names: Sequence[str], models: Mapping[str, Any]) -> None:
