@@ -78,9 +78,9 @@ def owned_frame(
     return matched.drop("_link")
 
 
-def part_of(parts: int, functions: Any) -> Any:
+def part_of(parts: int, functions: Any, column: str = "merchant_id") -> Any:
     """Give the part of a merchant, by its name alone."""
-    name = functions.col("merchant_id").cast("string").cast("binary")
+    name = functions.col(column).cast("string").cast("binary")
     return functions.pmod(functions.crc32(name), functions.lit(parts)).cast("int")
 
 

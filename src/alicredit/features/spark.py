@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
 from typing import Any
@@ -205,7 +205,7 @@ def features_of_others(
     few = {name: _few_columns(records, name) for name in records.frames if name in read}
     places = {feature.name: at for at, feature in enumerate(features)}
     values = np.empty((len(features), len(cohort)))
-    here = read_records(few, data_use=records.data_use)
+    here = replace(read_records(few, data_use=records.data_use), timezone=records.empty.timezone)
     build_base(here, cohort, features, places, values, memory=memory)
     return {name: values[at] for name, at in places.items()}
 

@@ -105,7 +105,7 @@ def _gathered(
         stop = min(start + size, every)
         if not work.receipt(number, job["job_id"]):
             table = join(
-                _table_of(gatherer.gather(at, min(at + run.chunk_rows, stop), memory=memory))
+                lay_side_by_side(gatherer.gather(at, min(at + run.chunk_rows, stop), memory=memory))
                 for at in range(start, stop, run.chunk_rows)
             )
             receipt = write_part(work, part_name(number), table)
@@ -117,7 +117,7 @@ def _gathered(
     return open_files(work.path, "records")
 
 
-def _table_of(people: Any) -> pa.Table:
+def lay_side_by_side(people: Any) -> pa.Table:
     """Lay inputs, facts and statuses side by side."""
     facts = people.applicants
     own = [name for name in facts.columns if name not in people.inputs.columns]

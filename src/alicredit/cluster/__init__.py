@@ -1,0 +1,1 @@
+"""A portfolio on a cluster of Spark: decided in tasks, its book allocated by prices."""
