@@ -38,6 +38,7 @@ STOREYS = (
     ("monitoring", "recovery"),
     ("deciding",),
     ("nightly",),
+    ("cluster",),
     ("portfolio",),
     ("whatif",),
     ("cli",),

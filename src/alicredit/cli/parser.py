@@ -112,6 +112,10 @@ def _score(parser: argparse.ArgumentParser) -> None:
         help="go on with what the same run left unfinished in --out",
     )  # fmt: skip
     parser.add_argument("--memory", type=float, default=2.0, help="GB to keep within, with --out")
+    parser.add_argument(
+        "--engine", choices=("local", "spark"), default="local",
+        help="where to compute; spark: in the running session, or in one of this machine's threads",
+    )  # fmt: skip
     parser.add_argument("--html", help="page to write")
 
 

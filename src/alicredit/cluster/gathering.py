@@ -85,7 +85,7 @@ class Gathering:
             shared = pa.concat_tables(found[SHARED]) if SHARED in found else None
             people = self._people(records, cohort, shared)
             told["tallies"] = [
-                [(t.name, *_plain(tally(t, people.inputs[t.name]))) for t in model.tables]
+                [(t.name, *plain_of(tally(t, people.inputs[t.name]))) for t in model.tables]
                 for model in distinct_of(self.models)
             ]
             numbers = self.cuts.numbers(cohort.frame["merchant_id"].to_numpy(object))
@@ -122,7 +122,7 @@ class Gathering:
         return found
 
 
-def _plain(found: Any) -> Sequence[Any]:
+def plain_of(found: Any) -> Sequence[Any]:
     """Give a tally as plain values."""
     return [getattr(found, name) for name in found.__dataclass_fields__]
 

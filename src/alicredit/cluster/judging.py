@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.cluster.gathering import PEOPLE, RATIOS, TOLD, rows_of
+from alicredit.cluster.prepared import add_tallies
 from alicredit.cluster.taking import Taken, from_cluster
 from alicredit.cohort import Cohort, known_merchants
 from alicredit.deciding.feeds import refuse_stale
@@ -20,7 +21,7 @@ from alicredit.deciding.population import debts_of_groups, refuse_unit
 from alicredit.deciding.scoring import distinct_of
 from alicredit.features import Catalogue
 from alicredit.features.packed import import_pyspark, mapped, owned_frame
-from alicredit.portable.survey import Tally, judge
+from alicredit.portable.survey import judge
 from alicredit.records import TABLES, merchants_in_error
 from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
 from alicredit.stability import add_arrivals, judge_arrivals
@@ -144,11 +145,8 @@ def judge_whole(
     _judge_unit(pieces)
     columns = cache(lambda name: _column(pieces, name))
     for at, model in enumerate(distinct_of(models)):
-        whole = {table.name: Tally(0, 0, 0) for table in model.tables}
-        for each in told:
-            for name, *values in each["tallies"][at] if each["tallies"] else ():
-                whole[name] = whole[name] + Tally(*values)
-        judge(model.tables, whole, columns)
+        counted = (each["tallies"][at] for each in told if each["tallies"])
+        judge(model.tables, add_tallies(model, counted), columns)
 
 
 def _arrivals(told: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +13,38 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import refuse
-from alicredit.cluster.gathering import PEOPLE, PIECES, Gathering, rows_of
+from alicredit.cluster.answering import RECEIPT, Deciding, spark_schema
+from alicredit.cluster.gathering import PEOPLE, PIECES, Gathering
 from alicredit.cluster.ids import Cuts, cut_merchants
 from alicredit.cluster.judging import find_debts, find_shared_keys, judge_whole
+from alicredit.cluster.prepared import (
+    Prepared,
+    numbered,
+    open_prepared,
+    survey_on_cluster,
+)
 from alicredit.cluster.spreading import spread
 from alicredit.cluster.taking import Taken, from_cluster, take
 from alicredit.cohort import Cohort
-from alicredit.deciding.population import catalogue_of, prepare
-from alicredit.deciding.scoring import check_definitions, distinct_of
-from alicredit.decision import COLUMNS
+from alicredit.deciding.population import catalogue_of
+from alicredit.deciding.scoring import check_definitions
 from alicredit.features import Catalogue
 from alicredit.features.others import is_of_others
 from alicredit.features.packed import import_pyspark, mapped
 from alicredit.features.spark import SparkRecords, features_of_others
 from alicredit.nightly.folder import Folder, open_folder
 from alicredit.nightly.run import PART_MERCHANTS, Run
-from alicredit.nightly.sources import frame_of
 from alicredit.nightly.streaming import (
-    STATUS,
     Question,
     begin,
     manifest_of,
     merchants_of,
     refuse_change,
-    write_one,
 )
-from alicredit.nightly.survey import Survey, texts_of
-from alicredit.nightly.written import SCHEMA, summary_of
+from alicredit.nightly.survey import Survey
+from alicredit.nightly.written import summary_of
 
 log = logging.getLogger(__name__)
-
-_RECEIPT = "number int, receipt string"
-_ROWS = 20_000
 
 
 def run_on_cluster(
@@ -72,10 +71,9 @@ def run_on_cluster(
         Decisions, in no order; with ``run`` the summary.
     """
     check_definitions(asked.models.values(), "")
-    catalogue = catalogue_of(asked.models)
     if records is None:
         refuse("records", "must be given without features", "None")
-    taken = take(records, session)
+    catalogue, taken = catalogue_of(asked.models), take(records, session)
     if run is None:
         cuts = cut_merchants(taken, asked.as_of, PART_MERCHANTS)
         pieces = gather_pieces(taken, asked, catalogue, session, cuts, None)
@@ -90,6 +88,57 @@ def run_on_cluster(
                 taken, asked, catalogue, session, (folder, job, run), progress
             )
         elif progress is not None:
+            progress(manifest["merchants"], manifest["merchants"])
+    return summary_of(manifest)
+
+
+def run_prepared_on_cluster(
+    features: Any, asked: Question, session: Any, run: Run | None, progress: Any
+) -> Any:
+    """Decide everybody of prepared features on a cluster.
+
+    Parameters
+    ----------
+    features : str or Path
+        Of a Parquet file or a folder of them that all workers share.
+    asked : Question
+        By which models and policy, when, at what prices.
+    session : SparkSession
+        Where.
+    run : Run or None
+        Folder to write into; None gives a Spark frame.
+    progress : callable or None
+        Called with (done, all) merchants.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame or pandas.DataFrame
+        Decisions, in no order; with ``run`` the summary.
+    """
+    source = open_prepared(features, asked.models)
+    check_definitions(asked.models.values(), source.definitions)
+    size = PART_MERCHANTS if run is None else run.part_merchants
+    prepared = Prepared(source, asked, size)
+    if run is None:
+        seen = survey_on_cluster(prepared, session)
+        deciding = Deciding(asked, prepared=prepared, twice=seen.twice)
+        return mapped(
+            numbered(session, range(prepared.parts)), deciding.answer_read, spark_schema()
+        )
+    with open_folder(Path(run.folder)) as folder:
+        job = asked.job(source.digest(), run)
+        manifest = begin(folder, job, run)
+        if not manifest:
+            guard = source.guard()
+            seen = survey_on_cluster(prepared, session)
+            place = (_absolute(folder), job, run, seen)
+            deciding = Deciding(asked, place, prepared, seen.twice)
+
+            def tasks(left: list[int]) -> Any:
+                return mapped(numbered(session, left), deciding.write_read, RECEIPT)
+
+            manifest = _write_left(tasks, folder, job, run, seen, source.guard, guard)
+        if progress is not None:
             progress(manifest["merchants"], manifest["merchants"])
     return summary_of(manifest)
 
@@ -136,70 +185,14 @@ def _features_of_others(
     return pa.table({"merchant_id": ids, **{name: pa.array(v) for name, v in found.items()}})
 
 
-@dataclass(frozen=True, eq=False)
-class Deciding:
-    """What a task must know to decide numbered parts of people.
-
-    Parameters
-    ----------
-    asked : Question
-        By which models and policy, when, at what prices.
-    place : (Folder, mapping, Run, Survey) or None
-        Where parts are written, as which job, and how; None gives rows.
-    """
-
-    asked: Question
-    place: tuple[Folder, Mapping[str, Any], Run, Survey] | None = None
-
-    def frame(self, pieces: list[pa.Table]) -> pd.DataFrame:
-        """Give the people of a part in the order of their ids, as a local run reads them."""
-        table = pa.concat_tables(pieces).sort_by("merchant_id")
-        wanted = self.asked.columns | {STATUS}
-        table = table.select([name for name in table.column_names if name in wanted])
-        return frame_of(table.to_batches(), texts_of(distinct_of(self.asked.models)))
-
-    def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Decide each part as it comes: rows."""
-        for _, pieces in _parts_of(batches):
-            frame = self.frame(pieces)
-            for at in range(0, len(frame), _ROWS):
-                people = _people_of(frame.iloc[at : at + _ROWS], self.asked)
-                yield from self.asked.table(people).cast(SCHEMA).to_batches()
-
-    def write(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Decide and write each part as it comes: receipts."""
-        for number, pieces in _parts_of(batches):
-            yield self.write_one(number, self.frame(pieces))
-
-    def write_one(self, number: int, frame: pd.DataFrame) -> pa.RecordBatch:
-        """Decide and write one part as a local run does; give its receipt."""
-        if self.place is None:
-            raise TypeError
-        folder, job, run, seen = self.place
-        receipt = write_one(frame, number, self.asked, folder, job, run, seen)
-        text = json.dumps(receipt)
-        return pa.record_batch(
-            {"number": pa.array([number], pa.int32()), "receipt": pa.array([text], pa.string())}
-        )
-
-
-def _people_of(rows: pd.DataFrame, asked: Question) -> Any:
-    """Take rows of people, with what their records say of them."""
-    people = prepare(rows, asked.models, asked.as_of, twice=frozenset())
-    own = rows[STATUS].to_numpy(object)
-    people.status[own != "ok"] = own[own != "ok"]
-    return people
-
-
-def _parts_of(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, list[pa.Table]]]:
-    """Bring the pieces of each part together."""
-    rows = (
-        (number, value)
-        for batch in batches
-        for number, value in zip(batch["_number"].to_pylist(), batch["_rows"], strict=True)
-    )
-    for number, own in groupby(rows, key=lambda each: each[0]):
-        yield number, [rows_of(value) for _, value in own]
+def collect_decisions(decisions: Any) -> pd.DataFrame:
+    """Bring decisions here from a Spark frame, in the order in which a local run gives them."""
+    with from_cluster("records"):
+        frame = decisions.toArrow().to_pandas()
+    frame["score"] = frame["score"].astype("Int64")
+    frame["reasons"] = [list(codes) for codes in frame["reasons"]]
+    found: pd.DataFrame = frame.sort_values("merchant_id", kind="stable", ignore_index=True)
+    return found
 
 
 def _people(pieces: Any, parts: int, session: Any, left: list[int] | None = None) -> Any:
@@ -215,14 +208,7 @@ def _people(pieces: Any, parts: int, session: Any, left: list[int] | None = None
 
 def _decisions(pieces: Any, asked: Question, parts: int, session: Any) -> Any:
     """Give the decisions as a Spark frame, worked out when they are asked for."""
-    _, types = import_pyspark()
-    kinds = {
-        pa.string(): types.StringType(), pa.float64(): types.DoubleType(),
-        pa.int64(): types.LongType(), pa.timestamp("us"): types.TimestampNTZType(),
-        pa.list_(pa.string()): types.ArrayType(types.StringType()),
-    }  # fmt: skip
-    schema = types.StructType([types.StructField(n, kinds[SCHEMA.field(n).type]) for n in COLUMNS])
-    return mapped(_people(pieces, parts, session), Deciding(asked).answer, schema)
+    return mapped(_people(pieces, parts, session), Deciding(asked).answer, spark_schema())
 
 
 def _write_from_records(
@@ -241,16 +227,14 @@ def _write_from_records(
         progress(0, cuts.merchants)
     pieces = gather_pieces(taken, asked, catalogue, session, cuts, f"{run.memory_gb / 2:.3f}GB")
     seen = Survey(cuts.merchants, frozenset())
-    if taken.guard() != guard:
-        refuse_change("records")
 
     def tasks(left: list[int]) -> Any:
         deciding = Deciding(asked, (_absolute(folder), job, run, seen))
         people = _people(pieces, len(left), session, left)
-        return mapped(people, deciding.write, _RECEIPT)
+        return mapped(people, deciding.write, RECEIPT)
 
     try:
-        manifest = _write_left(tasks, folder, job, run, seen)
+        manifest = _write_left(tasks, folder, job, run, seen, taken.guard, guard)
     finally:
         pieces.unpersist()
     if progress is not None:
@@ -259,7 +243,13 @@ def _write_from_records(
 
 
 def _write_left(
-    tasks: Any, folder: Folder, job: Mapping[str, Any], run: Run, seen: Survey
+    tasks: Callable[[list[int]], Any],
+    folder: Folder,
+    job: Mapping[str, Any],
+    run: Run,
+    seen: Survey,
+    guard_of: Callable[[], str],
+    guard: str,
 ) -> dict[str, Any]:
     """Let tasks write the parts without a receipt; look at them from here, and finish."""
     numbers = range(max(-(-seen.rows // run.part_merchants), 1))
@@ -269,6 +259,8 @@ def _write_left(
     if left:
         with from_cluster("out"):
             found = tasks(left).collect()
+        if guard_of() != guard:
+            refuse_change("records")
         receipts |= {row["number"]: json.loads(row["receipt"]) for row in found}
     for number in left:
         if not receipts[number] or not folder.holds(receipts[number]):

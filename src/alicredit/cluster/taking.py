@@ -91,6 +91,18 @@ def require_session(engine: object) -> Any:
     return engine
 
 
+def running_session() -> Any:
+    """Give the session that runs, or one of all threads of this machine."""
+    import_pyspark()
+    from pyspark.sql import SparkSession
+
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    maker = SparkSession.builder.master("local[*]").appName("alicredit")
+    return maker.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+
+
 def take(records: object, session: Any) -> Taken:
     """Take records, Spark frames by table, or what ``read_spark_records`` gives.
 
