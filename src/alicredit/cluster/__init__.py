@@ -1,5 +1,6 @@
 """A portfolio on a cluster of Spark: decided in tasks, its book allocated by prices."""
 
+from alicredit.cluster.book import ClusterAllocation, allocate_on_cluster
 from alicredit.cluster.portfolio_jobs import (
     collect_decisions,
     run_on_cluster,
@@ -8,6 +9,8 @@ from alicredit.cluster.portfolio_jobs import (
 from alicredit.cluster.taking import require_session, running_session
 
 __all__ = [
+    "ClusterAllocation",
+    "allocate_on_cluster",
     "collect_decisions",
     "require_session",
     "run_on_cluster",
