@@ -26,7 +26,8 @@ def make_platform(folder: Path, merchants: int = 60) -> None:
     made, _ = ac.simulate_platform(
         merchants, seed=11, months=30, start="2010-12-01", orders_per_month=3, default_rate=0.1
     )
-    tables = {name: made[name].to_pandas() for name in made.tables if name != "bank_txns"}
+    left_out = {"bank_txns", "limit_history", "utilities", "traffic_daily", "applications"}
+    tables = {name: made[name].to_pandas() for name in made.tables if name not in left_out}
     ids = tables["merchants"]["merchant_id"].sort_values().tolist()
     late = tables["merchants"].head(2).assign(
         merchant_id=["newcomer", "not yet"], shop_opened_at=pd.NaT,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from cluster_stage import AS_OF, PART, content, make_model, make_platform
 from model_stage import DIRECTIONS, make_merchants
@@ -27,8 +28,8 @@ from alicredit.cluster import collect_decisions
 from alicredit.cluster.ids import cut_merchants
 from alicredit.cluster.taking import digest_of_frames, take
 from alicredit.errors import AlicreditError, InputError, RecordError
-from alicredit.nightly import folder as folders
 from alicredit.portfolio import Run, submit
+from alicredit.stability import add_arrivals, count_arrivals, judge_arrivals, stale_feeds
 
 pyspark = pytest.importorskip("pyspark")
 
@@ -62,20 +63,14 @@ def frames_of(session: Any, stage: Path) -> dict[str, Any]:
     return {path.stem: session.read.parquet(str(path)) for path in paths}
 
 
-def assert_same_parts(found: Path, expected: Path) -> None:
-    """Hold two folders against each other but for what names the inputs."""
-    here, there = content(found), content(expected)
-    names = [json.loads(each.pop("manifest.json")) for each in (here, there)]
-    assert here == there
-    for told in names:
-        del told["inputs_digest"], told["job_id"]
-    assert names[0] == names[1]
-
-
 @pytest.mark.slow
-def test_decisions_on_spark_are_the_local_ones_to_the_bit(session: Any, stage: Path) -> None:
+def test_decisions_of_tables_in_any_order_are_the_local_ones_to_the_bit(
+    session: Any, stage: Path
+) -> None:
+    rand = pyspark.sql.functions.rand
+    mixed = {name: each.orderBy(rand(3)) for name, each in frames_of(session, stage).items()}
     local = decide(stage)
-    found = decide(stage, engine=session)
+    found = decide(stage, records=mixed, engine=session)
     assert found.columns == list(local)
     here = collect_decisions(found)
     pd.testing.assert_frame_equal(here, local, check_exact=True)
@@ -86,40 +81,22 @@ def test_decisions_on_spark_are_the_local_ones_to_the_bit(session: Any, stage: P
     assert {"RELATED_BARRED", "ACCOUNT_SEALED", "BLACKLIST"} <= codes
 
 
-@pytest.mark.slow
-def test_spark_goes_on_where_a_local_run_was_stopped_and_ends_with_its_bytes(
-    session: Any, stage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, real = Run(tmp_path / "out", part_merchants=PART), folders.Folder.put
-
-    def put(self: Any, number: int, receipt: Any) -> None:
-        if number == 2 and self.path.name == "out":
-            raise KeyboardInterrupt
-        real(self, number, receipt)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(folders.Folder, "put", put)
-        with pytest.raises(KeyboardInterrupt):
-            decide(stage, out=run)
-    first = tmp_path / "out" / "part-00000.parquet"
-    before = first.stat().st_mtime_ns
-    summary = decide(stage, out=run, engine=session)
-    assert content(tmp_path / "out") == content(stage / "whole")
-    assert first.stat().st_mtime_ns == before
-    assert summary.attrs["manifest"]["quarantine"]["merchants"] > 0
-    seen: list[tuple[int, int]] = []
-    decide(stage, out=run, engine=session, progress=lambda *done: seen.append(done))
-    assert seen == [(61, 61)]
-
-
-@pytest.mark.slow
-def test_tables_of_spark_in_any_order_give_the_same_parts(
-    session: Any, stage: Path, tmp_path: Path
-) -> None:
-    frames = frames_of(session, stage)
-    mixed = {name: each.orderBy(pyspark.sql.functions.rand(3)) for name, each in frames.items()}
-    decide(stage, records=mixed, out=Run(tmp_path, part_merchants=PART), engine=session)
-    assert_same_parts(tmp_path, stage / "whole")
+def test_arrivals_of_parts_are_judged_as_those_of_the_whole(stage: Path) -> None:
+    whole = ac.read_records(stage / "records")
+    orders = whole["orders"].to_pandas()
+    rows = np.arange(len(orders)) % 3
+    days = pd.date_range("2013-01-01", periods=9)
+    for moment in (pd.Timestamp(AS_OF), pd.Timestamp("2013-11-01"), *days):
+        found = []
+        for part in range(3):
+            some = ac.read_records(
+                {"merchants": whole["merchants"], "orders": orders[rows == part]}
+            )
+            found.append(count_arrivals(some, moment, ["orders"])["orders"])
+        judged = judge_arrivals({"orders": add_arrivals(found)}, moment)
+        expected = stale_feeds(whole, as_of=moment)
+        expected = expected[expected["table"] == "orders"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(judged, expected)
 
 
 @pytest.mark.slow
@@ -127,7 +104,8 @@ def test_a_digest_of_tables_tells_of_a_value_and_not_of_an_order(session: Any) -
     rows = pd.DataFrame({"merchant_id": ["a", "b", "b"], "x": [1.0, 2.0, 2.0]})
 
     def digest(frame: pd.DataFrame) -> str:
-        return digest_of_frames({"orders": session.createDataFrame(frame)})
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        return digest_of_frames({"orders": session.createDataFrame(table)})
 
     assert digest(rows) == digest(rows.iloc[[2, 0, 1]])
     others = [rows.assign(x=[1.0, 2.0, 3.0]), rows.iloc[:2], rows.rename(columns={"x": "y"})]
@@ -186,6 +164,11 @@ def test_a_submitted_job_killed_after_its_first_part_is_gone_on_with(
     assert again.returncode == submit.MENDED
     assert told["parts"] == 6
     assert content(out) == content(stage / "whole")
+    seen: list[tuple[int, int]] = []
+    run = Run(out, part_merchants=PART)
+    decide(stage, out=run, engine=session, progress=lambda *done: seen.append(done))
+    assert seen == [(61, 61)]
+    assert content(out) == content(stage / "whole")
 
 
 @pytest.fixture(scope="module")
@@ -236,24 +219,21 @@ def test_the_command_decides_on_spark(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["silent", "unit"])
-def test_what_only_the_whole_tells_is_refused_in_the_same_words(
-    fault: str, session: Any, stage: Path, tmp_path: Path
+def test_another_unit_is_refused_in_the_same_words(
+    session: Any, stage: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(stage / "records", tmp_path / "records")
     shutil.copy(stage / "model.alicredit", tmp_path)
-    as_of = "2013-11-01" if fault == "silent" else AS_OF
-    if fault == "unit":
-        path = tmp_path / "records" / "declared_sales.parquet"
-        frame = pd.read_parquet(path)
-        frame.assign(amount=frame["amount"] / 1e4).to_parquet(path, index=False)
+    path = tmp_path / "records" / "declared_sales.parquet"
+    frame = pd.read_parquet(path)
+    frame.assign(amount=frame["amount"] / 1e4).to_parquet(path, index=False)
     said = []
     for engine in ("local", session):
         with pytest.raises(AlicreditError) as refused:
-            decide(tmp_path, as_of=as_of, engine=engine)
+            decide(tmp_path, engine=engine)
         said.append((refused.type, str(refused.value)))
     assert said[0] == said[1]
-    assert ("fallen silent" if fault == "silent" else "declared unit") in said[0][1]
+    assert "declared unit" in said[0][1]
 
 
 @pytest.mark.slow

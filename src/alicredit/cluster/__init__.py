@@ -1,6 +1,7 @@
 """A portfolio on a cluster of Spark: decided in tasks, its book allocated by prices."""
 
 from alicredit.cluster.book import ClusterAllocation, allocate_on_cluster
+from alicredit.cluster.offers import build_offers_on_cluster
 from alicredit.cluster.portfolio_jobs import (
     collect_decisions,
     run_on_cluster,
@@ -11,6 +12,7 @@ from alicredit.cluster.taking import require_session, running_session
 __all__ = [
     "ClusterAllocation",
     "allocate_on_cluster",
+    "build_offers_on_cluster",
     "collect_decisions",
     "require_session",
     "run_on_cluster",
