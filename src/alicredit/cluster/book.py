@@ -44,8 +44,6 @@ log = logging.getLogger(__name__)
 FEW = 1_000_000
 MARGIN = 4_000
 _SAMPLE = 4_000
-_CUT = 2**20
-_NUMBERS = ("limit", "minimum", "expected_profit", "expected_loss", "mean_balance", "peak_balance")
 
 
 @dataclass(frozen=True, eq=False)
