@@ -16,7 +16,7 @@ from alicredit.errors import InputError
 from alicredit.records import Records, require_records
 from alicredit.records.moments import as_moment, is_written_as_time
 
-__all__ = ["Cohort", "Mask", "as_moment", "concatenate", "require_cohort"]
+__all__ = ["Cohort", "Mask", "as_moment", "concatenate", "known_merchants", "require_cohort"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -55,20 +55,12 @@ class Cohort:
         Raises InputError where nobody was known yet.
         """
         moment = as_moment("as_of", as_of)
-        con = require_records(records).connect()
-        try:
-            rows = con.execute(
-                f"SELECT DISTINCT _merchant_id FROM ({records.fact_sql('merchants')}) "
-                "WHERE _happened < $1 AND _known < $1 ORDER BY 1",
-                [moment.to_pydatetime()],
-            ).fetchall()
-        finally:
-            con.close()
-        if not rows:
+        known = known_merchants(records, moment)
+        if not known:
             first, _ = records.span
             found = f"{moment} before all records, which start {first}"
             raise InputError(refusal("as_of", "must lie after the first merchant is known", found))
-        return cls.from_frame(pd.DataFrame({"merchant_id": [r[0] for r in rows], "as_of": moment}))
+        return cls.from_frame(pd.DataFrame({"merchant_id": known, "as_of": moment}))
 
     @classmethod
     def of_loans(cls, records: Records, product: str | None = None) -> Cohort:
@@ -201,6 +193,32 @@ class Cohort:
                 found = f"{moment:%Y-%m-%d} on {self!r}"
                 raise InputError(refusal("cut", rule, found, "choose another date"))
         return train, test
+
+
+def known_merchants(records: Records, moment: pd.Timestamp) -> list[str | None]:
+    """Name the merchants known before a moment, sorted; None stands for rows without one.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["b", "a"], "platform": ["taobao", "taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01", "2012-05-01"])})
+    >>> known_merchants(read_records({"merchants": merchants}), pd.Timestamp("2012-01-01"))
+    ['b']
+    >>> known_merchants(merchants, pd.Timestamp("2012-01-01"))
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: records must be what read_records gives; found DataFrame. ...
+    """
+    con = require_records(records).connect()
+    try:
+        rows = con.execute(
+            f"SELECT DISTINCT _merchant_id FROM ({records.fact_sql('merchants')}) "
+            "WHERE _happened < $1 AND _known < $1 ORDER BY 1",
+            [moment.to_pydatetime()],
+        ).fetchall()
+    finally:
+        con.close()
+    return [row[0] for row in rows]
 
 
 def require_cohort(value: object) -> Cohort:

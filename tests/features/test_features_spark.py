@@ -28,7 +28,7 @@ from test_features_oracle import WIDE
 
 import alicredit as ac
 from alicredit.errors import FeatureError, RecordError
-from alicredit.features import Catalogue, Feature, SparkRecords, read_spark_records, spark
+from alicredit.features import Catalogue, Feature, SparkRecords, packed, read_spark_records
 
 pyspark = pytest.importorskip("pyspark")
 T = {"title": "t", "title_zh": "题"}
@@ -222,7 +222,7 @@ def test_a_value_that_cannot_be_read_stops_the_job_and_is_named(
 
 @pytest.mark.slow
 def test_each_part_goes_to_a_partition_of_its_own(session: Any) -> None:
-    keys = spark._spread_keys(session, 7)
+    keys = packed.spread_keys(session, 7)
     sent = session.createDataFrame(pa.table({"key": pa.array(keys, pa.int32())}))
     places = sent.repartition(7, "key").selectExpr("spark_partition_id() AS place").collect()
     assert sorted(row["place"] for row in places) == list(range(7))
@@ -257,7 +257,7 @@ def test_what_is_no_spark_is_refused(
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(FeatureError, match=r"pip install 'alicredit\[spark\]'"):
-        spark._pyspark()
+        packed.import_pyspark()
 
 
 def test_packed_rows_come_back_part_by_part() -> None:
@@ -266,8 +266,8 @@ def test_packed_rows_come_back_part_by_part() -> None:
         {"x": rng.integers(0, 99, 500), "_part": rng.integers(0, 7, 500).astype("int32")}
     )
     batches = rows.to_batches(max_chunksize=60)
-    packed = list(spark._pack("orders", tuple(range(10, 17)), batches))
-    found = {part: table for part, name, table in spark._unpacked(packed) if name == "orders"}
+    streams = list(packed.pack("orders", tuple(range(10, 17)), batches))
+    found = {part: table for part, name, table in packed.unpacked(streams) if name == "orders"}
     assert sorted(found) == list(range(10, 17))
     for part, table in found.items():
         its = rows["x"].to_numpy()[rows["_part"].to_numpy() == part - 10]

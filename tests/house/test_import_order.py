@@ -39,6 +39,7 @@ STOREYS = (
     ("monitoring", "recovery"),
     ("deciding",),
     ("nightly",),
+    ("cluster",),
     ("portfolio",),
     ("whatif",),
     ("cli",),

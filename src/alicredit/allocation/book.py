@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,16 +147,11 @@ def allocate(
     Traceback (most recent call last):
     alicredit.errors.InputError: offers['expected_profit'] must be finite in every row; found nan...
     """
-    lender = lender_of(policy_or_lender)
-    policy = policy_or_lender if isinstance(policy_or_lender, Policy) else None
-    chosen = BookRules() if rules is None else rules
-    require_kind("rules", chosen, BookRules, "must be rules of a book")
-    funds = funds_of(lender)
-    for name, taken in (("outstanding", chosen.outstanding), ("outstanding_peak", _peak(chosen))):
-        if taken > funds:
-            refuse(name, f"must not pass the funds of {funds:.2f}", taken)
+    lender, policy, chosen, funds = read_lender(policy_or_lender, rules)
     book = read_offers(offers, policy)
-    unpriced = _unpriced(book, lender, policy, chosen, funds)
+    names = {"region": book.regions, "category": book.categories, "product": book.products}
+    draws = bool(book.peak_sd.any())
+    unpriced = unpriced_of(names, lender, policy, chosen, has_deviations=draws)
     if chosen.common_share < 1 and book.peak_sd.any():
         unpriced = replace(unpriced, peak_sigma=_sigma(book, unpriced))
     problem = pose(book, unpriced)
@@ -164,22 +160,37 @@ def allocate(
     value = problem.values(found.prices)
     at_prices = choose_whole(problem, value)
     reason = reasons_of(problem, prices, value, at_prices)
-    given = _settled(problem, found, value, at_prices)
-    _mark(reason, prices, problem, given)
+    given = settled(problem, found, value, at_prices)
+    mark_changed(reason, prices, problem, given)
     share = given.fen / problem.limit
     earned = float((problem.profit * share).sum())
     table = answer(offers, book, given.fen, reason, value)
     back = np.empty(len(book.order), dtype=np.int64)
     back[book.order] = np.arange(len(back))
     return Allocation(
-        offers=table.assign(is_marginal=_is_marginal(problem, given.fen, at_prices)[back]),
+        offers=table.assign(is_marginal=is_changed(problem, given.fen, at_prices)[back]),
         prices=prices,
         constraints=_constraints(problem, prices, given.fen, lender),
         value=earned,
         bound=found.height,
         peak_balance=_peak_of(book, prices, share),
-        capital_value=_capital_value(prices, lender, funds),
+        capital_value=capital_value_of(prices, lender, funds),
     )
+
+
+def read_lender(
+    policy_or_lender: Policy | Lender, rules: BookRules | None
+) -> tuple[Lender, Policy | None, BookRules, float]:
+    """Take a lender, its policy, rules and funds; refuse more outstanding than there are."""
+    lender = lender_of(policy_or_lender)
+    policy = policy_or_lender if isinstance(policy_or_lender, Policy) else None
+    chosen = BookRules() if rules is None else rules
+    require_kind("rules", chosen, BookRules, "must be rules of a book")
+    funds = funds_of(lender)
+    for name, taken in (("outstanding", chosen.outstanding), ("outstanding_peak", _peak(chosen))):
+        if taken > funds:
+            refuse(name, f"must not pass the funds of {funds:.2f}", taken)
+    return lender, policy, chosen, funds
 
 
 def _peak(rules: BookRules) -> float:
@@ -187,19 +198,24 @@ def _peak(rules: BookRules) -> float:
     return rules.outstanding if rules.outstanding_peak is None else rules.outstanding_peak
 
 
-def _unpriced(
-    book: Book, lender: Lender, policy: Policy | None, rules: BookRules, funds: float
+def unpriced_of(
+    names: Mapping[str, tuple[str, ...]],
+    lender: Lender,
+    policy: Policy | None,
+    rules: BookRules,
+    *,
+    has_deviations: bool,
 ) -> Prices:
-    """List the constraints of a book, at no price."""
+    """List the constraints of a book, at no price; names are those of its offers by kind."""
+    funds = funds_of(lender)
     found = [
         Constraint("expected_balance", "", funds - rules.outstanding),
         Constraint("peak_balance", "", funds - _peak(rules)),
     ]
     if rules.loss_budget is not None:
         found.append(Constraint("expected_loss", "", float(rules.loss_budget)))
-    named = {"region": book.regions, "category": book.categories, "product": book.products}
-    for kind, names in named.items():
-        shares = rules.shares_of(kind, names)
+    for kind, known in names.items():
+        shares = rules.shares_of(kind, known)
         found += [Constraint(kind, name, share * funds) for name, share in shares.items()]
     if rules.small_share > 0:
         found.append(Constraint("small_loans", "", 0.0))
@@ -207,12 +223,12 @@ def _unpriced(
         constraints=tuple(found),
         policy_id="" if policy is None else policy.policy_id,
         one_borrower_fen=int(lender.single_borrower_cap * 100),
-        peak_z=rules.peak_z if book.peak_sd.any() else 0.0,
+        peak_z=rules.peak_z if has_deviations else 0.0,
         common_share=float(rules.common_share),
         small_share=float(rules.small_share),
         small_limit=float(rules.small_limit) if rules.small_share > 0 else 0.0,
         closed_kinds=tuple(
-            kind for kind in named if isinstance(getattr(rules, f"{kind}_share"), float)
+            kind for kind in names if isinstance(getattr(rules, f"{kind}_share"), float)
         ),
     )
 
@@ -241,7 +257,7 @@ def _peak_of(book: Book, prices: Prices, share: Floats) -> float:
     return drawn + prices.peak_z * math.sqrt(common + own)
 
 
-def _capital_value(prices: Prices, lender: Lender, funds: float) -> float:
+def capital_value_of(prices: Prices, lender: Lender, funds: float) -> float:
     """Give what one more yuan of net capital earns with the borrowing it allows."""
     balances = ("expected_balance", "peak_balance")
     shares = [
@@ -252,7 +268,7 @@ def _capital_value(prices: Prices, lender: Lender, funds: float) -> float:
     return float(lender.lending_multiple) * sum(share * price for share, price in shares)
 
 
-def _settled(problem: Problem, found: Plane, value: Floats, at_prices: Ints) -> Given:
+def settled(problem: Problem, found: Plane, value: Floats, at_prices: Ints) -> Given:
     """Make what the prices decide lawful and full: by its core, or one by one where that earns."""
     unbound = np.full(len(at_prices), -1, dtype=np.int64)
     core = settle_core(problem, found.prices, value, at_prices)
@@ -268,14 +284,16 @@ def _settled(problem: Problem, found: Plane, value: Floats, at_prices: Ints) -> 
     return max(books, key=lambda each: each[0])[1]
 
 
-def _is_marginal(problem: Problem, fen: Ints, at_prices: Ints) -> Bools:
+def is_changed(problem: Problem, fen: Ints, at_prices: Ints) -> Bools:
     """Tell of which merchants and products anything differs from the choice at prices."""
     differs = np.zeros(int(problem.item[-1]) + 1 if len(fen) else 0, dtype=bool)
     differs[problem.item[fen != at_prices]] = True
     return differs[problem.item]
 
 
-def _mark(reason: npt.NDArray[np.int8], prices: Prices, problem: Problem, given: Given) -> None:
+def mark_changed(
+    reason: npt.NDArray[np.int8], prices: Prices, problem: Problem, given: Given
+) -> None:
     """Write the reason of what was changed at the margin."""
     single, other = (REASON_CODES.index(each) for each in ("LIM_SINGLE_BORROWER", OTHER_AMOUNT))
     codes = np.array([*(reason_at(each) for each in prices.constraints), single], dtype=np.int8)

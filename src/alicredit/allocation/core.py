@@ -50,16 +50,23 @@ def _in_core(problem: Problem, value: Floats) -> Bools:
     if not len(starts):
         return np.zeros(0, dtype=bool)
     counts = np.diff(np.append(starts, len(value)))
+    lead, highest = leads_of(problem, value)
+    chosen = np.zeros(len(starts), dtype=bool)
+    each = np.arange(len(starts))
+    chosen[np.lexsort((np.where(highest > 0, -each, each), lead))[:_CORE]] = True
+    return np.repeat(chosen & np.isfinite(lead), counts)
+
+
+def leads_of(problem: Problem, value: Floats) -> tuple[Floats, Floats]:
+    """Give by how much each item's best choice leads, for what it earns, and its highest value."""
+    starts = np.flatnonzero(np.diff(problem.item, prepend=-1))
+    counts = np.diff(np.append(starts, len(value)))
     highest = np.maximum.reduceat(value, starts)
     is_best = value == np.repeat(highest, counts)
     others = np.maximum.reduceat(np.where(is_best, -np.inf, value), starts)
     lead = np.where(highest > 0, highest - np.maximum(others, 0.0), -highest)
     earns = np.maximum.reduceat(problem.profit, starts)
-    lead = np.where(earns > 0, lead / np.maximum(earns, 1e-300), np.inf)
-    chosen = np.zeros(len(starts), dtype=bool)
-    each = np.arange(len(starts))
-    chosen[np.lexsort((np.where(highest > 0, -each, each), lead))[:_CORE]] = True
-    return np.repeat(chosen & np.isfinite(lead), counts)
+    return np.where(earns > 0, lead / np.maximum(earns, 1e-300), np.inf), highest
 
 
 def _shares(problem: Problem, rows: Ints, sure: Ints) -> Floats | None:

@@ -11,7 +11,9 @@ where they were wrong. A large book starts from the prices of a part of it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import linprog
@@ -52,7 +54,7 @@ def find_prices(problem: Problem) -> Plane:
         return free
     binding = np.flatnonzero(np.array(most_used) > problem.caps)
     part = problem.only(binding)
-    prices[binding] = _solve(part, _highest(part, free.height))
+    prices[binding] = solve(part, _highest(part, free.height))
     return evaluate(problem, prices)
 
 
@@ -79,17 +81,20 @@ def _highest(problem: Problem, earned: float) -> Floats:
     return most
 
 
-def _solve(problem: Problem, most: Floats) -> Floats:
+def solve(problem: Problem, most: Floats) -> Floats:
     """Solve a book, from the prices of a part of it where it is large."""
     if problem.groups <= _FEW_GROUPS:
-        return _descend(problem, most, np.zeros(len(most)), 0.1)
+        return descend(partial(evaluate, problem), most, np.zeros(len(most)), 0.1)
     part = problem.sample(max(_FEW_GROUPS, problem.groups // _PART))
-    return _descend(problem, most, _solve(part, most), 0.3 / np.sqrt(part.groups))
+    start = solve(part, most)
+    return descend(partial(evaluate, problem), most, start, 0.3 / np.sqrt(part.groups))
 
 
-def _descend(problem: Problem, most: Floats, start: Floats, reach: float) -> Floats:
+def descend(
+    evaluated: Callable[[Floats], Plane], most: Floats, start: Floats, reach: float
+) -> Floats:
     """Go down by cutting planes until none promises more; reach is a share of ``most``."""
-    best = evaluate(problem, start)
+    best = evaluated(start)
     planes = [best]
     for step in range(_MOST_STEPS):
         near = np.maximum(0.0, best.prices - reach * most)
@@ -98,9 +103,9 @@ def _descend(problem: Problem, most: Floats, start: Floats, reach: float) -> Flo
         is_inside = ((prices > near) | (near <= 0)) & ((prices < far) | (far >= most))
         is_exact = promised <= _EXACT * abs(best.height)
         if is_exact and is_inside.all():
-            log.debug("%d steps over %d groups", step, problem.groups)
+            log.debug("%d steps", step)
             break
-        new = evaluate(problem, prices)
+        new = evaluated(prices)
         planes.append(new)
         gained = best.height - new.height
         if gained > 0 and gained >= 0.1 * promised:

@@ -121,6 +121,10 @@ def _score(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--memory", type=float, default=2.0, help="GB to keep within, with --out")
     parser.add_argument("--work", help="folder for what is built on the way to a database")
+    parser.add_argument(
+        "--engine", choices=("local", "spark"), default="local",
+        help="where to compute; spark: in the running session, or in one of this machine's threads",
+    )  # fmt: skip
     parser.add_argument("--html", help="page to write")
 
 

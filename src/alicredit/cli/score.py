@@ -17,6 +17,7 @@ from alicredit.checks import refuse
 from alicredit.cli.parser import DONE, MENDED
 from alicredit.cli.places import make_folder, require_place
 from alicredit.cli.show import bar, say, show_decisions, show_summary, warn
+from alicredit.cluster import collect_decisions, running_session
 from alicredit.cohort import as_moment
 from alicredit.databases import Database
 from alicredit.portfolio import Run, read_decisions
@@ -37,11 +38,15 @@ def run_score(options: argparse.Namespace) -> int:
     run = _run_of(options)
     records = None if options.data is None else _records(options)
     model = ac.load_model(options.model)
+    engine = "local" if options.engine == "local" else running_session()
     with bar("deciding") as progress:
         found = ac.score_portfolio(
             records, model, as_of=as_of, policy=policy, features=options.features, out=run,
             chunk_rows=_CHUNK_ROWS if progress and run is None else None, progress=progress,
+            engine=engine,
         )  # fmt: skip
+        if run is None and options.engine == "spark":
+            found = collect_decisions(found)
     return _tell(found, records, options, run)
 
 

@@ -46,8 +46,12 @@ def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) 
     Traceback (most recent call last):
     alicredit.errors.RecordError: table 'traffic_daily' must not have fallen silent: ...
     """
+    refuse_stale(stale_feeds(records, as_of=as_of), tables, as_of)
+
+
+def refuse_stale(feeds: pd.DataFrame, tables: Iterable[str], as_of: pd.Timestamp) -> None:
+    """Stop a run by what :func:`alicredit.monitoring.stale_feeds` says of its tables."""
     read = set(base_tables(tables))
-    feeds = stale_feeds(records, as_of=as_of)
     silent = feeds[(feeds["status"] == "stale") & feeds["table"].isin(read)]
     if len(silent):
         feed = silent.iloc[0]

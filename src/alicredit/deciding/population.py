@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from alicredit.checks import (
     refusal,
@@ -23,7 +25,9 @@ from alicredit.derived import derive_tables
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
-from alicredit.records import Records, find_problems, merchants_in_error
+from alicredit.records import Records, merchants_in_error
+from alicredit.records.findings import sales_ratios
+from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,10 @@ class Gatherer:
         """Build inputs and facts of the merchants from one position to another."""
         part = self.cohort[start:stop]
         inputs = build_frame(self.whole, part, catalogue=self.catalogue, memory=memory)
+        return self.with_facts(part, inputs)
+
+    def with_facts(self, part: Cohort, inputs: pd.DataFrame) -> Population:
+        """Put facts and statuses beside the inputs of some merchants."""
         facts = build_applicants(self.records, part)
         if self.debts is not None:
             owed = facts["merchant_id"].map(self.debts)
@@ -85,22 +93,27 @@ def gatherer_of(
     if records is None:
         raise InputError(refusal("records", "must be given without features", "None"))
     cohort = Cohort.at(records, as_of)
+    catalogue = catalogue_of(models)
+    refuse_silent(records, catalogue.tables, as_of)
+    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
+    refuse_unlike_units(sales_ratios(records, as_of=as_of))
+    faulty = merchants_in_error(records, as_of=as_of)["merchant_id"]
+    debts = debts_of_groups(records, cohort, as_of)
+    return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
+
+
+def catalogue_of(models: Mapping[str, Any]) -> Catalogue:
+    """Give the built-in features that models take; refuse others."""
     wanted = [name for model in models.values() for name in model.feature_names]
     foreign = [name for name in wanted if name not in set(CATALOGUE.names)]
     if foreign:
         do = "build the features yourself and pass features="
         rule = "must take only built-in features to be scored from records"
         refuse("model", rule, repr(foreign[0]), do)
-    catalogue = CATALOGUE.subset(wanted)
-    refuse_silent(records, catalogue.tables, as_of)
-    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
-    _refuse_unlike_units(records, as_of)
-    faulty = merchants_in_error(records, as_of=as_of)["merchant_id"]
-    debts = _debts_of_groups(records, cohort, as_of)
-    return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
+    return CATALOGUE.subset(wanted)
 
 
-def _debts_of_groups(records: Records, cohort: Cohort, as_of: pd.Timestamp) -> pd.Series | None:
+def debts_of_groups(records: Records, cohort: Cohort, as_of: pd.Timestamp) -> pd.Series | None:
     """Sum what groups of related parties owe, by merchant, whatever part each is decided in."""
     if "related_parties" not in records:
         return None
@@ -134,14 +147,25 @@ def gather(
     )
 
 
-def _refuse_unlike_units(records: Records, as_of: pd.Timestamp) -> None:
-    """Stop the whole run where sources disagree by orders of magnitude."""
-    problems = find_problems(records, as_of=as_of)
-    suspected = problems[problems["rule"] == "wrong unit suspected"]
-    if len(suspected):
-        line = suspected.iloc[0]
-        rule = f"must be in the declared unit: {line['message']}"
-        refuse(f"table {line['table']!r}", rule, line["example"], "mend the unit of that table")
+def refuse_unlike_units(ratios: npt.NDArray[np.float64]) -> None:
+    """Stop the whole run where sales and what was declared differ by orders of magnitude.
+
+    ``ratios`` are of ``alicredit.records.findings.sales_ratios``; what is refused is what the rule
+    finds.
+    """
+    is_many = len(ratios) >= UNIT_MERCHANTS
+    if not is_many or 1 / UNIT_TIMES <= float(np.median(ratios)) <= UNIT_TIMES:
+        return
+    rule = next(each for each in ACROSS if each.name == WRONG_UNIT)
+    con = duckdb.connect()
+    try:
+        con.register("ratios", pa.table({"ratio": ratios}))
+        found = con.execute(rule.sql.replace(f"({SALES_RATIOS})", "ratios")).fetchone()
+    finally:
+        con.close()
+    if found is not None:
+        told = f"must be in the declared unit: {rule.message}"
+        refuse(f"table {rule.table!r}", told, str(found[0]), "mend the unit of that table")
 
 
 def check_features(names: Sequence[str], models: Mapping[str, Any]) -> None:

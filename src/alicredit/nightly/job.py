@@ -125,7 +125,7 @@ def _gathered(
         if left:
             first, last = left[0] * size, min((left[-1] + 1) * size, every)
             table = join(
-                _table_of(gatherer.gather(at, min(at + step, last), memory=memory))
+                lay_side_by_side(gatherer.gather(at, min(at + step, last), memory=memory))
                 for at in range(first, last, step)
             )
             for number in left:
@@ -139,7 +139,7 @@ def _gathered(
     return open_files(work.path, "records")
 
 
-def _table_of(people: Any) -> pa.Table:
+def lay_side_by_side(people: Any) -> pa.Table:
     """Lay inputs, facts and statuses side by side."""
     facts = people.applicants
     own = [name for name in facts.columns if name not in people.inputs.columns]

@@ -126,7 +126,7 @@ def write_all(
     numbers = range(max(-(-seen.rows // size), 1))
     receipts = {number: folder.receipt(number, job["job_id"]) for number in numbers}
     left = [number for number in numbers if not receipts[number]]
-    done = sum(_merchants(number, seen, size) for number in numbers if receipts[number])
+    done = sum(merchants_of(number, seen, size) for number in numbers if receipts[number])
     log.info("%d of %d parts are done already", len(numbers) - len(left), len(numbers))
     if progress is not None and done:
         progress(done, seen.rows)
@@ -138,22 +138,22 @@ def write_all(
         frame = next(frames, None)
         if receipts[number]:
             continue
-        if frame is None or len(frame) != _merchants(number, seen, size):
+        if frame is None or len(frame) != merchants_of(number, seen, size):
             if seen.rows:
                 refuse_change(source.argument)
             frame = _none_of(source, asked)
-        receipts[number] = _write_one(frame, number, asked, folder, job, run, seen)
+        receipts[number] = write_one(frame, number, asked, folder, job, run, seen)
         done += len(frame)
         if progress is not None:
             progress(done, seen.rows)
         if source.guard() != guard:
             refuse_change(source.argument)
-    manifest = _manifest(job, seen, [receipts[number] for number in numbers])
+    manifest = manifest_of(job, seen, [receipts[number] for number in numbers])
     folder.finish(manifest)
     return manifest
 
 
-def _merchants(number: int, seen: Survey, size: int) -> int:
+def merchants_of(number: int, seen: Survey, size: int) -> int:
     """Count the merchants of a part."""
     return min(size, seen.rows - number * size)
 
@@ -170,7 +170,7 @@ def _none_of(source: Source, asked: Question) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([], dtype=object) for name in names})
 
 
-def _write_one(
+def write_one(
     frame: pd.DataFrame,
     number: int,
     asked: Question,
@@ -209,7 +209,7 @@ def _poison_of(people: Any, decisions: pa.Table, asked: Question, start: int) ->
     return find_poison(people.inputs, ids, status, distinct_of(asked.models), start)
 
 
-def _manifest(
+def manifest_of(
     job: Mapping[str, Any], seen: Survey, receipts: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Say what was decided of whom by what, and which parts hold it."""

@@ -15,6 +15,7 @@ from alicredit.checks import (
     require_kind,
     require_whole,
 )
+from alicredit.cluster import require_session, run_on_cluster, run_prepared_on_cluster
 from alicredit.cohort import as_moment
 from alicredit.databases import Database
 from alicredit.deciding.answers import check_prices
@@ -38,7 +39,7 @@ from alicredit.records import Records
 
 
 def score_portfolio(
-    records: Records | None,
+    records: Any,
     model: Any,
     *,
     as_of: object,
@@ -46,16 +47,18 @@ def score_portfolio(
     features: pd.DataFrame | str | Path | None = None,
     out: str | Path | Database | Run | None = None,
     prices: Prices | None = None,
-    engine: str = "local",
+    engine: Any = "local",
     chunk_rows: int | None = None,
     progress: Any = None,
-) -> pd.DataFrame:
+) -> Any:
     """Decide every merchant known before a moment, for every product that can be lent.
 
     Parameters
     ----------
-    records : Records or None
-        The platform's records; not read, and may be None, where ``features`` are given.
+    records : Records, SparkRecords, mapping or None
+        The platform's records; not read, and may be None, where ``features`` are given. On Spark
+        also Spark frames by table, as they are or from
+        :func:`alicredit.features.read_spark_records`; files must be Parquet, which all workers see.
     model : ScoreModel, DefaultModel or mapping
         One model, or one by product id where products have their own.
     as_of : str or timestamp
@@ -79,8 +82,9 @@ def score_portfolio(
         is above what they charge it, see :func:`alicredit.allocation.apply_prices`. ``category``,
         where a share of the book is by category, is taken from ``features``. None decides each
         merchant as if capital were no limit.
-    engine : str, default "local"
-        Where to compute; this version has ``"local"``.
+    engine : str or SparkSession, default "local"
+        Where to compute. A SparkSession: in tasks, each over a part of the merchants, to the same
+        bits; ``features`` are then a path, and ``out`` is a folder, that all workers share.
     chunk_rows : int or None, default None
         Merchants gathered from ``records`` and scored at a time; the answer does not depend on it.
         None takes all, or with ``out`` as many as the memory of the run allows.
@@ -90,11 +94,12 @@ def score_portfolio(
 
     Returns
     -------
-    pandas.DataFrame
+    pandas.DataFrame or pyspark.sql.DataFrame
         One row per merchant and product, merchants in order of id (or of ``features``), products in
         the policy's: ``COLUMNS`` of the room ``decision``. A row whose ``status`` is not ``ok`` has
         no probability and is never approved. With ``out``: counts by product, decision and status;
-        ``attrs["manifest"]`` is what ``manifest.json`` says.
+        ``attrs["manifest"]`` is what ``manifest.json`` says. On Spark without ``out``: a Spark
+        frame of the same rows in no order, worked out anew each time unless it is cached.
 
     Raises
     ------
@@ -112,23 +117,27 @@ def score_portfolio(
     --------
     >>> score_portfolio(None, None, as_of="2013-05-01", engine="cluster")
     Traceback (most recent call last):
-    alicredit.errors.InputError: engine must be 'local' in this version; found 'cluster'.
+    alicredit.errors.InputError: engine must be 'local' or a SparkSession; found 'cluster'. ...
     >>> from alicredit.decision import COLUMNS
     >>> sorted(COLUMNS)[:3]
     ['as_of', 'decision', 'expected_loss']
     """
-    if engine != "local":
-        refuse("engine", "must be 'local' in this version", repr(engine))
+    session = None if isinstance(engine, str) and engine == "local" else require_session(engine)
     if chunk_rows is not None:
         require_whole("chunk_rows", chunk_rows, 1)
     if progress is not None and not callable(progress):
         refuse("progress", "must be None or take (done, all) when called", repr(progress))
-    if features is not None and records is not None:
+    if features is not None and records is not None and session is None:
         require_kind("records", records, Records, "must be records or None beside features")
     run = None if out is None else run_of(out)
     moment, chosen = as_moment("as_of", as_of), load_policy(policy)
     check_prices(prices, chosen)
     asked = Question(models_of(model, chosen), chosen, moment, prices)
+    if session is not None:
+        where = run if run is None else run.at_a_time(chunk_rows)
+        if features is None:
+            return run_on_cluster(records, asked, session, where, progress)
+        return run_prepared_on_cluster(features, asked, session, where, progress)
     if run is not None:
         return run_into_folder(records, features, asked, run, chunk_rows, progress)
     source = None if features is None else open_source(features)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import nearest, refusal
@@ -14,7 +16,7 @@ from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
 from alicredit.records.reading import Records, require_records
-from alicredit.records.rules import ACROSS, WITHIN
+from alicredit.records.rules import ACROSS, RATIO_NEEDS, SALES_RATIOS, WITHIN
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal
 
@@ -143,6 +145,30 @@ def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
 
 
 _NOBODY = "SELECT '' AS merchant_id, '' AS \"table\", '' AS rule WHERE false"
+
+
+def sales_ratios(records: Records, *, as_of: object) -> npt.NDArray[np.float64]:
+    """Give each merchant's sales over what it declared, as known at a moment, in no order.
+
+    Empty where records lack a table or column that it takes. By these the unit of amounts is
+    judged, see :func:`find_problems`.
+    """
+    moment = as_moment("as_of", as_of)
+    readable = _readable(records)
+    if not all(
+        table in readable and set(columns) <= set(records.columns(table))
+        for table, columns in RATIO_NEEDS.items()
+    ):
+        return np.empty(0)
+    con = _open(records, moment)
+    try:
+        seen = {table: quoted("_seen_" + table) for table in RATIO_NEEDS}
+        found = con.execute(SALES_RATIOS.format(**seen)).fetchnumpy()["ratio"]
+    except duckdb.Error as error:
+        raise _unreadable(error) from error
+    finally:
+        con.close()
+    return np.ma.filled(np.ma.masked_array(found, dtype=np.float64), np.nan)
 
 
 def _unreadable(error: Exception) -> RecordError:

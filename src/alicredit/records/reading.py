@@ -336,7 +336,9 @@ def read_records(
     return records
 
 
-def _from_database(database: Database, data_use: Mapping[str, Mapping[str, str]] | None) -> Records:
+def _from_database(
+    database: Database, data_use: Mapping[str, Mapping[str, str] | DataUse] | None
+) -> Records:
     """Read the tables of a database as they stand at this moment."""
     uses = read_data_use(data_use)
     copies = copy_tables(database, uses)

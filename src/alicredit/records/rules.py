@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,20 @@ def _in_order(table: str, first: str, second: str) -> Within:
         f"{second} must not lie before {first}: check the clocks that wrote them",
     )
 
+
+WRONG_UNIT = "wrong unit suspected"
+UNIT_MERCHANTS, UNIT_TIMES = 20, 30
+RATIO_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"orders": ("amount", "paid_at"), "declared_sales": ("amount", "source")}
+)
+"""Tables and columns without which sales are not held against what was declared."""
+SALES_RATIOS = (
+    "SELECT o.s / d.s AS ratio FROM (SELECT _merchant_id, sum(amount) AS s FROM {orders}"
+    " WHERE paid_at IS NOT NULL GROUP BY 1) o JOIN (SELECT _merchant_id, sum(amount) AS s"
+    " FROM {declared_sales} WHERE source = 'total' GROUP BY 1) d USING (_merchant_id)"
+    " WHERE d.s > 0"
+)
+"""Each merchant's sales over what it declared."""
 
 WITHIN: tuple[Within, ...] = (
     _in_order("orders", "created_at", "paid_at"),
@@ -178,15 +193,12 @@ ACROSS: tuple[Across, ...] = (
         " than a day after the loan are a plan's)",
     ),
     Across(
-        "orders", "wrong unit suspected", "warning",
-        {"orders": ("amount", "paid_at"), "declared_sales": ("amount", "source")},
-        "SELECT 'median of sales over declared: ' || round(median(o.s / d.s), 2) AS key,"
-        " NULL AS _merchant_id FROM (SELECT _merchant_id, sum(amount) AS s FROM {orders}"
-        " WHERE paid_at IS NOT NULL GROUP BY 1) o JOIN (SELECT _merchant_id, sum(amount) AS s"
-        " FROM {declared_sales} WHERE source = 'total' GROUP BY 1) d USING (_merchant_id)"
-        " WHERE d.s > 0 HAVING count(*) >= 20 AND (median(o.s / d.s) > 30"
-        " OR median(o.s / d.s) < 1.0 / 30)",
-        "orders and declared sales differ by more than 30 times: amounts are in yuan",
+        "orders", WRONG_UNIT, "warning", dict(RATIO_NEEDS),
+        f"SELECT 'median of sales over declared: ' || round(median(ratio), 2) AS key,"
+        f" NULL AS _merchant_id FROM ({SALES_RATIOS})"
+        f" HAVING count(*) >= {UNIT_MERCHANTS} AND (median(ratio) > {UNIT_TIMES}"
+        f" OR median(ratio) < 1.0 / {UNIT_TIMES})",
+        f"orders and declared sales differ by more than {UNIT_TIMES} times: amounts are in yuan",
     ),
 )  # fmt: skip
 """Rules over several tables."""

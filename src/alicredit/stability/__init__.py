@@ -1,11 +1,20 @@
 """Whether populations, features, feeds and grades are as they were."""
 
 from alicredit.stability.drift import feature_drift
-from alicredit.stability.feeds import feed_volumes, stale_feeds
+from alicredit.stability.feeds import (
+    add_arrivals,
+    count_arrivals,
+    feed_volumes,
+    judge_arrivals,
+    stale_feeds,
+)
 from alicredit.stability.grades import Migration, migration
 from alicredit.stability.population import population_shares, population_stability
 
 __all__ = [
+    "add_arrivals",
+    "count_arrivals",
+    "judge_arrivals",
     "Migration",
     "feature_drift",
     "feed_volumes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -88,9 +88,22 @@ def stale_feeds(
     require_whole("window_days", window_days, 7)
     require_between("tolerance", tolerance, 1, 100)
     _require_usual(weeks, limit_z)
+    arrivals = count_arrivals(records, moment)
+    return judge_arrivals(arrivals, moment, window_days, tolerance, weeks, limit_z)
+
+
+def judge_arrivals(
+    counted: Mapping[str, pd.DataFrame],
+    moment: pd.Timestamp,
+    window_days: int = 180,
+    tolerance: float = 1.5,
+    weeks: int = 8,
+    limit_z: float = 4.0,
+) -> pd.DataFrame:
+    """Give the frame of :func:`stale_feeds` from what :func:`count_arrivals` counted."""
     today = moment.to_datetime64().astype("datetime64[D]")
     lines = []
-    for table, arrivals in _arrivals(records, moment).items():
+    for table, arrivals in counted.items():
         line = _rhythm(arrivals, today, window_days, tolerance)
         volume = _volumes(arrivals, today, 1, weeks, limit_z).iloc[0]
         ends = [volume[name] for name in ("volume", "usual_volume", "volume_z", "volume_status")]
@@ -169,7 +182,7 @@ def feed_volumes(
     _require_usual(weeks, limit_z)
     today = moment.to_datetime64().astype("datetime64[D]")
     parts = []
-    for table, arrivals in _arrivals(records, moment, tables).items():
+    for table, arrivals in count_arrivals(records, moment, tables).items():
         frame = _volumes(arrivals, today, days, weeks, limit_z)
         frame.insert(0, "table", table)
         parts.append(frame)
@@ -182,10 +195,14 @@ def _require_usual(weeks: int, limit_z: float) -> None:
     require_between("limit_z", limit_z, 1, 100)
 
 
-def _arrivals(
+def count_arrivals(
     records: Records, moment: pd.Timestamp, tables: Sequence[str] | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Count each table's facts by the day they arrived, in order of the tables."""
+    """Count each table's facts by the day they arrived, in order of the tables.
+
+    Columns ``day`` (days since 1970), ``volume``, ``last_known`` and ``last_happened``; of parts of
+    a table they can be put together by :func:`add_arrivals`.
+    """
     known = require_records(records)
     declared = [name for name in known.tables if name in TABLES and known.holds_facts(name)]
     if isinstance(tables, str):
@@ -210,6 +227,14 @@ def _by_day(con: duckdb.DuckDBPyConnection, facts: str, moment: pd.Timestamp) ->
         [moment.to_pydatetime()],
     ).df()
     return frame.assign(day=frame["day"].to_numpy().astype("datetime64[D]").astype(np.int64))
+
+
+def add_arrivals(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put counts of parts of a table together."""
+    whole = pd.concat(list(parts), ignore_index=True).groupby("day", sort=True, as_index=False)
+    sums = {"volume": "sum", "last_known": "max", "last_happened": "max"}
+    frame: pd.DataFrame = whole.agg(sums)
+    return frame
 
 
 def _rhythm(
