@@ -58,7 +58,7 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
 def _every_pair(X: Floats) -> list[tuple[int, ...]]:
     """List all pairs of inputs that take more than one value; no other can be split."""
     first = X[0]
-    same = ((X == first) | (np.isnan(X) & np.isnan(first))).all(axis=0)
+    same = ((first == X) | (np.isnan(X) & np.isnan(first))).all(axis=0)
     moving = np.flatnonzero(~same).tolist()
     return list(combinations(moving, 2)) or [(at,) for at in range(X.shape[1])]
 
