@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Two workers on two cores: linear algebra on two threads each would only wait for itself.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is first imported
+
 import tomllib
 from pathlib import Path
 

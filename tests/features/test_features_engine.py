@@ -29,7 +29,7 @@ from alicredit.features import Catalogue, Feature
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 SETTINGS = settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 T = {"title": "t", "title_zh": "题"}
 

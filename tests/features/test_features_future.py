@@ -17,7 +17,7 @@ from feature_stage import (
     records_of,
     seen,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import alicredit as ac
@@ -27,7 +27,7 @@ from alicredit.features.build import ENGINES
 KINDS = ("change", "add", "delete", "fill")
 EVERY = frozenset(KINDS)
 SETTINGS = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -38,9 +38,13 @@ def asked(seed: int, same: bool) -> pd.Series:
 
 
 def built(
-    tables: dict[str, pd.DataFrame], moments: pd.Series, engine: str = "local"
+    tables: dict[str, pd.DataFrame],
+    moments: pd.Series,
+    engine: str = "local",
+    catalogue: ac.Catalogue = CATALOGUE,
 ) -> pd.DataFrame:
-    return ac.build_features(records_of(tables), cohort_of(moments), engine=engine)
+    cohort = cohort_of(moments)
+    return ac.build_features(records_of(tables), cohort, catalogue=catalogue, engine=engine)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -49,6 +53,8 @@ def built(
     kinds=st.sets(st.sampled_from(KINDS), min_size=1),
     same=st.booleans(),
 )
+@example(seed=1, kinds=EVERY, same=False)
+@example(seed=2, kinds=EVERY - {"delete"}, same=True)
 @SETTINGS
 def test_no_feature_moves_by_one_bit_when_the_unknown_is_disturbed(
     engine: str, seed: int, kinds: set[str], same: bool
@@ -61,6 +67,8 @@ def test_no_feature_moves_by_one_bit_when_the_unknown_is_disturbed(
 
 @pytest.mark.parametrize("engine", ["local"])  # tables of peers are made alike for both
 @given(seed=st.integers(0, 2**31), kinds=st.sets(st.sampled_from(KINDS), min_size=1))
+@example(seed=3, kinds=EVERY)
+@example(seed=4, kinds=EVERY - {"delete"})
 @SETTINGS
 def test_no_later_fact_of_another_merchant_moves_what_peers_go_into(
     engine: str, seed: int, kinds: set[str]
@@ -72,6 +80,8 @@ def test_no_later_fact_of_another_merchant_moves_what_peers_go_into(
 
 
 @given(seed=st.integers(0, 2**31))
+@example(seed=1)
+@example(seed=2)
 @SETTINGS
 def test_a_disturbance_changes_much_and_leaves_what_was_visible(seed: int) -> None:
     tables, moments = make_tables(seed), make_moments(seed)
@@ -96,6 +106,13 @@ def test_every_feature_moves_when_what_is_visible_changes() -> None:
     assert still == set(), "the promise would hold of these features for an idle reason"
 
 
+FEW = ("merchants", "orders", "refunds", "customs", "interactions_daily")
+OF_FEW = CATALOGUE.subset(
+    [name for name in CATALOGUE.names if set(CATALOGUE.sources(name)) <= set(FEW)]
+)
+"""What a leak is caught by: the fewer features, the sharper the finding."""
+
+
 @pytest.mark.parametrize("leak", LEAKS)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("same", [False, True], ids=["each its moment", "one moment"])
@@ -103,10 +120,12 @@ def test_a_planted_leak_is_caught(
     leak: str, engine: str, same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant_leak(monkeypatch, leak)
-    tables, moments = make_tables(5), asked(5, same)
+    made, moments = make_tables(5), asked(5, same)
+    tables = {name: made[name] for name in FEW}
     kinds = frozenset({"fill"}) if leak == "a column before its time" else EVERY
     other = disturb(tables, moments, 12, kinds)
-    found = set(moved(built(tables, moments, engine), built(other, moments, engine)))
+    before, after = (built(each, moments, engine, OF_FEW) for each in (tables, other))
+    found = set(moved(before, after))
     assert found
     if leak == "a column before its time":
         assert {"refunds_fault_share_180d", "customs_trouble_share_365d"} <= found

@@ -26,7 +26,13 @@ def walk() -> Walk:
     return Walk(records, truth, cohort, features, labels, model, decisions)
 
 
-@pytest.fixture
-def tables(walk: Walk) -> dict[str, pd.DataFrame]:
-    """Give the platform's tables as frames that a test may damage."""
+@pytest.fixture(scope="session")
+def frames(walk: Walk) -> dict[str, pd.DataFrame]:
+    """Turn the platform's tables to frames once."""
     return {name: walk.records[name].to_pandas() for name in walk.records.tables}
+
+
+@pytest.fixture
+def tables(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Give copies of the platform's frames that a test may damage."""
+    return {name: frame.copy() for name, frame in frames.items()}

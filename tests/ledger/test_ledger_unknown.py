@@ -198,6 +198,7 @@ def test_an_instalment_that_cannot_be_counted_is_named_from_when_it_is_known(col
     assert np.isnan(days_past_due_at(records, asked)[0])
 
 
+@pytest.mark.slow
 def test_a_loan_listed_twice_is_named_and_stops_no_other_loan(caplog) -> None:
     paid = payments(("b", "2012-12-12 09:00", 1000.0))
     twice = tables(paid)

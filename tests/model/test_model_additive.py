@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_stage import make_merchants
 from sklearn.isotonic import isotonic_regression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from alicredit.cohort import Cohort
-from alicredit.model import DefaultModel
+from alicredit.model import DefaultModel, additive
 from alicredit.model.folds import periods_of
 from alicredit.model.learner import TrainingSet
 from alicredit.model.marginal import fit_marginal
@@ -297,3 +300,24 @@ def test_points_rank_near_the_truth_on_few_rows(rate) -> None:
     model = DefaultModel("points").fit(X, y)
     lost = roc_auc_score(label, p) - roc_auc_score(label, model.predict_proba(fresh)[:, 1])
     assert lost < (0.03 if rate > 0.1 else 0.12)
+
+
+def test_linear_algebra_runs_on_one_thread_while_a_model_is_learned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def threads() -> set[int]:
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    seen, learn = [], additive.fit_marginal
+
+    def watched(*given: Any, **more: Any) -> Any:
+        seen.append(threads())
+        return learn(*given, **more)
+
+    monkeypatch.setattr(additive, "fit_marginal", watched)
+    X, y, _ = make_merchants(600, seed=3)
+    with threadpool_limits(2, user_api="blas"):
+        DefaultModel("points", directions=None).fit(X, y)
+        assert seen
+        assert set().union(*seen) == {1}
+        assert threads() == {2}

@@ -1,23 +1,19 @@
 """Out of time on 20,000 simulated merchants, the model nearly knows what the simulator knows.
 
-Two seeds are too long for one test, so each is a test of its own that leaves its figures in a
-folder of the run; the one that finds both there holds their mean against the bounds.
+One world at a stressed rate, held to bounds that were those of the mean of several, and one at the
+ordinary rate. With some 4 % of bad loans the level of one world is known to about 3 % of itself, so
+that a tenth off is seen.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
-import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 import alicredit as ac
 from alicredit.evaluation import clustered_mean
-
-SEEDS = range(2)
 
 
 @dataclass(frozen=True)
@@ -57,38 +53,11 @@ def run(seed: int, rate: float) -> Outcome:
     )
 
 
-@pytest.fixture(scope="session")
-def folder_of_the_run(tmp_path_factory: pytest.TempPathFactory, request) -> Path:
-    """Give one folder to all workers of this run and to no other run."""
-    place = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        place = place.parent
-    place = place / "acceptance"
-    place.mkdir(exist_ok=True)
-    return place
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-def test_ranking_and_level_at_a_stressed_rate(seed: int, folder_of_the_run: Path) -> None:
-    found = run(seed, 0.05)
-    assert found.gap < 0.06, found
-    assert abs(found.mean_pd / found.mean_true - 1) < 0.25, found
-    path = folder_of_the_run / f"{seed}.json"
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(found)))
-    part.replace(path)
-    paths = [folder_of_the_run / f"{each}.json" for each in SEEDS]
-    if all(path.exists() for path in paths):
-        assert_close_on_average([Outcome(**json.loads(path.read_text())) for path in paths])
-
-
-def assert_close_on_average(found: list[Outcome]) -> None:
-    """Hold the mean of all seeds against the bounds."""
-    assert len(found) == len(SEEDS)
-    assert np.mean([each.gap for each in found]) < 0.03, found
-    ratio = np.mean([e.mean_pd for e in found]) / np.mean([e.mean_true for e in found])
-    assert abs(ratio - 1) < 0.10, found
+def test_ranking_and_level_at_a_stressed_rate() -> None:
+    found = run(0, 0.05)
+    assert found.gap < 0.03, found
+    assert abs(found.mean_pd / found.mean_true - 1) < 0.10, found
 
 
 @pytest.mark.slow

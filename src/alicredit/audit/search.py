@@ -159,6 +159,7 @@ def audit_features(
         seed=seed,
         mutable=mutable or {},
         known_at=build is None,
+        part=None if build is not None else lambda names: _part(catalogue, names),
     )
     sources = {} if build is not None else {n: catalogue.sources(n) for n in catalogue.names}
     unmoved = find_unmoved(trial)
@@ -218,6 +219,17 @@ def _builder(catalogue: object, build: object) -> Builder:
         return build
     do = "pass a function of records and cohort"
     return refuse("build", "must be callable", type(build).__name__, do, error=FeatureError)
+
+
+def _part(catalogue: Catalogue, names: Sequence[str]) -> Builder:
+    """Give the builder of some of a catalogue's features; each is the same to the bit alone."""
+    some = catalogue.subset(names)
+
+    def built(records: Records, cohort: Cohort) -> pd.DataFrame:
+        """Build them, without those that they take."""
+        return build_frame(records, cohort, catalogue=some)[list(names)]
+
+    return built
 
 
 def _refuse_unmoved(*, own: bool) -> None:
@@ -298,7 +310,7 @@ def _confirmed(trial: Trial, run: Run, plan: Mapping[str, Mask]) -> Moved:
             break
         moment = trial.as_of[votes.argmax()]
         tried |= trial.as_of == moment
-        again = trial.run(trial.at(moment), plan).moved
+        again = trial.of(list(suspects)).run(trial.at(moment), plan).moved
         sure |= {name: suspects.pop(name) for name in list(suspects) if name in again}
     return sure
 

@@ -80,6 +80,8 @@ class Trial:
         Gives the features of the questions from records.
     before : pandas.DataFrame
         The features of the undisturbed records.
+    part : callable or None, default None
+        Gives the builder of some of the features alone, by their names, where there is one.
     """
 
     records: Records
@@ -89,6 +91,13 @@ class Trial:
     scene: Scene
     build: Builder
     before: pd.DataFrame
+    part: Callable[[Sequence[str]], Builder] | None = None
+
+    def of(self, names: Sequence[str]) -> Trial:
+        """Ask for some of the features only, where they can be built alone."""
+        if self.part is None:
+            return self
+        return replace(self, before=self.before[list(names)], build=self.part(names))
 
     def run(self, scene: Scene, plan: Mapping[str, Mask]) -> Run:
         """Disturb, build again, and tell what moved at questions that could not know of it."""
@@ -145,6 +154,7 @@ def start_trial(
     seed: int,
     mutable: Mapping[str, Sequence[str]],
     known_at: bool,
+    part: Callable[[Sequence[str]], Builder] | None = None,
 ) -> Trial:
     """Read the rows that are asked about, place them in time, and build without disturbance.
 
@@ -162,6 +172,8 @@ def start_trial(
         Further columns that change without a time.
     known_at : bool
         Whether to add a column ``known_at`` to tables that have none.
+    part : callable or None, default None
+        Gives the builder of some of the features alone, where there is one.
 
     Returns
     -------
@@ -183,7 +195,7 @@ def start_trial(
     scene = Scene(merchants, placed, np.append(cuts, as_of.max()), end, seed, listed)
     asked = _reread(records, rows)
     before = _built(build, asked, cohort, "as they are")
-    return Trial(asked, cohort, owner, as_of, scene, build, before)
+    return Trial(asked, cohort, owner, as_of, scene, build, before, part)
 
 
 def find_unrepeatable(trial: Trial) -> Moved:

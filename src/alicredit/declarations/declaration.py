@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -245,6 +246,11 @@ class Catalogue(Sequence[Feature]):
                     raise FeatureError(refusal(f"feature {part!r}", rule, "no such one", do))
             seen.add(feature.name)
 
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        """Give the features by name."""
+        return {feature.name: feature for feature in self.features}
+
     def __len__(self) -> int:
         """Count the features."""
         return len(self.features)
@@ -262,9 +268,8 @@ class Catalogue(Sequence[Feature]):
     def __getitem__(self, key: Any) -> Any:
         """Take a feature by name or position, or a slice of features."""
         if isinstance(key, str):
-            for feature in self.features:
-                if feature.name == key:
-                    return feature
+            if key in self._by_name:
+                return self._by_name[key]
             rule = "must be a feature of the catalogue"
             raise FeatureError(refusal(f"{key!r}", rule, "none", nearest(key, self.names)))
         return self.features[key]

@@ -30,7 +30,7 @@ from alicredit.model.inputs import (
     require_both_classes,
 )
 from alicredit.model.lawful import require_lawful, use_facts
-from alicredit.model.learner import TrainingSet
+from alicredit.model.learner import TrainingSet, plain_algebra
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
 from alicredit.model.opposed import weigh_directions
 from alicredit.model.selected import selection_fact
@@ -216,10 +216,11 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         cohort = None if cohort is None else cohort[order]
         noted = {**_noted(X), **use_facts(data_use)}
         definitions = getattr(X, "attrs", {}).get("definitions", "")
-        self.portable_ = self._learn(inputs, label, weight, cohort, claim, noted, definitions)
-        self.sign_evidence_ = weigh_directions(
-            inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
-        )
+        with plain_algebra():
+            self.portable_ = self._learn(inputs, label, weight, cohort, claim, noted, definitions)
+            self.sign_evidence_ = weigh_directions(
+                inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
+            )
         self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
         if isinstance(X, pd.DataFrame):

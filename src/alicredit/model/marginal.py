@@ -15,8 +15,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.points import StepFunction, tally
-from alicredit.model.turns import greedy_cuts, one_turn
+from alicredit.model.points import StepFunction
+from alicredit.model.turns import count_steps, pool_steps
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -105,36 +105,23 @@ def _shapes(
     bad = weight * y
     rate = float(np.clip(bad.sum() / weight.sum(), 1e-6, 1 - 1e-6))
     floor = max(_SMALLEST * weight.sum(), _FEWEST_DEFAULTS / min(rate, 1 - rate))
+    bins = [size or len(own) + 1 for size, own in zip(sizes, cuts, strict=True)]
+    starts = np.concatenate([[0], np.cumsum(np.array(bins, dtype=np.int64) + 1)])
+    n, d = count_steps(places, weight, bad, starts)
+    pool, rows, hits = pool_steps(n, d, starts, np.array(directions, dtype=np.int64), floor)
+    known = _log_odds(rows, hits, rate, _PRIOR_STEP)[pool]
+    gone = _log_odds(n[starts[1:] - 1], d[starts[1:] - 1], rate, _PRIOR_MISSING)
     found = []
     for at, size in enumerate(sizes):
-        bins = size or len(cuts[at]) + 1
-        n = tally(places[:, at], weight, bins + 1)
-        d = tally(places[:, at], bad, bins + 1)
-        known = (
-            _levels(n[:-1], d[:-1], rate)
-            if size
-            else _steps(n[:-1], d[:-1], rate, floor, directions[at])
-        )
-        found.append(np.append(known, _log_odds(n[-1], d[-1], rate, _PRIOR_MISSING)))
+        own = slice(starts[at], starts[at + 1] - 1)
+        found.append(np.append(_levels(n[own], d[own], rate) if size else known[own], gone[at]))
     return found
 
 
-def _log_odds(n: npt.ArrayLike, d: npt.ArrayLike, rate: float, prior: float) -> Floats:
+def _log_odds(n: Floats, d: Floats, rate: float, prior: float) -> Floats:
     """Give log-odds against the rate's; so many rows of the mean are added first."""
-    good = np.asarray(n) - d
-    odds = (np.asarray(d) + prior * rate) / (good + prior * (1 - rate))
+    odds = (d + prior * rate) / (n - d + prior * (1 - rate))
     return np.asarray(np.log(np.maximum(odds, 1e-12) * (1 - rate) / rate))
-
-
-def _steps(n: Floats, d: Floats, rate: float, floor: float, direction: int) -> Floats:
-    """Give numbers' log-odds by bin: greedy cuts, then at most one turn."""
-    edges = greedy_cuts(n, d, floor)
-    group = np.searchsorted(edges, np.arange(len(n)), side="right")
-    rows, bad = tally(group, n, 1), tally(group, d, 1)
-    level = one_turn(bad / np.maximum(rows, 1e-9), np.maximum(rows, 1e-9), direction)
-    pool = np.concatenate([[0], np.cumsum(np.abs(np.diff(level)) > 1e-12)])
-    value = _log_odds(tally(pool, rows, 1), tally(pool, bad, 1), rate, _PRIOR_STEP)
-    return np.asarray(value[pool][group])
 
 
 def _levels(n: Floats, d: Floats, rate: float) -> Floats:

@@ -36,13 +36,12 @@ _EVIDENCE = 3.0
 
 def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., dict[str, Any]]:
     """Choose LightGBM's parameters: each path sees one input or an allowed pair (None: any)."""
-    groups = [list(each) for each in allowed or ()] + [[at] for at in range(inputs)]
-    if allowed is None:
-        groups = [list(each) for each in combinations(range(inputs), 2)] or groups
-    constraints = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
+    fixed = None if allowed is None else [*allowed, *((at,) for at in range(inputs))]
 
     def settings(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
         leaf = leaf_size(data)
+        groups = _every_pair(data.X) if fixed is None else fixed
+        constraints = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
         return parameters(data, seed=seed, threads=threads) | {
             "num_leaves": 8,
             "learning_rate": max(pace(data), 0.05),
@@ -54,6 +53,14 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
         }
 
     return settings
+
+
+def _every_pair(X: Floats) -> list[tuple[int, ...]]:
+    """List all pairs of inputs that take more than one value; no other can be split."""
+    first = X[0]
+    same = ((first == X) | (np.isnan(X) & np.isnan(first))).all(axis=0)
+    moving = np.flatnonzero(~same).tolist()
+    return list(combinations(moving, 2)) or [(at,) for at in range(X.shape[1])]
 
 
 @dataclass(eq=False)

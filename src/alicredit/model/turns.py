@@ -10,18 +10,8 @@ import numpy.typing as npt
 from alicredit.windows.compiled import compiled, inlined
 
 Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 _LEAVES = 20
-
-
-def greedy_cuts(n: Floats, d: Floats, floor: float) -> Whole:
-    """Cut bins where most is gained, again and again; each part keeps at least ``floor`` rows.
-
-    ``n`` and ``d`` are rows and defaults by bin. Gives the first bin of each part but the first.
-    """
-    rows, bad = (np.concatenate([[0.0], np.cumsum(each)]) for each in (n, d))
-    return np.asarray(_cut(rows, bad, floor, _LEAVES))
 
 
 def one_turn(values: Floats, weights: Floats, direction: int = 0) -> Floats:
@@ -36,33 +26,11 @@ def one_turn(values: Floats, weights: Floats, direction: int = 0) -> Floats:
     >>> one_turn(np.array([4.0, 1.0, 2.0, 1.5, 5.0]), np.ones(5))
     array([4.  , 1.  , 1.75, 1.75, 5.  ])
     """
-    if direction:
-        return direction * _rising(direction * values, weights)
-    best, least, size = values, np.inf, len(values)
-    for sign in (1.0, -1.0):
-        up = sign * values
-        losses = _losses(up, weights) + _losses(up[::-1], weights[::-1])[::-1]
-        turn = 1 + int(losses[1:].argmin())
-        if losses[turn] < least - 1e-12:
-            left = _rising(up[:turn], weights[:turn])
-            right = _rising(up[turn:][::-1], weights[turn:][::-1])[::-1] if turn < size else up[:0]
-            best, least = sign * np.concatenate((left, right)), float(losses[turn])
-    return np.asarray(best)
+    given = (np.ascontiguousarray(each, dtype=np.float64) for each in (values, weights))
+    return np.asarray(_turned(*given, direction))
 
 
-def _rising(values: Floats, weights: Floats) -> Floats:
-    """Give the nearest sequence that never falls."""
-    pooled, _ = _pool(np.ascontiguousarray(values), np.ascontiguousarray(weights))
-    return np.asarray(pooled)
-
-
-def _losses(values: Floats, weights: Floats) -> Floats:
-    """Give what is lost by making the first 0, 1, ... values rise."""
-    _, kept = _pool(np.ascontiguousarray(values), np.ascontiguousarray(weights))
-    return np.append(0.0, np.cumsum(weights * values**2) - kept)
-
-
-@compiled
+@inlined
 def _pool(values: Any, weights: Any) -> Any:
     """Pool neighbours until nothing falls; give the sequence, and after each value its squares."""
     size = len(values)
@@ -88,6 +56,38 @@ def _pool(values: Any, weights: Any) -> Any:
         pooled[at : at + many[pool]] = mean[pool]
         at += many[pool]
     return pooled, kept
+
+
+@inlined
+def _losses(values: Any, weights: Any) -> Any:
+    """Give what is lost by making the first 0, 1, ... values rise."""
+    _, kept = _pool(values, weights)
+    lost = np.zeros(len(values) + 1)
+    total = 0.0
+    for at in range(len(values)):
+        total += weights[at] * (values[at] * values[at])
+        lost[at + 1] = total - kept[at]
+    return lost
+
+
+@compiled
+def _turned(values: Any, weights: Any, direction: int) -> Any:
+    """Give the nearest sequence that turns at most once, or follows a direction."""
+    size = len(values)
+    if direction != 0:
+        return direction * _pool(direction * values, weights)[0]
+    best, least = values.copy(), np.inf
+    back = weights[::-1].copy()
+    for sign in (1.0, -1.0):
+        up = sign * values
+        down = up[::-1].copy()
+        losses = _losses(up, weights) + _losses(down, back)[::-1]
+        turn = 1 + int(np.argmin(losses[1:]))
+        if losses[turn] < least - 1e-12:
+            best[:turn] = sign * _pool(up[:turn], weights[:turn])[0]
+            best[turn:] = sign * _pool(down[: size - turn], back[: size - turn])[0][::-1]
+            least = losses[turn]
+    return best
 
 
 @inlined
@@ -131,3 +131,60 @@ def _cut(rows: Any, bad: Any, floor: float, leaves: int) -> Any:
         gain[at + 1], cut[at + 1] = _best(rows, bad, floor, start[at + 1], end[at + 1])
         parts += 1
     return start[1:parts].copy()
+
+
+@compiled
+def count_steps(places: Any, weight: Any, bad: Any, starts: Any) -> Any:
+    """Add up weights, and those of defaults, by each input's bins; input k's begin at starts[k]."""
+    n, d = np.zeros(starts[-1]), np.zeros(starts[-1])
+    for row in range(len(places)):
+        for at in range(places.shape[1]):
+            bin_ = starts[at] + places[row, at]
+            n[bin_] += weight[row]
+            d[bin_] += bad[row]
+    return n, d
+
+
+@compiled
+def pool_steps(n: Any, d: Any, starts: Any, directions: Any, floor: float) -> Any:
+    """Cut each input's bins greedily and pool them to turn at most once.
+
+    The last bin of an input is its missing, which stays alone. Gives the pool of each bin, numbered
+    through all inputs, and the pools' rows and defaults.
+    """
+    pool = np.empty(len(n), np.int64)
+    rows, bad = np.zeros(len(n)), np.zeros(len(n))
+    last = 0
+    for at in range(len(starts) - 1):
+        first, size = starts[at], starts[at + 1] - starts[at] - 1
+        upto, hit = np.zeros(size + 1), np.zeros(size + 1)
+        for bin_ in range(size):
+            upto[bin_ + 1] = upto[bin_] + n[first + bin_]
+            hit[bin_ + 1] = hit[bin_] + d[first + bin_]
+        edges = _cut(upto, hit, floor, _LEAVES)
+        group = np.empty(size, np.int64)
+        parts = len(edges) + 1
+        mass, own = np.zeros(parts), np.zeros(parts)
+        part = 0
+        for bin_ in range(size):
+            while part < parts - 1 and edges[part] <= bin_:
+                part += 1
+            group[bin_] = part
+            mass[part] += n[first + bin_]
+            own[part] += d[first + bin_]
+        held = np.maximum(mass, 1e-9)
+        level = _turned(own / held, held, directions[at])
+        of = np.empty(parts, np.int64)
+        for part in range(parts):
+            if part > 0 and abs(level[part] - level[part - 1]) > 1e-12:
+                last += 1
+            of[part] = last
+            rows[last] += mass[part]
+            bad[last] += own[part]
+        for bin_ in range(size):
+            pool[first + bin_] = of[group[bin_]]
+        last += 1
+        pool[first + size] = last
+        rows[last], bad[last] = n[first + size], d[first + size]
+        last += 1
+    return pool, rows[:last], bad[:last]
