@@ -17,14 +17,14 @@ from alicredit.monitoring import (
 )
 from alicredit.plots import (
     plot_drift,
-    plot_population,
+    plot_stability,
     plot_realised,
     plot_realised_over_time,
     plot_roll_rates,
     plot_vintages,
 )
 
-RED = "#c2452d"
+RED = "#d55e00"
 
 
 def curves(count: int) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def test_shifts_are_red_where_they_are_beyond_chance_and_nowhere_else() -> None:
     periods = np.repeat(["2013Q1", "2013Q2"], 2000)
     now[2000:] += 0.5
     found = population_stability(old, now, periods=periods)
-    ax = plot_population(found)
+    ax = plot_stability(found)
     from matplotlib.colors import to_hex
 
     assert [bar.get_height() for bar in ax.patches] == found["psi"].tolist()
@@ -138,7 +138,7 @@ ROLLS = pd.DataFrame({
 DRAWINGS = {
     "vintages": (plot_vintages, curves(2)),
     "roll rates": (plot_roll_rates, ROLLS),
-    "population": (plot_population, SHIFTS),
+    "population": (plot_stability, SHIFTS),
     "drift": (plot_drift, SHIFTS),
     "realised": (plot_realised, CLAIMS),
     "realised over time": (plot_realised_over_time, CLAIMS),
@@ -211,10 +211,10 @@ def test_numbers_that_may_lack_are_drawn_where_they_are_known(name) -> None:
     "told", [[np.nan, True], ["False", "True"], [0, 1], [None, False], pd.array([pd.NA, True])]
 )
 def test_nothing_is_red_but_what_is_said_to_be_shifted(told) -> None:
-    for plot in (plot_population, plot_drift):
+    for plot in (plot_stability, plot_drift):
         with pytest.raises(InputError, match=r"\['is_shifted'\] must be true or false"):
             plot(SHIFTS.assign(is_shifted=told))
-    ax = plot_population(SHIFTS.astype({"is_shifted": "boolean"}))
+    ax = plot_stability(SHIFTS.astype({"is_shifted": "boolean"}))
     from matplotlib.colors import to_hex
 
     assert [to_hex(bar.get_facecolor()) == RED for bar in ax.patches] == [False, True]
@@ -229,7 +229,7 @@ def test_what_cannot_be_drawn_is_refused_with_what_lacks() -> None:
         (lambda: plot_vintages(frame, measure="amount"), "measure"),
         (lambda: plot_vintages(frame, ax=3), "ax must be matplotlib axes"),
         (lambda: plot_roll_rates(frame), "before"),
-        (lambda: plot_population(frame), "psi"),
+        (lambda: plot_stability(frame), "psi"),
         (lambda: plot_drift(frame, most=2.5), "most"),
         (lambda: plot_realised(frame), "mean_pd"),
         (lambda: plot_realised_over_time(frame), "mean_pd"),

@@ -1,23 +1,48 @@
-"""What all drawings share: axes of their own, colours, and guards of what is drawn."""
+"""What all drawings share: axes of their own, colours, words, and guards of what is drawn.
+
+Colours are Okabe and Ito's (2008), told apart by the colour-blind; nothing is said by colour alone:
+what is off has another marker or a hatch too, so that a page printed in grey says the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
-from alicredit.checks import refusal, refuse, require_columns, require_kind
+from alicredit.checks import refusal, refuse, require_columns, require_kind, require_one_of
 from alicredit.errors import AlicreditError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, SOFT, WARN = "#2f6f9f", "#9aa7b4", "#c2452d"
-GRID = "#e3e8ed"
+log = logging.getLogger(__name__)
+
+INK, WARN, OCHRE, GREEN, SKY, PINK = (
+    "#0072B2", "#D55E00", "#E69F00", "#009E73", "#56B4E9", "#CC79A7",
+)  # fmt: skip
+"""Okabe and Ito's blue, vermilion, orange, green, sky blue and purple."""
+SERIES = (INK, OCHRE, GREEN, PINK, SKY, WARN)
+HATCHES = ("", "///", "...", "xx", "\\\\\\\\", "++")
+"""Colour and hatch of the first, second, ... of things that stand side by side."""
+SOFT, GRID, DARK = "#7d8894", "#e3e8ed", "#1c2733"
+OFF_HATCH = "///"
 _WIDTH = 7.0
+_POINTS, _EM = 11.0, 0.53
+
+_CHINESE = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "PingFang SC",
+    "Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei",
+    "Noto Sans CJK JP", "Noto Sans CJK TC", "Arial Unicode MS", "Droid Sans Fallback",
+)  # fmt: skip
+
+Say = Callable[[str, str], str]
 
 NAME, NUMBER, COUNT, FLAG = "name", "number", "count", "flag"
 """What a column that is drawn holds: any values, numbers, known numbers, or true and false."""
@@ -137,6 +162,68 @@ def require_once(
         refuse(argument, f"must have each {' and '.join(names)} once", found, do)
 
 
+def _room(ax: Axes) -> int:
+    """Give how many letters of a title fit from the left end of the axes."""
+    figure: Any = ax.figure
+    is_alone = len(figure.axes) <= 1
+    inches = figure.get_figwidth() * (1.0 if is_alone else ax.get_position().width)
+    names = [len(line) for label in ax.get_yticklabels() for line in label.get_text().split("\n")]
+    inches -= 0.075 * max([9, *names])
+    return max(int(inches * 72 / (_POINTS * _EM)), 24)
+
+
+@cache
+def chinese_font() -> str | None:
+    """Name a font of this machine that has Chinese letters; None where there is none."""
+    from matplotlib import font_manager
+
+    known = {entry.name for entry in font_manager.fontManager.ttflist}
+    return next((name for name in _CHINESE if name in known), None)
+
+
+def speaker(language: str) -> Say:
+    """Give what chooses between an English and a Chinese text.
+
+    Where this machine has no font with Chinese letters, English is written, and the log says so.
+
+    Examples
+    --------
+    >>> speaker("en")("months", "月")
+    'months'
+    >>> speaker("fr")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: language must be one of en, zh; found 'fr'. ...
+    """
+    chosen = require_one_of("language", language, ("en", "zh"))
+    if chosen == "zh" and chinese_font() is None:
+        log.warning(
+            "no font with Chinese letters is installed: the drawing is in English; install one "
+            "such as %s", _CHINESE[0],
+        )  # fmt: skip
+        chosen = "en"
+    return lambda english, chinese: english if chosen == "en" else chinese
+
+
+def finish(ax: Axes, title: str, *, x: str = "", y: str = "") -> Axes:
+    """Write the title, which says what is found, and the axes' names with their units.
+
+    Where the machine has a font with Chinese letters, every text may use it.
+    """
+    from matplotlib.text import Text
+
+    ax.set_title(textwrap.fill(title, _room(ax)), loc="left", fontsize=_POINTS, color=DARK,
+                 pad=10 if ax.get_legend() is None else 26)  # fmt: skip
+    if x:
+        ax.set_xlabel(x)
+    if y:
+        ax.set_ylabel(y)
+    font = chinese_font()
+    if font is not None:
+        for text in ax.findobj(Text):
+            text.set_fontfamily(["DejaVu Sans", font])
+    return ax
+
+
 def as_shares(axis: Any, top: float) -> None:
     """Write an axis of shares in percent, with as many digits as it needs."""
     from matplotlib.ticker import PercentFormatter
@@ -146,7 +233,7 @@ def as_shares(axis: Any, top: float) -> None:
 
 
 def legend_above(ax: Axes) -> None:
-    """Put the legend over the drawing, where it hides nothing."""
+    """Put the legend over the drawing and under the title, where it hides nothing."""
     ax.legend(frameon=False, fontsize="small", ncols=2, loc="lower left",
               bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)  # fmt: skip
 
