@@ -19,6 +19,7 @@ from alicredit.plots.stage import (
     WARN,
     Say,
     finish,
+    paint_cells,
     speaker,
     take_axes,
     take_frame,
@@ -183,7 +184,7 @@ def _shade(ax: Axes, grid: Any) -> None:
 
     ramp = LinearSegmentedColormap.from_list("worth", [WARN, "white", INK])
     reach = float(np.nanmax(np.abs(grid))) or 1.0
-    ax.imshow(grid, cmap=ramp, vmin=-reach, vmax=reach, aspect="auto")
+    paint_cells(ax, grid, ramp, (-reach, reach))
     for row, column in np.argwhere(np.isfinite(grid)):
         each = grid[row, column]
         ax.text(column, row, f"{each:+,.4g}", ha="center", va="center", fontsize="small",

@@ -18,6 +18,7 @@ from alicredit.plots.stage import (
     finish,
     longest,
     name_of,
+    paint_cells,
     require_once,
     speaker,
     take_axes,
@@ -109,6 +110,7 @@ def plot_vintages(
         bar = ax.figure.colorbar(ramp, ax=ax, ticks=at, label=lent)
         bar.ax.set_yticklabels([name_of(vintages[k]) for k in at])
         bar.outline.set_visible(False)
+        bar.solids.set_rasterized(False)
     of = say("loans", "笔数") if measure == "rate" else say("amount lent", "金额")
     return finish(
         ax, _say_vintages(rows, measure, say), x=say("months on book", "账龄（月）"),
@@ -181,7 +183,7 @@ def plot_roll_rates(
     say = speaker(language)
     ax = take_axes(ax, height=1.9 + 0.42 * len(table))
     shares = table.to_numpy(dtype=float)
-    ax.imshow(np.sqrt(np.nan_to_num(shares)), cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
+    paint_cells(ax, np.sqrt(np.nan_to_num(shares)), "Blues", (0, 1.15))
     for row, column in zip(*np.nonzero(np.nan_to_num(shares) > 0), strict=True):
         share = shares[row, column]
         text = f"{share:.0%}" if share >= 0.095 else f"{share:.1%}" if share >= 5e-4 else "<0.1%"

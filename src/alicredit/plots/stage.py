@@ -207,7 +207,8 @@ def speaker(language: str) -> Say:
 def finish(ax: Axes, title: str, *, x: str = "", y: str = "") -> Axes:
     """Write the title, which says what is found, and the axes' names with their units.
 
-    Where the machine has a font with Chinese letters, every text may use it.
+    Where the machine has a font with Chinese letters, every text may use it. Dollars are no
+    mathematics: names stand as they are.
     """
     from matplotlib.text import Text
 
@@ -218,10 +219,20 @@ def finish(ax: Axes, title: str, *, x: str = "", y: str = "") -> Axes:
     if y:
         ax.set_ylabel(y)
     font = chinese_font()
-    if font is not None:
-        for text in ax.findobj(Text):
+    for text in ax.findobj(Text):
+        text.set_parse_math(False)
+        if font is not None:
             text.set_fontfamily(["DejaVu Sans", font])
     return ax
+
+
+def paint_cells(ax: Axes, grid: Any, ramp: Any, ends: tuple[float, float]) -> None:
+    """Paint a table of cells, the first row at the top, as shapes that stay sharp in print."""
+    down, across = grid.shape
+    ax.pcolormesh(np.arange(across + 1) - 0.5, np.arange(down + 1) - 0.5, grid, cmap=ramp,
+                  vmin=ends[0], vmax=ends[1], edgecolors="white", linewidth=1)  # fmt: skip
+    ax.set_xlim(-0.5, across - 0.5)
+    ax.set_ylim(down - 0.5, -0.5)
 
 
 def as_shares(axis: Any, top: float) -> None:

@@ -1,0 +1,48 @@
+"""What a page is made of: parts, tables that can be sorted, drawings; escaped, nothing fetched."""
+
+from alicredit.pages.drawing import Chart, draw
+from alicredit.pages.layout import (
+    Cell,
+    Column,
+    Group,
+    Head,
+    Part,
+    Table,
+    both,
+    count,
+    lay_out,
+    level,
+    meaning,
+    number,
+    percent,
+    points,
+    share,
+    small,
+    words,
+    write_page,
+    yuan,
+)
+
+__all__ = [
+    "Cell",
+    "Chart",
+    "Column",
+    "Group",
+    "Head",
+    "Part",
+    "Table",
+    "both",
+    "count",
+    "draw",
+    "lay_out",
+    "level",
+    "meaning",
+    "number",
+    "percent",
+    "points",
+    "share",
+    "small",
+    "words",
+    "write_page",
+    "yuan",
+]
