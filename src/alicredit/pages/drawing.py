@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -17,12 +18,14 @@ from xml.etree import ElementTree as ET
 
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
+from alicredit.plots.stage import narrow_figures
 
 _TAGS = ("svg", "g", "defs", "path", "use", "rect", "line", "circle", "text", "tspan", "clipPath",
          "pattern")  # fmt: skip
 _ATTRIBUTES = {
     "d", "x", "y", "width", "height", "viewBox", "transform", "style", "clip-path", "points",
     "patternUnits", "cx", "cy", "r", "x1", "x2", "y1", "y2",
+    "fill", "stroke", "opacity",
 }  # fmt: skip
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _FONT = re.compile(r"font:\s*(?:(\d+) )?([\d.]+)px[^;]*")
@@ -39,9 +42,15 @@ class Chart:
 
 
 def draw(
-    plot: Callable[..., Any], frame: Any, caption: str, caption_zh: str = "", **options: Any
+    plot: Callable[..., Any],
+    frame: Any,
+    caption: str,
+    caption_zh: str = "",
+    *,
+    is_half: bool = False,
+    **options: Any,
 ) -> Chart:
-    """Draw a frame by one of the plots, as a chart of a page.
+    """Draw a frame by one of the plots, as a chart of a page, or one of two side by side.
 
     Examples
     --------
@@ -60,7 +69,8 @@ def draw(
         text = refusal("pages", "need the extra [report]", "no matplotlib", do)
         raise AlicreditError(text) from error
     settings = {"svg.fonttype": "none", "svg.hashsalt": "alicredit", "text.parse_math": False}
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    width = narrow_figures() if is_half else nullcontext()
+    with mpl.rc_context(settings), warnings.catch_warnings(), width:
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         ax = plot(frame, **options)
         buffer = io.StringIO()

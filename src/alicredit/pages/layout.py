@@ -221,3 +221,10 @@ def yuan(value: Any) -> str:
 def small(value: Any) -> str:
     """Write a small figure."""
     return f"{value:.3f}"
+
+
+def figure(value: Any) -> str:
+    """Write a figure of no stated unit: whole numbers whole, others to three digits."""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"

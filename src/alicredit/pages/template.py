@@ -28,18 +28,18 @@ section{background:var(--paper);border:1px solid var(--line);border-radius:8px;
 padding:16px 18px;margin:0 0 16px}
 .note{color:var(--soft);margin:0 0 10px;font-size:.92rem;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
-.scroll+.scroll,.pics+.scroll,.figures+.scroll{margin-top:14px}
+.scroll+.scroll,.pics+.scroll,.figures+.scroll,.figures+.pics{margin-top:14px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;padding:4px 0}
 th,td{padding:5px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-td{overflow-wrap:break-word;max-width:34rem}
+td{max-width:36rem}td:not(.n){overflow-wrap:anywhere;min-width:5.5rem}
 thead th{vertical-align:bottom}
 td.n,th.n{text-align:right}td.n{white-space:nowrap}
 thead button{font:inherit;color:inherit;background:none;border:0;padding:0;margin:0;
 text-align:inherit;cursor:pointer}
-thead button::after{content:" \\2195";color:#9aa7b4;font-weight:400}
-th[aria-sort=ascending] button::after{content:" \\2191";color:var(--bar);font-weight:700}
-th[aria-sort=descending] button::after{content:" \\2193";color:var(--bar);font-weight:700}
+thead button::after{content:"\\a0\\2195";color:#9aa7b4;font-weight:400}
+th[aria-sort=ascending] button::after{content:"\\a0\\2191";color:var(--bar);font-weight:700}
+th[aria-sort=descending] button::after{content:"\\a0\\2193";color:var(--bar);font-weight:700}
 button:focus-visible,a:focus-visible,.scroll:focus-visible,.pic:focus-visible{
 outline:3px solid #E69F00;outline-offset:2px}
 .wide td:first-child,.wide th:first-child{position:sticky;left:0;background:var(--paper)}
@@ -64,7 +64,7 @@ figcaption{color:var(--soft);font-size:.88rem;margin:2px 0 6px}
 .said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 footer{color:var(--soft);font-size:.88rem;overflow-wrap:anywhere}
 @media (max-width:640px){main{padding:16px 8px 32px}section{padding:12px}th,td{padding:4px 6px}
-.wide td:first-child,.wide th:first-child{max-width:46vw;overflow-wrap:anywhere}
+.wide td:first-child,.wide thead th:first-child{min-width:5.5rem;max-width:42vw}
 .zh,td code{display:block;margin-left:0}.bar{display:none}h2 .zh{display:inline}
 .figures div{min-width:44%}.figures{gap:10px 4%}.pic svg{min-width:460px}}
 @media print{body{background:#fff;font-size:12px}main{max-width:none;padding:0}nav{display:none}

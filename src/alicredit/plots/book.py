@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DECIDED = {"product_id": NAME, "decision": NAME}
-_BINS = 24
+_BINS, _FEWEST_BINS = 24, 6
+_LABEL = 34
 
 
 def plot_funnel(funnel: pd.DataFrame, *, language: str = "en", ax: Axes | None = None) -> Axes:
@@ -75,7 +77,7 @@ def plot_funnel(funnel: pd.DataFrame, *, language: str = "en", ax: Axes | None =
         do = f"funnel[funnel['product_id'] == {products[0]!r}]"
         refuse("funnel", "must be of one product", ", ".join(products), do)
     require_once("funnel", rows, ["code"])
-    ax = take_axes(ax, height=1.6 + 0.34 * len(rows))
+    ax = take_axes(ax, height=1.6 + 0.4 * len(rows))
     place, left, lost = np.arange(len(rows)), *(rows[n].to_numpy(float) for n in ("left", "lost"))
     ax.barh(place, left, color=INK, height=0.7, label=say("left", "剩余"))
     ax.barh(place, lost, left=left, color=WARN, hatch=OFF_HATCH, edgecolor="white", height=0.7,
@@ -85,7 +87,8 @@ def plot_funnel(funnel: pd.DataFrame, *, language: str = "en", ax: Axes | None =
         ax.annotate(text, (here + gone, at), xytext=(5, 0), textcoords="offset points",
                     va="center", fontsize="small", color=DARK)  # fmt: skip
     words = rows[["text", "text_zh"]].astype(str)
-    ax.set_yticks(place, [say(en, zh) for en, zh in zip(words["text"], words["text_zh"])])
+    names = [say(en, zh) for en, zh in zip(words["text"], words["text_zh"])]
+    ax.set_yticks(place, [textwrap.fill(name, _LABEL) for name in names], fontsize="small")
     ax.invert_yaxis()
     ax.margins(x=0.2)
     ax.grid(axis="x", color=GRID)
@@ -137,14 +140,17 @@ def plot_limits(decisions: pd.DataFrame, *, language: str = "en", ax: Axes | Non
     """
     say = speaker(language)
     rows = _approved(decisions, {"limit": COUNT})
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
     limits = rows["limit"].to_numpy(float)
     if (limits <= 0).any():
         refuse("decisions['limit']", "must be above 0 where approved", limits.min())
     ax = take_axes(ax)
     low, high = limits.min(), limits.max()
-    edges = np.geomspace(low * 0.95, high * 1.05, _BINS + 1)
+    bins = int(np.clip(2 * np.sqrt(len(limits)), _FEWEST_BINS, _BINS))
+    edges = np.geomspace(low * 0.95, high * 1.05, bins + 1)
     products = list(dict.fromkeys(rows["product_id"].astype(str)))
-    below = np.zeros(_BINS)
+    below = np.zeros(bins)
     for at, product in enumerate(products):
         counts, _ = np.histogram(limits[rows["product_id"].astype(str) == product], bins=edges)
         ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", bottom=below,
@@ -154,8 +160,10 @@ def plot_limits(decisions: pd.DataFrame, *, language: str = "en", ax: Axes | Non
     middle = float(np.median(limits))
     ax.axvline(middle, color=DARK, linestyle="--", linewidth=1.2, label=say("median", "中位数"))
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    ax.xaxis.set_minor_formatter(lambda *_: "")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y", color=GRID)
     legend_above(ax)
     largest = np.sort(limits)[::-1][: max(round(len(limits) / 10), 1)].sum() / limits.sum()

@@ -23,6 +23,7 @@ from alicredit.plots.stage import (
     speaker,
     take_axes,
     take_frame,
+    thousands,
 )
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _step(lower: float, upper: float, category: Any, say: Say) -> str:
     """Say which values a step holds."""
     if isinstance(category, str) and category:
         return say("missing", "缺失") if category == _MISSING else category
-    low, high = f"{lower:,.4g}", f"{upper:,.4g}"
+    low, high = thousands(lower), thousands(upper)
     if np.isneginf(lower) and np.isposinf(upper):
         return say("any value", "任意值")
     if np.isneginf(lower):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,8 @@ HATCHES = ("", "///", "...", "xx", "\\\\\\\\", "++")
 """Colour and hatch of the first, second, ... of things that stand side by side."""
 SOFT, GRID, DARK = "#7d8894", "#e3e8ed", "#1c2733"
 OFF_HATCH = "///"
-_WIDTH = 7.0
+_WIDTH: ContextVar[float] = ContextVar("width", default=7.0)
+_HALF = 5.0
 _POINTS, _EM = 11.0, 0.53
 
 _CHINESE = (
@@ -46,6 +49,16 @@ Say = Callable[[str, str], str]
 
 NAME, NUMBER, COUNT, FLAG = "name", "number", "count", "flag"
 """What a column that is drawn holds: any values, numbers, known numbers, or true and false."""
+
+
+@contextmanager
+def narrow_figures() -> Iterator[None]:
+    """Make figures so narrow that two stand side by side on a page, with letters as large."""
+    token = _WIDTH.set(_HALF)
+    try:
+        yield
+    finally:
+        _WIDTH.reset(token)
 
 
 def take_axes(ax: Axes | None, *, height: float = 4.2) -> Axes:
@@ -68,7 +81,7 @@ def take_axes(ax: Axes | None, *, height: float = 4.2) -> Axes:
         text = refusal("plots", "need the extra [report]", "no matplotlib", do)
         raise AlicreditError(text) from error
     if ax is None:
-        ax = Figure(figsize=(_WIDTH, height), layout="constrained").subplots()
+        ax = Figure(figsize=(_WIDTH.get(), height), layout="constrained").subplots()
     require_kind("ax", ax, Axes, "must be matplotlib axes")
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -212,8 +225,11 @@ def finish(ax: Axes, title: str, *, x: str = "", y: str = "") -> Axes:
     """
     from matplotlib.text import Text
 
+    legend = ax.get_legend()
+    lines = 0 if legend is None else -(-len(legend.get_texts()) // _across(ax))
+    is_above = lines and ax.get_legend_handles_labels()[1]
     ax.set_title(textwrap.fill(title, _room(ax)), loc="left", fontsize=_POINTS, color=DARK,
-                 pad=10 if ax.get_legend() is None else 26)  # fmt: skip
+                 pad=10 + 16 * lines if is_above else 10)  # fmt: skip
     if x:
         ax.set_xlabel(x)
     if y:
@@ -245,8 +261,25 @@ def as_shares(axis: Any, top: float) -> None:
 
 def legend_above(ax: Axes) -> None:
     """Put the legend over the drawing and under the title, where it hides nothing."""
-    ax.legend(frameon=False, fontsize="small", ncols=2, loc="lower left",
+    ax.legend(frameon=False, fontsize="small", ncols=_across(ax), loc="lower left",
               bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)  # fmt: skip
+
+
+def _across(ax: Axes) -> int:
+    """Give how many names of a legend stand side by side."""
+    figure: Any = ax.figure
+    return 3 if figure.get_figwidth() > _HALF else 2
+
+
+def thousands(value: float) -> str:
+    """Write a bound of a step, shortly.
+
+    Examples
+    --------
+    >>> thousands(156_200.4), thousands(0.83541)
+    ('156,200', '0.8354')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def name_of(period: Any) -> str:

@@ -16,6 +16,7 @@ from alicredit.pages import (
     both,
     count,
     draw,
+    figure,
     lay_out,
     level,
     meaning,
@@ -227,16 +228,11 @@ def _counted(codes: pd.Series, known: Mapping[str, Word]) -> pd.DataFrame:
 def _plain(frame: pd.DataFrame) -> tuple[Any, ...]:
     """Make a column of each of a frame's, numbers as numbers."""
     return tuple(
-        number(str(name).replace("_", " "), name, _figure)
+        number(str(name).replace("_", " "), name, figure)
         if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].dtype != bool
         else words(str(name).replace("_", " "), name)
         for name in frame.columns
     )
-
-
-def _figure(value: Any) -> str:
-    """Write a number of an unnamed unit."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
 
 
 _CHECKS = (

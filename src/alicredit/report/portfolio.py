@@ -117,9 +117,9 @@ def _money(decisions: pd.DataFrame) -> tuple[Chart, ...]:
         return ()
     by = "product_id" if given["grade"].isna().any() else "grade"
     return (
-        draw(plot_limits, given, "Approved lines by amount.", "批准额度的分布。"),
+        draw(plot_limits, given, "Approved lines by amount.", "批准额度的分布。", is_half=True),
         draw(plot_profit, given, "Expected profit is after expected loss and all costs.",
-             "预期利润已扣除预期损失及各项成本。", by=by),
+             "预期利润已扣除预期损失及各项成本。", is_half=True, by=by),
     )  # fmt: skip
 
 
@@ -129,14 +129,9 @@ def _funnels(steps: pd.DataFrame) -> tuple[Chart, ...]:
 
     every = list(steps.groupby("product_id", sort=False))
     return tuple(
-        draw(plot_funnel, mine.assign(text=mine["text"].map(_short)), str(product))
+        draw(plot_funnel, mine, str(product), is_half=len(every) > 1)
         for product, mine in every[:_MOST_FUNNELS]
     )
-
-
-def _short(text: str) -> str:
-    """Cut a text that would crowd a drawing; the table has all of it."""
-    return text if len(text) <= 36 else text[:35].rstrip() + "…"
 
 
 def _allocated(allocation: Any) -> Part:

@@ -222,7 +222,7 @@ def written(metric: str, value: float) -> str:
     if np.isnan(value):
         return ""
     if metric in _SHARES:
-        return f"{value:.2%}"
+        return f"{round(value, 4) + 0.0:.2%}"
     return f"{value:,.0f}" if metric in _WHOLE else f"{value:.3f}"
 
 

@@ -21,6 +21,7 @@ from alicredit.pages import (
     both,
     count,
     draw,
+    figure,
     lay_out,
     level,
     meaning,
@@ -128,7 +129,7 @@ def _grades(report: Any) -> tuple[Part, ...]:
                  "各等级实际违约率与预测。")  # fmt: skip
     note = (
         "Jeffreys' test of each grade, small where the claim is too low; beside it the rates for "
-        "grades of few defaults (DOMAIN 5.2): most prudent (Pluto and Tasche) and Jeffreys' mean."
+        "grades of few defaults: most prudent (Pluto and Tasche 2005) and Jeffreys' mean."
     )
     return (Part("By grade", note, "按等级", tables=(lay_out(frame, _GRADES),), charts=(chart,)),)
 
@@ -144,9 +145,9 @@ def _stability(report: Any) -> tuple[Part, ...]:
         told = frame.rename(columns={"month": "period"}).assign(grade="all")
         charts = (
             draw(plot_realised_over_time, told, "Default rate of each month beside its claim.",
-                 "各月实际违约率与预测。"),
+                 "各月实际违约率与预测。", is_half=True),
             draw(plot_stability, told, "Scores of each month against the first month's.",
-                 "各月分数分布相对首月的变化。"),
+                 "各月分数分布相对首月的变化。", is_half=True),
         )  # fmt: skip
     note = (
         "PSI compares each month's scores with the first month's (above 0.25: another "
@@ -192,7 +193,7 @@ def _points(report: Any) -> tuple[Part, ...]:
         names = spread[spread > 0].sort_values(ascending=False, kind="stable").index
         charts = tuple(
             draw(plot_points, single.assign(feature=single["feature"].astype(str)), str(name),
-                 feature=str(name))
+                 is_half=True, feature=str(name))
             for name in names[:_MOST_SHAPES]
         )  # fmt: skip
     table = lay_out(_steps(card), _POINTS, group="title", code="feature")
@@ -269,7 +270,8 @@ def _fairness(report: Any) -> tuple[Part, ...]:
     )
     note = (
         "Groups are the auditor's own and enter nowhere else. Ratios are to the reference, the "
-        "first line; below 0.8 of its approval rate is a rule of thumb, no test (DOMAIN 5.5)."
+        "first line; 0.8 of its approval rate is a rule of thumb of the US guidelines of 1978, no "
+        "test."
     )
     return (Part("Fairness", note, "公平性", tables=held),)
 
@@ -350,7 +352,7 @@ _POPULATION = (
     level("level", "light"),
 )  # fmt: skip
 _MOVES = (
-    words("figure", "metric"), number("value", "value", small), words("what it is", "note"),
+    words("figure", "metric"), number("value", "value", figure), words("what it is", "note"),
 )  # fmt: skip
 _MATRIX = (
     words("before", "before"), words("after", "after"), number("merchants", "merchants", count),
