@@ -24,7 +24,21 @@ from alicredit.plots import (
     plot_vintages,
 )
 
-RED = "#d55e00"
+RED, BLUE = "#d55e00", "#0072b2"
+
+
+def dots(ax, shades: tuple[str, ...] = (BLUE, RED)) -> list[tuple[float, float, str]]:
+    """List the dots of some colours from the bottom: y, x, colour."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.colors import to_hex
+
+    found = []
+    for each in ax.collections:
+        if isinstance(each, PathCollection):
+            colours = np.resize([to_hex(c) for c in each.get_facecolors()], len(each.get_offsets()))
+            found += [(float(y), float(x), str(c))
+                      for (x, y), c in zip(each.get_offsets(), colours)]  # fmt: skip
+    return sorted(mark for mark in found if mark[2] in shades)
 
 
 def curves(count: int) -> pd.DataFrame:
@@ -95,9 +109,9 @@ def test_shifts_are_red_where_they_are_beyond_chance_and_nowhere_else() -> None:
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert len(names) == 5
     assert names[-1] == "f7"
-    dots = ax.collections[1]
-    assert np.isclose(dots.get_offsets()[-1][0], drift["psi"].max())
-    assert [to_hex(shade) == RED for shade in dots.get_facecolors()] == [False] * 4 + [True]
+    marks = dots(ax)
+    assert np.isclose(marks[-1][1], drift["psi"].max())
+    assert [shade == RED for *_, shade in marks] == [False] * 4 + [True]
 
 
 def test_claims_stand_beside_rates_and_are_red_where_the_interval_leaves_them_out() -> None:
@@ -110,13 +124,11 @@ def test_claims_stand_beside_rates_and_are_red_where_the_interval_leaves_them_ou
     every = realised_against_predicted(p, y, grades=grades).grades
     ax = plot_realised(every)
     assert [label.get_text()[0] for label in ax.get_xticklabels()] == ["A", "B", "C"]
-    rates = ax.collections[1].get_offsets()[:, 1]
-    assert np.allclose(rates, every.loc[every["grade"] != "all", "rate"])
-    from matplotlib.colors import to_hex
-
+    marks = sorted((x, y, shade) for y, x, shade in dots(ax, shades=(BLUE, RED)))
+    assert np.allclose([y for _, y, _ in marks], every.loc[every["grade"] != "all", "rate"])
     told = every[every["grade"] != "all"]
     is_off = (told["mean_pd"] < told["low"]) | (told["mean_pd"] > told["high"])
-    red = [to_hex(shade) == RED for shade in ax.collections[1].get_facecolors()]
+    red = [shade == RED for *_, shade in marks]
     assert red == is_off.tolist()
     assert red[2]
     apart = realised_against_predicted(p, y, grades=grades, periods=periods).grades

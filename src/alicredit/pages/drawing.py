@@ -68,7 +68,7 @@ def draw(
         do = "pip install 'alicredit[report]'"
         text = refusal("pages", "need the extra [report]", "no matplotlib", do)
         raise AlicreditError(text) from error
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "alicredit", "text.parse_math": False}
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "alicredit", "text.parse_math": False}
     width = narrow_figures() if is_half else nullcontext()
     with mpl.rc_context(settings), warnings.catch_warnings(), width:
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)

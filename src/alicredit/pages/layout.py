@@ -34,6 +34,11 @@ class Cell:
     sort: str | None = None
     level: str = ""
 
+    @property
+    def is_long(self) -> bool:
+        """Tell whether a word is so long that it must be broken."""
+        return any(len(word) > _LONG for word in f"{self.text} {self.code}".split())
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -54,11 +59,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headings and groups of rows."""
+    """Headings and groups of rows; prose is laid out row by row on a narrow screen."""
 
     head: tuple[Head, ...]
     groups: tuple[Group, ...]
     caption: str = ""
+    is_prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Part:
     charts: tuple[Chart, ...] = ()
 
 
+_LONG = 28
 Maker = Callable[[dict[str, Any]], Cell]
 Column = tuple[Head, Maker]
 
@@ -138,6 +145,7 @@ def lay_out(
     group: str = "",
     code: str = "",
     caption: str = "",
+    is_prose: bool = False,
 ) -> Table:
     """Lay out a frame's rows by columns, under a heading for each value of ``group``.
 
@@ -152,7 +160,7 @@ def lay_out(
         beside = str(mine[code].iloc[0]) if code else ""
         if rows:
             groups.append(Group(tuple(rows), str(title), beside))
-    return Table(tuple(head for head, _ in chosen), tuple(groups), caption)
+    return Table(tuple(head for head, _ in chosen), tuple(groups), caption, is_prose)
 
 
 def write_page(
@@ -165,7 +173,7 @@ def write_page(
         script=SCRIPT, policy=POLICY,
     )  # fmt: skip
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        Path(path).write_text(text.lstrip(), encoding="utf-8")
     except OSError as error:
         rule = "must be a file that can be written"
         raise AlicreditError(refusal("path", rule, f"{path} ({error.strerror})")) from error

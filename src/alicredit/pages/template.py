@@ -32,8 +32,8 @@ padding:16px 18px;margin:0 0 16px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;padding:4px 0}
 th,td{padding:5px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-td{max-width:36rem}td:not(.n){overflow-wrap:anywhere;min-width:5.5rem}
-thead th{vertical-align:bottom}
+td{max-width:36rem}td:not(.n){overflow-wrap:break-word}td.long{overflow-wrap:anywhere;min-width:9rem}
+thead th{vertical-align:bottom;font-size:.93em}.wide th,.wide td{padding:5px 7px}
 td.n,th.n{text-align:right}td.n{white-space:nowrap}
 thead button{font:inherit;color:inherit;background:none;border:0;padding:0;margin:0;
 text-align:inherit;cursor:pointer}
@@ -66,6 +66,11 @@ footer{color:var(--soft);font-size:.88rem;overflow-wrap:anywhere}
 @media (max-width:640px){main{padding:16px 8px 32px}section{padding:12px}th,td{padding:4px 6px}
 .wide td:first-child,.wide thead th:first-child{min-width:5.5rem;max-width:42vw}
 .zh,td code{display:block;margin-left:0}.bar{display:none}h2 .zh{display:inline}
+.prose thead{display:none}.prose,.prose tbody,.prose tr,.prose th,.prose td{display:block;
+max-width:none;min-width:0}.prose td,.prose td.n{text-align:left;border:0;padding:2px 6px;
+white-space:normal;overflow-wrap:anywhere}
+.prose td::before{content:attr(data-l) ": ";color:var(--soft);font-size:.88em}
+.prose tr{border-bottom:1px solid var(--line);padding:6px 0}
 .figures div{min-width:44%}.figures{gap:10px 4%}.pic svg{min-width:460px}}
 @media print{body{background:#fff;font-size:12px}main{max-width:none;padding:0}nav{display:none}
 section{border:0;border-top:1px solid var(--line);border-radius:0;padding:10px 0;margin:0}
@@ -131,8 +136,11 @@ POLICY = (
 """What a page may load: nothing; its own style, and its own script by digest."""
 
 _TABLE = """
-{% macro show(table, by) %}<div class="scroll{% if table.head|length > 4 %} wide{% endif %}"
- role="region" tabindex="0" aria-label="{{ table.caption or by }}"><table>
+{% macro show(table, by) %}
+{% set is_wide = table.head|length > 4 and not table.is_prose %}
+<div class="scroll{% if is_wide %} wide{% endif %}" role="region" tabindex="0"
+ aria-label="{{ table.caption or by }}">
+<table{% if table.is_prose %} class="prose"{% endif %}>
 {% if table.caption %}<caption>{{ table.caption }}</caption>{% endif %}<thead><tr>
 {% for h in table.head %}<th scope="col"{% if h.numeric %} class="n"{% endif %}>
 {{ h.text }}</th>{% endfor %}</tr></thead>
@@ -140,7 +148,8 @@ _TABLE = """
 {% if group.title %}<tr class="group"><th scope="rowgroup" colspan="{{ table.head|length }}">
 {{ group.title }}{% if group.code %} <code>{{ group.code }}</code>{% endif %}</th></tr>{% endif %}
 {% for row in group.rows %}<tr>{% for cell in row %}
-<td{% if table.head[loop.index0].numeric %} class="n"{% endif %}
+<td{% if table.head[loop.index0].numeric %} class="n"{% elif cell.is_long %} class="long"{% endif %}
+{% if table.is_prose %} data-l="{{ table.head[loop.index0].text }}"{% endif %}
 {% if cell.sort is not none %} data-v="{{ cell.sort }}"{% endif %}>
 {% if cell.level %}<span class="level {{ cell.level }}">{{ cell.text }}</span>
 {% else %}{{ cell.text }}{% endif %}

@@ -70,8 +70,8 @@ def plot_funnel(funnel: pd.DataFrame, *, language: str = "en", ax: Axes | None =
     alicredit.errors.InputError: funnel must be of one product; found p, q. ...
     """
     say = speaker(language)
-    names = {"product_id": NAME, "code": NAME, "text": NAME, "text_zh": NAME}
-    rows = take_frame("funnel", funnel, {**names, "lost": COUNT, "left": COUNT})
+    texts = dict.fromkeys(("product_id", "code", "text", "text_zh"), NAME)
+    rows = take_frame("funnel", funnel, {**texts, "lost": COUNT, "left": COUNT})
     products = sorted(set(rows["product_id"].astype(str)))
     if len(products) > 1:
         do = f"funnel[funnel['product_id'] == {products[0]!r}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -106,9 +106,9 @@ def plot_vintages(
         legend.set_in_layout(True)
     else:
         ramp = ScalarMappable(Normalize(0, len(vintages) - 1), ListedColormap(shades))
-        at = np.unique(np.linspace(0, len(vintages) - 1, 6).round().astype(int))
-        bar = ax.figure.colorbar(ramp, ax=ax, ticks=at, label=lent)
-        bar.ax.set_yticklabels([name_of(vintages[k]) for k in at])
+        marks = np.unique(np.linspace(0, len(vintages) - 1, 6).round().astype(int))
+        bar: Any = ax.figure.colorbar(ramp, ax=ax, ticks=marks, label=lent)
+        bar.ax.set_yticklabels([name_of(vintages[k]) for k in marks])
         bar.outline.set_visible(False)
         bar.solids.set_rasterized(False)
     of = say("loans", "笔数") if measure == "rate" else say("amount lent", "金额")

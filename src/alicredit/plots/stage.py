@@ -36,7 +36,7 @@ HATCHES = ("", "///", "...", "xx", "\\\\\\\\", "++")
 SOFT, GRID, DARK = "#7d8894", "#e3e8ed", "#1c2733"
 OFF_HATCH = "///"
 _WIDTH: ContextVar[float] = ContextVar("width", default=7.0)
-_HALF = 5.0
+_HALF, _WIDE_NAMES = 5.0, 1.0
 _POINTS, _EM = 11.0, 0.53
 
 _CHINESE = (
@@ -175,14 +175,21 @@ def require_once(
         refuse(argument, f"must have each {' and '.join(names)} once", found, do)
 
 
-def _room(ax: Axes) -> int:
-    """Give how many letters of a title fit from the left end of the axes."""
+def _room(ax: Axes) -> tuple[int, float]:
+    """Give how many letters of a title fit, and where it starts, as a share of the axes' width.
+
+    Beside long names of rows it starts over the names.
+    """
     figure: Any = ax.figure
-    is_alone = len(figure.axes) <= 1
-    inches = figure.get_figwidth() * (1.0 if is_alone else ax.get_position().width)
-    names = [len(line) for label in ax.get_yticklabels() for line in label.get_text().split("\n")]
-    inches -= 0.075 * max([9, *names])
-    return max(int(inches * 72 / (_POINTS * _EM)), 24)
+    names = [line for label in ax.get_yticklabels() for line in label.get_text().split("\n")]
+    held = 0.075 * max([9, *map(len, names)])
+    if len(figure.axes) > 1:
+        inches, start = figure.get_figwidth() * ax.get_position().width, 0.0
+    else:
+        inches, start = figure.get_figwidth() - held, 0.0
+        if held > _WIDE_NAMES:
+            inches, start = figure.get_figwidth() - 0.3, -0.85 * held / max(inches, 1.0)
+    return max(int(inches * 72 / (_POINTS * _EM)), 24), start
 
 
 @cache
@@ -226,10 +233,12 @@ def finish(ax: Axes, title: str, *, x: str = "", y: str = "") -> Axes:
     from matplotlib.text import Text
 
     legend = ax.get_legend()
-    lines = 0 if legend is None else -(-len(legend.get_texts()) // _across(ax))
-    is_above = lines and ax.get_legend_handles_labels()[1]
-    ax.set_title(textwrap.fill(title, _room(ax)), loc="left", fontsize=_POINTS, color=DARK,
-                 pad=10 + 16 * lines if is_above else 10)  # fmt: skip
+    lines = 0
+    if legend is not None and not legend.get_title().get_text():
+        lines = -(-len(legend.get_texts()) // _across(ax))
+    room, start = _room(ax)
+    ax.set_title(textwrap.fill(title, room), loc="left", x=start, fontsize=_POINTS, color=DARK,
+                 pad=10 + 16 * lines)  # fmt: skip
     if x:
         ax.set_xlabel(x)
     if y:

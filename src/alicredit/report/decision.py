@@ -24,6 +24,9 @@ _KINDS = {
 }
 
 
+_OF_SCORE = ("what weighed most in the score", "评分中的主要因素")
+
+
 def write_decision_page(
     decision: Any, path: str | Path, *, explained: pd.DataFrame | None = None
 ) -> None:
@@ -122,7 +125,10 @@ def _explained(decision: Any, explained: Any) -> Part:
     if strange:
         do = "explain_decision with the same features, model, product, moment and policy"
         refuse("explained", "must explain this decision", f"a reason {strange[0]!r} beside", do)
-    kinds = [_KINDS.get(kind, (kind, "")) for kind in frame["kind"]]
+    kinds = [
+        _OF_SCORE if reason_word(code).kind == "score" else _KINDS.get(kind, (kind, ""))
+        for kind, code in zip(frame["kind"], frame["code"], strict=True)
+    ]
     shown = frame.assign(
         of=[f"{en} {zh}".strip() for en, zh in kinds],
         found=[_written(value) for value in frame["value"]],
@@ -139,7 +145,7 @@ def _explained(decision: Any, explained: Any) -> Part:
         "one may leave others. 每条原因分别说明；所列变化仅消除该条原因。"
     )
     return Part("Reasons, and what would change them", note, "原因及如何改变",
-                tables=(lay_out(shown, columns, group="of"),))  # fmt: skip
+                tables=(lay_out(shown, columns, group="of", is_prose=True),))  # fmt: skip
 
 
 def _meaning() -> Any:

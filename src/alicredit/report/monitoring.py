@@ -88,7 +88,11 @@ def _checks(tables: Tables) -> tuple[Part, ...]:
     )
     shown = found.sort_values("level", key=lambda x: x.map(_ORDER), kind="stable")
     note = "What is amber or red comes first, with what to do."
-    return (Part("What was found", note, "检查结果", figures, (lay_out(shown, _CHECKS),)),)
+    return (
+        Part(
+            "What was found", note, "检查结果", figures, (lay_out(shown, _CHECKS, is_prose=True),)
+        ),
+    )
 
 
 def _population(tables: Tables) -> tuple[Part, ...]:
@@ -230,8 +234,17 @@ def _plain(frame: pd.DataFrame) -> tuple[Any, ...]:
     return tuple(
         number(str(name).replace("_", " "), name, figure)
         if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].dtype != bool
+        else _day(str(name).replace("_", " "), name)
+        if pd.api.types.is_datetime64_any_dtype(frame[name])
         else words(str(name).replace("_", " "), name)
         for name in frame.columns
+    )
+
+
+def _day(text: str, name: str) -> Any:
+    """Make a column of days."""
+    return Head(text), lambda row: Cell(
+        "–" if pd.isna(row[name]) else f"{row[name]:%Y\u2011%m\u2011%d}"
     )
 
 

@@ -96,7 +96,7 @@ def _tests(report: Any) -> tuple[Part, ...]:
         "fifth validation of a right model. Rows of a merchant count as what they tell together."
     )
     return (Part("Tests of level, shape and ranking", note, "水平、形状与排序检验",
-                 tables=(lay_out(shown, _TESTS),)),)  # fmt: skip
+                 tables=(lay_out(shown, _TESTS, is_prose=True),)),)  # fmt: skip
 
 
 def _reliability(report: Any) -> tuple[Part, ...]:
