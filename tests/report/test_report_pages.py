@@ -145,7 +145,7 @@ def test_a_validation_page_shows_the_summary(tmp_path) -> None:
     assert f"{auc:.3f}" in page.text
     assert "a<b>" in page.text
     assert "b" not in page.tags[page.tags.index("table") :] or "svg" in page.tags
-    drawn = re.search(r'<svg.*?</svg>', (tmp_path / "v.html").read_text(encoding="utf-8"), re.S)[0]
+    drawn = re.search(r"<svg.*?</svg>", (tmp_path / "v.html").read_text(encoding="utf-8"), re.S)[0]
     assert "claimed probability of default" in drawn
     assert set(report.tables) == {
         "card", "limits", "points", "reasons", "reliability", "shapes", "stability", "summary",

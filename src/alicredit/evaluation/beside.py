@@ -151,8 +151,10 @@ def _follow(then: Side, now: Side, policy: Any) -> dict[str, pd.DataFrame]:
         names, at = place_grades(policy, side.pd)
         frame = side.cohort.frame[["merchant_id", "as_of"]][side.ok]  # type: ignore[union-attr]
         frame = frame.assign(at=at).sort_values(["as_of", "at"], kind="stable")
-        latest.append(frame.drop_duplicates("merchant_id", keep="last").set_index("merchant_id"))
-    both = latest[0].join(latest[1], how="inner", lsuffix="_before", rsuffix="_after")
+        frame = frame.drop_duplicates("merchant_id", keep="last").set_index("merchant_id")
+        latest.append(frame["at"])
+    ends = {"at_before": latest[0], "at_after": latest[1]}
+    both = pd.concat(ends, axis=1, join="inner")
     if both.empty:
         return {}
     size = len(names)

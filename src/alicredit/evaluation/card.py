@@ -88,9 +88,8 @@ def lay_out_card(
         for name, value in facts.items()
         if name.startswith(_RESTRICTED)
     }
-    trained = f"{facts['rows']:,} rows, {facts['defaults']:,} defaults"
-    if facts.get("merchants"):
-        trained += f", {facts['merchants']:,} merchants"
+    counted = [(facts.get(name), name) for name in ("rows", "defaults", "merchants")]
+    trained = ", ".join(f"{many:,} {name}" for many, name in counted if many is not None)
     rows = [
         ("purpose", "用途", card.purpose),
         ("owner", "负责人", card.owner),

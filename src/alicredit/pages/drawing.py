@@ -71,7 +71,8 @@ def draw(
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "alicredit", "text.parse_math": False}
     width = narrow_figures() if is_half else nullcontext()
     with mpl.rc_context(settings), warnings.catch_warnings(), width:
-        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        for message in ("Glyph", "constrained_layout not applied"):
+            warnings.filterwarnings("ignore", message=message, category=UserWarning)
         ax = plot(frame, **options)
         buffer = io.StringIO()
         ax.figure.savefig(buffer, format="svg", metadata={"Date": None})

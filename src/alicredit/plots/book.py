@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from alicredit.plots.stage import (
     SOFT,
     WARN,
     finish,
+    fit,
     legend_above,
     require_once,
     speaker,
@@ -88,7 +88,7 @@ def plot_funnel(funnel: pd.DataFrame, *, language: str = "en", ax: Axes | None =
                     va="center", fontsize="small", color=DARK)  # fmt: skip
     words = rows[["text", "text_zh"]].astype(str)
     names = [say(en, zh) for en, zh in zip(words["text"], words["text_zh"])]
-    ax.set_yticks(place, [textwrap.fill(name, _LABEL) for name in names], fontsize="small")
+    ax.set_yticks(place, [fit(name, _LABEL) for name in names], fontsize="small")
     ax.invert_yaxis()
     ax.margins(x=0.2)
     ax.grid(axis="x", color=GRID)
@@ -155,7 +155,7 @@ def plot_limits(decisions: pd.DataFrame, *, language: str = "en", ax: Axes | Non
         counts, _ = np.histogram(limits[rows["product_id"].astype(str) == product], bins=edges)
         ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", bottom=below,
                color=SERIES[at % len(SERIES)], hatch=HATCHES[at % len(HATCHES)],
-               edgecolor="white", linewidth=0.6, label=product)  # fmt: skip
+               edgecolor="white", linewidth=0.6, label=fit(product, 24))  # fmt: skip
         below += counts
     middle = float(np.median(limits))
     ax.axvline(middle, color=DARK, linestyle="--", linewidth=1.2, label=say("median", "中位数"))
@@ -226,7 +226,7 @@ def plot_profit(
     ax.bar(place + 0.2, loss, width=0.38, color=WARN, hatch=OFF_HATCH, edgecolor="white",
            label=say("expected loss", "预期损失"))  # fmt: skip
     ax.axhline(0, color=SOFT, linewidth=1)
-    ax.set_xticks(place, [str(each) for each in sums.index])
+    ax.set_xticks(place, [fit(each, 14) for each in sums.index])
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     ax.grid(axis="y", color=GRID)
     legend_above(ax)

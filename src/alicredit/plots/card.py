@@ -19,6 +19,7 @@ from alicredit.plots.stage import (
     WARN,
     Say,
     finish,
+    fit,
     paint_cells,
     speaker,
     take_axes,
@@ -95,7 +96,7 @@ def plot_points(
                     textcoords="offset points", va="center", fontsize="small",
                     ha="left" if each >= 0 else "right", color=DARK)  # fmt: skip
     ax.axvline(0, color=DARK, linewidth=1)
-    ax.set_yticks(place, steps)
+    ax.set_yticks(place, [fit(step, 26) for step in steps])
     ax.invert_yaxis()
     ax.margins(x=0.18)
     ax.grid(axis="x", color=GRID)
@@ -165,9 +166,9 @@ def plot_pairs(
         grid[down.index(a), across.index(b)] = each
     ax = take_axes(ax, height=1.9 + 0.36 * len(down))
     _shade(ax, grid)
-    ax.set_xticks(range(len(across)), across)
+    ax.set_xticks(range(len(across)), [fit(step, 18) for step in across])
     ax.tick_params(axis="x", labelrotation=30)
-    ax.set_yticks(range(len(down)), down)
+    ax.set_yticks(range(len(down)), [fit(step, 22) for step in down])
     ax.spines[:].set_visible(False)
     titles = _title(points, one), _title(points, two, "title_2")
     low = np.unravel_index(np.nanargmin(grid), grid.shape)

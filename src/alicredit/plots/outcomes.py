@@ -19,6 +19,7 @@ from alicredit.plots.stage import (
     Say,
     as_shares,
     finish,
+    fit,
     legend_above,
     longest,
     name_of,
@@ -168,7 +169,7 @@ def plot_realised(
     if mine.empty:
         known = ", ".join(sorted(rows["period"].astype(str).unique())[:12])
         refuse("period", f"must be one of the frame's, {known}", repr(period))
-    names = [f"{row.grade}\n{int(row.rows):,}" for row in mine.itertuples()]
+    names = [f"{fit(row.grade, 14)}\n{int(row.rows):,}" for row in mine.itertuples()]
     said = (
         say("grades", "个等级"),
         say("grade, and rows whose outcome is known", "等级及已知结果的行数"),
@@ -219,7 +220,7 @@ def plot_realised_over_time(
         refuse("grades", "must have a row of all grades", "none")
     told = mine[mine["period"].astype(str) != "all"]
     mine = told if len(told) else mine
-    names = [f"{name_of(row.period)}\n{int(row.rows):,}" for row in mine.itertuples()]
+    names = [f"{fit(name_of(row.period), 14)}\n{int(row.rows):,}" for row in mine.itertuples()]
     said = (
         say("periods", "个时期"),
         say("period, and rows whose outcome is known", "时期及已知结果的行数"),

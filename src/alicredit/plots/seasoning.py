@@ -16,6 +16,7 @@ from alicredit.plots.stage import (
     Say,
     as_shares,
     finish,
+    fit,
     longest,
     name_of,
     paint_cells,
@@ -90,7 +91,7 @@ def plot_vintages(
     for at, (vintage, mine) in enumerate(rows.groupby("vintage")):
         mine, shade = mine.sort_values("months_on_book"), shades[at]
         ax.plot(mine["months_on_book"], mine[measure], color=shade, markersize=4,
-                marker=_MARKERS[at % len(_MARKERS)], label=name_of(vintage))  # fmt: skip
+                marker=_MARKERS[at % len(_MARKERS)], label=fit(name_of(vintage), 16))  # fmt: skip
         if has_bands:
             ax.fill_between(mine["months_on_book"], mine["rate_low"], mine["rate_high"],
                             color=shade, alpha=0.15, linewidth=0)  # fmt: skip
@@ -189,9 +190,9 @@ def plot_roll_rates(
         text = f"{share:.0%}" if share >= 0.095 else f"{share:.1%}" if share >= 5e-4 else "<0.1%"
         ax.text(column, row, text, ha="center", va="center", fontsize="small",
                 color="white" if share > 0.45 else "black")  # fmt: skip
-    ax.set_xticks(range(len(table.columns)), [str(each) for each in table.columns])
+    ax.set_xticks(range(len(table.columns)), [fit(each, 14) for each in table.columns])
     ax.tick_params(axis="x", labelrotation=30)
-    names = [f"{each} ({int(loans[each]):,})" for each in table.index]
+    names = [f"{fit(each, 14)} ({int(loans[each]):,})" for each in table.index]
     ax.set_yticks(range(len(table)), names)
     ax.spines[:].set_visible(False)
     return finish(

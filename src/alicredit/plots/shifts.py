@@ -20,6 +20,7 @@ from alicredit.plots.stage import (
     WARN,
     Say,
     finish,
+    fit,
     legend_above,
     longest,
     name_of,
@@ -84,7 +85,7 @@ def plot_stability(
     _mark_critical(ax, say, lambda label: ax.hlines(
         rows["critical"], place - 0.38, place + 0.38, color="black", linewidth=1.5, label=label
     ))  # fmt: skip
-    ax.set_xticks(place, [name_of(each) for each in rows["period"]])
+    ax.set_xticks(place, [fit(name_of(each), 12) for each in rows["period"]])
     if len(rows) > _MANY:
         ax.tick_params(axis="x", labelrotation=45)
     ax.grid(axis="y", color=GRID)
@@ -172,7 +173,7 @@ def plot_drift(
     _mark_critical(ax, say, lambda label: ax.scatter(
         rows["critical"], place, marker="|", s=90, color="black", zorder=2, label=label
     ))  # fmt: skip
-    ax.set_yticks(place, rows["feature"].astype(str))
+    ax.set_yticks(place, [fit(name, 34) for name in rows["feature"].astype(str)])
     ax.grid(axis="x", color=GRID)
     ax.set_xlim(left=0)
     names = every["feature"].astype(str).tolist()

@@ -37,7 +37,7 @@ SOFT, GRID, DARK = "#7d8894", "#e3e8ed", "#1c2733"
 OFF_HATCH = "///"
 _WIDTH: ContextVar[float] = ContextVar("width", default=7.0)
 _HALF, _WIDE_NAMES = 5.0, 1.0
-_POINTS, _EM = 11.0, 0.53
+_POINTS, _EM, _MOST_LINES = 11.0, 0.53, 4
 
 _CHINESE = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "PingFang SC",
@@ -237,12 +237,12 @@ def finish(ax: Axes, title: str, *, x: str = "", y: str = "") -> Axes:
     if legend is not None and not legend.get_title().get_text():
         lines = -(-len(legend.get_texts()) // _across(ax))
     room, start = _room(ax)
-    ax.set_title(textwrap.fill(title, room), loc="left", x=start, fontsize=_POINTS, color=DARK,
-                 pad=10 + 16 * lines)  # fmt: skip
+    words = fit(title, room, lines=_MOST_LINES)
+    ax.set_title(words, loc="left", x=start, fontsize=_POINTS, color=DARK, pad=10 + 16 * lines)
     if x:
-        ax.set_xlabel(x)
+        ax.set_xlabel(fit(x, 56))
     if y:
-        ax.set_ylabel(y)
+        ax.set_ylabel(fit(y, 34))
     font = chinese_font()
     for text in ax.findobj(Text):
         text.set_parse_math(False)
@@ -289,6 +289,23 @@ def thousands(value: float) -> str:
     ('156,200', '0.8354')
     """
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def fit(name: object, letters: int, *, lines: int = 2) -> str:
+    r"""Write a name in lines of so many letters at most, and cut what is longer still.
+
+    Examples
+    --------
+    >>> fit("days since the last loan", 14)
+    'days since the\nlast loan'
+    >>> fit("loans_principal_max_365d", 10)
+    'loans_prin\ncipal_max…'
+    """
+    parts = textwrap.wrap(str(name), letters) or [""]
+    kept = parts[:lines]
+    if len(parts) > lines:
+        kept[-1] = kept[-1][: letters - 1] + "…"
+    return "\n".join(kept)
 
 
 def name_of(period: Any) -> str:
