@@ -72,11 +72,13 @@ white-space:normal;overflow-wrap:anywhere}
 .prose td::before{content:attr(data-l) ": ";color:var(--soft);font-size:.88em}
 .prose tr{border-bottom:1px solid var(--line);padding:6px 0}
 .figures div{min-width:44%}.figures{gap:10px 4%}.pic svg{min-width:460px}}
+@page{margin:14mm 12mm}
 @media print{body{background:#fff;font-size:12px}main{max-width:none;padding:0}nav{display:none}
 section{border:0;border-top:1px solid var(--line);border-radius:0;padding:10px 0;margin:0}
 .scroll,.pic{overflow:visible}.pic,tr,h2,.figures{break-inside:avoid}h2,.note{break-after:avoid}
 thead button::after{content:""!important}td{max-width:none}th,td{padding:3px 6px}
-.pics{grid-template-columns:1fr 1fr}.pics.one{grid-template-columns:1fr}
+.pics{grid-template-columns:repeat(2,minmax(0,1fr))}.pics.one{grid-template-columns:minmax(0,1fr)}
+.note{break-inside:avoid}
 .wide td:first-child,.wide th:first-child{position:static}td.n{white-space:normal}
 .bar i{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

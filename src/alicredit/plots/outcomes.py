@@ -20,6 +20,7 @@ from alicredit.plots.stage import (
     as_shares,
     finish,
     fit,
+    lean,
     legend_above,
     longest,
     name_of,
@@ -239,6 +240,7 @@ def _claims(
     ax.scatter(place, claimed, marker="_", s=260, color="black", zorder=4,
                label=say("probability claimed", "预测违约概率"))  # fmt: skip
     ax.set_xticks(place, names)
+    lean(ax, names)
     ax.set_xlim(-0.6, len(rows) - 0.4)
     ax.grid(axis="y", color=GRID)
     as_shares(ax.yaxis, longest([*high, *claimed]))

@@ -21,6 +21,7 @@ from alicredit.plots.stage import (
     Say,
     finish,
     fit,
+    lean,
     legend_above,
     longest,
     name_of,
@@ -33,7 +34,6 @@ from alicredit.plots.stage import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MANY = 6
 _NEEDED = {"psi": NUMBER, "critical": NUMBER, "is_shifted": FLAG}
 
 
@@ -86,8 +86,7 @@ def plot_stability(
         rows["critical"], place - 0.38, place + 0.38, color="black", linewidth=1.5, label=label
     ))  # fmt: skip
     ax.set_xticks(place, [fit(name_of(each), 12) for each in rows["period"]])
-    if len(rows) > _MANY:
-        ax.tick_params(axis="x", labelrotation=45)
+    lean(ax, rows["period"].astype(str).tolist())
     ax.grid(axis="y", color=GRID)
     ax.set_ylim(0, longest([*rows["psi"], *rows["critical"]]) * 1.05 or 1.0)
     title = _say_shifts(

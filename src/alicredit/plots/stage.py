@@ -36,7 +36,7 @@ HATCHES = ("", "///", "...", "xx", "\\\\\\\\", "++")
 SOFT, GRID, DARK = "#7d8894", "#e3e8ed", "#1c2733"
 OFF_HATCH = "///"
 _WIDTH: ContextVar[float] = ContextVar("width", default=7.0)
-_HALF, _WIDE_NAMES = 5.0, 1.0
+_HALF, _WIDE_NAMES, _NAME_ROOM = 5.0, 1.0, 0.85
 _POINTS, _EM, _MOST_LINES = 11.0, 0.53, 4
 
 _CHINESE = (
@@ -272,6 +272,13 @@ def legend_above(ax: Axes) -> None:
     """Put the legend over the drawing and under the title, where it hides nothing."""
     ax.legend(frameon=False, fontsize="small", ncols=_across(ax), loc="lower left",
               bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)  # fmt: skip
+
+
+def lean(ax: Axes, names: Sequence[str]) -> None:
+    """Lean names of columns that would touch each other."""
+    figure: Any = ax.figure
+    if figure.get_figwidth() / max(len(names), 1) < _NAME_ROOM:
+        ax.tick_params(axis="x", labelrotation=45)
 
 
 def _across(ax: Axes) -> int:
