@@ -17,10 +17,10 @@ from alicredit.monitoring import (
 )
 from alicredit.plots import (
     plot_drift,
-    plot_stability,
     plot_realised,
     plot_realised_over_time,
     plot_roll_rates,
+    plot_stability,
     plot_vintages,
 )
 
