@@ -35,9 +35,12 @@ class Cell:
     level: str = ""
 
     @property
-    def is_long(self) -> bool:
-        """Tell whether a word is so long that it must be broken."""
-        return any(len(word) > _LONG for word in f"{self.text} {self.code}".split())
+    def style(self) -> str:
+        """Name what is odd of a cell: nothing to say, or a word so long that it must be broken."""
+        if self.text in ("", "–") and not self.zh:
+            return "bare"
+        is_long = any(len(word) > _LONG for word in f"{self.text} {self.code}".split())
+        return "long" if is_long else ""
 
 
 @dataclass(frozen=True, slots=True)

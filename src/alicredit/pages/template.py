@@ -70,6 +70,7 @@ footer{color:var(--soft);font-size:.88rem;overflow-wrap:anywhere}
 max-width:none;min-width:0}.prose td,.prose td.n{text-align:left;border:0;padding:2px 6px;
 white-space:normal;overflow-wrap:anywhere}
 .prose td::before{content:attr(data-l) ": ";color:var(--soft);font-size:.88em}
+.prose td.bare{display:none}
 .prose tr{border-bottom:1px solid var(--line);padding:6px 0}
 .figures div{min-width:44%}.figures{gap:10px 4%}.pic svg{min-width:460px}}
 @page{margin:14mm 12mm}
@@ -150,7 +151,8 @@ _TABLE = """
 {% if group.title %}<tr class="group"><th scope="rowgroup" colspan="{{ table.head|length }}">
 {{ group.title }}{% if group.code %} <code>{{ group.code }}</code>{% endif %}</th></tr>{% endif %}
 {% for row in group.rows %}<tr>{% for cell in row %}
-<td{% if table.head[loop.index0].numeric %} class="n"{% elif cell.is_long %} class="long"{% endif %}
+<td{% if table.head[loop.index0].numeric %} class="n"
+{% elif cell.style %} class="{{ cell.style }}"{% endif %}
 {% if table.is_prose %} data-l="{{ table.head[loop.index0].text }}"{% endif %}
 {% if cell.sort is not none %} data-v="{{ cell.sort }}"{% endif %}>
 {% if cell.level %}<span class="level {{ cell.level }}">{{ cell.text }}</span>

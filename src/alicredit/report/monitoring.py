@@ -102,11 +102,13 @@ def _population(tables: Tables) -> tuple[Part, ...]:
     from alicredit.plots import plot_stability
 
     frame = tables["population"]
-    shown = frame.assign(light=["amber" if off else "green" for off in frame["is_shifted"]])
     chart = draw(plot_stability, frame, "Scores of each period against the reference.",
                  "各时期分数分布相对参照的变化。")  # fmt: skip
-    note = "The critical value is what chance exceeds, with so many merchants."
-    return (Part("Population", note, "客群稳定性", tables=(lay_out(shown, _POPULATION),),
+    note = (
+        "The critical value is what chance exceeds, with so many merchants. A check is amber only "
+        "where the shift is for certain more than the rules tolerate."
+    )
+    return (Part("Population", note, "客群稳定性", tables=(lay_out(frame, _POPULATION),),
                  charts=(chart,)),)  # fmt: skip
 
 
@@ -117,10 +119,9 @@ def _drift(tables: Tables) -> tuple[Part, ...]:
     from alicredit.plots import plot_drift
 
     frame = tables["drift"].sort_values("psi", ascending=False, kind="stable")
-    shown = frame.assign(light=["amber" if off else "green" for off in frame["is_shifted"]])
     chart = draw(plot_drift, frame, "The features that moved most.", "漂移最大的特征。", most=15)
     note = "Shift of each input of the model, its missing values, and what it did to the score."
-    return (Part("Features", note, "特征漂移", tables=(lay_out(shown, _DRIFT),),
+    return (Part("Features", note, "特征漂移", tables=(lay_out(frame, _DRIFT),),
                  charts=(chart,)),)  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def _claims(tables: Tables) -> tuple[Part, ...]:
     total = frame[(frame["grade"] == "all") & (frame["rows"] > 0)]
     charts = []
     if len(total):
-        charts.append(draw(plot_realised_over_time, total, "Periods.", "各时期。"))
+        charts.append(draw(plot_realised_over_time, total, "Periods.", "各时期。", is_half=True))
         period = "all" if (total["period"] == "all").any() else str(total["period"].iloc[-1])
         mine = frame[(frame["period"] == period) & (frame["rows"] > 0)]
         if (mine["grade"] != "all").any():
@@ -253,16 +254,17 @@ _CHECKS = (
     both("what was found", "message", "message_zh"),
     (Head("what to do"), lambda row: Cell(str(row["action"]), str(row["action_zh"]))),
 )  # fmt: skip
+_BEYOND = Head("beyond chance"), lambda row: Cell("yes" if row["is_shifted"] else "no")
 _POPULATION = (
     words("period", "period"), number("rows", "rows", count), number("PSI", "psi", small),
     number("critical", "critical", small), number("p-value", "p_value", small),
-    level("level", "light"),
+    _BEYOND,
 )  # fmt: skip
 _DRIFT = (
     words("feature", "feature"), number("PSI", "psi", small),
     number("critical", "critical", small), number("missing then", "reference_missing", percent),
     number("missing now", "missing", percent), number("points", "points_change", small),
-    level("level", "light"),
+    _BEYOND,
 )  # fmt: skip
 _GRADES = (
     words("grade", "grade"), number("rows", "rows", count),

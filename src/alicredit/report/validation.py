@@ -220,7 +220,8 @@ def _pairs(report: Any) -> tuple[Part, ...]:
     if not names:
         return ()
     charts = tuple(
-        draw(plot_pairs, card, f"{one} and {two}", pair=(one, two)) for one, two in names
+        draw(plot_pairs, card, f"{one} and {two}", is_half=len(names) > 1, pair=(one, two))
+        for one, two in names
     )
     note = "What two inputs are worth together, beside what each is worth alone; their figures "
     return (Part("Pairs of inputs", note + "stand in the table of points.", "成对特征",
