@@ -48,6 +48,12 @@ def write_decision_page(
         If the extra ``[report]`` is not installed, or the file cannot be written.
     InputError
         If it is no decision, or the frame does not explain this one.
+
+    Examples
+    --------
+    >>> write_decision_page({"decision": "approve"}, "page.html")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: decision must be a decision of score_applicant; found dict.
     """
     for name in ("merchant_id", "decision", "reasons", "limit"):
         if not hasattr(decision, name):

@@ -61,6 +61,12 @@ def write_monitoring_page(
         If the extra ``[report]`` is not installed, or the file cannot be written.
     InputError
         If a frame beside has an unknown name, or is none.
+
+    Examples
+    --------
+    >>> write_monitoring_page(None, "page.html", beside={"rolls": pd.DataFrame()})
+    Traceback (most recent call last):
+    alicredit.errors.InputError: beside must name vintages, roll_rates, warnings; found 'rolls'. ...
     """
     given: Mapping[str, pd.DataFrame] = {} if beside is None else beside
     for name, frame in given.items():

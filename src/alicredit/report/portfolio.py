@@ -65,7 +65,13 @@ def write_portfolio_page(
     AlicreditError
         If the extra ``[report]`` is not installed, or the file cannot be written.
     InputError
-        If there is no decision.
+        If there is no decision, or a row that is declined has no known reason.
+
+    Examples
+    --------
+    >>> write_portfolio_page(pd.DataFrame(), "page.html")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: decisions must have rows; found none.
     """
     if decisions.empty:
         raise InputError(refusal("decisions", "must have rows", "none"))
