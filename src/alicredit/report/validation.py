@@ -13,25 +13,30 @@ from typing import Any
 import pandas as pd
 
 from alicredit.pages import (
-    Cell,
     Chart,
     Column,
-    Head,
     Part,
     both,
-    count,
     draw,
-    figure,
     lay_out,
-    level,
-    meaning,
-    number,
-    percent,
-    points,
     share,
-    small,
     words,
     write_page,
+)
+from alicredit.report.columns import (
+    CHALLENGER,
+    FAIRNESS,
+    GRADES,
+    MATRIX,
+    MOVES,
+    POINTS,
+    POPULATION,
+    REASONS,
+    RELIABILITY,
+    SHAPES,
+    STABILITY,
+    SUMMARY,
+    TESTS,
 )
 from alicredit.report.summary import with_texts, written
 
@@ -96,7 +101,7 @@ def _tests(report: Any) -> tuple[Part, ...]:
         "fifth validation of a right model. Rows of a merchant count as what they tell together."
     )
     return (Part("Tests of level, shape and ranking", note, "水平、形状与排序检验",
-                 tables=(lay_out(shown, _TESTS, is_prose=True),)),)  # fmt: skip
+                 tables=(lay_out(shown, TESTS, is_prose=True),)),)  # fmt: skip
 
 
 def _reliability(report: Any) -> tuple[Part, ...]:
@@ -112,7 +117,7 @@ def _reliability(report: Any) -> tuple[Part, ...]:
     chart = draw(plot_reliability, frame, "Share that defaulted over the probability claimed.",
                  "实际违约率与预测违约概率。")  # fmt: skip
     return (Part("Claimed and observed default rate, by tenth of the probability", note,
-                 "按预测概率十分位的校准", tables=(lay_out(frame, _RELIABILITY),),
+                 "按预测概率十分位的校准", tables=(lay_out(frame, RELIABILITY),),
                  charts=(chart,)),)  # fmt: skip
 
 
@@ -131,7 +136,7 @@ def _grades(report: Any) -> tuple[Part, ...]:
         "Jeffreys' test of each grade, small where the claim is too low; beside it the rates for "
         "grades of few defaults: most prudent (Pluto and Tasche 2005) and Jeffreys' mean."
     )
-    return (Part("By grade", note, "按等级", tables=(lay_out(frame, _GRADES),), charts=(chart,)),)
+    return (Part("By grade", note, "按等级", tables=(lay_out(frame, GRADES),), charts=(chart,)),)
 
 
 def _stability(report: Any) -> tuple[Part, ...]:
@@ -154,7 +159,7 @@ def _stability(report: Any) -> tuple[Part, ...]:
         "population, by custom); its critical value is what chance exceeds once in twenty "
         "validations, with so many merchants."
     )
-    held = [_STABILITY] if "critical" in frame else [(*_STABILITY[:5], _STABILITY[-2])]
+    held = [STABILITY] if "critical" in frame else [(*STABILITY[:5], STABILITY[-2])]
     return (Part("By month", note, "按月稳定性", tables=(lay_out(frame, *held),),
                  charts=charts),)  # fmt: skip
 
@@ -165,12 +170,12 @@ def _moves(report: Any) -> tuple[Part, ...]:
     if "population" not in tables:
         return ()
     shown = tables["population"].assign(light=_light(tables["population"]["is_shifted"]))
-    held = [lay_out(shown, _POPULATION)]
+    held = [lay_out(shown, POPULATION)]
     if "migration" in tables:
         moved = tables["migration"]
         moved = moved[moved["merchants"] > 0].assign(loans=moved["merchants"], rate=moved["share"])
-        held += [lay_out(tables["moves"], _MOVES, caption="Merchants in both, between grades"),
-                 lay_out(moved, _MATRIX, caption="From grade to grade")]  # fmt: skip
+        held += [lay_out(tables["moves"], MOVES, caption="Merchants in both, between grades"),
+                 lay_out(moved, MATRIX, caption="From grade to grade")]  # fmt: skip
     note = (
         "Scores now against those of the rows trained on; and merchants in both, each at its "
         "latest row. Bandwidths, concentration and z are the ECB's: a large z says that a far "
@@ -196,7 +201,7 @@ def _points(report: Any) -> tuple[Part, ...]:
                  is_half=True, feature=str(name))
             for name in names[:_MOST_SHAPES]
         )  # fmt: skip
-    table = lay_out(_steps(card), _POINTS, group="title", code="feature")
+    table = lay_out(_steps(card), POINTS, group="title", code="feature")
     return (Part("The points", _say_points(card), "评分表", tables=(table,), charts=charts),)
 
 
@@ -233,10 +238,10 @@ def _reasons(report: Any) -> tuple[Part, ...]:
     tables = report.tables
     frame = with_texts(tables["reasons"])
     rows = report.facts.get("validated_rows")
-    asked: tuple[Column, ...] = _REASONS
+    asked: tuple[Column, ...] = REASONS
     if rows:
         frame = frame.assign(share=frame["rows"] / rows)
-        asked = (*_REASONS, share("of rows", "share"))
+        asked = (*REASONS, share("of rows", "share"))
     return (Part("Reasons", "How often a code is among a row's reasons, and how often first.",
                  "评分理由", tables=(lay_out(frame, asked),)),)  # fmt: skip
 
@@ -246,10 +251,10 @@ def _shapes(report: Any) -> tuple[Part, ...]:
     tables = report.tables
     held = []
     if "challenger" in tables:
-        held.append(lay_out(tables["challenger"], _CHALLENGER,
+        held.append(lay_out(tables["challenger"], CHALLENGER,
                             caption="On the rows validated"))  # fmt: skip
     if "shapes" in tables:
-        held.append(lay_out(tables["shapes"], _SHAPES, caption="Out of fold, in training"))
+        held.append(lay_out(tables["shapes"], SHAPES, caption="Out of fold, in training"))
     if not held:
         return ()
     note = (
@@ -266,7 +271,7 @@ def _fairness(report: Any) -> tuple[Part, ...]:
     if "fairness" not in tables:
         return ()
     held = tuple(
-        lay_out(mine, _FAIRNESS, group="measure", caption=f"by {by}")
+        lay_out(mine, FAIRNESS, group="measure", caption=f"by {by}")
         for by, mine in tables["fairness"].groupby("by", sort=False)
     )
     note = (
@@ -281,7 +286,7 @@ def _figures(report: Any) -> tuple[Part, ...]:
     """Show all figures."""
     tables = report.tables
     return (Part("All figures", "With 95 % intervals where they have one.", "全部指标",
-                 tables=(lay_out(tables["summary"], _SUMMARY),)),)  # fmt: skip
+                 tables=(lay_out(tables["summary"], SUMMARY),)),)  # fmt: skip
 
 
 def _limits(report: Any) -> tuple[Part, ...]:
@@ -318,87 +323,6 @@ def _headline(summary: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     return tuple(
         (written(metric, rows[metric].value), text + between(metric)) for metric, text in named
     )
-
-
-_RELIABILITY = (
-    number("tenth", "bin", count), number("rows", "rows", count),
-    number("merchants", "merchants", count), number("defaults", "defaults", count),
-    number("claimed", "mean_pd", percent), number("observed", "rate", percent),
-    number("90 % from", "low", percent), number("to", "high", percent),
-    number("p-value", "jeffreys_p", small),
-)  # fmt: skip
-_TESTS = (
-    words("test", "test"), number("statistic", "statistic", small),
-    number("p-value", "p_value", small), level("level", "light"), words("what it says", "note"),
-)  # fmt: skip
-_GRADES = (
-    words("grade", "grade"), number("rows", "rows", count),
-    number("counted as", "effective_rows", count), number("defaults", "defaults", count),
-    number("claimed", "mean_pd", percent), number("observed", "rate", percent),
-    number("90 % from", "low", percent), number("to", "high", percent),
-    number("p-value", "jeffreys_p", small), number("prudent", "pd_pluto_tasche", percent),
-    number("Jeffreys", "pd_jeffreys", percent),
-)  # fmt: skip
-_STABILITY = (
-    (Head("month"), lambda row: Cell(str(row["month"]).replace("-", "\u2011"))),
-    number("rows", "rows", count), number("defaults", "defaults", count),
-    number("claimed", "mean_pd", percent), number("observed", "rate", percent),
-    number("90 % from", "low", percent), number("to", "high", percent),
-    number("PSI", "psi", small), number("critical", "critical", small),
-)  # fmt: skip
-_POPULATION = (
-    words("of", "of"), number("rows trained on", "reference_rows", count),
-    number("rows now", "rows", count), number("PSI", "psi", small),
-    number("critical", "critical", small), number("p-value", "p_value", small),
-    level("level", "light"),
-)  # fmt: skip
-_MOVES = (
-    words("figure", "metric"), number("value", "value", figure), words("what it is", "note"),
-)  # fmt: skip
-_MATRIX = (
-    words("before", "before"), words("after", "after"), number("merchants", "merchants", count),
-    share("share", "share"), number("z", "monotone_z", small),
-)  # fmt: skip
-_REASONS = (
-    meaning("reason 理由", "code"), number("rows", "rows", count), number("first", "first", count),
-)  # fmt: skip
-_POINTS = (
-    words("values", "step"), number("points", "points", points), number("share", "share", percent),
-    number("default rate", "default_rate", percent),
-)  # fmt: skip
-_CHALLENGER = (
-    words("which", "of"), words("shape", "shape"), number("rows", "rows", count),
-    number("AUC", "auc", small), number("95 % from", "auc_low", small),
-    number("to", "auc_high", small), number("log loss", "log_loss", small),
-    number("Brier", "brier", small), number("gap", "log_loss_gap", "{:.4f}".format),
-    number("gap from", "gap_low", "{:.4f}".format), number("to", "gap_high", "{:.4f}".format),
-)  # fmt: skip
-_SHAPES = (
-    words("shape", "shape"), number("log loss", "log_loss", "{:.4f}".format),
-    number("gap to the best", "difference", "{:.4f}".format),
-    number("standard error", "se", "{:.4f}".format), number("AUC", "auc", small),
-    number("tables", "tables", count), number("pairs", "pairs", count),
-    number("leaves", "leaves", count),
-    (Head("taken"), lambda row: Cell("taken" if row["chosen"] else "")),
-)  # fmt: skip
-_FAIRNESS = (
-    words("group", "group"), number("rows", "rows", count),
-    number("merchants", "merchants", count), number("value", "value", small),
-    number("95 % from", "low", small), number("to", "high", small),
-    number("ratio", "ratio", small), number("from", "ratio_low", small),
-    number("to", "ratio_high", small), number("p-value", "p_adjusted", small),
-    words("finding", "finding"),
-)  # fmt: skip
-_SUMMARY = (
-    (Head("figure"), lambda row: Cell(row["metric"], zh="", code=row["note"])),
-    *(
-        (
-            Head(text, numeric=True),
-            lambda row, name=name: Cell(written(row["metric"], row[name]) or "–"),
-        )
-        for text, name in (("value", "value"), ("95 % from", "low"), ("to", "high"))
-    ),
-)
 
 
 def _say_points(card: pd.DataFrame) -> str:
