@@ -15,14 +15,15 @@ from alicredit import (
     features,
     losses,
     monitoring,
+    plots,
     portfolio,
     recovery,
     whatif,
 )
 
 ROOMS = (
-    alicredit, allocation, decision, derived, features, losses, monitoring, portfolio, recovery,
-    whatif,
+    alicredit, allocation, decision, derived, features, losses, monitoring, plots, portfolio,
+    recovery, whatif,
 )  # fmt: skip
 CALLABLES = {
     f"{room.__name__}.{name}": getattr(room, name)

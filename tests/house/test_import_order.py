@@ -49,13 +49,14 @@ STOREYS = (
 SIDE = {
     "evaluation": {"errors", "checks", "vocabulary", "score", "cohort"},
     "plots": {"errors", "checks", "vocabulary"},
-    "report": {"errors", "checks", "vocabulary"},
+    "pages": {"errors", "checks", "vocabulary", "plots"},
+    "report": {"errors", "checks", "vocabulary", "plots", "pages"},
     "simulate": {
         "errors", "checks", "vocabulary", "loans", "records", "cohort", "ledger", "score",
     },
 }  # fmt: skip
 LATE = {
-    ("evaluation", "report"),
+    *((room, "report") for room in ("decision", "evaluation", "monitoring")),
     ("portable", "exports"),
     *((room, "evaluation") for room in ("alerts", "funds", "model", "monitoring", "stability")),
 }

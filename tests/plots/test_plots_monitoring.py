@@ -17,14 +17,28 @@ from alicredit.monitoring import (
 )
 from alicredit.plots import (
     plot_drift,
-    plot_population,
     plot_realised,
     plot_realised_over_time,
     plot_roll_rates,
+    plot_stability,
     plot_vintages,
 )
 
-RED = "#c2452d"
+RED, BLUE = "#d55e00", "#0072b2"
+
+
+def dots(ax, shades: tuple[str, ...] = (BLUE, RED)) -> list[tuple[float, float, str]]:
+    """List the dots of some colours from the bottom: y, x, colour."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.colors import to_hex
+
+    found = []
+    for each in ax.collections:
+        if isinstance(each, PathCollection):
+            colours = np.resize([to_hex(c) for c in each.get_facecolors()], len(each.get_offsets()))
+            found += [(float(y), float(x), str(c))
+                      for (x, y), c in zip(each.get_offsets(), colours)]  # fmt: skip
+    return sorted(mark for mark in found if mark[2] in shades)
 
 
 def curves(count: int) -> pd.DataFrame:
@@ -84,7 +98,7 @@ def test_shifts_are_red_where_they_are_beyond_chance_and_nowhere_else() -> None:
     periods = np.repeat(["2013Q1", "2013Q2"], 2000)
     now[2000:] += 0.5
     found = population_stability(old, now, periods=periods)
-    ax = plot_population(found)
+    ax = plot_stability(found)
     from matplotlib.colors import to_hex
 
     assert [bar.get_height() for bar in ax.patches] == found["psi"].tolist()
@@ -95,9 +109,9 @@ def test_shifts_are_red_where_they_are_beyond_chance_and_nowhere_else() -> None:
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert len(names) == 5
     assert names[-1] == "f7"
-    dots = ax.collections[1]
-    assert np.isclose(dots.get_offsets()[-1][0], drift["psi"].max())
-    assert [to_hex(shade) == RED for shade in dots.get_facecolors()] == [False] * 4 + [True]
+    marks = dots(ax)
+    assert np.isclose(marks[-1][1], drift["psi"].max())
+    assert [shade == RED for *_, shade in marks] == [False] * 4 + [True]
 
 
 def test_claims_stand_beside_rates_and_are_red_where_the_interval_leaves_them_out() -> None:
@@ -110,13 +124,11 @@ def test_claims_stand_beside_rates_and_are_red_where_the_interval_leaves_them_ou
     every = realised_against_predicted(p, y, grades=grades).grades
     ax = plot_realised(every)
     assert [label.get_text()[0] for label in ax.get_xticklabels()] == ["A", "B", "C"]
-    rates = ax.collections[1].get_offsets()[:, 1]
-    assert np.allclose(rates, every.loc[every["grade"] != "all", "rate"])
-    from matplotlib.colors import to_hex
-
+    marks = sorted((x, y, shade) for y, x, shade in dots(ax, shades=(BLUE, RED)))
+    assert np.allclose([y for _, y, _ in marks], every.loc[every["grade"] != "all", "rate"])
     told = every[every["grade"] != "all"]
     is_off = (told["mean_pd"] < told["low"]) | (told["mean_pd"] > told["high"])
-    red = [to_hex(shade) == RED for shade in ax.collections[1].get_facecolors()]
+    red = [shade == RED for *_, shade in marks]
     assert red == is_off.tolist()
     assert red[2]
     apart = realised_against_predicted(p, y, grades=grades, periods=periods).grades
@@ -138,7 +150,7 @@ ROLLS = pd.DataFrame({
 DRAWINGS = {
     "vintages": (plot_vintages, curves(2)),
     "roll rates": (plot_roll_rates, ROLLS),
-    "population": (plot_population, SHIFTS),
+    "population": (plot_stability, SHIFTS),
     "drift": (plot_drift, SHIFTS),
     "realised": (plot_realised, CLAIMS),
     "realised over time": (plot_realised_over_time, CLAIMS),
@@ -211,10 +223,10 @@ def test_numbers_that_may_lack_are_drawn_where_they_are_known(name) -> None:
     "told", [[np.nan, True], ["False", "True"], [0, 1], [None, False], pd.array([pd.NA, True])]
 )
 def test_nothing_is_red_but_what_is_said_to_be_shifted(told) -> None:
-    for plot in (plot_population, plot_drift):
+    for plot in (plot_stability, plot_drift):
         with pytest.raises(InputError, match=r"\['is_shifted'\] must be true or false"):
             plot(SHIFTS.assign(is_shifted=told))
-    ax = plot_population(SHIFTS.astype({"is_shifted": "boolean"}))
+    ax = plot_stability(SHIFTS.astype({"is_shifted": "boolean"}))
     from matplotlib.colors import to_hex
 
     assert [to_hex(bar.get_facecolor()) == RED for bar in ax.patches] == [False, True]
@@ -229,7 +241,7 @@ def test_what_cannot_be_drawn_is_refused_with_what_lacks() -> None:
         (lambda: plot_vintages(frame, measure="amount"), "measure"),
         (lambda: plot_vintages(frame, ax=3), "ax must be matplotlib axes"),
         (lambda: plot_roll_rates(frame), "before"),
-        (lambda: plot_population(frame), "psi"),
+        (lambda: plot_stability(frame), "psi"),
         (lambda: plot_drift(frame, most=2.5), "most"),
         (lambda: plot_realised(frame), "mean_pd"),
         (lambda: plot_realised_over_time(frame), "mean_pd"),

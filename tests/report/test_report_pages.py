@@ -15,7 +15,6 @@ import alicredit as ac
 from alicredit.decision import COLUMNS
 from alicredit.errors import AlicreditError, InputError
 from alicredit.report import by_product, by_reason, notes_of, write_portfolio_page
-from alicredit.report.chart import nice_step, reliability_chart
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -23,7 +22,7 @@ HOSTILE = "<script>alert('x')</script>"
 class Reader(HTMLParser):
     """Collect tags, attributes and text, and check that tags close in order."""
 
-    VOID = ("meta", "br", "line", "circle", "link", "img")
+    VOID = ("meta", "br", "link", "img")
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,12 +96,12 @@ def test_a_portfolio_page_counts_and_names_no_merchant(tmp_path) -> None:
     write_portfolio_page(decisions(), tmp_path / "p.html", title=HOSTILE)
     page = read(tmp_path / "p.html")
     assert "secret-" not in page.text
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
     assert HOSTILE in page.text
     assert "2,468" in page.text
     assert "所在地区尚未开放该产品" in page.text
     assert "the region is not open for this product" in page.text
-    assert page.links == []
+    assert all(link.startswith("#") for link in page.links)
     assert not re.search(r"https?://", page.text)
 
 
@@ -113,7 +112,7 @@ def test_a_reason_that_names_an_input_is_shown_with_its_name_escaped(tmp_path) -
     page = read(tmp_path / "p.html")
     assert f"another input of the score: {HOSTILE}" in page.text
     assert f"其他评分因素：{HOSTILE}" in page.text
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
 
 
 @pytest.mark.parametrize("decision", ["approve", "decline", "refer"])
@@ -128,9 +127,9 @@ def test_a_portfolio_all_of_one_decision_has_a_page(tmp_path, decision: str) -> 
 def test_a_page_fetches_nothing(tmp_path) -> None:
     write_portfolio_page(decisions(), tmp_path / "p.html")
     raw = (tmp_path / "p.html").read_text(encoding="utf-8")
-    assert "http" not in raw
+    assert "http" not in raw.replace("http-equiv", "")
     assert "@import" not in raw
-    assert "url(" not in raw
+    assert not re.search(r"url\((?!#)", raw)
 
 
 def test_a_validation_page_shows_the_summary(tmp_path) -> None:
@@ -146,7 +145,12 @@ def test_a_validation_page_shows_the_summary(tmp_path) -> None:
     assert f"{auc:.3f}" in page.text
     assert "a<b>" in page.text
     assert "b" not in page.tags[page.tags.index("table") :] or "svg" in page.tags
-    assert page.tags.count("circle") == len(report.tables["reliability"])
+    drawn = re.search(r"<svg.*?</svg>", (tmp_path / "v.html").read_text(encoding="utf-8"), re.S)[0]
+    assert "claimed probability of default" in drawn
+    assert set(report.tables) == {
+        "card", "limits", "points", "reasons", "reliability", "shapes", "stability", "summary",
+        "tests",
+    }  # fmt: skip
 
 
 def test_each_row_of_a_portfolio_is_counted_once_under_what_became_of_it() -> None:
@@ -197,31 +201,6 @@ def test_reasons_are_counted_as_pandas_counts_them(rows) -> None:
             has = of_product["reasons"].map(lambda codes, code=line.code: code in codes)
             assert line.rows == has.sum()
             assert line.share == pytest.approx(has.mean())
-
-
-@given(st.floats(1e-5, 1.0))
-def test_ticks_of_a_chart_are_round_and_few(top: float) -> None:
-    step = nice_step(top)
-    first_digit = float(f"{step:e}".split("e")[0])
-    assert first_digit in (1.0, 2.0, 5.0)
-    assert 1.9 <= top / step <= 5.000001
-
-
-def test_every_number_of_the_chart_lies_within_its_frame(tmp_path) -> None:
-    table = pd.DataFrame(
-        {"mean_pd": [0.01, 0.4], "rate": [0.0, 0.53], "low": [0.0, 0.4], "high": [0.05, 0.66]}
-    )
-    drawn = reliability_chart(table)
-    assert "nan" not in drawn
-    xs = [float(x) for x in re.findall(r' (?:x\d?|cx)="([\d.-]+)"', drawn)]
-    ys = [float(y) for y in re.findall(r' (?:y\d?|cy)="([\d.-]+)"', drawn)]
-    assert min(xs) >= 0
-    assert max(xs) <= 620
-    assert min(ys) >= 0
-    assert max(ys) <= 360
-    labels = re.findall(r">([\d.]+)%<", drawn)
-    assert labels[0] == "0"
-    assert len(set(labels)) == len(labels) / 2
 
 
 def test_what_is_said_of_made_up_records_is_said_of_no_others() -> None:

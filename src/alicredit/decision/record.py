@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from alicredit.checks import nearest, refuse, require_kind, require_one_of
@@ -107,6 +108,16 @@ class Decision:
     def explain(self, *, language: str = "en") -> tuple[str, ...]:
         """Give the reasons as texts in English or Chinese."""
         return tuple(reason_text(code, language=language) for code in self.reasons)
+
+    def to_html(self, path: str | Path, *, explained: Any = None) -> None:
+        """Write one page for the merchant, in both languages; needs the extra ``[report]``.
+
+        ``explained`` adds what would change each reason, see
+        :func:`alicredit.whatif.explain_decision`.
+        """
+        from alicredit.report import write_decision_page
+
+        write_decision_page(self, path, explained=explained)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether every field is the same."""

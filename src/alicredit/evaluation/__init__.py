@@ -1,5 +1,6 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
+from alicredit.evaluation.card import ModelCard
 from alicredit.evaluation.contradictions import find_contradictions, measure_directions
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.grades import grade_pds
@@ -48,6 +49,7 @@ from alicredit.evaluation.validation import ValidationReport, validate_model
 __all__ = [
     "Estimate",
     "ExplorationWeights",
+    "ModelCard",
     "PsiTest",
     "ValidationReport",
     "adjust_p",

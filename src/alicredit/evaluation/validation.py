@@ -8,30 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse
+from alicredit.checks import given_or, refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.evaluation.arrays import labels
-from alicredit.evaluation.metrics import (
-    auc,
-    brier,
-    calibration_line,
-    log_loss,
-    psi,
-    spiegelhalter,
+from alicredit.evaluation.beside import (
+    audit_groups,
+    compare_challenger,
+    compare_reference,
+    hold_grades,
+    level_tests,
+    scored_side,
 )
-from alicredit.evaluation.rates import (
-    clustered_mean,
-    effective_rows,
-    jeffreys_interval,
-    jeffreys_test,
+from alicredit.evaluation.card import ModelCard, lay_out_card
+from alicredit.evaluation.findings import (
+    count_reasons,
+    follow_months,
+    hold_claims,
+    lay_out_points,
+    summarise,
 )
 from alicredit.score import require_same_claim
 
-Floats = npt.NDArray[np.float64]
-_BINS = 10
 _CLUSTERED = "the rows of a merchant count as one witness"
 _ALONE = "each row counts as a merchant of its own: no cohort was given"
 
@@ -43,9 +42,14 @@ class ValidationReport:
     Parameters
     ----------
     tables : mapping of str to pandas.DataFrame
-        ``summary`` (metric, value, low, high, note), ``reliability`` (by tenth of the probability),
+        ``card`` (item, item_zh, value: purpose, data, period, horizon, exclusions, restricted data
+        and its legal basis), ``summary`` (metric, value, low, high, note), ``tests`` (test,
+        statistic, p_value, is_off, note), ``reliability`` (by tenth of the probability),
         ``stability`` (by month), ``points`` (the scorecard with titles and units), ``reasons`` (how
-        often each).
+        often each), ``limits`` (of use); and where there was what they need ``shapes`` (out of
+        fold, of a model just fitted), ``grades``, ``population`` (the score against the
+        reference's), ``migration`` and ``moves`` (of merchants in both), ``challenger``,
+        ``fairness``.
     facts : mapping
         The model's id, claim and facts of training.
     """
@@ -77,8 +81,24 @@ class ValidationReport:
         write_validation_page(self, path)
 
 
-def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) -> ValidationReport:
+def validate_model(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    cohort: Cohort | None = None,
+    reference: Any = None,
+    reference_cohort: Cohort | None = None,
+    challenger: Any = None,
+    policy: Any = None,
+    groups: Mapping[str, Any] | None = None,
+    card: ModelCard | None = None,
+) -> ValidationReport:
     """Hold a model's probabilities against outcomes it was not trained on.
+
+    What is held follows the ECB's instructions for reporting validations (2019, DOMAIN 5.3):
+    discrimination, level by Jeffreys' test, calibration, stability, and beside them fairness
+    (DOMAIN 5.5) and the record of a model (DOMAIN 5.4).
 
     Parameters
     ----------
@@ -90,6 +110,18 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
         What happened; NaN is refused.
     cohort : Cohort or None, default None
         The rows' cohort: intervals then cluster by merchant, and months are told apart.
+    reference : pandas.DataFrame or None, default None
+        Features of the rows the model was trained on: the score is held against theirs.
+    reference_cohort : Cohort or None, default None
+        Of those rows: merchants in both are followed between grades.
+    challenger : DefaultModel, ScoreModel or None, default None
+        Another model of the same claim, held against the same outcomes, such as one of trees.
+    policy : Policy or None, default None
+        Whose grades to use; None leaves grades and migration out.
+    groups : mapping of str to array, or None, default None
+        Groups of the user's own to audit by, each with one value a row; needs ``card.max_pd``.
+    card : ModelCard or None, default None
+        What the model is for; None says that nothing was stated.
 
     Returns
     -------
@@ -99,7 +131,8 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
     Raises
     ------
     InputError
-        For missing outcomes, only one outcome, lengths or horizons that differ.
+        For missing outcomes, only one outcome, lengths or horizons that differ, a policy without
+        grades, groups without a cut.
 
     Examples
     --------
@@ -109,32 +142,43 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
     >>> ValidationReport({}, {"model_id": "x"}).facts["model_id"]
     'x'
     """
+    stated = given_or("card", card, ModelCard)
     label = labels(y)
     if np.isnan(label).any():
         do = "validate on the rows that split_by_time gives"
         refuse("y", "must be known for each row", f"{int(np.isnan(label).sum())} NaN", do)
-    portable = getattr(model, "portable_", model)
-    if not hasattr(portable, "score_frame"):
-        refuse("model", "must be a fitted or loaded model", type(model).__name__)
+    portable = portable_of("model", model)
     check_claim(portable, y)
     if cohort is not None:
         require_cohort(cohort)
-    scored = portable.score_frame(X).reset_index(drop=True)
-    if len(scored) != len(label) or (cohort is not None and len(cohort) != len(label)):
-        refuse("X, y and cohort", "must have one length", f"{len(scored)} and {len(label)}")
-    ok = (scored["status"] == "ok").to_numpy()
-    if not ok.any():
-        refuse("X", "must have a row that the model scores", scored["status"].iloc[0])
-    p, outcome = scored["pd"].to_numpy(np.float64)[ok], label[ok]
-    who = np.arange(len(label)) if cohort is None else cohort.frame["merchant_id"].to_numpy()
-    months = None if cohort is None else cohort.frame["as_of"].dt.to_period("M").astype(str)
+    side = scored_side("X", portable, X, cohort)
+    if len(side.scored) != len(label) or (cohort is not None and len(cohort) != len(label)):
+        found = f"{len(side.scored)} and {len(label)}"
+        refuse("X, y and cohort", "must have one length", found)
+    ok = side.ok
+    p, outcome, who = side.pd, label[ok], side.who
+    months = None if cohort is None else cohort.frame["as_of"].dt.to_period("M").astype(str)[ok]
     tables: dict[str, pd.DataFrame] = {
-        "summary": _summary(outcome, p, who[ok], int((~ok).sum())),
-        "reliability": _reliability(outcome, p, who[ok]),
-        "stability": _stability(outcome, p, months[ok] if months is not None else None),
-        "points": _points(portable),
-        "reasons": _reasons(scored["reasons"][ok]),
+        "summary": summarise(outcome, p, who, int((~ok).sum())),
+        "tests": level_tests(outcome, p, who, portable.training),
+        "reliability": hold_claims(outcome, p, who),
+        "stability": follow_months(outcome, p, who, months),
+        "points": lay_out_points(portable),
+        "reasons": count_reasons(side.scored["reasons"][ok]),
     }
+    if hasattr(model, "shapes_"):
+        tables["shapes"] = model.shapes_
+    if policy is not None:
+        tables["grades"] = hold_grades(outcome, p, who, policy)
+    if reference is not None:
+        then = scored_side("reference", portable, reference, reference_cohort)
+        tables |= compare_reference(then, side, policy)
+    if challenger is not None:
+        other = portable_of("challenger", challenger)
+        require_same_claim("challenger", portable.claim, other.claim, is_stated=False)
+        tables["challenger"] = compare_challenger(label, side, portable, other, X)
+    if groups is not None:
+        tables["fairness"] = audit_groups(outcome, side, groups, stated.max_pd)
     facts = {
         "model_id": portable.model_id,
         "claim": str(portable.claim),
@@ -144,101 +188,22 @@ def validate_model(model: Any, X: Any, y: Any, *, cohort: Cohort | None = None) 
         "validated_rows": int(ok.sum()),
         "validated_defaults": int(outcome.sum()),
     }
+    if cohort is not None:
+        facts["validated_from"], facts["validated_to"] = (
+            f"{end:%Y-%m-%d}" for end in cohort.frame["as_of"][ok].agg(["min", "max"])
+        )
+    tables["card"], tables["limits"] = lay_out_card(stated, portable, facts, tables)
     return ValidationReport(tables, facts)
+
+
+def portable_of(argument: str, model: Any) -> Any:
+    """Take what of a model is deployed; refuse what is no fitted or loaded model."""
+    portable = getattr(model, "portable_", model)
+    if not hasattr(portable, "score_frame"):
+        refuse(argument, "must be a fitted or loaded model", type(model).__name__)
+    return portable
 
 
 def check_claim(model: Any, y: Any) -> None:
     """Refuse outcomes of another horizon or level than the model claims; unstated ones pass."""
     require_same_claim("y", model.claim, getattr(y, "attrs", {}) or {}, is_stated=False)
-
-
-def _summary(y: Floats, p: Floats, who: Any, refused: int) -> pd.DataFrame:
-    """Sum up ranking and level, with intervals that cluster by merchant."""
-    rows: list[tuple[str, float, float, float, str]] = []
-    area = auc(y, p, cluster=who)
-    rows.append(("AUC", area.value, area.low, area.high, "chance to rank a default above another"))
-    rate = clustered_mean(y, who)
-    rows.append(("default rate", rate.value, rate.low, rate.high, "what happened"))
-    rows.append(("mean probability", float(p.mean()), np.nan, np.nan, "what was claimed"))
-    gap = clustered_mean(y - p, who)
-    rows.append(
-        ("rate less claim", gap.value, gap.low, gap.high, "0 lies inside when the level holds")
-    )
-    line = zip(("intercept", "slope"), calibration_line(y, p, cluster=who), strict=True)
-    notes = {"intercept": "0 when right", "slope": "1 when right; below 1: too spread"}
-    rows += [(f"calibration {k}", e.value, e.low, e.high, notes[k]) for k, e in line]
-    for metric, score, loss in (
-        ("Brier score", brier(y, p), (y - p) ** 2),
-        ("log loss", log_loss(y, p), -np.where(y == 1, np.log(p), np.log1p(-p))),
-    ):
-        mean = clustered_mean(loss, who)
-        rows.append((metric, score, mean.low, mean.high, "lower is better"))
-    constant = float(y.mean() * (1 - y.mean()))
-    rows.append(("Brier of the plain rate", constant, np.nan, np.nan, "to compare with"))
-    z, beyond = spiegelhalter(y, p, cluster=who), "beyond +-1.96: off"
-    rows.append(("Spiegelhalter z", z, np.nan, np.nan, beyond))
-    rows.append(("rows", float(len(y)), np.nan, np.nan, "scored"))
-    merchants = float(len(np.unique(who)))
-    rows.append(("merchants", merchants, np.nan, np.nan, "each is one witness in the intervals"))
-    rows.append(("rows refused", float(refused), np.nan, np.nan, "outside the model's contract"))
-    return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "note"])
-
-
-def _reliability(y: Floats, p: Floats, who: Any) -> pd.DataFrame:
-    """Compare claim and outcome by tenths of the probability; equal claims stay together.
-
-    Intervals (90 %, Jeffreys) and p-values count as many rows as would tell as much if each were a
-    merchant of its own.
-    """
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    at = np.searchsorted(edges, p, side="left")
-    rows: list[tuple[float, ...]] = []
-    for k in np.unique(at):
-        mine = at == k
-        n, bad, mean = int(mine.sum()), int(y[mine].sum()), float(p[mine].mean())
-        counted = effective_rows(y[mine], who[mine])
-        low, high = jeffreys_interval(n, bad, effective=counted)
-        test = jeffreys_test(n, bad, mean, effective=counted)
-        merchants = len(np.unique(who[mine]))
-        rows.append((len(rows) + 1, n, merchants, bad, mean, bad / n, low, high, test))
-    names = ["bin", "rows", "merchants", "defaults", "mean_pd", "rate", "low", "high", "jeffreys_p"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _stability(y: Floats, p: Floats, months: pd.Series | None) -> pd.DataFrame:
-    """Compare claim and outcome by month, with the shift of scores against the first month."""
-    names = ["month", "rows", "defaults", "mean_pd", "rate", "psi"]
-    if months is None:
-        return pd.DataFrame(columns=names)
-    keys = months.to_numpy()
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    first: Floats | None = None
-    rows: list[tuple[object, ...]] = []
-    for month in sorted(set(keys)):
-        mine = keys == month
-        counts = np.bincount(np.searchsorted(edges, p[mine]), minlength=len(edges) + 1) + 0.5
-        share = counts / counts.sum()
-        first = share if first is None else first
-        n, bad = int(mine.sum()), int(y[mine].sum())
-        rows.append((month, n, bad, float(p[mine].mean()), bad / n, psi(first, share)))
-    return pd.DataFrame(rows, columns=names)
-
-
-def _points(model: Any) -> pd.DataFrame:
-    """Lay out the scorecard with what each input is called, and its unit."""
-    card = model.scorecard()
-    titles = {table.name: table.title for table in model.tables}
-    units = {table.name: table.unit for table in model.tables}
-    card = card.assign(title=card["feature"].map(titles), unit=card["feature"].map(units))
-    if "feature_2" not in card:
-        return card
-    return card.assign(title_2=card["feature_2"].map(titles).fillna(""))
-
-
-def _reasons(lists: pd.Series) -> pd.DataFrame:
-    """Count how often each reason stands first and at all."""
-    every = lists.explode().dropna()
-    first = lists[lists.map(len) > 0].map(lambda codes: codes[0])
-    frame = pd.DataFrame({"rows": every.value_counts(), "first": first.value_counts()}).fillna(0)
-    frame = frame.astype(int).rename_axis("code").reset_index()
-    return frame.sort_values(["rows", "code"], ascending=[False, True], ignore_index=True)

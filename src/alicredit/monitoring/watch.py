@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -64,6 +65,18 @@ class MonitoringReport:
         ]
         head = f"Monitoring of model {str(self.facts['model_id'])[:12]}: {self.level}"
         return "\n".join([head, *lines])
+
+    def to_html(
+        self, path: str | Path, *, beside: Mapping[str, pd.DataFrame] | None = None
+    ) -> None:
+        """Write one self-contained page; needs the extra ``[report]``.
+
+        ``beside`` adds ``vintages``, ``roll_rates`` and ``warnings``, see
+        :func:`alicredit.report.write_monitoring_page`.
+        """
+        from alicredit.report import write_monitoring_page
+
+        write_monitoring_page(self, path, beside=beside)
 
 
 def monitor(

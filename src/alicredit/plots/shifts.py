@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +15,18 @@ from alicredit.plots.stage import (
     INK,
     NAME,
     NUMBER,
+    OFF_HATCH,
     SOFT,
     WARN,
+    Say,
+    finish,
+    fit,
+    lean,
     legend_above,
     longest,
     name_of,
     require_once,
+    speaker,
     take_axes,
     take_frame,
 )
@@ -30,20 +37,26 @@ if TYPE_CHECKING:
 _NEEDED = {"psi": NUMBER, "critical": NUMBER, "is_shifted": FLAG}
 
 
-def plot_population(stability: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_stability(
+    stability: pd.DataFrame, *, language: str = "en", ax: Axes | None = None
+) -> Axes:
     """Draw the stability index of each period with the value that chance alone would give.
 
     Parameters
     ----------
     stability : pandas.DataFrame
-        As :func:`alicredit.monitoring.population_stability` gives.
+        As :func:`alicredit.monitoring.population_stability` gives, or ``tables["stability"]`` of
+        :func:`alicredit.evaluation.validate_model`.
+    language : {"en", "zh"}, default "en"
+        Of the texts; Chinese where the machine has a font for it.
     ax : matplotlib.axes.Axes or None, default None
         Where to draw; None makes a figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A bar a period, red where the shift is beyond chance, and a mark at the critical value.
+        A bar a period, red and hatched where the shift is beyond chance, and a mark at the critical
+        value.
 
     Raises
     ------
@@ -54,29 +67,60 @@ def plot_population(stability: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     --------
     >>> found = pd.DataFrame({"period": ["2013Q1", "2013Q2"], "psi": [0.01, 0.2],
     ...                       "critical": [0.03, 0.03], "is_shifted": [False, True]})
-    >>> len(plot_population(found).patches)
+    >>> len(plot_stability(found).patches)
     2
-    >>> plot_population(found[:0])
+    >>> plot_stability(found[:0])
     Traceback (most recent call last):
     alicredit.errors.InputError: stability must have at least one row; found none.
     """
+    say = speaker(language)
     rows = take_frame("stability", stability, {"period": NAME, **_NEEDED})
     require_once("stability", rows, ["period"])
     ax = take_axes(ax)
     place = np.arange(len(rows))
-    shade = np.where(rows["is_shifted"], WARN, INK)
-    ax.bar(place, rows["psi"], color=shade, width=0.6)
-    ax.hlines(rows["critical"], place - 0.38, place + 0.38, color="black", linewidth=1.5,
-              label="critical value for so many rows")  # fmt: skip
-    ax.set_xticks(place, [name_of(each) for each in rows["period"]])
-    ax.set_ylabel("population stability index")
+    bars = ax.bar(place, rows["psi"], color=np.where(rows["is_shifted"], WARN, INK), width=0.6)
+    for bar, is_off in zip(bars, rows["is_shifted"], strict=True):
+        bar.set_hatch(OFF_HATCH if is_off else "")
+        bar.set_edgecolor("white")
+    _mark_critical(ax, say, lambda label: ax.hlines(
+        rows["critical"], place - 0.38, place + 0.38, color="black", linewidth=1.5, label=label
+    ))  # fmt: skip
+    ax.set_xticks(place, [fit(name_of(each), 12) for each in rows["period"]])
+    lean(ax, rows["period"].astype(str).tolist())
     ax.grid(axis="y", color=GRID)
     ax.set_ylim(0, longest([*rows["psi"], *rows["critical"]]) * 1.05 or 1.0)
+    title = _say_shifts(
+        rows, [name_of(each) for each in rows["period"]], say, say("periods", "个时期")
+    )
+    return finish(
+        ax, title, x=say("period", "时期"), y=say("stability index (PSI)", "稳定性指数 PSI")
+    )
+
+
+def _mark_critical(ax: Axes, say: Say, mark: Callable[[str], object]) -> None:
+    """Mark critical values under one name."""
+    mark(say("critical value for so many rows", "该样本量下的临界值"))
     legend_above(ax)
-    return ax
 
 
-def plot_drift(drift: pd.DataFrame, *, most: int = 20, ax: Axes | None = None) -> Axes:
+def _say_shifts(rows: pd.DataFrame, names: list[str], say: Say, things: str) -> str:
+    """Say how many moved beyond chance, and which the most."""
+    known = rows["psi"].notna().to_numpy()
+    if not known.any():
+        return say("No index is known", "尚无已知指数")
+    many, off = len(rows), int(rows["is_shifted"].sum())
+    at = int(rows["psi"].fillna(-1).to_numpy().argmax())
+    worst = f"{names[at]}, {rows['psi'].iloc[at]:.3f}"
+    if not off:
+        return say(f"None of {many} {things} moved beyond chance (most: {worst})",
+                   f"{many} {things}均未超出偶然波动（最大：{worst}）")  # fmt: skip
+    return say(f"{off} of {many} {things} moved beyond chance, most {worst}",
+               f"{many} {things}中有 {off} 个超出偶然波动，最大：{worst}")  # fmt: skip
+
+
+def plot_drift(
+    drift: pd.DataFrame, *, most: int = 20, language: str = "en", ax: Axes | None = None
+) -> Axes:
     """Draw the stability index of the features that moved most, each with its critical value.
 
     Parameters
@@ -85,13 +129,16 @@ def plot_drift(drift: pd.DataFrame, *, most: int = 20, ax: Axes | None = None) -
         As :func:`alicredit.monitoring.feature_drift` gives.
     most : int, default 20
         How many features, those that moved most.
+    language : {"en", "zh"}, default "en"
+        Of the texts; Chinese where the machine has a font for it.
     ax : matplotlib.axes.Axes or None, default None
         Where to draw; None makes a figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A line a feature, the largest index at the top, red where it is shifted beyond chance.
+        A line a feature, the largest index at the top, a red diamond where it is shifted beyond
+        chance.
 
     Raises
     ------
@@ -110,19 +157,24 @@ def plot_drift(drift: pd.DataFrame, *, most: int = 20, ax: Axes | None = None) -
     alicredit.errors.InputError: most must be a whole number of at least 1; found 0.
     """
     require_whole("most", most, 1)
-    rows = take_frame("drift", drift, {"feature": NAME, **_NEEDED})
-    require_once("drift", rows, ["feature"])
-    rows = rows.sort_values(["psi", "feature"], ascending=[False, True]).head(most)[::-1]
-    ax = take_axes(ax, height=1.3 + 0.27 * len(rows))
+    say = speaker(language)
+    every = take_frame("drift", drift, {"feature": NAME, **_NEEDED})
+    require_once("drift", every, ["feature"])
+    rows = every.sort_values(["psi", "feature"], ascending=[False, True]).head(most)[::-1]
+    ax = take_axes(ax, height=1.6 + 0.27 * len(rows))
     place = np.arange(len(rows))
-    shade = np.where(rows["is_shifted"], WARN, INK)
+    is_off = rows["is_shifted"].to_numpy(bool)
+    shade = np.where(is_off, WARN, INK)
     ax.hlines(place, 0, rows["psi"], color=SOFT, linewidth=1)
-    ax.scatter(rows["psi"], place, color=shade, zorder=3)
-    ax.scatter(rows["critical"], place, marker="|", s=90, color="black", zorder=2,
-               label="critical value for so many rows")  # fmt: skip
-    ax.set_yticks(place, rows["feature"].astype(str))
-    ax.set_xlabel("stability index")
+    for mine, marker in ((~is_off, "o"), (is_off, "D")):
+        if mine.any():
+            ax.scatter(rows["psi"][mine], place[mine], color=shade[mine], marker=marker, zorder=3)
+    _mark_critical(ax, say, lambda label: ax.scatter(
+        rows["critical"], place, marker="|", s=90, color="black", zorder=2, label=label
+    ))  # fmt: skip
+    ax.set_yticks(place, [fit(name, 34) for name in rows["feature"].astype(str)])
     ax.grid(axis="x", color=GRID)
     ax.set_xlim(left=0)
-    legend_above(ax)
-    return ax
+    names = every["feature"].astype(str).tolist()
+    title = _say_shifts(every, names, say, say("features", "个特征"))
+    return finish(ax, title, x=say("stability index (PSI)", "稳定性指数 PSI"))

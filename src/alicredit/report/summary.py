@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from alicredit.vocabulary import STATUSES, reason_word
+from alicredit.checks import refuse
+from alicredit.vocabulary import DECISIONS, OTHER, REASONS, STATUSES, reason_word
 
 _OF_LIMIT = ("ELIG_LIMIT_MIN", "ELIG_LIMIT_MAX")
+_SCORED = ("NOT_SCORED", "PD_ABOVE_CUT")
 _SHARES = ("default rate", "mean probability", "rate less claim")
 _WHOLE = ("rows", "merchants", "rows refused")
 
@@ -115,6 +117,78 @@ def by_reason(decisions: pd.DataFrame, *, approved: bool, top: int = 8) -> pd.Da
     return with_texts(frame.groupby("product_id", sort=False).head(top)).drop(columns="order")
 
 
+def funnel(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Count who is left after each rule, the score and the limit, of each product.
+
+    Each row that is not approved is lost at one step, the first that holds it: rules in the order
+    of the vocabulary, then a missing score, the probability, the limit; a row left to a person is
+    lost last, whatever its reasons.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        From ``score_portfolio``: ``product_id, decision, reasons``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``product_id, code, text, text_zh, lost, left`` by product and step; the first step, of code
+        "", has everybody, and the last leaves the approved.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"product_id": "p", "decision": ["approve", "decline", "refer"],
+    ...     "reasons": [["LIM_SALES"], ["PD_ABOVE_CUT", "ELIG_REGION"], ["REFER_SOURCES"]]})
+    >>> funnel(frame)[["code", "lost", "left"]].values.tolist()
+    [['', 0, 3], ['ELIG_REGION', 1, 2], ['refer', 1, 1]]
+    """
+    place = pd.Series(_lost_at(decisions), index=decisions.index)
+    parts = []
+    for product, mine in decisions.groupby("product_id", sort=False):
+        lost = place.loc[mine.index].value_counts().drop(_APPROVED, errors="ignore").sort_index()
+        codes = [_STEPS[at] for at in lost.index]
+        told = [DECISIONS["refer"] if code == "refer" else reason_word(code) for code in codes]
+        gone = np.concatenate([[0], lost.to_numpy(np.int64)])
+        parts.append(pd.DataFrame({
+            "product_id": product, "code": ["", *codes],
+            "text": ["asked about", *(word.text for word in told)],
+            "text_zh": ["全部", *(word.text_zh for word in told)],
+            "lost": gone, "left": len(mine) - gone.cumsum(),
+        }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _lost_at(decisions: pd.DataFrame) -> np.ndarray:
+    """Give the step at which each row is lost."""
+    known = {code: at for at, code in enumerate(_STEPS)}
+    every = decisions["reasons"].reset_index(drop=True).explode()
+    family = every.where(~every.astype(str).str.startswith(f"{OTHER}:"), OTHER)
+    first = family.map(known).groupby(level=0).min().reindex(range(len(decisions)))
+    decision = decisions["decision"].to_numpy(object)
+    is_bare = (first.isna() & (decision == "decline")).to_numpy()
+    if is_bare.any():
+        rule = "must have a known reason in each row that is declined"
+        refuse("decisions['reasons']", rule, f"{int(is_bare.sum())} without")
+    place = np.where(decision == "refer", known["refer"], first.fillna(0))
+    return np.where(decision == "approve", _APPROVED, place).astype(np.int64)
+
+
+_APPROVED = -1
+
+
+def _in_order() -> tuple[str, ...]:
+    """List steps: rules, a missing score, the cut, limits, the book, other reasons, a person."""
+    of_limit = [code for code in REASONS if code in _OF_LIMIT or code.startswith("LIM_")]
+    of_kind = {kind: [code for code, word in REASONS.items() if word.kind == kind]
+               for kind in ("rule", "allocation")}  # fmt: skip
+    rules = [code for code in of_kind["rule"] if code not in _OF_LIMIT]
+    known = [*rules, *_SCORED, *of_limit, *of_kind["allocation"]]
+    return (*known, *(code for code in REASONS if code not in known), "refer")
+
+
+_STEPS = _in_order()
+
+
 def by_grade(decisions: pd.DataFrame) -> pd.DataFrame:
     """Sum approved lines by product and grade: ``rows, mean_pd, limit`` (yuan)."""
     approved = decisions[decisions["decision"] == "approve"]
@@ -148,7 +222,7 @@ def written(metric: str, value: float) -> str:
     if np.isnan(value):
         return ""
     if metric in _SHARES:
-        return f"{value:.2%}"
+        return f"{round(value, 4) + 0.0:.2%}"
     return f"{value:,.0f}" if metric in _WHOLE else f"{value:.3f}"
 
 

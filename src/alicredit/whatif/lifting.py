@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from alicredit.catalogue import CATALOGUE
 from alicredit.errors import InputError
+from alicredit.features import CATALOGUE
 from alicredit.policy import Policy, Product, offer_limits
 from alicredit.policy.eligibility import RuleResult
 from alicredit.policy.terms import Grades
@@ -24,6 +25,7 @@ Chance = tuple[float, float]
 _NUMBER = re.compile(r"^(?:>=|<=)?\s*([\d,.]+)\s*(?:months|days|yuan)?$")
 _MOST_FEN = 10**14
 _SPLIT = 1000
+_LARGE = 100_000
 _RAISES = {
     "monthly_sales_median_180d": 1, "order_base": 1, "outstanding": -1,
     "bank_inflows_median_180d": 1, "group_outstanding": -1,
@@ -87,10 +89,9 @@ def lift_score(
         return Lift()
     nearest = ways[ways["option"] == 1]
     change = dict(zip(nearest["feature"], nearest["change_to"], strict=True))
-    pairs = [f"{_title(n, 'en')}: {_short(row[n])} to {_short(to)}" for n, to in change.items()]
-    chinese = [
-        f"{_title(n, 'zh')}：由 {_short(row[n])} 变为 {_short(to)}" for n, to in change.items()
-    ]
+    moves = [(name, _short(row[name]), _short(to)) for name, to in change.items()]
+    pairs = [f"{_title(name, 'en')}: {old} to {new}" for name, old, new in moves]
+    chinese = [f"{_title(name, 'zh')}：由 {old} 变为 {new}" for name, old, new in moves]
     return Lift(change, " and ".join(pairs), "，且".join(chinese))
 
 
@@ -188,17 +189,24 @@ def _rows(facts: Mapping[str, Any], chance: Chance, size: int) -> pd.DataFrame:
 
 
 def _title(name: str, language: str) -> str:
-    """Name a fact or built-in input in a language; one of the user's own by its column."""
+    """Name a fact of the policy or a built-in feature in a language; another by its column."""
     word = POLICY_WORDS.get(name)
     if word is not None:
         return word.text if language == "en" else word.text_zh
-    if name in CATALOGUE.names:
-        return str(CATALOGUE[name].title if language == "en" else CATALOGUE[name].title_zh)
-    return name
+    english, chinese = _feature_titles().get(name, ("", ""))
+    return (english if language == "en" else chinese) or name
+
+
+@cache
+def _feature_titles() -> dict[str, tuple[str, str]]:
+    """Give the titles of the built-in features by their columns."""
+    return {each.name: (each.title, each.title_zh) for each in CATALOGUE}
 
 
 def _short(value: Any) -> str:
     """Write a value shortly."""
     if isinstance(value, float | np.floating) and not isinstance(value, bool):
+        if abs(float(value)) >= _LARGE:
+            return f"{value:,.2f}".removesuffix(".00")
         return f"{value:,.6g}"
     return str(value)
