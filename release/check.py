@@ -24,7 +24,7 @@ PAGE = REPOSITORY / "docs" / "release.md"
 PYTHONS = ("3.11", "3.12", "3.13")
 CONSTRAINTS = {"newest": "constraints.txt", "oldest": "constraints-lowest.txt"}
 SHOWN = ("numpy", "pandas", "pyarrow", "duckdb", "scipy", "scikit-learn", "lightgbm", "numba")
-ROOMS_OF_SDIST = ("house", "portable", "loans", "release")
+ROOMS_OF_SDIST = ("house", "portable", "release")
 MARK = "<!-- what was seen -->"
 
 
