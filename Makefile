@@ -58,6 +58,10 @@ sample: setup
 catalogue: setup
 	$(BIN)/python docs/make_catalogue.py
 
+picture: setup
+	$(BIN)/python -m alicredit demo --data data/sample --out build/demo --json \
+	  | $(BIN)/python docs/make_picture.py
+
 licences: setup
 	$(BIN)/python docs/make_licences.py
 

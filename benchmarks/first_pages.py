@@ -3,8 +3,8 @@
 python benchmarks/first_pages.py alicredit|optbinning|toad|interpret     (where it is installed)
 
 The lines that fit and score are those of each library's own first page or tutorial, on 4,000 made
-loans with four inputs; 4,000 others judge. Then: a category never seen, an infinite number, a column
-that lacks, amounts in fen instead of yuan. `docs/compare.md` tells what came out.
+loans with four inputs; 4,000 others judge. Then: a category never seen, an infinite number, a
+column that lacks, amounts in fen instead of yuan. `docs/compare.md` tells what came out.
 """
 
 from __future__ import annotations

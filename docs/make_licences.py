@@ -96,7 +96,11 @@ def main() -> None:
         found = rows()
     except PackageNotFoundError as error:
         sys.exit(f"{error} is not installed: install with all extras (make setup) first")
-    lines = [HEAD, "| package | version read | needed | through | licence |", "|---|---|---|---|---|"]
+    lines = [
+        HEAD,
+        "| package | version read | needed | through | licence |",
+        "|---|---|---|---|---|",
+    ]
     lines += [f"| {' | '.join(row)} |" for row in found]
     (HERE / "licences.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.stdout.write(f"{len(found)} packages\n")

@@ -1,7 +1,7 @@
 """Make the pages of the reference from the rooms' tables of contents while the site is built.
 
-MkDocs calls ``on_files`` and ``on_nav``: a page a room, an entry a public name, text from docstrings. Nothing is
-written to ``docs``.
+MkDocs calls ``on_config`` and ``on_files``: a page a room, an entry a public name, the text from
+docstrings. Nothing is written to ``docs``.
 """
 
 from __future__ import annotations

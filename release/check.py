@@ -1,6 +1,6 @@
 """Build the wheel and the source archive, install each in clean environments, and use them.
 
-python release/check.py FOLDER                    all Pythons that are here, newest and oldest dependencies
+python release/check.py FOLDER                    each Python, newest and oldest dependencies
 python release/check.py FOLDER --only 3.12 newest
 python release/check.py FOLDER --keep             write what was seen to docs/release.md
 
@@ -10,7 +10,7 @@ An environment is made new each time; its dependencies come from the package reg
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import re
 import shutil
@@ -117,8 +117,8 @@ def main() -> None:
 def source_runs_its_tests(folder: Path, tree: Path) -> str:
     """Run some rooms' tests from the unpacked source archive, in the first environment here."""
     mine = next(iter(sorted(folder.glob("env-*/bin/python"))))
-    run(mine, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c",
-        REPOSITORY / "constraints.txt", "pytest", "hypothesis", "hatchling", cwd=folder)  # fmt: skip
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c"]
+    run(mine, *install, REPOSITORY / "constraints.txt", "pytest", "hypothesis", "hatchling")
     rooms = [f"tests/{room}" for room in ROOMS_OF_SDIST]
     told = run(mine, "-m", "pytest", "-q", "-p", "no:cacheprovider", *rooms, cwd=tree)
     return re.sub(r" in .*", "", told.splitlines()[-1].strip("= "))
@@ -127,7 +127,7 @@ def source_runs_its_tests(folder: Path, tree: Path) -> str:
 def write_page(sizes: str, lines: list[tuple[str, ...]], tests: str) -> None:
     """Write what was seen below the page's mark."""
     head = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
-    day = datetime.datetime.now(tz=datetime.UTC).date()
+    day = dt.datetime.now(tz=dt.UTC).date()
     rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     PAGE.write_text(
         f"{head}{MARK}\n\nOn {day}: {sizes}.\n\n"

@@ -1,7 +1,7 @@
 """Try an installed alicredit as its first user would, from outside its repository.
 
-python release/smoke.py SAMPLES            import, the command, policies, model files of every format
-python release/smoke.py SAMPLES --whole    and the way from records to decisions on a small platform
+python release/smoke.py SAMPLES          import, command, policies, model files of every format
+python release/smoke.py SAMPLES --whole  and the way from records to decisions, on a small platform
 
 SAMPLES is the folder of kept model files and their plain reader (tests/portable).
 """

@@ -85,7 +85,8 @@ def test_the_source_archive_holds_what_its_tests_read(in_source) -> None:
     folders = ("src", "tests", "data/sample", "docs", "notebooks", "benchmarks", "release")
     assert below(*folders) <= in_source
     alone = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "LICENSE", "pyproject.toml",
-             "Makefile", "constraints.txt", "constraints-lowest.txt", "mkdocs.yml", ".ci/run")  # fmt: skip
+             "Makefile", "constraints.txt", "constraints-lowest.txt", "mkdocs.yml",
+             ".ci/run")  # fmt: skip
     assert set(alone) <= in_source
 
 
