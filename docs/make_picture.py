@@ -43,8 +43,8 @@ def stations(facts: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [
         ("read", [f"{facts['tables']} tables of events", f"{facts['findings']} findings"]),
         ("known before", [f"{facts['features']} features", f"of {facts['loans']:,} loans"]),
-        ("learned", [f"from {facts['train']:,} loans", f"made before {facts['cut']}"]),
-        ("held after", [f"claimed {claimed:.1%}, happened {happened:.1%}",
+        ("learned", [f"from {facts['train']:,} loans", f"over by {facts['cut']}"]),
+        ("held after", [f"claimed {claimed:.1%}", f"happened {happened:.1%}",
                         f"AUC {area['value']:.2f} ({area['low']:.2f}-{area['high']:.2f})"]),
         ("decided", [f"{approved:,.0f} of {lines:,.0f} lines", f"{limits:,.0f} yuan"]),
     ]  # fmt: skip
@@ -60,11 +60,11 @@ def draw(facts: dict[str, Any]) -> str:
     for at, (name, lines) in enumerate(stations(facts)):
         x = 20 + at * step
         out.append(
-            f"<path d='M{x:g} 22h{step - 22:g}l12 38l-12 38h-{step - 22:g}l12 -38z' fill='#eef3f7' "
+            f"<path d='M{x:g} 18h{step - 22:g}l12 44l-12 44h-{step - 22:g}l12 -44z' fill='#eef3f7' "
             f"stroke='{LINE}'/>"
         )
         out.append(text(x + 20, 47, name, size=14, more="font-weight='600'"))
-        out += [text(x + 20, 67 + 17 * k, line, size=11, ink=GREY) for k, line in enumerate(lines)]
+        out += [text(x + 20, 66 + 15 * k, line, size=11, ink=GREY) for k, line in enumerate(lines)]
     asked = f"{facts['summary'][0]['merchants']:,} merchants as of {facts['as_of']}"
     asked += f" under the policy {facts['policy']}"
     out.append(text(20, 138, asked, more="font-weight='600'"))

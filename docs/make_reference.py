@@ -15,6 +15,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import alicredit
+from alicredit.records import TABLES, Column
+from alicredit.vocabulary import DECISIONS, REASONS, STATUSES
 
 ROOMS = (
     "records", "cohort", "ledger", "labels", "features", "derived", "audit", "model", "portable",
@@ -23,6 +25,15 @@ ROOMS = (
     "errors",
 )  # fmt: skip
 """In the order of the work. A name that two rooms list is told in the first."""
+
+
+RECORDS = """# Tables of records
+
+What can be read, table by table. *Required*: a table without the column is refused. *Filled in
+later*: reads as absent before the time in the column named. A column `known_at` is allowed in every
+table and says when a row became known, where that was later than it happened. Restricted tables
+need a stated purpose and legal basis.
+"""
 
 
 def public(room: ModuleType) -> dict[str, Any]:
@@ -71,8 +82,61 @@ def pages() -> dict[str, str]:
         if also:
             lines += ["## Told elsewhere", "", ", ".join(also), ""]
         texts[f"api/{name}.md"] = "\n".join(lines)
-    texts["api/index.md"] = index()
+    texts |= {"api/index.md": index(), "records.md": records(), "reasons.md": reasons()}
     return texts
+
+
+def records() -> str:
+    """Write every table of records with its columns."""
+    lines = [RECORDS, "| table | what it holds | one row a |", "|---|---|---|"]
+    tables = list(TABLES.values())
+    for table in tables:
+        mark = " (restricted)" if table.restricted else ""
+        lines.append(f"| [{table.name}](#{table.name}) | {table.title}{mark} | "
+                     f"{', '.join(f'`{each}`' for each in table.key)} |")  # fmt: skip
+    for table in tables:
+        times = f"Happened: `{table.happened}`." if table.happened else ""
+        lines += [
+            "",
+            f"## {table.name}",
+            "",
+            f"{table.title[0].upper()}{table.title[1:]}. {times}",
+            "",
+        ]
+        lines += ["| column | kind | required | may be empty | more |", "|---|---|---|---|---|"]
+        lines += [column_line(column) for column in table.columns]
+    return "\n".join(lines) + "\n"
+
+
+def column_line(column: Column) -> str:
+    """Write one column."""
+    more = []
+    if column.unit:
+        more.append(column.unit)
+    if column.values:
+        more.append("one of " + ", ".join(f"`{each}`" for each in column.values))
+    if column.low is not None or column.high is not None:
+        low = "" if column.low is None else f"from {column.low:g} "
+        more.append(low + ("" if column.high is None else f"to {column.high:g}"))
+    if column.timed_by:
+        more.append(f"filled in later: `{column.timed_by}`")
+    if column.mutable:
+        more.append("changes without a time: no feature reads it")
+    if column.refers_to:
+        more.append(f"stands in `{column.refers_to}`")
+    words = ("yes" if column.required else "", "yes" if column.nullable else "")
+    return f"| `{column.name}` | {column.kind} | {' | '.join(words)} | {'; '.join(more)} |"
+
+
+def reasons() -> str:
+    """Write the closed words of answers: reason codes, decisions, statuses."""
+    lines = ["# Reason codes", "", "The codes that a decision may carry, in both languages.", "",
+             "| code | English | 中文 |", "|---|---|---|"]  # fmt: skip
+    lines += [f"| `{code}` | {word.text} | {word.text_zh} |" for code, word in REASONS.items()]
+    for title, words in (("Decisions", DECISIONS), ("Statuses of a row", STATUSES)):
+        lines += ["", f"## {title}", "", "| word | English | 中文 |", "|---|---|---|"]
+        lines += [f"| `{code}` | {word.text} | {word.text_zh} |" for code, word in words.items()]
+    return "\n".join(lines) + "\n"
 
 
 def index() -> str:
