@@ -67,7 +67,7 @@ licences: setup
 
 # The pages as a site under build/site, from the files alone: no network, a warning is an error.
 docs: setup
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # New environments on every Python that is here, with the newest and the oldest dependencies.
 release-check: setup

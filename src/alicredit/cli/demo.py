@@ -23,8 +23,8 @@ from alicredit.report import by_product, notes_of, write_portfolio_page
 def run_demo(options: argparse.Namespace) -> int:
     """Walk the whole way: records, findings, features, labels, model, validation, decisions."""
     out = make_folder("--out", options.out)
-    say("The demo takes a few minutes: most of them to fit three shapes of model.", options)
     records = _records(options)
+    say("This takes a few minutes: most of them to fit three shapes of model.", options)
     with step("looking for problems"):
         problems = ac.find_problems(records)
     cohort, X, y = labelled(records)

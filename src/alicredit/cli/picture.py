@@ -64,7 +64,7 @@ def shares(row: Mapping[str, Any], width: int = WIDTH) -> list[int]:
     --------
     >>> shares({"approved": 3, "referred": 0, "by_limit": 1, "by_probability": 46, "by_rule": 50},
     ...        width=20)
-    [1, 0, 1, 8, 10]
+    [1, 0, 1, 9, 9]
     >>> shares(dict.fromkeys(["approved", "referred", "by_limit", "by_probability", "by_rule"], 0))
     [0, 0, 0, 0, 0]
     """
