@@ -61,6 +61,27 @@ def test_the_table_of_first_pages_is_that_of_the_results() -> None:
         assert said in results, row
 
 
+def test_the_page_on_vendoring_runs_and_all_forms_agree(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kept = REPOSITORY / "tests" / "portable" / "version_2_points.alicredit"
+    (tmp_path / "model.alicredit").write_bytes(kept.read_bytes())
+    model = alicredit.load_model(kept)
+    row = {table.name: table.median for table in model.tables}
+    row |= {table.name: table.levels[0] for table in model.tables if table.kind == "category"}
+    row |= {table.name: 1.0 for table in model.tables if table.kind == "flag"}
+    names: dict = {"row": row}
+    for code in blocks("howto/vendoring.md"):
+        run_block(code, names)
+    sys.modules.pop("score")
+    assert names["answer"]["status"] == "ok"
+    assert names["answer"]["score"] == model.score_one(row)["score"]
+    assert names["pinned"] == model.model_id
+    assert "SELECT" in names["query"]
+    with pytest.raises(alicredit.ModelFileError):
+        alicredit.load_model(kept, digest="0" * 64)
+
+
 @pytest.mark.slow
 def test_own_files_are_scored_as_the_page_says(tmp_path, monkeypatch, capsys) -> None:
     """Six CSV files of a made platform go through the page's lines, in Python and in the shell."""
