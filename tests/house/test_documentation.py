@@ -15,6 +15,7 @@ from alicredit import (
     allocation,
     decision,
     derived,
+    evaluation,
     features,
     losses,
     monitoring,
@@ -24,8 +25,8 @@ from alicredit import (
 )
 
 ROOMS = (
-    alicredit, allocation, decision, derived, features, losses, monitoring, portfolio, recovery,
-    whatif,
+    alicredit, allocation, decision, derived, evaluation, features, losses, monitoring, portfolio,
+    recovery, whatif,
 )  # fmt: skip
 CALLABLES = {
     f"{room.__name__}.{name}": getattr(room, name)
