@@ -86,7 +86,9 @@ def _stations(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key in ("merchants", "approved", "limit", "expected_loss", "expected_profit")
     )
     read = f"{facts['tables']} tables of {facts['first']} to {facts['last']}, "
-    yield "read", read + f"{facts['findings']} findings. {facts['note']}".rstrip()
+    yield "read", read + f"{facts['findings']} findings"
+    if facts["note"]:
+        yield "", str(facts["note"])
     learned = f"from {facts['train']:,} loans of {facts['train_merchants']:,} merchants "
     learned += f"whose year was over by {facts['cut']}, {facts['features']} features each"
     yield "learned", learned
@@ -96,8 +98,8 @@ def _stations(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "held", held + f"({_number(area['low'])} to {_number(area['high'])})"
     asked = max(row["merchants"] for row in rows)
     decided = f"{asked:,} merchants as of {facts['as_of']} under {facts['policy']}: "
-    decided += f"{approved:,} of {lines:,} lines approved, {limits:,.0f} yuan; "
-    yield "decided", decided + f"a year, {lost:,.0f} are expected lost and {earned:,.0f} earned"
+    yield "decided", decided + f"{approved:,} of {lines:,} lines approved, {limits:,.0f} yuan"
+    yield "", f"a year, {lost:,.0f} yuan are expected to be lost and {earned:,.0f} to be earned"
 
 
 def _number(value: float | None) -> str:
