@@ -46,8 +46,12 @@ def test_both_readmes_show_the_same_code() -> None:
 
 
 def test_both_readmes_state_the_same_numbers() -> None:
-    # ten million is written as 1000 wan, and 1.7 million as 170 wan, in Chinese: both stand there
-    assert numbers(CHINESE) - Counter({"1000": 1, "170": 1}) == numbers(ENGLISH)
+    found = numbers(CHINESE)
+    for wan, millions in (("1000", "10"), ("170", "1.7")):  # Chinese counts in ten thousands
+        assert float(wan) == 100 * float(millions)
+        assert found.pop(wan) == 1
+        found[millions] += 1
+    assert found == numbers(ENGLISH)
 
 
 def test_both_readmes_link_to_the_same_pages() -> None:
