@@ -5,7 +5,8 @@ CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo test test-fast test-lowest lint format notebooks sample catalogue benchmarks clean
+.PHONY: setup demo test test-fast test-lowest lint format notebooks docs sample catalogue licences \
+  picture benchmarks release-check clean
 
 setup: $(READY)
 
@@ -56,6 +57,21 @@ sample: setup
 
 catalogue: setup
 	$(BIN)/python docs/make_catalogue.py
+
+picture: setup
+	$(BIN)/python -m alicredit demo --data data/sample --out build/demo --json \
+	  | $(BIN)/python docs/make_picture.py
+
+licences: setup
+	$(BIN)/python docs/make_licences.py
+
+# The pages as a site under build/site, from the files alone: no network, a warning is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# New environments on every Python that is here, with the newest and the oldest dependencies.
+release-check: setup
+	$(BIN)/python release/check.py build/release --keep
 
 benchmarks: setup
 	$(BIN)/python benchmarks/window_features.py build/benchmarks

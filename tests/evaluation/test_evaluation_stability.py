@@ -396,3 +396,9 @@ def test_one_bin_alone_has_nothing_to_tell() -> None:
     found = ev.psi_test([0, 3], [0, 5])
     assert (found.psi, found.degrees, found.p_value) == (0, 0, 1)
     assert np.isnan(found.critical)
+
+
+@pytest.mark.parametrize("places", [[0, 2], [-1, 0], [5, 0]])
+def test_a_place_that_is_no_bin_is_refused_and_falls_into_no_other_cluster(places) -> None:
+    with refused("places", error=InputError):
+        ev.effective_shares(places, ["a", "b"], bins=2)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +15,7 @@ from alicredit import (
     allocation,
     decision,
     derived,
+    evaluation,
     features,
     losses,
     monitoring,
@@ -22,7 +26,8 @@ from alicredit import (
 )
 
 ROOMS = (
-    alicredit, allocation, decision, derived, features, losses, monitoring, plots, portfolio,
+    alicredit, allocation, decision, derived, evaluation, features, losses, monitoring, plots,
+    portfolio,
     recovery, whatif,
 )  # fmt: skip
 CALLABLES = {
@@ -92,3 +97,72 @@ def test_public_functions_show_an_example_that_runs_and_one_that_is_refused(name
     text = inspect.getdoc(thing) or ""
     assert ">>>" in text, f"{name} has no example"
     assert "Error" in text, f"{name} shows no refusal"
+
+
+def every_callable() -> Iterator[tuple[str, object]]:
+    """Give each public class and function of each room, and the public methods of the classes."""
+    for module in pkgutil.iter_modules(alicredit.__path__, "alicredit."):
+        if module.name == "alicredit.__main__":
+            continue
+        room = importlib.import_module(module.name)
+        for name, thing in public_of(room).items():
+            if inspect.isclass(thing) and issubclass(thing, Exception):
+                continue
+            yield f"{module.name}.{name}", thing
+            for own, member in vars(thing).items() if inspect.isclass(thing) else ():
+                call = getattr(member, "__func__", member)
+                if inspect.isfunction(call) and not own.startswith("_"):
+                    yield f"{module.name}.{name}.{own}", call
+
+
+def public_of(room: object) -> dict[str, object]:
+    """Give the classes and functions that a room lists, or that it defines where it lists none."""
+    listed = getattr(room, "__all__", None) or [
+        name
+        for name, thing in vars(room).items()
+        if not name.startswith("_") and getattr(thing, "__module__", "") == room.__name__
+    ]
+    named = {name: getattr(room, name) for name in listed}
+    return {n: t for n, t in named.items() if inspect.isclass(t) or inspect.isfunction(t)}
+
+
+EVERY = dict(every_callable())
+
+
+def test_every_room_is_read() -> None:
+    rooms = {name.split(".")[1] for name in EVERY}
+    assert {"checks", "evaluation", "ledger", "loans", "model", "plots", "portable"} <= rooms
+    assert len(EVERY) > 400
+
+
+def test_every_public_name_of_every_room_says_what_it_is() -> None:
+    assert not [name for name, thing in EVERY.items() if not inspect.getdoc(thing)]
+
+
+def test_parameters_that_are_documented_are_those_of_the_signature() -> None:
+    wrong = {}
+    for name, thing in EVERY.items():
+        documented = list(documented_parameters(inspect.getdoc(thing) or ""))
+        real = [
+            each
+            for each in inspect.signature(thing).parameters
+            if each not in ("self", "cls") and not each.startswith("_")
+        ]
+        if documented and documented != real:
+            wrong[name] = (documented, real)
+    assert not wrong
+
+
+def test_documented_defaults_are_those_of_the_signature_and_functions_state_all() -> None:
+    wrong = {}
+    for name, thing in EVERY.items():
+        parameters = inspect.signature(thing).parameters
+        for each, stated in documented_parameters(inspect.getdoc(thing) or "").items():
+            default = parameters[each].default if each in parameters else inspect.Parameter.empty
+            is_plain = isinstance(default, bool | int | float | str | None)
+            if stated and (default is inspect.Parameter.empty or is_plain):
+                if default is inspect.Parameter.empty or not _is_stated(stated, default):
+                    wrong[f"{name}: {each}"] = (stated, default)
+            elif inspect.isfunction(thing) and is_plain and not stated and default != "":
+                wrong[f"{name}: {each}"] = ("not stated", default)
+    assert not wrong

@@ -70,11 +70,11 @@ class Prices:
         Of the policy whose book it was; empty where only a lender was given.
     one_borrower_fen : int
         What one group of related parties may be lent.
-    peak_z, common_share, peak_sigma : float
+    peak_z, common_share, peak_sigma : float, default 0, 1 and 1
         How a peak balance is charged, see :func:`allocate`.
-    small_share, small_limit : float
+    small_share, small_limit : float, default 0 and 0
         Least share of small loans; the largest limit that is one, in yuan.
-    closed_kinds : tuple of str
+    closed_kinds : tuple of str, default ()
         Kinds of which every name has a constraint: a name that lacks is refused.
 
     Examples

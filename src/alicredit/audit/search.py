@@ -88,7 +88,7 @@ def audit_features(
         A larger cohort is sampled, of different merchants first; None asks all.
     disturbances : collection of str or None, default None
         Which kinds; all when None.
-    mutable : mapping of str to sequence of str, or None
+    mutable : mapping of str to sequence of str or None, default None
         Table -> further columns whose past nobody kept in your records (a merchant's membership
         that is overwritten when it changes): no feature may feel them.
 

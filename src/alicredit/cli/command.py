@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 import alicredit as ac
 from alicredit.checks import refuse
+from alicredit.cli.demo import run_demo
 from alicredit.cli.export import run_export
 from alicredit.cli.parser import (
-    AS_OF,
-    CUT,
     DONE,
     FOUND,
     INTERRUPTED,
     LOST,
-    POLICY,
     REFUSED,
     make_parser,
 )
-from alicredit.cli.places import make_folder, require_place, write_parquet
+from alicredit.cli.past import labelled
+from alicredit.cli.places import require_place, write_parquet
 from alicredit.cli.score import run_score
 from alicredit.cli.show import (
     JsonLines,
     refused,
     say,
     show,
-    show_decisions,
     show_model,
-    show_reasons,
     show_validation,
     step,
     warn,
@@ -44,7 +38,6 @@ from alicredit.cli.show import (
 from alicredit.cli.watch import run_monitor
 from alicredit.cohort import as_moment
 from alicredit.errors import DatabaseError
-from alicredit.report import by_product, notes_of, write_portfolio_page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,29 +118,11 @@ def _check(options: argparse.Namespace) -> int:
     return FOUND if errors else DONE
 
 
-def _labelled(records: ac.Records) -> tuple[ac.Cohort, pd.DataFrame, pd.Series]:
-    """Ask about every past loan: features as known then, and what happened after."""
-    cohort = ac.Cohort.of_loans(records)
-    with step(f"labelling {len(cohort):,} loans"):
-        labels = ac.label_defaults(records, cohort)
-    known = labels.notna().to_numpy()
-    if not known.any():
-        refuse("records", "must hold loans whose outcome is known", f"none of {len(cohort)}")
-    cohort, attrs = cohort[known], labels.attrs
-    labels = labels[known].reset_index(drop=True)
-    labels.attrs = attrs
-    with step(f"building {len(ac.CATALOGUE)} features of {len(cohort):,} loans"):
-        features = ac.build_features(records, cohort)
-    if features is None:
-        refuse("features", "must come back as a frame", "none", error=ac.FeatureError)
-    return cohort, features, labels
-
-
 def _train(options: argparse.Namespace) -> int:
     """Train on past loans; with a cut, on those before it, and validate on those after."""
     require_place("--model", options.model)
     records = ac.read_records(options.data)
-    cohort, X, y = _labelled(records)
+    cohort, X, y = labelled(records)
     if options.cut is not None:
         train, test = cohort.split_by_time(options.cut, labels=y)
     else:
@@ -174,7 +149,7 @@ def _validate(options: argparse.Namespace) -> int:
     elif cut <= pd.Timestamp(str(last)):
         do = "name a later date: what a model was trained on does not judge it"
         refuse("--cut", f"must lie after the last loan trained on ({last})", options.cut, do)
-    cohort, X, y = _labelled(records)
+    cohort, X, y = labelled(records)
     later = (cohort.frame["as_of"] >= cut).to_numpy()
     if not later.any():
         refuse("--cut", "must leave loans whose outcome is known", f"none from {options.cut} on")
@@ -186,66 +161,8 @@ def _validate(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _demo(options: argparse.Namespace) -> int:
-    """Walk the whole way: records, findings, features, labels, model, validation, decisions."""
-    out = make_folder("--out", options.out)
-    records = _demo_records(options)
-    problems = ac.find_problems(records)
-    first, last = records.span
-    note = notes_of(records.notes)
-    say(f"Records of {first:%Y-%m-%d} to {last:%Y-%m-%d}: {len(records.tables)} tables, "
-         f"{len(problems)} findings. {note}".rstrip(), options)  # fmt: skip
-    cohort, X, y = _labelled(records)
-    train, test = cohort.split_by_time(CUT, labels=y)
-    say(
-        f"Loans whose outcome is known: {len(y):,}. Trained on {_counted(cohort, train)} whose "
-        f"year was over by {CUT}; validated on {_counted(cohort, test)} made after it.",
-        options,
-    )
-    with step("training"):
-        model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
-    model.save(out / "model.alicredit")
-    report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])
-    report.to_html(out / "validation.html")
-    with step("deciding the portfolio"):
-        decisions = ac.score_portfolio(records, model, as_of=AS_OF, policy=POLICY)
-    write_parquet(decisions, "--out", out / "decisions.parquet")
-    write_portfolio_page(decisions, out / "index.html", note=note)
-    if options.json:
-        summary = by_product(decisions).to_dict("records")
-        facts = {"summary": summary, "page": str(out / "index.html"), "model_id": model.model_id}
-        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
-        return DONE
-    show_validation(report, "Does the model's claim hold, out of time?", options, top=6)
-    title = f"What would be lent as of {AS_OF} under {POLICY}"
-    show_decisions(decisions, POLICY, title, options)
-    show_reasons(decisions, options)
-    say(f"Written: {out / 'decisions.parquet'}, {out / 'model.alicredit'}, "
-         f"{out / 'validation.html'}", options)  # fmt: skip
-    say(f"Open this page: {out / 'index.html'}", options)
-    return DONE
-
-
-def _counted(cohort: ac.Cohort, rows: npt.NDArray[np.bool_]) -> str:
-    """Say how many loans, of how many merchants."""
-    merchants = cohort.frame["merchant_id"][rows].nunique()
-    return f"{int(rows.sum()):,} loans of {merchants:,} merchants"
-
-
-def _demo_records(options: argparse.Namespace) -> ac.Records:
-    """Read the sample, or simulate one where none is given."""
-    if options.data is not None:
-        with step(f"reading {options.data}"):
-            return ac.read_records(options.data)
-    with step("simulating a platform"):
-        records, _ = ac.simulate_platform(
-            options.merchants, seed=options.seed, orders_per_month=4, default_rate=0.12
-        )
-    return records
-
-
 _VERBS = {
-    "demo": _demo,
+    "demo": run_demo,
     "simulate": _simulate,
     "check": _check,
     "train": _train,

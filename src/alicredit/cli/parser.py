@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Callable, Mapping
 
 import alicredit as ac
@@ -19,6 +20,35 @@ _CODES = (
     "merchants stand in rows that must be mended (score), 4 a database was out of reach or in use: "
     "run again, 130 interrupted."
 )
+
+_WORDS = {
+    "as_of": "DATE", "cut": "DATE", "default_rate": "SHARE", "dialect": "NAME", "features": "PATH",
+    "html": "FILE", "key": "COLUMN", "memory": "GB", "merchants": "N", "model": "FILE",
+    "months": "N", "orders_per_month": "N", "out": "PATH", "policy": "POLICY", "seed": "N",
+    "since": "DATE", "start": "DATE", "table": "NAME", "truth": "FILE", "data": "FOLDER",
+}  # fmt: skip
+"""What stands for an option's value in the help."""
+
+_NEXT = {
+    "demo": "alicredit demo --data data/sample",
+    "simulate": "alicredit simulate my-records --seed 1 --merchants 500 --default-rate 0.1",
+    "check": "alicredit check my-records",
+    "train": "alicredit train my-records --cut 2012-11-01",
+    "validate": "alicredit validate my-records --cut 2012-11-01 --html validation.html",
+    "score": "alicredit score my-records --as-of 2013-05-01 --policy ali-2013 --html page.html",
+    "monitor": "alicredit monitor my-records --as-of 2013-11-01",
+    "export": "alicredit export model.alicredit --to python --out score.py",
+}
+"""An example of each verb, in the order in which they are used."""
+
+_POLICIES = "Built-in policies: ali-2013, ali-2013-planned, cn-2025, distributor-example."
+_NOTES = {
+    "demo": "It takes a few minutes, most of them to fit three shapes of model.",
+    "train": "Without --cut all loans whose outcome is known are trained on, and none validates.",
+    "score": _POLICIES,
+    "monitor": _POLICIES,
+    "export": _POLICIES,
+}
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -39,7 +69,8 @@ def make_parser(verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alicredit",
         description="From a platform's records to loan decisions.",
-        epilog=f"Exit codes: {_CODES}",
+        epilog=_overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"alicredit {ac.__version__}")
     parser.add_argument("--verbose", action="store_true", help="log what is done to stderr")
@@ -50,13 +81,52 @@ def make_parser(verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
             name,
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
-            epilog=f"Exit codes: {_CODES}",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            epilog=_epilog(name),
+            formatter_class=_Help,
         )
         one.add_argument("--json", action="store_true", help="print JSON for machines")
         one.set_defaults(run=verbs[name])
         declare(one)
+        for action in one._actions:
+            if action.option_strings and action.metavar is None and action.nargs != 0:
+                action.metavar = _WORDS.get(action.dest) if action.choices is None else None
     return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Show a default where there is one to know; write what is required, and dates, plainly."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        """Add what an option is when it is not given."""
+        text = action.help or ""
+        if action.required and action.option_strings:
+            return f"{text} (required)"
+        is_plain = action.default is None or isinstance(action.default, bool)
+        if is_plain or action.default == argparse.SUPPRESS or not action.option_strings:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
+def _wrapped(text: str) -> str:
+    """Break a paragraph into lines."""
+    return "\n".join(textwrap.wrap(text, 88))
+
+
+def _epilog(verb: str) -> str:
+    """Write an example, and what a verb leaves unsaid."""
+    note = f"{_NOTES[verb]}\n\n" if verb in _NOTES else ""
+    dates = "" if verb in ("check", "demo", "export") else "Dates are written 2013-05-01. "
+    tail = f"{dates}Exit codes stand in `alicredit --help`."
+    return f"example:\n  {_NEXT[verb]}\n\n{note}{tail}"
+
+
+def _overview() -> str:
+    """Write the verbs as one is used after the other, and the exit codes."""
+    way = "\n".join(f"  {line}" for line in _NEXT.values())
+    return (
+        f"the way, verb after verb:\n{way}\n\n{_wrapped('Exit codes: ' + _CODES)}\n\n"
+        "--verbose and --log-json stand before the verb."
+    )
 
 
 def _data(parser: argparse.ArgumentParser) -> None:

@@ -127,6 +127,35 @@ def measure_directions(
 
     p is NaN where the rows say nothing. The second test is made of ``unused`` features alone (None:
     of all); one that is not made for this still counts in the adjustment.
+
+    Parameters
+    ----------
+    X, y, directions : as of :func:`find_contradictions`
+        The same.
+    cohort : Cohort or None, default None
+        The same.
+    probability, weight : array or None, default None
+        The same.
+    min_defaults : int, default 20 (assumed)
+        The same.
+    unused : collection of str or None, default None
+        Features that the probabilities do not use.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`find_contradictions` gives, a row a test, all of them.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"debt": rng.normal(size=4000), "sales": rng.normal(size=4000)})
+    >>> y = rng.random(4000) < 1 / (1 + np.exp(2 - X["debt"]))
+    >>> measure_directions(X, y, {"debt": 1, "sales": -1})["feature"].tolist()
+    ['debt', 'sales']
+    >>> measure_directions(X, y, {"dept": -1})
+    Traceback (most recent call last):
+    alicredit.errors.InputError: directions must name columns of X; found 'dept'. Try: ...
     """
     require_kind("X", X, pd.DataFrame, "must be a pandas DataFrame")
     require_whole("min_defaults", min_defaults, 1)

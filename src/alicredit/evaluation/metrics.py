@@ -80,10 +80,30 @@ def auc(
 def brier(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     """Give the mean squared difference of outcome and probability.
 
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes; 1 is default.
+    pd : array of float
+        Stated probabilities, 0 to 1.
+
+    Returns
+    -------
+    float
+        0 to 1; lower is better.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, an outcome is neither 0 nor 1, or a probability lies outside 0 to 1.
+
     Examples
     --------
     >>> brier([1, 0], [0.8, 0.4])
     0.1
+    >>> brier([1, 0], [0.8, 4.0])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: pd must lie from 0 to 1; found 4.0.
     """
     label, p = outcomes(y, pd)
     return float(np.round(((label - p) ** 2).mean(), 15))
@@ -92,10 +112,30 @@ def brier(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
 def log_loss(y: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     """Give the mean negative log-likelihood of outcomes.
 
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes; 1 is default.
+    pd : array of float
+        Stated probabilities, 0 to 1.
+
+    Returns
+    -------
+    float
+        At least 0; lower is better. Certainties that failed count as 1e-300.
+
+    Raises
+    ------
+    InputError
+        As :func:`brier` raises.
+
     Examples
     --------
     >>> round(log_loss([1, 0], [0.5, 0.5]), 6)
     0.693147
+    >>> log_loss([1, 2], [0.5, 0.5])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: y must be 0 or 1; found 2.0.
     """
     label, p = outcomes(y, pd)
     inside = np.clip(p, 1e-300, 1 - 1e-16)
@@ -114,11 +154,36 @@ def hosmer_lemeshow(
     ``effective`` are the independent rows of each grade that tell as much, from
     :func:`effective_rows`; None takes all ``n``.
 
+    Parameters
+    ----------
+    n : array of int
+        Rows of each grade.
+    defaults : array of int
+        Defaults among them.
+    pd : array of float
+        Stated probability of each grade, above 0 and below 1.
+    effective : array of float or None, default None
+        Independent rows of each grade that tell as much, from :func:`effective_rows`; None takes
+        all ``n``.
+
+    Returns
+    -------
+    tuple of float
+        The statistic, and the chance of one as large where the probabilities are right.
+
+    Raises
+    ------
+    InputError
+        If a grade is empty, has more defaults than rows, or a probability of 0 or 1.
+
     Examples
     --------
     >>> h, p = hosmer_lemeshow([2000, 3000, 3000, 2000], [2, 11, 35, 70], [.001, .004, .01, .03])
     >>> round(h, 6), round(p, 6)
     (2.643632, 0.619114)
+    >>> hosmer_lemeshow([2000], [2], [1.0])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: pd must lie between 0 and 1; found 1.0.
     """
     count, bad = counts(n, defaults)
     _, p = pair(count, pd)
@@ -141,10 +206,32 @@ def spiegelhalter(
     Infinite where certainties alone were claimed and one failed; NaN where nothing can be told.
     With ``cluster`` the variance grows by the design effect of rows that share a fate.
 
+    Parameters
+    ----------
+    y : array of 0 and 1
+        Outcomes; 1 is default.
+    pd : array of float
+        Stated probabilities, 0 to 1.
+    cluster : array or None, default None
+        What rows share a fate.
+
+    Returns
+    -------
+    float
+        Standard normal where the probabilities are right; above 0 where too low on balance.
+
+    Raises
+    ------
+    InputError
+        As :func:`brier` raises.
+
     Examples
     --------
     >>> round(spiegelhalter([1, 0], [0.9, 0.2]), 4)
     -0.5893
+    >>> spiegelhalter([1, 0], [0.9])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
     label, p = outcomes(y, pd)
     spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
@@ -161,10 +248,30 @@ def spiegelhalter(
 def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
     """Give the population stability index of two shares: sum (q - p) ln (q / p).
 
+    Parameters
+    ----------
+    expected : array of float
+        Counts or shares by bin of the reference.
+    actual : array of float
+        Those of now, in the same bins.
+
+    Returns
+    -------
+    float
+        At least 0.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, or a bin is empty on either side.
+
     Examples
     --------
     >>> round(psi([0.1] * 10, [.08, .09, .1, .1, .11, .1, .1, .1, .11, .11]), 6)
     0.008376
+    >>> psi([0.5, 0.5], [1.0])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
     p, q = pair(expected, actual)
     if (p <= 0).any() or (q <= 0).any():
@@ -178,10 +285,28 @@ def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
 def hhi(shares: npt.ArrayLike) -> tuple[float, float]:
     """Give the Herfindahl index of shares, and it normalised to run from 0 to 1.
 
+    Parameters
+    ----------
+    shares : array of float
+        Counts or shares, at least 0; they need not sum to 1.
+
+    Returns
+    -------
+    tuple of float
+        The index, 1 / K to 1, and the normalised one, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If a share is negative, or none is above 0.
+
     Examples
     --------
     >>> [round(each, 6) for each in hhi([50, 30, 20])]
     [0.38, 0.07]
+    >>> hhi([-1, 2])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: shares must be finite, at least 0 and not all 0; found [-1.0, 2.0].
     """
     s = numbers("shares", shares)
     if not np.isfinite(s).all() or (s < 0).any() or not s.sum() > 0:
@@ -196,10 +321,32 @@ def shift_prior(pd: npt.ArrayLike, trained: float, true: float) -> Floats:
 
     Adds logit(true) - logit(trained); exact where only that share differs.
 
+    Parameters
+    ----------
+    pd : array of float
+        Probabilities, 0 to 1.
+    trained : float
+        Share of defaults that they were trained at, above 0 and below 1.
+    true : float
+        The true share, above 0 and below 1.
+
+    Returns
+    -------
+    array of float
+        Moved probabilities, of the same length.
+
+    Raises
+    ------
+    InputError
+        If a number lies outside its range.
+
     Examples
     --------
     >>> (100 * shift_prior([0.05, 0.5], 0.2, 0.007)).round(6).tolist()
     [0.148187, 2.742409]
+    >>> shift_prior([0.05], 0.2, 7)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: true must be a number from 0 to 1; found 7.
     """
     for name, share in (("trained", trained), ("true", true)):
         require_between(name, share, 0, 1)

@@ -17,6 +17,23 @@ def auc_decline(development: float, now: Estimate) -> tuple[float, float]:
     The development value is taken as certain (ECB 2019, DOMAIN 5.3); NaN where the error of the
     present area is not known or is nought.
 
+    Parameters
+    ----------
+    development : float
+        Area under the curve at development, 0 to 1.
+    now : Estimate
+        The present area and its error, as :func:`auc` gives it.
+
+    Returns
+    -------
+    tuple of float
+        S, and its p-value: small says worse.
+
+    Raises
+    ------
+    InputError
+        If ``development`` lies outside 0 to 1.
+
     Examples
     --------
     >>> s, p = auc_decline(0.80, Estimate(0.74, 0.03))
@@ -39,6 +56,21 @@ def matrix_bandwidths(moves: npt.ArrayLike) -> tuple[float, float]:
     With n(i, j) moves from grade i to j, best first: sum |i - j| n / sum max(i - 1, K - i) n below
     the diagonal (lower, to better grades) and above it (upper, to worse) (ECB 2019, DOMAIN 5.3).
     NaN where nobody moved.
+
+    Parameters
+    ----------
+    moves : array of int, shape (K, K)
+        How many moved from the row's grade to the column's, best first.
+
+    Returns
+    -------
+    tuple of float
+        To better and to worse grades, each 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If it is no square of counts.
 
     Examples
     --------
@@ -111,6 +143,23 @@ def concentration_test(before: npt.ArrayLike, after: npt.ArrayLike) -> float:
 
     CV = root(K sum (share - 1/K)^2); p = 1 - Phi(root(K - 1) (CV1 - CV0) / root(CV1^2 (1/2 +
     CV1^2))) (ECB 2019). Small values say more concentrated; NaN for one grade, or even shares now.
+
+    Parameters
+    ----------
+    before : array of float
+        Rows of each grade before.
+    after : array of float
+        Those of now, in the same grades.
+
+    Returns
+    -------
+    float
+        The p-value.
+
+    Raises
+    ------
+    InputError
+        If lengths differ or a count is negative.
 
     Examples
     --------

@@ -36,10 +36,30 @@ class Estimate:
 def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
     """Estimate a mean whose rows share fates within clusters; one cluster alone has no error.
 
+    Parameters
+    ----------
+    values : array of float
+        What to average.
+    cluster : array
+        What rows share a fate.
+
+    Returns
+    -------
+    Estimate
+        Mean and standard error; the error is NaN for one cluster.
+
+    Raises
+    ------
+    InputError
+        If lengths differ or a value is missing.
+
     Examples
     --------
     >>> clustered_mean([1.0, 1.0, 0.0, 0.0], ["a", "a", "b", "b"])
     Estimate(value=0.5, se=0.5)
+    >>> clustered_mean([1.0, 0.0], ["a"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
     """
     v, _ = pair(values, values)
     sums = np.bincount(clusters(cluster, len(v)), weights=v - v.mean())
@@ -100,6 +120,27 @@ def jeffreys_test(n: int, defaults: int, pd: float, *, effective: float | None =
     ``effective`` is the number of independent rows that tell as much, from
     :func:`effective_rows`; None takes all ``n``.
 
+    Parameters
+    ----------
+    n : int
+        Rows.
+    defaults : int
+        Defaults among them.
+    pd : float
+        Stated probability, 0 to 1.
+    effective : float or None, default None
+        Independent rows that tell as much, from :func:`effective_rows`; None takes all ``n``.
+
+    Returns
+    -------
+    float
+        The p-value.
+
+    Raises
+    ------
+    InputError
+        If a number lies outside its range.
+
     Examples
     --------
     >>> round(jeffreys_test(1000, 12, 0.007), 6)
@@ -116,6 +157,27 @@ def jeffreys_interval(
     n: int, defaults: int, *, level: float = 0.9, effective: float | None = None
 ) -> tuple[float, float]:
     """Give the Jeffreys interval of a default rate; ``effective`` as in :func:`jeffreys_test`.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    defaults : int
+        Defaults among them.
+    level : float, default 0.9
+        Coverage, 0 to 1.
+    effective : float or None, default None
+        Independent rows that tell as much, from :func:`effective_rows`; None takes all ``n``.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper rate.
+
+    Raises
+    ------
+    InputError
+        If a number lies outside its range.
 
     Examples
     --------
@@ -150,6 +212,29 @@ def binomial_test(
     Small values say that the probability is too low. With ``correlation`` all share one factor z:
     the probability given it is Phi((Phi^-1(pd) + root(rho) z) / root(1 - rho)) (Vasicek), and the
     binomial chance is averaged over z. ``effective`` is as in :func:`jeffreys_test`.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    defaults : int
+        Defaults among them.
+    pd : float
+        Stated probability, 0 to 1.
+    correlation : float, default 0
+        Asset correlation that all share, 0 to 0.99.
+    effective : float or None, default None
+        Independent rows that tell as much, from :func:`effective_rows`; None takes all ``n``.
+
+    Returns
+    -------
+    float
+        The chance.
+
+    Raises
+    ------
+    InputError
+        If a number lies outside its range.
 
     Examples
     --------
@@ -195,6 +280,27 @@ def pluto_tasche(
     Grade k takes all borrowers of grades k and worse: the rate solves
     P(Bin(n, p) <= d) = 1 - level, and is 1 where all of them defaulted. With ``correlation`` the
     chance is averaged over one factor that all share, as in :func:`binomial_test`.
+
+    Parameters
+    ----------
+    n : array of int
+        Borrowers of each grade, best first.
+    defaults : array of int
+        Defaults among them.
+    level : float
+        Confidence, 0 to 1.
+    correlation : float, default 0
+        Asset correlation that all share, 0 to 0.99.
+
+    Returns
+    -------
+    array of float
+        A rate for each grade.
+
+    Raises
+    ------
+    InputError
+        If a number lies outside its range.
 
     Examples
     --------

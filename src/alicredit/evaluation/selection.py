@@ -181,6 +181,23 @@ def expected_auc(probability: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
     With outcomes of 0 and 1 it is the area under the ROC curve; higher scores are riskier.
 
+    Parameters
+    ----------
+    probability : array of float
+        Chance of default of each row, 0 to 1.
+    score : array of float
+        Higher means riskier.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a probability lies outside 0 to 1, or no pair is of unlike outcomes.
+
     Examples
     --------
     >>> expected_auc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])

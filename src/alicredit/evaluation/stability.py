@@ -168,6 +168,9 @@ def share_covariance(places: npt.ArrayLike, cluster: npt.ArrayLike, *, bins: int
     at = np.asarray(places, dtype=np.int64).ravel()
     if not len(at):
         refuse("places", "must hold at least one row", "none")
+    if at.min() < 0 or at.max() >= bins:
+        wrong = at[(at < 0) | (at >= bins)][0]
+        refuse("places", f"must be bins from 0 to {bins - 1}", int(wrong))
     who = clusters(cluster, len(at))
     n, many = len(at), int(who.max()) + 1
     table = np.bincount(who * bins + at, minlength=many * bins).reshape(many, bins)
@@ -199,12 +202,34 @@ def effective_shares(places: npt.ArrayLike, cluster: npt.ArrayLike, *, bins: int
     Design effects of the shares are averaged as Rao and Scott (1981) do for a chi-square test. For
     two bins this is :func:`effective_rows`.
 
+    Parameters
+    ----------
+    places : array of int
+        The bin of each row, 0 to ``bins - 1``.
+    cluster : array
+        What rows share a fate.
+    bins : int
+        How many bins there are.
+
+    Returns
+    -------
+    float
+        At most the number of rows.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, or a place is none of the bins.
+
     Examples
     --------
     >>> effective_shares([0, 1, 2, 1], ["a", "b", "c", "d"], bins=3)
     4.0
     >>> effective_shares([0, 0, 1, 1], ["a", "a", "b", "b"], bins=2)
     2.0
+    >>> effective_shares([0, 1], ["a"], bins=2)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
     """
     covariance = share_covariance(places, cluster, bins=bins)
     at = np.asarray(places, dtype=np.int64).ravel()
@@ -221,6 +246,23 @@ def adjust_p(p_values: npt.ArrayLike, *, method: str = "holm") -> Floats:
     ``holm`` keeps the chance of any false alarm at the level whatever the dependence (Holm 1979);
     ``benjamini-hochberg`` keeps the share of false alarms among all (1995). NaN stays NaN and
     counts as no test.
+
+    Parameters
+    ----------
+    p_values : array of float
+        0 to 1, or NaN.
+    method : str, default "holm"
+        ``"holm"``, ``"benjamini-hochberg"``, or ``"none"``.
+
+    Returns
+    -------
+    array of float
+        Adjusted, in the same order.
+
+    Raises
+    ------
+    InputError
+        If the method is unknown or a p-value lies outside 0 to 1.
 
     Examples
     --------

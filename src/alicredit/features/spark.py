@@ -61,7 +61,7 @@ class SparkRecords:
         The tables that may be read.
     empty : Records
         The same tables without rows: their columns and types, checked.
-    data_use : mapping or None
+    data_use : mapping or None, default None
         As given.
     """
 

@@ -52,7 +52,7 @@ def settle(contract: Contract, events: Iterable[Event] = (), *, until: date) -> 
     ----------
     contract : Contract
         The loan.
-    events : iterable of Event
+    events : iterable of Event, default ()
         What happened, in order; events of one day in the order given.
     until : date
         Last day; later dues are left out, later events are refused.
@@ -117,7 +117,7 @@ def payoff(contract: Contract, events: Iterable[Event] = (), *, on: date) -> int
     ----------
     contract : Contract
         The loan.
-    events : iterable of Event
+    events : iterable of Event, default ()
         What happened up to the day.
     on : date
         When it is to be closed.

@@ -369,6 +369,8 @@ class LimitRules:
         Largest change at once, as shares of the limit in force.
     margin : float or None
         Profit that a rate by risk asks for, on a yuan drawn for a year.
+    assumed : tuple of str, default ()
+        Names of the rules whose numbers are assumptions.
     """
 
     by_profit: bool | None = None

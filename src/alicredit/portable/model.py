@@ -81,12 +81,12 @@ class ScoreModel:
         Facts of training: rows, defaults, dates, folds.
     catalogue_digest : str
         Of the features it was trained on; empty where unknown.
+    model_id : str
+        Digest of all the rest.
     reasons : mapping of str to (str, str), default empty
         English and Chinese text of each reason code of the inputs, as trained.
     grades : tuple of (str, float), default ()
         Names of grades, best first, with the highest probability of each; see ``with_grades``.
-    model_id : str
-        Digest of all of the above.
     """
 
     tables: tuple[PointTable, ...]

@@ -128,8 +128,10 @@ def replay_portfolio(
         From :func:`~alicredit.portfolio.score_portfolio`, as returned or read back from its parts.
     features : pandas.DataFrame
         What it was given.
-    model, policy, prices : as in :func:`~alicredit.portfolio.score_portfolio`
+    model, policy : as in :func:`~alicredit.portfolio.score_portfolio`
         Those that decided.
+    prices : Prices or None, default None
+        Those that decided, where capital was rationed.
 
     Returns
     -------

@@ -51,7 +51,7 @@ class Column:
         The column that says when this one was filled in; its own name for a time that times itself.
     mutable : bool, default False
         Whether it changes without a time of change; no feature may read it.
-    low, high : float or None
+    low, high : float or None, default None
         Bounds of possible values, inclusive.
     refers_to : str, default ""
         ``table.column`` that must hold the value.

@@ -46,7 +46,7 @@ def price_for(
         Probabilities of default in a year, 0 to 1; NaN has no price.
     limit : array-like of float
         Amounts in yuan; 0 and NaN have no price.
-    monthly_sales : array-like of float or None
+    monthly_sales : array-like of float or None, default None
         Yuan; None, or NaN: default and use do not depend on the amount.
 
     Returns

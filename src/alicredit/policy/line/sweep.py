@@ -30,7 +30,7 @@ def sweep_beta(
         Whose own coefficient is set aside.
     product : str
         Id of an active product.
-    betas : sequence of float
+    betas : sequence of float, default (0.0, 0.1, 0.25, 0.5, 1.0)
         Coefficients, each 0 to 1.
 
     Returns
