@@ -122,6 +122,28 @@ def test_a_changed_source_with_its_old_output_fails_the_run(folder: Path) -> Non
     assert runner.main([]) == 1
 
 
+@pytest.mark.parametrize(
+    ("kept", "now", "same"),
+    [
+        ("auc  0.770", "auc 0.771", True),
+        ("1,631 of 1,640 offers", "1,629 of 1,640 offers", True),
+        ("model 1505e2e0a1b2 gave 7.0e-05", "model ff956fbc0a1b gave 7.1e-05", True),
+        ("slope -0.01", "slope 0.01", True),  # nothing, either way
+        ("slope -0.5", "slope 0.5", False),
+        ("31,000 yuan", "33,000 yuan", False),
+        ("3 features move", "4 features move", False),
+        ("orders_paid_30d", "orders_paid_90d", False),
+        ("auc 0.77", "gini 0.77", False),
+        ("1 2", "1", False),
+    ],
+)
+def test_words_are_held_to_the_letter_and_numbers_to_two_in_a_hundred(
+    kept: str, now: str, same: bool
+) -> None:
+    assert runner.alike(kept, now) is same
+    assert runner.alike(now, kept) is same
+
+
 def test_pictures_are_compared_by_being_there_and_text_to_the_letter() -> None:
     def cell(data: dict[str, str]) -> nbformat.NotebookNode:
         made = nbformat.v4.new_code_cell("")
