@@ -20,9 +20,9 @@ from alicredit.vocabulary import DECISIONS, REASONS, STATUSES
 
 ROOMS = (
     "records", "cohort", "ledger", "labels", "features", "derived", "audit", "model", "portable",
-    "score", "calibration", "evaluation", "policy", "decision", "portfolio", "allocation", "whatif",
-    "monitoring", "losses", "recovery", "loans", "simulate", "plots", "report", "vocabulary",
-    "errors",
+    "score", "calibration", "evaluation", "policy", "decision", "portfolio", "databases", "cluster",
+    "allocation", "whatif", "monitoring", "losses", "recovery", "loans", "simulate", "plots",
+    "report", "vocabulary", "errors",
 )  # fmt: skip
 """In the order of the work. A name that two rooms list is told in the first."""
 
