@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alicredit.errors import InputError, PolicyError
@@ -43,7 +43,22 @@ def test_profit_is_the_stated_formula(curve, limit, pd_, sales) -> None:
     assert found == pytest.approx(profit_by_hand(curve, limit, pd_, sales), rel=1e-9, abs=1e-7)
 
 
-@given(curves, st.floats(1e-4, 0.4))
+earning = curves.filter(lambda curve: curve.earned >= 0)
+losing = curves.filter(lambda curve: curve.earned < 0)
+
+
+@given(losing, st.floats(1e-4, 0.4))
+@settings(max_examples=60)
+@example(Curve(1.0, 1.0, -0.03125, 0.015625, 0.0, 0.5, 0.125, 0.0, 0.0), 0.125)
+def test_where_draws_cost_each_yuan_up_to_the_best_multiple_earns(curve, pd_) -> None:
+    best = float(curve.best_multiple(np.array([pd_]))[0])
+    if best > 1e-3:
+        x = np.exp(np.linspace(math.log(1e-3), math.log(min(best, 1e3)), 2001))
+        profit = np.array([profit_by_hand(curve, each, pd_, 1.0) for each in x])
+        assert (np.diff(profit) >= -1e-6 * np.abs(profit).max()).all()
+
+
+@given(earning, st.floats(1e-4, 0.4))
 @settings(max_examples=60)
 def test_the_best_multiple_earns_as_much_as_the_best_of_a_fine_search(curve, pd_) -> None:
     x = np.exp(np.linspace(math.log(1e-3), math.log(1e3), 20_001))

@@ -157,7 +157,7 @@ RULES = [
     ("registered_months", ">= 12 months", 9.0, {"registered_months": 12.0}, "3 more months"),
     ("registered_months", ">= 12 months", 11.0, {"registered_months": 12.0}, "1 more month"),
     ("sales_12m", ">= 1,000,000 yuan", 5.0, {"sales_12m": 1e6},
-     "settled sales in 12 months: 5 to 1e+06"),
+     "settled sales in 12 months: 5 to 1,000,000"),
     ("days_past_due", "0 days", 3.0, {"days_past_due": 0.0}, "days past due: 3 to 0"),
     ("linked_shops", "<= 4", 7.0, {"linked_shops": 4.0}, "linked_shops: 7 to 4"),
     ("fraud_found", "no", 1.0, {}, ""), ("blacklisted", "not listed", 1.0, {}, ""),

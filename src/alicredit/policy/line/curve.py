@@ -122,7 +122,9 @@ class Curve:
         B s^2 - (A + B) s + R = 0, with A = lgd (e_L + e_U U'), B = lgd beta (e_L + e_U U / L) and
         R = earned U' + earned on the limit: that chance, taken back to the PD, is tabulated over
         multiples from 1e-4 to 1e4 and read the other way. No amount is best at which default is
-        more likely than not. Infinite where the curve only rises, 0 where it only falls.
+        more likely than not. Infinite where the curve only rises, 0 where it only falls. Where a
+        yuan drawn costs more than it earns (``earned`` below 0, paid for by a fee on the limit) the
+        curve may fall first and rise far out: no line is taken through its loss to get there.
 
         Examples
         --------
