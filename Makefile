@@ -31,9 +31,10 @@ test-fast: setup
 
 # The oldest dependencies that are promised: same tests but for the slow ones, for properties over
 # drawn examples, which others hold in small, and for rooms that ask nothing of other libraries.
-BRIEFLY = audit house loans simulate windows features/test_features_future.py \
-  features/test_features_engine.py features/test_features_daily.py model/test_model_shapes.py \
-  recovery/test_recovery_restoration.py
+BRIEFLY = audit cluster docs house loans release simulate windows \
+  databases/test_databases_night.py databases/test_databases_server.py \
+  features/test_features_future.py features/test_features_engine.py \
+  features/test_features_daily.py model/test_model_shapes.py recovery/test_recovery_restoration.py
 
 test-lowest:
 	$(MAKE) setup VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
