@@ -185,7 +185,9 @@ def _parsed(
     """Read texts of times as times, or refuse the first that is none."""
     if not texts:
         return batch
-    con.register("_batch", batch)
+    con.register(
+        "_batch", pa.Table.from_batches([batch])
+    )  # a batch alone is read once by old DuckDB
     parsed = {each.name: parsed_sql(quoted(each.name), each, timezone) for each in texts}
     for name, sql in parsed.items():
         column = quoted(name)
