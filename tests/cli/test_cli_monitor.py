@@ -166,3 +166,22 @@ def test_a_model_of_other_features_is_refused(folder, tmp_path, capsys) -> None:
     code, _, err = run(capsys, str(folder), *words)
     assert code == REFUSED
     assert "'own'" in err
+
+
+def test_the_page_shows_the_checks_the_book_and_no_merchant(
+    folder, model, tmp_path, capsys
+) -> None:
+    page = tmp_path / "watch.html"
+    words = [str(folder), "--model", str(model), "--as-of", "2012-09-01"]
+    plain, _, _ = run(capsys, *words)
+    code, out, err = run(capsys, *words, "--html", str(page))
+    assert code == plain
+    assert f"page: {page}" in out + err
+    text = page.read_text(encoding="utf-8")
+    for title in ("Vintages", "Roll rates", "Warnings"):
+        assert title.lower() in text.lower()
+    merchants = ac.read_records(folder)["merchants"]["merchant_id"].to_pylist()
+    assert not [name for name in merchants if name in text]
+    refused, _, told = run(capsys, *words, "--html", str(tmp_path / "nowhere" / "a.html"))
+    assert refused == REFUSED
+    assert "--html" in told

@@ -32,7 +32,10 @@ def run_demo(options: argparse.Namespace) -> int:
     with step(f"training on {int(train.sum()):,} loans"):
         model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
     model.save(out / "model.alicredit")
-    report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])
+    report = ac.validate_model(
+        model, X[test], y[test], cohort=cohort[test],
+        reference=X[train], reference_cohort=cohort[train], policy=ac.load_policy(POLICY),
+    )  # fmt: skip
     report.to_html(out / "validation.html")
     with step("deciding the portfolio"):
         decisions = ac.score_portfolio(records, model, as_of=AS_OF, policy=POLICY)

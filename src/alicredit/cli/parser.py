@@ -207,6 +207,7 @@ def _monitor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", default="quarter", choices=("month", "quarter", "year"), help="periods told apart"
     )
+    parser.add_argument("--html", help="page to write, with vintages, roll rates and warnings")
 
 
 def _export(parser: argparse.ArgumentParser) -> None:

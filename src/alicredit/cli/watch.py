@@ -9,9 +9,18 @@ import pandas as pd
 import alicredit as ac
 from alicredit.checks import refuse
 from alicredit.cli.parser import DONE, FOUND
+from alicredit.cli.places import require_place
 from alicredit.cli.show import say, show, step, warn
 from alicredit.cohort import as_moment
-from alicredit.monitoring import MonitoringReport, MonitoringRules, monitor
+from alicredit.ledger import read_postings, replay
+from alicredit.monitoring import (
+    MonitoringReport,
+    MonitoringRules,
+    early_warnings,
+    monitor,
+    roll_rates,
+    vintages,
+)
 
 _SHOWN = {"level": "level", "period": "period", "message": "what was found", "action": "what to do"}
 
@@ -19,6 +28,8 @@ _SHOWN = {"level": "level", "period": "period", "message": "what was found", "ac
 def run_monitor(options: argparse.Namespace) -> int:
     """Hold the loans made since training against those of training; red gives exit code 1."""
     as_of = as_moment("--as-of", options.as_of)
+    if options.html is not None:
+        require_place("--html", options.html)
     records, model = ac.read_records(options.data), ac.load_model(options.model)
     policy = None if options.policy is None else ac.load_policy(options.policy)
     first, last = (model.training.get(f"{end}_as_of") for end in ("first", "last"))
@@ -53,7 +64,22 @@ def run_monitor(options: argparse.Namespace) -> int:
         policy=policy, records=records, as_of=as_of, rules=MonitoringRules(by=options.by),
     )  # fmt: skip
     _show(report, f"Loans of {cut:%Y-%m-%d} to {options.as_of}: {report.level}", options)
+    if options.html is not None:
+        with step("looking at vintages, roll rates and warnings"):
+            report.to_html(options.html, beside=_beside(records, as_of, options.by))
+        say(f"page: {options.html}", options)
     return FOUND if report.level == "red" else DONE
+
+
+def _beside(records: ac.Records, as_of: pd.Timestamp, by: str) -> dict[str, pd.DataFrame]:
+    """Look at the book of loans of all models: the last year's months for roll rates."""
+    book = read_postings(records)
+    days = pd.date_range(end=as_of, periods=13, freq="MS").normalize()
+    return {
+        "vintages": vintages(book, observed_until=as_of, by=by),
+        "roll_rates": roll_rates(replay(book, days), pooled=True),
+        "warnings": early_warnings(records, as_of=as_of),
+    }
 
 
 def _features(records: ac.Records, cohort: ac.Cohort, model: object) -> pd.DataFrame:
