@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,20 @@ def test_counts_of_parts_reach_the_verdict_of_the_median(model, values, scale, c
         return
     with pytest.raises(InputError, match="column 'debt' must be in the unit of training"):
         judge([table], {"debt": parts}, lambda name: [column[cut:], column[:cut]])
+
+
+def test_a_median_by_zero_in_an_input_of_both_signs_tells_no_unit(model) -> None:
+    table = next(t for t in model.portable_.tables if t.name == "debt")
+    middle = replace(table, low=-4.0, high=4.0, median=0.005)
+    assert survey.has_unit(table)
+    assert survey.has_unit(replace(middle, median=1.0))
+    assert survey.has_unit(replace(table, low=-1e-3 * table.median))  # money, a little below 0
+    assert not survey.has_unit(middle)
+    rng = np.random.default_rng(1)
+    medians = np.abs([np.median(rng.normal(size=4_000)) for _ in range(400)])
+    assert (medians / 0.005 < 1 / 50).any()  # two samples of one input, 50 times apart by chance
+    column = pd.Series(rng.normal(size=4_000) * 1e-4)
+    judge([middle], {"debt": tally(middle, column)}, lambda name: [column])
 
 
 @settings(max_examples=100, deadline=None)

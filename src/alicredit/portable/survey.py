@@ -93,11 +93,13 @@ def has_unit(table: PointTable) -> bool:
     """Tell whether training knew enough of an input to judge its unit.
 
     What training knew of few rows, or of few in a hundred, says nothing of a unit: those who have a
-    value at all may be others now.
+    value at all may be others now. A median that lies by 0 in an input of both signs is a middle
+    and no magnitude: it may be a hundred times nearer to 0 by chance.
     """
     trained = sum(table.rows[: len(table.points)])
     is_sparse = trained < UNIT_ROWS or table.missing_share > UNIT_MISSING
-    return table.kind == "numeric" and not is_sparse and table.median > 0
+    is_middle = table.median < min(-table.low, table.high) / UNIT_FACTOR
+    return table.kind == "numeric" and not is_sparse and table.median > 0 and not is_middle
 
 
 def judge(
