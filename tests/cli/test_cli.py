@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 import alicredit as ac
-from alicredit.cli import DONE, FOUND, MENDED, REFUSED, main, score
+from alicredit.cli import DONE, FOUND, MENDED, REFUSED, main
 from alicredit.cli import show as shown
+from alicredit.deciding.population import Gatherer
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,21 @@ def test_a_bar_changes_no_byte_of_the_decisions(folder, model, tmp_path, monkeyp
     assert main([*arguments, str(tmp_path / "plain")]) == DONE
     screen = io.StringIO()
     monkeypatch.setattr(shown, "_ERR", Console(file=screen, force_terminal=True, width=80))
-    monkeypatch.setattr(score, "_CHUNK_ROWS", 100)
     assert main([*arguments, str(tmp_path / "bar")]) == DONE
     assert "deciding" in screen.getvalue()
     merchants = len(ac.Cohort.at(ac.read_records(folder), "2013-05-01"))
     assert f"{merchants}/{merchants}" in screen.getvalue()
     plain, drawn = (tmp_path / name / "part-00000.parquet" for name in ("plain", "bar"))
     assert plain.read_bytes() == drawn.read_bytes()
+    starts, real = [], Gatherer.gather
+
+    def gather(self, start, stop, **options):
+        starts.append(start)
+        return real(self, start, stop, **options)
+
+    monkeypatch.setattr(Gatherer, "gather", gather)
+    assert main(arguments[:-1]) == DONE
+    assert starts == [0]  # a bar is no reason to read the records again
 
 
 def test_the_truth_is_written_where_asked_and_not_among_the_records(tmp_path, capsys) -> None:

@@ -31,7 +31,7 @@ SECRETS = ("s3cret-Word", "p w", "a@b:c/d?e%f", "密码")
         ("POSTGRESQL://u:p@h1:5432,h2:5433/db?sslmode=require", "postgresql"),
         ("postgresql:///db?host=/var/run", "postgresql"),
         ("duckdb:///a/b.bin", "duckdb"),
-        ("sqlite:////root/a.db", "sqlite"),
+        ("sqlite:////data/a.db", "sqlite"),
         ("night.duckdb", "duckdb"),
         ("night.SQLITE", "sqlite"),
         (Path("night.sqlite3"), "sqlite"),

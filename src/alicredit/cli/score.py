@@ -23,7 +23,6 @@ from alicredit.databases import Database
 from alicredit.portfolio import Run, read_decisions
 from alicredit.report import notes_of, write_portfolio_page
 
-_CHUNK_ROWS = 2_000
 _MENDABLE = ("bad_records", "bad_type", "bad_value", "duplicated")
 
 
@@ -42,8 +41,7 @@ def run_score(options: argparse.Namespace) -> int:
     with bar("deciding") as progress:
         found = ac.score_portfolio(
             records, model, as_of=as_of, policy=policy, features=options.features, out=run,
-            chunk_rows=_CHUNK_ROWS if progress and run is None else None, progress=progress,
-            engine=engine,
+            progress=progress, engine=engine,
         )  # fmt: skip
         if run is None and options.engine == "spark":
             found = collect_decisions(found)
@@ -109,7 +107,8 @@ def _tell_folder(
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         return
     show_summary(manifest["summary"], title, options)
-    parts = f"{len(manifest['parts']):,} parts"
+    count = len(manifest["parts"])
+    parts = f"{count:,} parts" if count != 1 else "one part"
     say(f"{manifest['merchants']:,} merchants, {manifest['rows']:,} rows in {parts}.", options)
     if isinstance(run.folder, Database):
         say(f"decisions: alicredit_decisions in {run.folder.shown}", options)

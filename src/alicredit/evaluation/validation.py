@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import given_or, refuse
@@ -179,6 +180,15 @@ def validate_model(
         tables["challenger"] = compare_challenger(label, side, portable, other, X)
     if groups is not None:
         tables["fairness"] = audit_groups(outcome, side, groups, stated.max_pd)
+    facts = _facts(portable, cohort, ok, int(outcome.sum()))
+    tables["card"], tables["limits"] = lay_out_card(stated, portable, facts, tables)
+    return ValidationReport(tables, facts)
+
+
+def _facts(
+    portable: Any, cohort: Cohort | None, ok: npt.NDArray[np.bool_], defaults: int
+) -> dict[str, Any]:
+    """State the model, what it claims and was trained on, and what it was held against."""
     facts = {
         "model_id": portable.model_id,
         "claim": str(portable.claim),
@@ -186,14 +196,12 @@ def validate_model(
         "shape": getattr(portable, "shape", "points"),
         "intervals": f"95 %, {_ALONE if cohort is None else _CLUSTERED}",
         "validated_rows": int(ok.sum()),
-        "validated_defaults": int(outcome.sum()),
+        "validated_defaults": defaults,
     }
     if cohort is not None:
-        facts["validated_from"], facts["validated_to"] = (
-            f"{end:%Y-%m-%d}" for end in cohort.frame["as_of"][ok].agg(["min", "max"])
-        )
-    tables["card"], tables["limits"] = lay_out_card(stated, portable, facts, tables)
-    return ValidationReport(tables, facts)
+        first, last = cohort.frame["as_of"][ok].agg(["min", "max"])
+        facts |= {"validated_from": f"{first:%Y-%m-%d}", "validated_to": f"{last:%Y-%m-%d}"}
+    return facts
 
 
 def portable_of(argument: str, model: Any) -> Any:
