@@ -16,7 +16,7 @@ from alicredit.cluster.ids import Cuts
 from alicredit.cluster.spreading import SHARED, tables_of
 from alicredit.cluster.taking import Taken
 from alicredit.cohort import Cohort, known_merchants
-from alicredit.deciding.population import Gatherer, Population
+from alicredit.deciding.population import Gatherer, Population, used_tables
 from alicredit.deciding.scoring import distinct_of
 from alicredit.derived import base_tables
 from alicredit.features import Catalogue
@@ -102,7 +102,8 @@ class Gathering:
         """Build inputs and facts of a part's merchants."""
         of_others = _in_order(shared, cohort)
         inputs = build_part(records, cohort, self.catalogue, of_others, self.memory)
-        errors = merchants_in_error(records, as_of=self.as_of)["merchant_id"]
+        used = used_tables(self.catalogue)
+        errors = merchants_in_error(records, as_of=self.as_of, tables=used)["merchant_id"]
         faulty = self.faulty | frozenset(errors.tolist())
         gatherer = Gatherer(records, records, cohort, self.catalogue, faulty, self.debts)
         return gatherer.with_facts(cohort, inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, reduce
 from typing import Any
 
@@ -27,8 +27,8 @@ from alicredit.stability import add_arrivals, judge_arrivals
 _MANY = 64
 
 
-def find_shared_keys(taken: Taken, as_of: pd.Timestamp) -> frozenset[str]:
-    """Name the merchants with a key that must stand once, and stands with others, too.
+def find_shared_keys(taken: Taken, as_of: pd.Timestamp, tables: Collection[str]) -> frozenset[str]:
+    """Name the merchants with a key, of some tables, that must stand once and stands with others.
 
     Keys of one merchant are looked at where its rows are. Keys that stand in more than one part
     are found on the cluster; their rows, which are few, are looked at here.
@@ -36,7 +36,7 @@ def find_shared_keys(taken: Taken, as_of: pd.Timestamp) -> frozenset[str]:
     functions, _ = import_pyspark()
     frames = taken.frames
     keys = []
-    for name in frames:
+    for name in (each for each in frames if each in tables):
         table = TABLES[name]
         link = table.parent.split(".")[1] if table.parent else "merchant_id"
         if not table.unique or link in table.key or table.merchantless:

@@ -27,7 +27,7 @@ from alicredit.cluster.spreading import spread
 from alicredit.cluster.taking import Taken, from_cluster, take
 from alicredit.cohort import Cohort
 from alicredit.databases import Database
-from alicredit.deciding.population import catalogue_of
+from alicredit.deciding.population import catalogue_of, used_tables
 from alicredit.deciding.scoring import check_definitions
 from alicredit.features import Catalogue
 from alicredit.features.others import is_of_others
@@ -156,9 +156,10 @@ def gather_pieces(
     from pyspark import StorageLevel
 
     shared = _features_of_others(taken, asked, catalogue, memory)
+    used = used_tables(catalogue)
     task = Gathering(
         taken.without_frames(), asked.as_of, asked.models, catalogue, cuts,
-        find_shared_keys(taken, asked.as_of), find_debts(taken, asked.as_of), memory,
+        find_shared_keys(taken, asked.as_of, used), find_debts(taken, asked.as_of), memory,
     )  # fmt: skip
     pieces = mapped(spread(taken, session, shared), task.answer, PIECES)
     pieces = pieces.persist(StorageLevel.DISK_ONLY)

@@ -10,7 +10,7 @@ from alicredit.checks import refusal
 from alicredit.derived import base_tables
 from alicredit.errors import RecordError
 from alicredit.records import Records
-from alicredit.stability import stale_feeds
+from alicredit.stability import count_arrivals, find_quiet, judge_arrivals
 
 
 def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) -> None:
@@ -46,7 +46,11 @@ def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) 
     Traceback (most recent call last):
     alicredit.errors.RecordError: table 'traffic_daily' must not have fallen silent: ...
     """
-    refuse_stale(stale_feeds(records, as_of=as_of), tables, as_of)
+    read = set(base_tables(tables))
+    there = [name for name in records.tables if name in read and records.holds_facts(name)]
+    quiet = find_quiet(records, as_of, there)
+    if quiet:
+        refuse_stale(judge_arrivals(count_arrivals(records, as_of, quiet), as_of), tables, as_of)
 
 
 def refuse_stale(feeds: pd.DataFrame, tables: Iterable[str], as_of: pd.Timestamp) -> None:

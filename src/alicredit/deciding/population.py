@@ -21,10 +21,11 @@ from alicredit.checks import (
 )
 from alicredit.cohort import Cohort
 from alicredit.deciding.feeds import refuse_silent
-from alicredit.derived import derive_tables
+from alicredit.derived import base_tables, derive_tables
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
+from alicredit.policy.applicants import APPLICANT_TABLES
 from alicredit.records import Records, merchants_in_error
 from alicredit.records.findings import sales_ratios
 from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
@@ -97,9 +98,17 @@ def gatherer_of(
     refuse_silent(records, catalogue.tables, as_of)
     whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
     refuse_unlike_units(sales_ratios(records, as_of=as_of))
-    faulty = merchants_in_error(records, as_of=as_of)["merchant_id"]
+    faulty = merchants_in_error(records, as_of=as_of, tables=used_tables(catalogue))["merchant_id"]
     debts = debts_of_groups(records, cohort, as_of)
     return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
+
+
+def used_tables(catalogue: Catalogue) -> frozenset[str]:
+    """Name the tables whose faults bear on an answer: those of the features and of the policy.
+
+    Of others no value is read, so that nothing wrong in them can make a decision wrong.
+    """
+    return frozenset((*base_tables(catalogue.tables), *APPLICANT_TABLES))
 
 
 def catalogue_of(models: Mapping[str, Any]) -> Catalogue:

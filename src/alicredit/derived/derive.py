@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
@@ -13,7 +14,7 @@ from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.schema import DERIVED
 from alicredit.errors import RecordError
 from alicredit.records import TABLES, Records, fact_sql, quoted
-from alicredit.records.sources import Source, arrow_reader
+from alicredit.records.sources import Source, arrow_reader, literal
 
 _BATCH = 1_000_000
 
@@ -158,9 +159,9 @@ def _is_fed(records: Records, derived: DerivedTable) -> bool:
 
 
 def _made(records: Records, derived: DerivedTable) -> Source:
-    """Make a derived table, or the view that gives it."""
+    """Make a derived table, or the view that gives it; in a file where memory is bounded."""
     view = _view(records, derived)
-    con = duckdb.connect()
+    con = records.connect([])
     try:
         con.execute(WHOLE_JOINS)
         view.attach(con)
@@ -168,6 +169,11 @@ def _made(records: Records, derived: DerivedTable) -> Source:
         types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
         if derived.is_view:
             return replace(view, types=MappingProxyType(types))
+        if records.bound is not None:
+            path = str(Path(records.bound.folder) / f"{derived.name}.parquet")
+            con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
+            con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
+            return Source(derived.name, paths=(path,), types=MappingProxyType(types))
         held = arrow_reader(con, f"SELECT * FROM {view.sql}", _BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
     except duckdb.Error as error:

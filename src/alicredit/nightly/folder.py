@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from alicredit.nightly.sources import digest_path
 from alicredit.nightly.written import write_part
 
 MANIFEST, JOB, LOCK, POISON, WORK = "manifest.json", ".job.json", ".lock", "quarantine", ".work"
+SPILLED = "_spilled"
+"""Folder of what is beyond the memory for the moment; nothing of it is gone on with."""
 _PART = re.compile(r"part-\d{5,}\.parquet")
 _OURS = re.compile(
     r"part-\d{5,}\.parquet|\.{1,2}part-\d{5,}\.(parquet|json)(\.partial)?"
@@ -136,6 +139,7 @@ class Folder:
         with writing("out", self.path):
             if MANIFEST not in keep:
                 (self.path / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(self.path / WORK / SPILLED, ignore_errors=True)
             for folder in (self.path, self.path / POISON, self.path / WORK):
                 for each in sorted(folder.iterdir()) if folder.is_dir() else ():
                     name = each.relative_to(self.path).as_posix()
@@ -149,6 +153,18 @@ class Folder:
         with writing("out", self.path / name):
             (self.path / name).mkdir(exist_ok=True)
         return Folder(self.path / name)
+
+
+@contextmanager
+def spilling(folder: Folder) -> Iterator[str]:
+    """Make a place in a folder for what is beyond the memory, and remove it at the end."""
+    place = folder.path / SPILLED
+    shutil.rmtree(place, ignore_errors=True)
+    folder.within(SPILLED)
+    try:
+        yield str(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def refuse_others(there: Mapping[str, Any], job: Mapping[str, Any], where: str) -> NoReturn:

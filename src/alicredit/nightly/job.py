@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from alicredit.checks import require_kind
 from alicredit.databases import Database
-from alicredit.deciding.population import check_features, gatherer_of
+from alicredit.deciding.population import Gatherer, check_features, gatherer_of
 from alicredit.deciding.scoring import check_definitions
-from alicredit.nightly.folder import WORK, Folder, open_folder, part_name
+from alicredit.nightly.folder import WORK, Folder, open_folder, part_name, spilling
 from alicredit.nightly.run import Run
 from alicredit.nightly.sources import (
     FileSource,
@@ -31,6 +31,7 @@ from alicredit.nightly.tables import Tables, open_tables
 from alicredit.nightly.written import summary_of, write_part
 from alicredit.nightly.written import whole_of as join
 from alicredit.records import Records
+from alicredit.records.bounds import Bound
 
 
 def run_into_folder(
@@ -113,9 +114,19 @@ def _gathered(
     Each gathering reads the records anew: as many parts are gathered together as fit the memory.
     """
     guard = guard_records(records)
-    gatherer = gatherer_of(records, asked.models, asked.as_of)
-    every, size = len(gatherer.cohort), run.part_merchants
-    work, step = folder.within(WORK), run.gathered_rows
+    work = folder.within(WORK)
+    with spilling(work) as place:
+        bound = Bound(run.reading_bytes, place)
+        gatherer = gatherer_of(records.within(bound), asked.models, asked.as_of)
+        _gather_parts(gatherer, work, job, run, progress)
+    if guard_records(records) != guard:
+        refuse_change("records")
+    return open_files(work.path, "records")
+
+
+def _gather_parts(gatherer: Gatherer, work: Folder, job: Any, run: Run, progress: Any) -> None:
+    """Write the parts that are not there yet, as many of them gathered together as fit."""
+    every, size, step = len(gatherer.cohort), run.part_merchants, run.gathered_rows
     memory = f"{run.memory_gb / 2:.3f}GB"
     together = max(step // size, 1) * size
     for start in range(0, every, together):
@@ -134,9 +145,6 @@ def _gathered(
                 work.put(number, {**receipt, "job_id": job["job_id"]})
         if progress is not None:
             progress(stop, every)
-    if guard_records(records) != guard:
-        refuse_change("records")
-    return open_files(work.path, "records")
 
 
 def lay_side_by_side(people: Any) -> pa.Table:

@@ -82,6 +82,11 @@ class Run:
         """
         return self.rows_at_a_time or max(int(125_000 * self.memory_gb), 1)
 
+    @property
+    def reading_bytes(self) -> int:
+        """Give the memory that a connection over records may take: the rest is for frames."""
+        return int(0.3e9 * self.memory_gb)
+
     def at_a_time(self, rows: int | None) -> Run:
         """Score so many merchants at a time, or as many as fit."""
         return self if rows is None else replace(self, rows_at_a_time=rows)

@@ -224,6 +224,8 @@ _USED = (
     "merchants", "merchant_history", "orders", "refunds", "disputes", "ratings", "violations",
     "blacklist", "loans", "loan_orders", "repayments", "account_events", "related_parties",
 )  # fmt: skip
+APPLICANT_TABLES = (*_USED, "instalments", "restructures")
+"""Tables that facts of applicants are gathered from; the last two tell the days past due."""
 
 
 def _questions(cohort: Cohort) -> pa.Table:

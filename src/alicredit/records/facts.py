@@ -78,6 +78,29 @@ def fact_sql(
     )
 
 
+def own_fact_sql(present: Collection[str], name: str) -> str:
+    """Write the query that yields a table's own rows as :func:`fact_sql` does, parents apart.
+
+    Where the merchant, or a time, is the parent's it is missing. These are the rows of the facts
+    and perhaps more: those without a parent, or with one that is known later.
+
+    Examples
+    --------
+    >>> own_fact_sql(["loan_id", "at", "amount"], "repayments").endswith('FROM "repayments" t')
+    True
+    """
+    table = TABLES[name]
+    listed = ", ".join(_column_sql(column, present) for column in table.columns)
+    happened = _happened_sql(table) if table.happened else "CAST(NULL AS TIMESTAMP)"
+    is_own = not table.parent and not table.merchantless
+    merchant = 't."merchant_id"' if is_own else "CAST(NULL AS VARCHAR)"
+    return (
+        f"SELECT {listed}, {merchant} AS _merchant_id, {happened} AS _happened, "
+        f"{_known_sql(table, present, happened)} AS _known, {_key_sql(table, present)} AS _key "
+        f"FROM {quoted(name)} t"
+    )
+
+
 def _parent_sql(parent: Table, present: Collection[str]) -> str:
     """Write the query for what a child needs of its parent: merchant and times."""
     happened = _happened_sql(parent)

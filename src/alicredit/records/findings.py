@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -12,10 +12,11 @@ import pandas as pd
 
 from alicredit.checks import nearest, refusal
 from alicredit.errors import RecordError
+from alicredit.records.asking import Check, failing, open_seen, readable, seen
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
-from alicredit.records.reading import Records, require_records
+from alicredit.records.reading import Records
 from alicredit.records.rules import ACROSS, RATIO_NEEDS, SALES_RATIOS, WITHIN
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal
@@ -24,23 +25,6 @@ COLUMNS = ("table", "rule", "severity", "rows", "example", "message")
 _EXAMPLES = 20
 _STALE_DAYS = 60
 _FEEDS = ("orders", "interactions_daily", "traffic_daily", "bank_txns")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One question put to a table: the query of its bad rows (``key``, ``_merchant_id``).
-
-    ``condition``, where a row alone can tell, lets all such questions of a table be counted in one
-    reading of it; ``any_sql``, where it costs less, gives a row if there are bad ones.
-    """
-
-    table: str
-    rule: str
-    severity: str
-    sql: str
-    message: str
-    condition: str = ""
-    any_sql: str = ""
 
 
 def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
@@ -77,25 +61,27 @@ def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
     alicredit.errors.RecordError: table 'merchants' must be among the records...
     """
     moment = None if as_of is None else as_moment("as_of", as_of)
-    con = _open(records, moment)
+    con = open_seen(records, moment)
     try:
-        found = [_line(con, check) for check in _failing(con, _checks(records, moment))]
+        found = [_line(con, check) for check in failing(con, records, _checks(records, moment))]
         stale = list(_stale(con, records)) if as_of is None else []
     except duckdb.Error as error:
         raise _unreadable(error) from error
     finally:
         con.close()
-    seen = [
+    noted = [
         (note.table, note.rule, note.severity, note.rows, "", note.message)
         for note in records.findings
     ]
-    lines = [*seen, *found, *stale]
+    lines = [*noted, *found, *stale]
     rank = {"error": 0, "warning": 1, "note": 2}
     lines.sort(key=lambda line: (rank[line[2]], line[0], line[1]))
     return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"rows": "int64"})
 
 
-def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
+def merchants_in_error(
+    records: Records, *, as_of: object, tables: Collection[str] | None = None
+) -> pd.DataFrame:
     """Name the merchants whose rows, as visible at a moment, carry a finding of error.
 
     Parameters
@@ -104,6 +90,8 @@ def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
         What to look at.
     as_of : str or timestamp
         Later rows are not looked at.
+    tables : collection of str or None, default None
+        Whose rows are looked at, of those that are there; None looks at all.
 
     Returns
     -------
@@ -127,13 +115,17 @@ def merchants_in_error(records: Records, *, as_of: object) -> pd.DataFrame:
     alicredit.errors.RecordError: table 'merchants' must be among the records...
     """
     moment = as_moment("as_of", as_of)
-    con = _open(records, moment)
+    con = open_seen(records, moment, tables)
     try:
-        errors = [check for check in _checks(records, moment) if check.severity == "error"]
+        errors = [
+            check
+            for check in _checks(records, moment)
+            if check.severity == "error" and (tables is None or check.table in tables)
+        ]
         parts = [
             f'SELECT DISTINCT _merchant_id AS merchant_id, {literal(check.table)} AS "table", '
             f"{literal(check.rule)} AS rule FROM ({check.sql}) WHERE _merchant_id IS NOT NULL"
-            for check in _failing(con, errors)
+            for check in failing(con, records, errors)
         ]
         frames = [con.execute(sql).df() for sql in [_NOBODY, *parts]]
     except duckdb.Error as error:
@@ -154,16 +146,16 @@ def sales_ratios(records: Records, *, as_of: object) -> npt.NDArray[np.float64]:
     judged, see :func:`find_problems`.
     """
     moment = as_moment("as_of", as_of)
-    readable = _readable(records)
+    there = readable(records)
     if not all(
-        table in readable and set(columns) <= set(records.columns(table))
+        table in there and set(columns) <= set(records.columns(table))
         for table, columns in RATIO_NEEDS.items()
     ):
         return np.empty(0)
-    con = _open(records, moment)
+    con = open_seen(records, moment, RATIO_NEEDS)
     try:
-        seen = {table: quoted("_seen_" + table) for table in RATIO_NEEDS}
-        found = con.execute(SALES_RATIOS.format(**seen)).fetchnumpy()["ratio"]
+        views = {table: seen(table) for table in RATIO_NEEDS}
+        found = con.execute(SALES_RATIOS.format(**views)).fetchnumpy()["ratio"]
     except duckdb.Error as error:
         raise _unreadable(error) from error
     finally:
@@ -176,44 +168,10 @@ def _unreadable(error: Exception) -> RecordError:
     return RecordError(refusal("records", "must be readable", str(error).splitlines()[0]))
 
 
-def _open(records: Records, moment: pd.Timestamp | None) -> duckdb.DuckDBPyConnection:
-    """Open a connection with a view ``_seen_table`` of the facts to look at, for each table."""
-    con = require_records(records).connect()
-    for name in _readable(records):
-        facts = f"SELECT * FROM ({records.fact_sql(name)})"
-        if moment is not None:
-            facts = _as_seen(TABLES[name], facts, f"TIMESTAMP {literal(str(moment))}")
-        con.execute(f"CREATE VIEW {_seen(name)} AS {facts}")
-    return con
-
-
-def _as_seen(table: Table, facts: str, moment: str) -> str:
-    """Write the query of facts as they read at a moment.
-
-    What fills in later reads as absent until its time, and a value whose past nobody kept is not
-    read at all: the present one would tell of the future.
-    """
-    masked = [
-        f"CASE WHEN {quoted(c.timed_by)} < {moment} THEN {quoted(c.name)} END AS {quoted(c.name)}"
-        for c in table.columns
-        if c.timed_by
-    ]
-    masked += [
-        f"CAST(NULL AS {c.sql_type}) AS {quoted(c.name)}" for c in table.columns if c.mutable
-    ]
-    replaced = f" REPLACE ({', '.join(masked)})" if masked else ""
-    return f"SELECT *{replaced} FROM ({facts}) WHERE _happened < {moment} AND _known < {moment}"
-
-
-def _readable(records: Records) -> list[str]:
-    """Name the declared tables that are there, with the parent they need."""
-    return [name for name in records.tables if name in TABLES and records.holds_facts(name)]
-
-
 def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
     """Give every check that the present tables and columns allow, of all rows or as of a moment."""
-    readable = _readable(records)
-    for name in readable:
+    there = readable(records)
+    for name in there:
         table, present = TABLES[name], records.columns(name)
         yield from _of_keys(table, present)
         yield from _of_times(table, present)
@@ -226,16 +184,16 @@ def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
                 yield from _of_presence(table, column, moment)
                 yield from _of_reference(records, table, column, moment)
     for rule in WITHIN:
-        if rule.table in readable and set(rule.columns) <= set(records.columns(rule.table)):
+        if rule.table in there and set(rule.columns) <= set(records.columns(rule.table)):
             yield _of_rows(rule.table, rule.name, rule.severity, rule.condition, rule.message)
     for across in ACROSS:
         needed = all(
-            table in readable and set(columns) <= set(records.columns(table))
+            table in there and set(columns) <= set(records.columns(table))
             for table, columns in across.needs.items()
         )
         if needed:
-            seen = {table: _seen(table) for table in across.needs}
-            sql = across.sql.format(**seen)
+            views = {table: seen(table) for table in across.needs}
+            sql = across.sql.format(**views)
             yield Check(across.table, across.name, across.severity, sql, across.message)
     if "merchant_history" not in records:
         yield Check(
@@ -250,30 +208,8 @@ def _of_rows(
     table: str, rule: str, severity: str, condition: str, message: str, key: str = "_key"
 ) -> Check:
     """Give a question that each row of a table answers alone."""
-    sql = f"SELECT {key} AS key, _merchant_id FROM {_seen(table)} WHERE {condition}"
+    sql = f"SELECT {key} AS key, _merchant_id FROM {seen(table)} WHERE {condition}"
     return Check(table, rule, severity, sql, message, condition)
-
-
-def _seen(table: str) -> str:
-    """Name the view of a table's facts as they are looked at."""
-    return quoted("_seen_" + table)
-
-
-def _failing(con: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> list[Check]:
-    """Put all checks; keep those that find a row, in order."""
-    asked = list(checks)
-    found: set[int] = set()
-    alone: dict[str, list[int]] = {}
-    for at, check in enumerate(asked):
-        if check.condition:
-            alone.setdefault(check.table, []).append(at)
-        elif con.execute(check.any_sql or f"SELECT 1 FROM ({check.sql}) LIMIT 1").fetchone():
-            found.add(at)
-    for table, those in alone.items():
-        every = ", ".join(f"coalesce(bool_or({asked[at].condition}), false)" for at in those)
-        row = con.execute(f"SELECT {every} FROM {_seen(table)}").fetchone()
-        found |= {at for at, is_bad in zip(those, row or (), strict=True) if is_bad}
-    return [asked[at] for at in sorted(found)]
 
 
 def _of_keys(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
@@ -281,13 +217,11 @@ def _of_keys(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
     key = [quoted(name) for name in table.key if name in present]
     if table.unique and len(key) == len(table.key):
         sql = (
-            f"SELECT _key AS key, _merchant_id FROM {_seen(table.name)} "
+            f"SELECT _key AS key, _merchant_id FROM {seen(table.name)} "
             f"QUALIFY count(*) OVER (PARTITION BY {', '.join(key)}) > 1"
         )
-        groups = f"SELECT 1 FROM {_seen(table.name)} GROUP BY {', '.join(key)}"
-        any_sql = f"{groups} HAVING count(*) > 1 LIMIT 1"
         message = f"{', '.join(table.key)} must stand once: remove the copies"
-        yield Check(table.name, "duplicate key", "error", sql, message, any_sql=any_sql)
+        yield Check(table.name, "duplicate key", "error", sql, message, unique=table.key)
 
 
 def _of_times(table: Table, present: tuple[str, ...]) -> Iterator[Check]:
@@ -340,12 +274,13 @@ def _of_presence(table: Table, column: Column, moment: pd.Timestamp | None) -> I
     name = quoted(column.name)
     rule, message = f"{column.name} missing", f"{column.name} must be given in each row"
     if moment is not None:
-        yield _of_rows(table.name, rule, "error", f"{name} IS NULL", message)
+        of_rows = _of_rows(table.name, rule, "error", f"{name} IS NULL", message)
+        yield replace(of_rows, absent=column.name)
         return
     merchant = '"merchant_id"' if "merchant_id" in table else "NULL"
     raw = f"SELECT * FROM {quoted(table.name)} WHERE {name} IS NULL"
     sql = f"SELECT {literal(column.name)} AS key, {merchant} AS _merchant_id FROM ({raw})"
-    yield Check(table.name, rule, "error", sql, message)
+    yield Check(table.name, rule, "error", sql, message, absent=column.name)
 
 
 def _of_reference(
@@ -360,7 +295,7 @@ def _of_reference(
     if other[0] not in records or (moment is not None and table.parent == column.refers_to):
         return
     name = quoted(column.name)
-    rows = quoted(table.name) if moment is None else _seen(table.name)
+    rows = quoted(table.name) if moment is None else seen(table.name)
     sql = (
         f"SELECT CAST({name} AS VARCHAR) AS key, NULL AS _merchant_id "
         f"FROM {rows} t WHERE {name} IS NOT NULL AND NOT EXISTS "
@@ -406,14 +341,14 @@ def _stale(
     con: duckdb.DuckDBPyConnection, records: Records
 ) -> Iterator[tuple[str, str, str, int, str, str]]:
     """Find daily feeds that stop long before the others."""
-    feeds = [name for name in _FEEDS if name in _readable(records)]
+    feeds = [name for name in _FEEDS if name in readable(records)]
     within, until = "_happened < TIMESTAMP '2100-01-01'", records.notes.get("observed_until")
     if until is not None:
         end = as_moment("records.toml: observed_until", until) + pd.Timedelta(days=1)
         within = f"{within} AND _happened <= TIMESTAMP {literal(str(end))}"
     last = {}
     for name in feeds:
-        row = con.execute(f"SELECT max(_happened) FROM {_seen(name)} WHERE {within}").fetchone()
+        row = con.execute(f"SELECT max(_happened) FROM {seen(name)} WHERE {within}").fetchone()
         if row is not None and row[0] is not None:
             last[name] = pd.Timestamp(row[0])
     for name, when in last.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow as pa
 from alicredit.checks import nearest, refusal, require_columns, require_kind, require_whole
 from alicredit.databases import Database, database_of
 from alicredit.errors import RecordError
+from alicredit.records.bounds import Bound
 from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
 from alicredit.records.declaration import Column
@@ -67,6 +68,8 @@ class Records:
         What reading left out or did not know.
     data_use : mapping of str to DataUse
         Purpose and legal basis by restricted table.
+    bound : Bound or None, default None
+        The memory that each connection over them may take; None leaves it to DuckDB.
 
     Examples
     --------
@@ -86,6 +89,11 @@ class Records:
     notes: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Note, ...] = ()
     data_use: Mapping[str, DataUse] = field(default_factory=dict)
+    bound: Bound | None = None
+
+    def within(self, bound: Bound) -> Records:
+        """Give the same records, each connection over which keeps within a memory."""
+        return replace(self, bound=bound)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -206,6 +214,8 @@ class Records:
             A fresh connection in memory; the caller closes it.
         """
         con = duckdb.connect(config={"preserve_insertion_order": "true"})
+        if self.bound is not None:
+            self.bound.hold(con)
         for name in self.tables if tables is None else tables:
             source = self._source(name)
             source.attach(con)

@@ -20,7 +20,7 @@ from alicredit.records.facts import quoted
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _WHOLE = (*_SIGNED, "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 _NARROW = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-_REAL = ("FLOAT", "DOUBLE")
+REAL = ("FLOAT", "DOUBLE")
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _AWARE = "TIMESTAMP WITH TIME ZONE"
 _DIALECT = """delim=',', quote='"', escape='"', comment='', skip=0, all_varchar=true"""
@@ -248,13 +248,13 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
     plain = {
         "id": ("VARCHAR", "UUID", *_WHOLE),
         "code": ("VARCHAR", "ENUM", *_WHOLE),
-        "text": ("VARCHAR", "ENUM", *_WHOLE, *_REAL, "BOOLEAN"),
+        "text": ("VARCHAR", "ENUM", *_WHOLE, *REAL, "BOOLEAN"),
         "flag": ("BOOLEAN",),
-        "count": (*_WHOLE, *_REAL, "DECIMAL"),
-        "fen": (*_WHOLE, *_REAL, "DECIMAL"),
+        "count": (*_WHOLE, *REAL, "DECIMAL"),
+        "fen": (*_WHOLE, *REAL, "DECIMAL"),
         "date": _TIMES,
         "time": _TIMES,
-    }.get(kind, (*_WHOLE, *_REAL, "DECIMAL"))
+    }.get(kind, (*_WHOLE, *REAL, "DECIMAL"))
     if physical == '"NULL"' or physical == "NULL":
         return f"CAST(NULL AS {column.sql_type})"
     if physical == _AWARE and kind in ("date", "time"):
@@ -265,7 +265,7 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
         raise RecordError(
             refusal(f"table {source.table!r} column {column.name!r}", rule, physical, do)
         )
-    if physical in _REAL and kind not in ("text",):
+    if physical in REAL and kind not in ("text",):
         return f"CAST(CASE WHEN isnan({name}) THEN NULL ELSE {name} END AS {column.sql_type})"
     return f"CAST({name} AS {column.sql_type})"
 
@@ -299,7 +299,7 @@ def unreadable_sql(source: Source, column: Column) -> str | None:
             bad += f" OR {real} <> floor({real})"
         return f"nullif(trim({name}), '') IS NOT NULL AND ({bad})"
     whole = column.kind in ("count", "fen")
-    if whole and source.types[column.name] in (*_REAL, "DECIMAL"):
+    if whole and source.types[column.name] in (*REAL, "DECIMAL"):
         real = f"CAST({name} AS DOUBLE)"
         return f"NOT isnan({real}) AND (NOT isfinite({real}) OR {real} <> floor({real}))"
     return None

@@ -5,6 +5,7 @@ from alicredit.stability.feeds import (
     add_arrivals,
     count_arrivals,
     feed_volumes,
+    find_quiet,
     judge_arrivals,
     stale_feeds,
 )
@@ -14,6 +15,7 @@ from alicredit.stability.population import population_shares, population_stabili
 __all__ = [
     "add_arrivals",
     "count_arrivals",
+    "find_quiet",
     "judge_arrivals",
     "Migration",
     "feature_drift",

@@ -218,6 +218,30 @@ def count_arrivals(
         con.close()
 
 
+def find_quiet(records: Records, moment: pd.Timestamp, tables: Sequence[str]) -> list[str]:
+    """Name the tables of which no fact is seen at once that arrived on the day before, or since.
+
+    The others cannot be stale: no gap between days is shorter than the one that runs now. A fact of
+    a table with a parent is seen at once where it happened on these days, too.
+    """
+    since = (moment.floor("D") - pd.Timedelta(days=1)).to_pydatetime()
+    con = require_records(records).connect()
+    quiet = []
+    try:
+        for name in tables:
+            time = "_happened" if TABLES[name].parent else "_known"
+            found = con.execute(
+                f"SELECT 1 FROM ({records.fact_sql(name)}) WHERE {time} >= $2 AND _known < $1 "
+                "AND _happened < $1 LIMIT 1",
+                [moment.to_pydatetime(), since],
+            ).fetchall()
+            if not found:
+                quiet.append(name)
+    finally:
+        con.close()
+    return quiet
+
+
 def _by_day(con: duckdb.DuckDBPyConnection, facts: str, moment: pd.Timestamp) -> pd.DataFrame:
     """Count facts by day of arrival."""
     frame = con.execute(

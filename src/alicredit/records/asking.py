@@ -1,0 +1,155 @@
+"""Questions put to records: which rows should not be, and whether there is any."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from alicredit.records.declaration import Table
+from alicredit.records.facts import own_fact_sql, quoted
+from alicredit.records.reading import Records, require_records
+from alicredit.records.repeats import full_columns, hash_sql, repeated_hashes
+from alicredit.records.schema import TABLES
+from alicredit.records.sources import literal
+
+_FEW_HASHES = 2**20
+"""Repeated keys beyond which all rows are looked at themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question put to a table: the query of its bad rows (``key``, ``_merchant_id``).
+
+    ``condition``, where a row alone can tell, lets all such questions of a table be counted in one
+    reading of it; ``absent`` names the column that it finds missing, of which a file's footer may
+    say that nothing is; ``unique`` names columns that together must not stand twice, which hashes
+    can tell.
+    """
+
+    table: str
+    rule: str
+    severity: str
+    sql: str
+    message: str
+    condition: str = ""
+    absent: str = ""
+    unique: tuple[str, ...] = ()
+
+
+def seen(table: str) -> str:
+    """Name the view of a table's facts as they are looked at."""
+    return quoted("_seen_" + table)
+
+
+def readable(records: Records, tables: Collection[str] | None = None) -> list[str]:
+    """Name the declared tables, or some of them, that are there with the parent they need."""
+    return [
+        name
+        for name in records.tables
+        if name in TABLES and records.holds_facts(name) and (tables is None or name in tables)
+    ]
+
+
+def open_seen(
+    records: Records, moment: pd.Timestamp | None, tables: Collection[str] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a connection with a view ``_seen_table`` of the facts to look at, for each table.
+
+    Beside it stands a view of the table's own rows, which no parent was looked up for: at least
+    those of the facts.
+    """
+    chosen = readable(require_records(records), tables)
+    if tables is not None:
+        chosen = readable(records, {*chosen, *(TABLES[name].parent_table for name in chosen)})
+    con = records.connect(None if tables is None else chosen)
+    for name in chosen:
+        facts, own = records.fact_sql(name), own_fact_sql(records.columns(name), name)
+        if moment is not None:
+            when = f"TIMESTAMP {literal(str(moment))}"
+            visible = f"_happened < {when} AND _known < {when}"
+            facts = _as_seen(TABLES[name], facts, when, visible)
+            perhaps = f"coalesce(_happened < {when}, true) AND coalesce(_known < {when}, true)"
+            own = _as_seen(TABLES[name], own, when, perhaps)
+        con.execute(f"CREATE VIEW {seen(name)} AS {facts}")
+        if TABLES[name].parent:
+            con.execute(f"CREATE VIEW {_own(name)} AS {own}")
+    return con
+
+
+def _own(table: str) -> str:
+    """Name the view of a table's own rows, without its parent's."""
+    return quoted("_own_" + table) if TABLES[table].parent else seen(table)
+
+
+def _as_seen(table: Table, facts: str, moment: str, visible: str) -> str:
+    """Write the query of facts as they read at a moment.
+
+    What fills in later reads as absent until its time, and a value whose past nobody kept is not
+    read at all: the present one would tell of the future.
+    """
+    masked = [
+        f"CASE WHEN {quoted(c.timed_by)} < {moment} THEN {quoted(c.name)} END AS {quoted(c.name)}"
+        for c in table.columns
+        if c.timed_by
+    ]
+    masked += [
+        f"CAST(NULL AS {c.sql_type}) AS {quoted(c.name)}" for c in table.columns if c.mutable
+    ]
+    replaced = f" REPLACE ({', '.join(masked)})" if masked else ""
+    return f"SELECT *{replaced} FROM ({facts}) WHERE {visible}"
+
+
+def failing(
+    con: duckdb.DuckDBPyConnection, records: Records, checks: Iterable[Check]
+) -> list[Check]:
+    """Put all checks; keep those that find a row, in order.
+
+    What a row alone tells is asked of the table's own rows first, and of its facts, which may have
+    to be joined, only where there is such a row.
+    """
+    asked = list(checks)
+    tables = {check.table for check in asked if check.absent}
+    full = {name: full_columns(records.sources[name]) for name in tables}
+    found: set[int] = set()
+    alone: dict[str, list[int]] = {}
+    for at, check in enumerate(asked):
+        if check.absent and check.absent in full[check.table]:
+            continue
+        if check.unique:
+            asked[at] = check = _narrowed(con, records, check)
+        if check.condition:
+            alone.setdefault(check.table, []).append(at)
+        elif check.sql and _finds(con, check):
+            found.add(at)
+    for table, those in alone.items():
+        every = ", ".join(f"coalesce(bool_or({asked[at].condition}), false)" for at in those)
+        (row,) = con.execute(f"SELECT {every} FROM {_own(table)}").fetchall()
+        told = [at for at, is_bad in zip(those, row, strict=True) if is_bad]
+        is_sure = not TABLES[table].parent
+        found |= {at for at in told if is_sure or _finds(con, asked[at])}
+    return [asked[at] for at in sorted(found)]
+
+
+def _finds(con: duckdb.DuckDBPyConnection, check: Check) -> bool:
+    """Tell whether a check finds a row."""
+    return bool(con.execute(f"SELECT 1 FROM ({check.sql}) LIMIT 1").fetchall())
+
+
+def _narrowed(con: duckdb.DuckDBPyConnection, records: Records, check: Check) -> Check:
+    """Ask for repeated keys among the rows alone whose hashes repeat; of nothing where none do."""
+    folder = None if records.bound is None else records.bound.folder
+    hashes = repeated_hashes(con, quoted(check.table), check.unique, folder)
+    if not len(hashes):
+        return replace(check, sql="")
+    if len(hashes) > _FEW_HASHES:
+        return check
+    name = quoted("_twice_" + check.table)
+    con.register("_hashes", pa.table({"h": hashes}))
+    con.execute(f"CREATE TEMP TABLE {name} AS SELECT h FROM _hashes")
+    con.unregister("_hashes")
+    among = f"{hash_sql(check.unique)} IN (SELECT h FROM {name})"
+    return replace(check, sql=check.sql.replace(" QUALIFY ", f" WHERE {among} QUALIFY ", 1))

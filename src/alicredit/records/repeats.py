@@ -1,0 +1,154 @@
+"""Which keys of a table stand twice, and which columns lack no value, told without joining rows.
+
+Keys are compared by 64 bits of their hash, a number for each row; only the rows of hashes that
+stand twice need be looked at themselves. What beyond a few million numbers there is goes through
+files, so that memory does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alicredit.records.facts import quoted
+from alicredit.records.sources import REAL, Source, arrow_reader
+
+Hashes = npt.NDArray[np.uint64]
+
+_HELD = 2**23
+"""Hashes that are held and sorted at once."""
+_BATCH = 2**17
+
+
+def repeated_hashes(
+    con: duckdb.DuckDBPyConnection, rows: str, key: Sequence[str], folder: str | None = None
+) -> Hashes:
+    """Find the hashes of keys that stand more than once.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+        Where the rows are.
+    rows : str
+        What to read, as it stands after FROM.
+    key : sequence of str
+        The columns that together should stand once.
+    folder : str or None, default None
+        Where to lay hashes that are too many to be held; None takes the system's.
+
+    Returns
+    -------
+    array of uint64
+        Each once, sorted; of keys that stand once but by a chance of 2**-64 for each pair none.
+
+    Examples
+    --------
+    >>> con = duckdb.connect()
+    >>> rows = "(SELECT unnest([1, 2, 1, 3]) AS id)"
+    >>> len(repeated_hashes(con, rows, ["id"]))
+    1
+    >>> repeated_hashes(con, "(SELECT 1 AS id, 2 AS part)", ["id", "part"])
+    array([], dtype=uint64)
+    """
+    ((count,),) = con.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    shares = -(-int(count) // _HELD)
+    hashed = _hashed(con, rows, key)
+    if shares <= 1:
+        return _twice([*hashed])
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        paths = [Path(place) / str(share) for share in range(shares)]
+        _deal(hashed, paths)
+        found = [_twice([np.fromfile(path, np.uint64)]) for path in paths if path.exists()]
+    return np.sort(np.concatenate(found))
+
+
+def hash_sql(key: Sequence[str]) -> str:
+    """Write the hash of a key.
+
+    Examples
+    --------
+    >>> hash_sql(["merchant_id", "day"])
+    'hash("merchant_id", "day")'
+    """
+    return f"hash({', '.join(quoted(name) for name in key)})"
+
+
+def _hashed(con: duckdb.DuckDBPyConnection, rows: str, key: Sequence[str]) -> Iterator[Hashes]:
+    """Read the hashes of keys, batch after batch."""
+    for batch in arrow_reader(con, f"SELECT {hash_sql(key)} AS h FROM {rows}", _BATCH):
+        yield np.asarray(batch["h"].to_numpy(zero_copy_only=False), np.uint64)
+
+
+def _deal(hashed: Iterator[Hashes], paths: list[Path]) -> None:
+    """Write hashes into files, those that are equal into the same."""
+    files = [path.open("wb") for path in paths]
+    try:
+        for batch in hashed:
+            share = (batch >> np.uint64(40)) % np.uint64(len(files))
+            ends = np.cumsum(np.bincount(share.astype(np.int64), minlength=len(files)))[:-1]
+            own = np.split(batch[np.argsort(share, kind="stable")], ends)
+            for file, values in zip(files, own, strict=True):
+                values.tofile(file)
+    finally:
+        for file in files:
+            file.close()
+
+
+def _twice(parts: list[Hashes]) -> Hashes:
+    """Find the values that stand more than once, in order."""
+    every = np.concatenate(parts) if parts else np.empty(0, np.uint64)
+    parts.clear()
+    every.sort()
+    return np.unique(every[1:][every[1:] == every[:-1]])
+
+
+def full_columns(source: Source) -> frozenset[str]:
+    """Name the columns of which it is certain, without reading them, that no value is missing.
+
+    Parameters
+    ----------
+    source : Source
+        A table's rows: an Arrow table, or Parquet files whose footers count what is missing.
+
+    Returns
+    -------
+    frozenset of str
+        Reals are never among them, since one that is no number reads as missing; nor are columns of
+        files that cannot be read, or do not count.
+    """
+    names = [name for name, kind in source.types.items() if kind not in REAL]
+    if source.memory is not None:
+        return frozenset(name for name in names if not source.memory[name].null_count)
+    if source.is_csv or not source.paths:
+        return frozenset()
+    found = set(names)
+    for path in source.paths:
+        try:
+            with pq.ParquetFile(path) as file:
+                found &= _full_of(file.metadata, found)
+        except (OSError, pa.ArrowException):
+            return frozenset()
+    return frozenset(found)
+
+
+def _full_of(footer: pq.FileMetaData, names: set[str]) -> set[str]:
+    """Name those columns of a file that lack no value by its footer."""
+    at = {footer.schema.column(k).path: k for k in range(footer.num_columns)}
+    groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
+    return {
+        name
+        for name in names & at.keys()
+        if all(_is_full(group.column(at[name]).statistics) for group in groups)
+    }
+
+
+def _is_full(counted: pq.Statistics | None) -> bool:
+    """Tell whether a column's statistics say that no value is missing."""
+    return counted is not None and counted.has_null_count and counted.null_count == 0
