@@ -37,6 +37,8 @@ span AS (
 """Which category a merchant was known to have, from when until when: its history's word that was
 latest by its own time, and before there is any the category it registered with."""
 
+_IS_GROUP = f"category IS NOT NULL AND category <> '{EVERYONE}'"
+
 _GROUPED = f"""
 member AS (
   SELECT f.*, s.category
@@ -44,39 +46,67 @@ member AS (
     ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
 grouped AS (
   SELECT category AS peers, * EXCLUDE (category) FROM member
-  WHERE category IS NOT NULL AND category <> '{EVERYONE}'
+  WHERE {_IS_GROUP}
   UNION ALL SELECT '{EVERYONE}', * EXCLUDE (category) FROM member)"""
 
 _SALES = f"""
 WITH {SPANS},
+every AS (
+  FROM (SELECT merchant_id, since, until, category FROM span)
+  UNION ALL SELECT merchant_id, TIMESTAMP '0001-01-01', min(since), NULL FROM span GROUP BY ALL),
+sale AS (
+  SELECT _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day,
+         greatest(paid_at, _happened, _known) AS seen_at, CAST(round(amount * 100) AS BIGINT) AS fen
+  FROM orders_facts WHERE paid_at IS NOT NULL AND amount BETWEEN 0 AND 1e11),
+placed AS (
+  SELECT f.*, CAST(seen_at AS DATE) AS seen_day, s.category,
+         coalesce(CAST(s.since AS DATE) = CAST(seen_at AS DATE)
+                  OR CAST(s.until AS DATE) = CAST(seen_at AS DATE), false) AS is_edge
+  FROM sale f LEFT JOIN every s
+    ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
+edge AS (
+  SELECT f.merchant_id, f.day, f.seen_day, f.fen, s.category
+  FROM (SELECT merchant_id, day, seen_day, max(seen_at) AS seen_at, CAST(sum(fen) AS BIGINT) AS fen
+        FROM placed WHERE is_edge GROUP BY ALL) f
+  LEFT JOIN every s
+    ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
 fact AS (
-  SELECT merchant_id, day, CAST(seen_at AS DATE) AS seen_day, max(seen_at) AS seen_at,
-         CAST(sum(fen) AS BIGINT) AS fen
-  FROM (SELECT _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day,
-               greatest(paid_at, _happened, _known) AS seen_at,
-               CAST(round(amount * 100) AS BIGINT) AS fen
-        FROM orders_facts WHERE paid_at IS NOT NULL AND amount BETWEEN 0 AND 1e11)
-  GROUP BY ALL),
-{_GROUPED},
+  SELECT merchant_id, day, seen_day, fen, category FROM placed WHERE NOT is_edge
+  UNION ALL SELECT * FROM edge),
+spell AS (
+  SELECT merchant_id, category,
+         date_diff('day', DATE '0001-01-01', seen_day) // {ACTIVE_DAYS} AS number,
+         min(seen_day) AS first, max(seen_day) AS last
+  FROM fact GROUP BY ALL),
 seen AS (
-  SELECT peers, seen_day,
-         lag(seen_day) OVER w AS before, lead(seen_day) OVER w AS after
-  FROM (SELECT DISTINCT peers, merchant_id, seen_day FROM grouped)
-  WINDOW w AS (PARTITION BY peers, merchant_id ORDER BY seen_day)),
+  SELECT peers, first, last, lag(last) OVER w AS before, lead(first) OVER w AS after
+  FROM (SELECT category AS peers, * EXCLUDE (category) FROM spell WHERE {_IS_GROUP}
+        UNION ALL
+        SELECT '{EVERYONE}', merchant_id, number, min(first), max(last) FROM spell
+        GROUP BY merchant_id, number)
+  WINDOW w AS (PARTITION BY peers, merchant_id ORDER BY number)),
 change AS (
   SELECT peers, day, sum(sum(step)) OVER (PARTITION BY peers ORDER BY day) AS merchants
-  FROM (SELECT peers, seen_day AS day, 1 AS step FROM seen
-        WHERE before IS NULL OR date_diff('day', before, seen_day) > {ACTIVE_DAYS}
+  FROM (SELECT peers, first AS day, 1 AS step FROM seen
+        WHERE before IS NULL OR date_diff('day', before, first) > {ACTIVE_DAYS}
         UNION ALL
-        SELECT peers, seen_day + {ACTIVE_DAYS}, -1 FROM seen
-        WHERE after IS NULL OR date_diff('day', seen_day, after) > {ACTIVE_DAYS})
+        SELECT peers, last + {ACTIVE_DAYS}, -1 FROM seen
+        WHERE after IS NULL OR date_diff('day', last, after) > {ACTIVE_DAYS})
   GROUP BY peers, day),
+summed AS (SELECT category, day, seen_day, sum(fen) AS fen FROM fact GROUP BY ALL),
 sold AS (
-  SELECT peers, day, seen_day, CAST(sum(fen) AS BIGINT) AS amount FROM grouped GROUP BY ALL)
+  SELECT category AS peers, day, seen_day, CAST(fen AS BIGINT) AS amount FROM summed
+  WHERE {_IS_GROUP}
+  UNION ALL
+  SELECT '{EVERYONE}', day, seen_day, CAST(sum(fen) AS BIGINT) FROM summed GROUP BY day, seen_day)
 SELECT s.peers AS merchant_id, s.day, s.seen_day, s.amount,
        CASE WHEN s.day = s.seen_day THEN CAST(c.merchants AS BIGINT) END AS merchants,
        CAST(s.seen_day AS TIMESTAMP) {_END} AS known_at
 FROM sold s ASOF LEFT JOIN change c ON c.peers = s.peers AND s.day >= c.day"""
+"""A merchant's sales of a day count for the category that it had at the last of them: looked up
+once a row but on days on which it changed. Days on which it sold are not sorted: between two of the
+same spell of 90 days no gap is longer, so that the first and last of each spell say when it began
+and ended to be one that sells."""
 
 _GROUP_COLUMNS = (
     merchant_column(),
