@@ -33,8 +33,8 @@ whole AS (
   FROM loan l
   LEFT JOIN (SELECT loan_id, min(known) AS replaced_at FROM listed GROUP BY ALL) r USING (loan_id)
   WHERE r.replaced_at IS NULL OR r.replaced_at > l.known),
-due AS (
-  SELECT row_number() OVER (ORDER BY loan_id, is_whole, due_at, known, fen) AS id, *,
+due AS MATERIALIZED (
+  SELECT row_number() OVER () AS id, *,
          CAST(due_at AS DATE) AS day
   FROM (SELECT loan_id, due_at, known, fen, principal, is_bad,
                CAST(NULL AS TIMESTAMP) AS replaced_at, false AS is_whole FROM listed

@@ -14,6 +14,7 @@ from alicredit.ledger import days_past_due_at
 from alicredit.policy.related import STANDING, links_sql
 from alicredit.policy.selftrade import NOT_SET_ASIDE, set_aside_sql
 from alicredit.records import Records, require_records
+from alicredit.records.sources import literal
 
 _PROFILE = """
 SELECT q.row, count(*) AS snapshots, any_value(m.platform) AS platform,
@@ -43,6 +44,7 @@ SELECT q.row, count(*) AS ratings,
        count(*) FILTER (WHERE r.polarity = 1) / CAST(count(*) AS DOUBLE) AS positive_rating_share
 FROM question q JOIN ({ratings}) r ON r._merchant_id = q.merchant_id
  AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 365 DAY
+ AND r._happened >= {since_year}
 GROUP BY q.row
 """
 _VIOLATIONS = """
@@ -58,7 +60,8 @@ WITH sale AS (
               AS INTEGER) AS period
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
-   AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND {honest}),
+   AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND o.confirmed_at >= {since_half}
+   AND {honest}),
 back AS ({back}),
 net AS (SELECT row, period, fen FROM sale UNION ALL SELECT row, period, -fen FROM back),
 month AS (SELECT row, period, greatest(sum(fen), 0) AS fen FROM net
@@ -72,7 +75,7 @@ _BACK = """
               AS INTEGER) AS period
   FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
    AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 180 DAY
-   AND r.order_id IN (SELECT order_id FROM sale)
+   AND r._happened >= {since_half} AND r.order_id IN (SELECT order_id FROM sale)
 """
 _NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
 _YEAR = """
@@ -80,7 +83,8 @@ WITH sale AS (
   SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
-   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND {honest}),
+   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND o.confirmed_at >= {since_year}
+   AND {honest}),
 back AS ({back})
 SELECT row, CAST(greatest(sum(fen), 0) AS BIGINT) AS year_fen
 FROM (SELECT row, fen FROM sale UNION ALL SELECT row, -fen FROM back) GROUP BY row
@@ -98,7 +102,7 @@ WITH open_order AS (
    AND o._happened < q.as_of AND o._known < q.as_of
   WHERE o.shipped_at < q.as_of AND (o.confirmed_at IS NULL OR o.confirmed_at >= q.as_of)
     AND (o.closed_at IS NULL OR o.closed_at >= q.as_of)
-    AND o._happened >= q.as_of - INTERVAL 30 DAY
+    AND o._happened >= q.as_of - INTERVAL 30 DAY AND o._happened >= {since_month}
     AND coalesce(o.payment, 'escrow') = 'escrow' AND NOT coalesce(o.is_virtual_goods, false)
     AND {honest}),
 hurt AS ({hurt}),
@@ -108,7 +112,7 @@ sold AS (
   SELECT q.row, sum(TRY_CAST(round(o.amount * 100) AS BIGINT)) AS fen
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
-   AND o.paid_at >= q.as_of - INTERVAL 90 DAY GROUP BY q.row)
+   AND o.paid_at >= q.as_of - INTERVAL 90 DAY AND o.paid_at >= {since_quarter} GROUP BY q.row)
 SELECT o.row, CAST(sum(o.fen) AS BIGINT) AS base_fen,
        CAST(coalesce(any_value(a.fen), 0) AS BIGINT) AS refunded_fen,
        CAST(coalesce(any_value(s.fen), 0) AS BIGINT) AS sold_fen
@@ -125,7 +129,7 @@ _ASKED_BACK = """
   SELECT q.row, sum(TRY_CAST(round(r.amount * 100) AS BIGINT)) AS fen
   FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
    AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 90 DAY
-  GROUP BY q.row
+   AND r._happened >= {since_quarter} GROUP BY q.row
 """
 _PLEDGED = """
   SELECT DISTINCT o.row, p.order_id FROM open_order o JOIN ({loan_orders}) p
@@ -205,10 +209,11 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
     try:
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
+        parts = facts | _starts(cohort)
         if "orders" in facts:
-            con.execute(set_aside_sql(facts))
+            con.execute(set_aside_sql(parts))
         frame = pd.DataFrame({"row": np.arange(len(cohort))})
-        for sql in _queries(facts):
+        for sql in _queries(parts):
             frame = frame.merge(con.execute(sql).df(), on="row", how="left")
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
@@ -226,6 +231,16 @@ _USED = (
 )  # fmt: skip
 APPLICANT_TABLES = (*_USED, "instalments", "restructures")
 """Tables that facts of applicants are gathered from; the last two tell the days past due."""
+
+
+def _starts(cohort: Cohort) -> dict[str, str]:
+    """Write the moments before which no question reads, which a reader of files can skip by."""
+    first = cohort.frame["as_of"].min()
+    days = {"since_month": 31, "since_quarter": 91, "since_half": 181, "since_year": 367}
+    return {
+        name: f"TIMESTAMP {literal(str(first - pd.Timedelta(days=many)))}"
+        for name, many in days.items()
+    }
 
 
 def _questions(cohort: Cohort) -> pa.Table:
@@ -271,7 +286,7 @@ def _queries(facts: dict[str, str]) -> list[str]:
     )
     has_pledges = balance and "loan_orders" in facts
     parts = {
-        "orders": facts["orders"],
+        **facts,
         "honest": NOT_SET_ASIDE,
         "hurt": _HURT.format(claims=claims) if claims else _NO_ROWS,
         "asked_back": _ASKED_BACK.format(**facts) if "refunds" in facts else _NO_ROWS,

@@ -15,7 +15,7 @@ _SET_ASIDE = f"""
 CREATE TEMP TABLE set_aside AS
 SELECT q.row, o.buyer_id FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
  AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
- AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
+ AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND o.confirmed_at >= {{since_half}}
 GROUP BY q.row, o.buyer_id HAVING count(*) FILTER (WHERE o.confirmed_at >= o.shipped_at
  AND o.confirmed_at < o.shipped_at + INTERVAL {FAST_HOURS} HOUR)
  >= greatest({FAST_ORDERS}, count(*) / 3.0)
