@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.cluster.ids import Cuts
-from alicredit.cluster.spreading import SHARED, tables_of
+from alicredit.cluster.spreading import tables_of
 from alicredit.cluster.taking import Taken
 from alicredit.cohort import Cohort, known_merchants
 from alicredit.deciding.population import Gatherer, Population, used_tables
@@ -53,6 +53,8 @@ class Gathering:
         Merchants whose keys stand with merchants of another part, too.
     debts : pandas.Series or None
         What the groups of related parties owe.
+    sums : mapping of str to pyarrow.Table
+        What all merchants add up to, by derived table.
     memory : str or None
         Limit of memory for building features.
     """
@@ -64,6 +66,7 @@ class Gathering:
     cuts: Cuts
     faulty: frozenset[str]
     debts: pd.Series | None
+    sums: Mapping[str, pa.Table]
     memory: str | None
 
     def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -82,8 +85,7 @@ class Gathering:
         names = known_merchants(records, self.as_of)
         if names:
             cohort = Cohort.from_frame(pd.DataFrame({"merchant_id": names, "as_of": self.as_of}))
-            shared = pa.concat_tables(found[SHARED]) if SHARED in found else None
-            people = self._people(records, cohort, shared)
+            people = self._people(records, cohort)
             told["tallies"] = [
                 [(t.name, *plain_of(tally(t, people.inputs[t.name]))) for t in model.tables]
                 for model in distinct_of(self.models)
@@ -98,10 +100,9 @@ class Gathering:
             yield piece(-1, RATIOS, written(pa.table({"ratio": ratios})))
         yield piece(-1, TOLD, json.dumps(told).encode())
 
-    def _people(self, records: Records, cohort: Cohort, shared: pa.Table | None) -> Population:
+    def _people(self, records: Records, cohort: Cohort) -> Population:
         """Build inputs and facts of a part's merchants."""
-        of_others = _in_order(shared, cohort)
-        inputs = build_part(records, cohort, self.catalogue, of_others, self.memory)
+        inputs = build_part(records, cohort, self.catalogue, self.sums, self.memory)
         used = used_tables(self.catalogue)
         errors = merchants_in_error(records, as_of=self.as_of, tables=used)["merchant_id"]
         faulty = self.faulty | frozenset(errors.tolist())
@@ -126,17 +127,6 @@ class Gathering:
 def plain_of(found: Any) -> Sequence[Any]:
     """Give a tally as plain values."""
     return [getattr(found, name) for name in found.__dataclass_fields__]
-
-
-def _in_order(shared: pa.Table | None, cohort: Cohort) -> dict[str, Any]:
-    """Give the features of others of a cohort's merchants, in its order."""
-    if shared is None:
-        return {}
-    ids = pd.Index(shared["merchant_id"].to_pylist())
-    at = ids.get_indexer(cohort.frame["merchant_id"].to_numpy(object))
-    return {
-        name: shared[name].to_numpy()[at] for name in shared.column_names if name != "merchant_id"
-    }
 
 
 def piece(number: int, kind: str, rows: bytes) -> pa.RecordBatch:

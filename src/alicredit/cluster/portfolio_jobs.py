@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from alicredit.checks import refuse
 from alicredit.cluster.answering import RECEIPT, Deciding, spark_schema
@@ -25,14 +24,12 @@ from alicredit.cluster.prepared import (
 )
 from alicredit.cluster.spreading import spread
 from alicredit.cluster.taking import Taken, from_cluster, take
-from alicredit.cohort import Cohort
 from alicredit.databases import Database
 from alicredit.deciding.population import catalogue_of, used_tables
 from alicredit.deciding.scoring import check_definitions
 from alicredit.features import Catalogue
-from alicredit.features.others import is_of_others
 from alicredit.features.packed import import_pyspark, mapped
-from alicredit.features.spark import SparkRecords, features_of_others
+from alicredit.features.spark_sums import sum_on_spark
 from alicredit.nightly.folder import Folder, open_folder
 from alicredit.nightly.run import PART_MERCHANTS, Run
 from alicredit.nightly.streaming import (
@@ -155,13 +152,14 @@ def gather_pieces(
     """Gather inputs and facts of all on the cluster, once, and judge them as a whole."""
     from pyspark import StorageLevel
 
-    shared = _features_of_others(taken, asked, catalogue, memory)
-    used = used_tables(catalogue)
+    with from_cluster("records"):
+        sums = sum_on_spark(taken.frames, taken.shaped(), catalogue, session)
+    shared = find_shared_keys(taken, asked.as_of, used_tables(catalogue))
     task = Gathering(
         taken.without_frames(), asked.as_of, asked.models, catalogue, cuts,
-        find_shared_keys(taken, asked.as_of, used), find_debts(taken, asked.as_of), memory,
+        shared, find_debts(taken, asked.as_of), sums, memory,
     )  # fmt: skip
-    pieces = mapped(spread(taken, session, shared), task.answer, PIECES)
+    pieces = mapped(spread(taken, session), task.answer, PIECES)
     pieces = pieces.persist(StorageLevel.DISK_ONLY)
     try:
         judge_whole(pieces, asked.models, catalogue, asked.as_of)
@@ -169,22 +167,6 @@ def gather_pieces(
         pieces.unpersist()
         raise
     return pieces
-
-
-def _features_of_others(
-    taken: Taken, asked: Question, catalogue: Catalogue, memory: str | None
-) -> pa.Table | None:
-    """Work out here what all merchants say of each, where the models read it."""
-    if not any(feature.table and is_of_others(feature) for feature in catalogue):
-        return None
-    columns = [f"`{each}`" for each in taken.shapes["merchants"].names]
-    source = SparkRecords(taken.frames, taken.read({}), taken.data_use)
-    with from_cluster("records"):
-        merchants = taken.frames["merchants"].select(*columns).toArrow()
-        cohort = Cohort.at(taken.read({"merchants": merchants}), asked.as_of)
-        found = features_of_others(source, cohort, catalogue, memory)
-    ids = pa.array(cohort.frame["merchant_id"].tolist(), pa.string())
-    return pa.table({"merchant_id": ids, **{name: pa.array(v) for name, v in found.items()}})
 
 
 def collect_decisions(decisions: Any) -> pd.DataFrame:

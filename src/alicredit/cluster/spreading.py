@@ -10,27 +10,27 @@ import pyarrow as pa
 
 from alicredit.cluster.taking import Taken
 from alicredit.features.packed import (
+    everywhere,
     import_pyspark,
     owned_frame,
     packed_frame,
     part_of,
     spread_keys,
 )
+from alicredit.records import TABLES
 
 COPY = "+"
 """Ends the name of rows that bear on merchants of another part than their own merchant's."""
 
-SHARED = ""
-"""Name of what all merchants together say of each: features of others."""
-
 _OF_PARTIES = ("blacklist", "account_events")
 
 
-def spread(taken: Taken, session: Any, shared: pa.Table | None) -> Any:
-    """Cut and pack all tables, with what is shared, and bring each part together.
+def spread(taken: Taken, session: Any) -> Any:
+    """Cut and pack all tables, and bring each part together.
 
-    Rows of nobody stand in part 0. A link between merchants stands with both, and whether a
-    related party is barred stands with whoever it is related to.
+    Rows of nobody stand in part 0, and exchange rates, which are nobody's and needed by all, with
+    every part. A link between merchants stands with both, and whether a related party is barred
+    stands with whoever it is related to.
 
     Parameters
     ----------
@@ -38,8 +38,6 @@ def spread(taken: Taken, session: Any, shared: pa.Table | None) -> Any:
         The records.
     session : SparkSession
         Where.
-    shared : pyarrow.Table or None
-        ``merchant_id`` and columns of features.
 
     Returns
     -------
@@ -54,10 +52,6 @@ def spread(taken: Taken, session: Any, shared: pa.Table | None) -> Any:
         name: owned_frame(frames, name, parts, functions, with_nobodys=True) for name in frames
     }
     every |= dict(_copies(taken, parts, functions))
-    if shared is not None:
-        every[SHARED] = session.createDataFrame(shared).withColumn(
-            "_part", part_of(parts, functions)
-        )
     packed = [packed_frame(frame, name, keys) for name, frame in every.items()]
     together = reduce(lambda left, right: left.unionAll(right), packed)
     return together.repartition(parts, "_part").sortWithinPartitions("_part", "_table")
@@ -65,6 +59,13 @@ def spread(taken: Taken, session: Any, shared: pa.Table | None) -> Any:
 
 def _copies(taken: Taken, parts: int, functions: Any) -> Iterator[tuple[str, Any]]:
     """Give the rows that bear on merchants of other parts."""
+    for name, frame in taken.frames.items():
+        if TABLES[name].merchantless:
+            columns = [f"`{each}`" for each in taken.shapes[name].names]
+            yield (
+                name + COPY,
+                everywhere(frame.select(*columns), parts, functions).where("_part > 0"),
+            )
     if "related_parties" not in taken.frames:
         return
     links = taken.frames["related_parties"]
@@ -96,14 +97,10 @@ def tables_of(
     found: Mapping[str, list[pa.Table]],
 ) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
     """Put the rows of a part together: those of its merchants, and with the copies."""
-    own = {
-        name: pa.concat_tables(rows)
-        for name, rows in found.items()
-        if name != SHARED and not name.endswith(COPY)
-    }
+    own = {name: pa.concat_tables(rows) for name, rows in found.items() if not name.endswith(COPY)}
     every = dict(own)
     for name, rows in found.items():
-        if name.endswith(COPY) and name != SHARED:
+        if name.endswith(COPY):
             table = name.removesuffix(COPY)
             every[table] = pa.concat_tables([*found.get(table, []), *rows])
     return own, every

@@ -17,8 +17,9 @@ from alicredit.checks import refusal, refuse
 from alicredit.errors import InputError, RecordError
 from alicredit.features.packed import import_pyspark, shape_of
 from alicredit.features.spark import SparkRecords, read_spark_records
+from alicredit.features.spark_sums import Shaped
 from alicredit.nightly.job import digest_records, guard_records
-from alicredit.records import TABLES, Records, read_records
+from alicredit.records import TABLES, Records
 from alicredit.records.reading import TIMEZONE
 
 Uses = Mapping[str, Mapping[str, str]]
@@ -52,13 +53,13 @@ class Taken:
     digest: Callable[[], str]
     guard: Callable[[], str]
 
+    def shaped(self) -> Shaped:
+        """Give what a task needs to read some rows."""
+        return Shaped(self.shapes, self.data_use, self.timezone)
+
     def read(self, tables: Mapping[str, pa.Table]) -> Records:
         """Read some rows as records; a table of which there are none is empty."""
-        every = {
-            name: tables[name] if name in tables else shape.empty_table()
-            for name, shape in self.shapes.items()
-        }
-        return replace(read_records(every, data_use=self.data_use), timezone=self.timezone)
+        return self.shaped().read(tables)
 
     def without_frames(self) -> Taken:
         """Give what a task needs of it."""

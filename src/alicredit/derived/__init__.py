@@ -4,6 +4,7 @@ from alicredit.derived.declaration import PEERS, DerivedTable
 from alicredit.derived.derive import DerivedRecords, base_tables, derive_tables
 from alicredit.derived.peers import ask_of_peers
 from alicredit.derived.schema import DERIVED, TABLES
+from alicredit.derived.sums import sum_of_part
 from alicredit.derived.use_tables import MOVED_AWAY
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "ask_of_peers",
     "base_tables",
     "derive_tables",
+    "sum_of_part",
 ]

@@ -38,6 +38,13 @@ class DerivedTable:
         rates, which are nobody's), so that it must be made of all.
     is_view : bool, default False
         Whether it is made anew at each reading, in constant memory, instead of once.
+    sums : str, default ""
+        A query of whole numbers that merchants add to each other's facts, which ``sql`` reads as
+        ``NAME_sums``: those of some merchants and those of all others add up to those of all. A
+        table of others is made by it on a cluster, whose tasks see a part of the merchants each;
+        being whole numbers, the sums are the same however they are added up.
+    summed : tuple of str, default ()
+        The columns of ``sums`` that are added up; by all its others.
     """
 
     table: Table
@@ -48,6 +55,8 @@ class DerivedTable:
     owner: str = "merchant"
     is_of_others: bool = False
     is_view: bool = False
+    sums: str = ""
+    summed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
+import pyarrow as pa
 
 from alicredit.checks import refusal
 from alicredit.derived.declaration import DerivedTable
@@ -16,7 +17,7 @@ from alicredit.errors import RecordError
 from alicredit.records import TABLES, Records, fact_sql, quoted
 from alicredit.records.sources import Source, arrow_reader, literal
 
-_BATCH = 1_000_000
+BATCH = 1_000_000
 
 WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
 """Older DuckDB may take what is outer-joined to a table without facts for empty too."""
@@ -59,7 +60,9 @@ class DerivedRecords(Records):
         return fact_sql({table: self.columns(table)}, table, tables={table: DERIVED[table].table})
 
 
-def derive_tables(records: Records, names: Iterable[str]) -> Records:
+def derive_tables(
+    records: Records, names: Iterable[str], *, sums: Mapping[str, pa.Table] | None = None
+) -> Records:
     """Add derived tables to records, as far as their sources are there.
 
     Parameters
@@ -68,6 +71,9 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
         What was written down, perhaps with derived tables already.
     names : iterable of str
         Wanted tables; those that are not derived, or are there already, are passed over.
+    sums : mapping of str to pyarrow.Table or None, default None
+        By table, its sums over all merchants, where ``records`` are of a part of them; without, the
+        records are all there is. See :func:`sum_of_part`.
 
     Returns
     -------
@@ -106,13 +112,15 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
     new = [
         DERIVED[name]
         for name in wanted
-        if not (there and name in records) and _is_fed(records, DERIVED[name])
+        if not (there and name in records) and is_fed(records, DERIVED[name])
     ]
     if not new:
         return records
-    sources = dict(records.sources) | {each.name: _made(records, each) for each in new}
-    given = {each.name: getattr(records, each.name) for each in fields(Records)}
-    return DerivedRecords(**(given | {"sources": MappingProxyType(sources)}))
+    given = {} if sums is None else sums
+    made = {each.name: _made(records, each, given.get(each.name)) for each in new}
+    sources = dict(records.sources) | made
+    held = {each.name: getattr(records, each.name) for each in fields(Records)}
+    return DerivedRecords(**(held | {"sources": MappingProxyType(sources)}))
 
 
 def base_tables(tables: Iterable[str]) -> tuple[str, ...]:
@@ -150,7 +158,7 @@ def base_tables(tables: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _is_fed(records: Records, derived: DerivedTable) -> bool:
+def is_fed(records: Records, derived: DerivedTable) -> bool:
     """Tell whether the records have what a derived table cannot be made without."""
     for name, columns in derived.sources.items():
         if not records.holds_facts(name) or not set(columns) <= set(records.columns(name)):
@@ -158,9 +166,15 @@ def _is_fed(records: Records, derived: DerivedTable) -> bool:
     return True
 
 
-def _made(records: Records, derived: DerivedTable) -> Source:
+def unreadable(derived: DerivedTable, error: duckdb.Error) -> RecordError:
+    """Say of rows that cannot be read what they are read for."""
+    rule = f"must be readable while {derived.name} is made of them"
+    return RecordError(refusal("records", rule, str(error).splitlines()[0], "run find_problems"))
+
+
+def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Source:
     """Make a derived table, or the view that gives it; in a file where memory is bounded."""
-    view = _view(records, derived)
+    view = _view(records, derived, sums)
     con = records.connect([])
     try:
         con.execute(WHOLE_JOINS)
@@ -174,18 +188,16 @@ def _made(records: Records, derived: DerivedTable) -> Source:
             con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
             con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
             return Source(derived.name, paths=(path,), types=MappingProxyType(types))
-        held = arrow_reader(con, f"SELECT * FROM {view.sql}", _BATCH).read_all()
+        held = arrow_reader(con, f"SELECT * FROM {view.sql}", BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
     except duckdb.Error as error:
-        rule = f"must be readable while {derived.name} is made of them"
-        first = str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        raise unreadable(derived, error) from error
     finally:
         con.close()
 
 
-def _view(records: Records, derived: DerivedTable) -> View:
-    """Write a derived table's query, each source before it as it reads it."""
+def steps_of(records: Records, derived: DerivedTable) -> tuple[list[str], tuple[Source, ...]]:
+    """Write each source of a derived table as its queries read it."""
     names = [*derived.sources, *(name for name in derived.optional if records.holds_facts(name))]
     parents = [TABLES[name].parent_table for name in names]
     read = [name for name in dict.fromkeys((*parents, *names)) if name]
@@ -194,6 +206,20 @@ def _view(records: Records, derived: DerivedTable) -> View:
     steps += [f"{quoted(f'{name}_facts')} AS ({fact_sql(columns, name)})" for name in names]
     lacking = [name for name in derived.optional if name not in names]
     steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
+    return steps, tuple(records.sources[name] for name in read)
+
+
+def _view(records: Records, derived: DerivedTable, sums: pa.Table | None) -> View:
+    """Write a derived table's query, with its sums: those that are given, or its own."""
+    steps, parts = steps_of(records, derived)
+    name = f"{derived.name}_sums"
+    if derived.sums and sums is not None:
+        whole = Source(f"{name}_given", memory=sums)
+        exact = ", ".join(f"CAST({quoted(s)} AS HUGEINT) AS {quoted(s)}" for s in derived.summed)
+        steps.append(f"{quoted(name)} AS (SELECT * REPLACE ({exact}) FROM {whole.sql})")
+        parts = (*parts, whole)
+    elif derived.sums:
+        steps.append(f"{quoted(name)} AS MATERIALIZED ({derived.sums})")
     kept = [
         column.name
         for column in derived.table.columns
@@ -201,7 +227,7 @@ def _view(records: Records, derived: DerivedTable) -> View:
     ]
     listed = ", ".join(quoted(name) for name in (*kept, "known_at"))
     text = f"WITH {', '.join(steps)} SELECT {listed} FROM ({derived.sql})"
-    return View(derived.name, text=text, parts=tuple(records.sources[name] for name in read))
+    return View(derived.name, text=text, parts=parts)
 
 
 def _has(records: Records, table: str, column: str) -> bool:

@@ -49,7 +49,7 @@ grouped AS (
   WHERE {_IS_GROUP}
   UNION ALL SELECT '{EVERYONE}', * EXCLUDE (category) FROM member)"""
 
-_SALES = f"""
+_SALES_SUMS = f"""
 WITH {SPANS},
 every AS (
   FROM (SELECT merchant_id, since, until, category FROM span)
@@ -85,28 +85,35 @@ seen AS (
         SELECT '{EVERYONE}', merchant_id, number, min(first), max(last) FROM spell
         GROUP BY merchant_id, number)
   WINDOW w AS (PARTITION BY peers, merchant_id ORDER BY number)),
-change AS (
-  SELECT peers, day, sum(sum(step)) OVER (PARTITION BY peers ORDER BY day) AS merchants
-  FROM (SELECT peers, first AS day, 1 AS step FROM seen
-        WHERE before IS NULL OR date_diff('day', before, first) > {ACTIVE_DAYS}
-        UNION ALL
-        SELECT peers, last + {ACTIVE_DAYS}, -1 FROM seen
-        WHERE after IS NULL OR date_diff('day', last, after) > {ACTIVE_DAYS})
-  GROUP BY peers, day),
-summed AS (SELECT category, day, seen_day, sum(fen) AS fen FROM fact GROUP BY ALL),
-sold AS (
-  SELECT category AS peers, day, seen_day, CAST(fen AS BIGINT) AS amount FROM summed
-  WHERE {_IS_GROUP}
-  UNION ALL
-  SELECT '{EVERYONE}', day, seen_day, CAST(sum(fen) AS BIGINT) FROM summed GROUP BY day, seen_day)
-SELECT s.peers AS merchant_id, s.day, s.seen_day, s.amount,
-       CASE WHEN s.day = s.seen_day THEN CAST(c.merchants AS BIGINT) END AS merchants,
-       CAST(s.seen_day AS TIMESTAMP) {_END} AS known_at
-FROM sold s ASOF LEFT JOIN change c ON c.peers = s.peers AND s.day >= c.day"""
+summed AS (SELECT category, day, seen_day, sum(fen) AS fen FROM fact GROUP BY ALL)
+SELECT category AS peers, day, seen_day, fen, CAST(0 AS HUGEINT) AS step
+FROM summed WHERE {_IS_GROUP}
+UNION ALL
+SELECT '{EVERYONE}', day, seen_day, sum(fen), CAST(0 AS HUGEINT) FROM summed GROUP BY day, seen_day
+UNION ALL
+SELECT peers, day, NULL, CAST(0 AS HUGEINT), CAST(sum(step) AS HUGEINT)
+FROM (SELECT peers, first AS day, 1 AS step FROM seen
+      WHERE before IS NULL OR date_diff('day', before, first) > {ACTIVE_DAYS}
+      UNION ALL
+      SELECT peers, last + {ACTIVE_DAYS}, -1 FROM seen
+      WHERE after IS NULL OR date_diff('day', last, after) > {ACTIVE_DAYS})
+GROUP BY peers, day"""
 """A merchant's sales of a day count for the category that it had at the last of them: looked up
 once a row but on days on which it changed. Days on which it sold are not sorted: between two of the
 same spell of 90 days no gap is longer, so that the first and last of each spell say when it began
 and ended to be one that sells."""
+
+_SALES = f"""
+WITH change AS (
+  SELECT peers, day, sum(step) OVER (PARTITION BY peers ORDER BY day) AS merchants
+  FROM peer_sales_sums WHERE seen_day IS NULL),
+sold AS (
+  SELECT peers, day, seen_day, CAST(fen AS BIGINT) AS amount
+  FROM peer_sales_sums WHERE seen_day IS NOT NULL)
+SELECT s.peers AS merchant_id, s.day, s.seen_day, s.amount,
+       CASE WHEN s.day = s.seen_day THEN CAST(c.merchants AS BIGINT) END AS merchants,
+       CAST(s.seen_day AS TIMESTAMP) {_END} AS known_at
+FROM sold s ASOF LEFT JOIN change c ON c.peers = s.peers AND s.day >= c.day"""
 
 _GROUP_COLUMNS = (
     merchant_column(),
@@ -131,6 +138,8 @@ PEER_SALES = DerivedTable(
     _SALES,
     optional=("merchant_history",),
     owner=PEERS,
+    sums=_SALES_SUMS,
+    summed=("fen", "step"),
 )
 """``merchant_id`` is a category, or ``*`` for all. Of orders known late a row of their own adds to
 the day's, from the end of the day on which they became known. ``merchants`` counts those with a
@@ -156,7 +165,7 @@ SALES_BY_DAY = DerivedTable(
 )
 """As ``peer_sales`` sees them: a day under way does not stand against whole days of peers."""
 
-_RATINGS = f"""
+_RATINGS_SUMS = f"""
 WITH {SPANS},
 fact AS (
   SELECT merchant_id, day, CAST(seen_at AS DATE) AS seen_day, max(seen_at) AS seen_at,
@@ -170,11 +179,15 @@ fact AS (
           AND coalesce(dsr_service BETWEEN 1 AND 5, true) AND polarity BETWEEN -1 AND 1)
   GROUP BY ALL),
 {_GROUPED}
-SELECT peers AS merchant_id, day, seen_day, CAST(sum(dsr_sum) AS DOUBLE) / 1000000 AS dsr_sum,
-       CAST(sum(dsr_count) AS BIGINT) AS dsr_count, CAST(sum(told) AS BIGINT) AS ratings,
-       CAST(sum(positive) AS BIGINT) AS positive,
-       CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+SELECT peers, day, seen_day, sum(dsr_sum) AS dsr_sum, sum(dsr_count) AS dsr_count,
+       sum(told) AS told, sum(positive) AS positive
 FROM grouped GROUP BY peers, day, seen_day"""
+
+_RATINGS = f"""
+SELECT peers AS merchant_id, day, seen_day, CAST(dsr_sum AS DOUBLE) / 1000000 AS dsr_sum,
+       CAST(dsr_count AS BIGINT) AS dsr_count, CAST(told AS BIGINT) AS ratings,
+       CAST(positive AS BIGINT) AS positive, CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+FROM peer_ratings_sums"""
 
 _DSR = tuple(("ratings", name) for name in ("dsr_desc", "dsr_service", "dsr_ship"))
 
@@ -198,11 +211,13 @@ PEER_RATINGS = DerivedTable(
     optional=("merchant_history",),
     needs={"dsr_sum": _DSR, "dsr_count": _DSR},
     owner=PEERS,
+    sums=_RATINGS_SUMS,
+    summed=("dsr_sum", "dsr_count", "told", "positive"),
 )
 """Sums over a category, or over all, from which the mean rating of peers follows; ``dsr_count``
 counts three for each rating that has all three detailed ones, as ``dsr_sum`` adds three."""
 
-_POWER = f"""
+_POWER_SUMS = f"""
 WITH {SPANS},
 fact AS (
   SELECT _merchant_id AS merchant_id, CAST(date_trunc('month', period) AS DATE) AS month,
@@ -210,9 +225,13 @@ fact AS (
          greatest(_happened, _known) AS seen_at, CAST(round(billed * 100) AS BIGINT) AS fen
   FROM utilities_facts WHERE kind = 'power' AND billed BETWEEN 0 AND 1e11),
 {_GROUPED}
-SELECT peers AS merchant_id, month, seen_day, CAST(sum(fen) AS BIGINT) AS billed,
-       count(*) AS bills, CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+SELECT peers, month, seen_day, sum(fen) AS fen, CAST(count(*) AS HUGEINT) AS bills
 FROM grouped GROUP BY peers, month, seen_day"""
+
+_POWER = f"""
+SELECT peers AS merchant_id, month, seen_day, CAST(fen AS BIGINT) AS billed,
+       CAST(bills AS BIGINT) AS bills, CAST(seen_day AS TIMESTAMP) {_END} AS known_at
+FROM peer_power_sums"""
 
 PEER_POWER = DerivedTable(
     Table(
@@ -233,5 +252,7 @@ PEER_POWER = DerivedTable(
     _POWER,
     optional=("merchant_history",),
     owner=PEERS,
+    sums=_POWER_SUMS,
+    summed=("fen", "bills"),
 )
 """Sums over a category, or over all, from which a peer's bill of a month follows."""

@@ -154,7 +154,7 @@ LOAN_SPENDING = DerivedTable(
 """Shares of the principal, at most one: what left within a day for no named purpose, and what went
 to suppliers within 14 days. Nothing where no posting of the 90 days before or since is known."""
 
-_PRICES = """
+_GOODS = """
 WITH goods AS (
   SELECT declaration_no, _merchant_id AS merchant_id, declared_at, direction,
          substr(hs_code, 1, 4) AS hs4, greatest(_happened, _known) AS known,
@@ -162,17 +162,36 @@ WITH goods AS (
          CASE WHEN coalesce(fob_usd, cif_usd) BETWEEN 1e-6 AND 1e12 AND qty BETWEEN 1e-6 AND 1e12
            AND length(hs_code) >= 4
            THEN CAST(round(ln(coalesce(fob_usd, cif_usd) / qty) * 1e6) AS HUGEINT) END AS price
-  FROM customs_facts),
+  FROM customs_facts)"""
+
+_DECLARED = "count(*) AS goods, sum(price) AS total, sum(price * price) AS squares"
+
+_YEAR = "ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING"
+
+_PRICES_SUMS = f"""{_GOODS}
+SELECT hs4, direction, day, CAST(goods AS HUGEINT) AS goods, total, squares
+FROM (SELECT hs4, direction, day, {_DECLARED} FROM goods WHERE price IS NOT NULL GROUP BY ALL)"""
+
+_PRICES = f"""{_GOODS},
+every AS (
+  SELECT hs4, direction, day, sum(goods) OVER w AS goods, sum(total) OVER w AS total,
+         sum(squares) OVER w AS squares
+  FROM customs_prices_sums WINDOW w AS (PARTITION BY hs4, direction {_YEAR})),
+own AS (
+  SELECT hs4, direction, merchant_id, day, sum(goods) OVER w AS goods, sum(total) OVER w AS total,
+         sum(squares) OVER w AS squares
+  FROM (SELECT hs4, direction, merchant_id, day, {_DECLARED}
+        FROM goods WHERE price IS NOT NULL GROUP BY ALL)
+  WINDOW w AS (PARTITION BY hs4, direction, merchant_id {_YEAR})),
 beside AS (
-  SELECT *, count(price) OVER every - count(price) OVER own AS peers,
-         coalesce(sum(price) OVER every, 0) - coalesce(sum(price) OVER own, 0) AS total,
-         coalesce(sum(price * price) OVER every, 0)
-           - coalesce(sum(price * price) OVER own, 0) AS squares
-  FROM goods WHERE price IS NOT NULL
-  WINDOW every AS (PARTITION BY hs4, direction ORDER BY day
-                   RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING),
-         own AS (PARTITION BY hs4, direction, merchant_id ORDER BY day
-                 RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING)),
+  SELECT g.*, coalesce(e.goods, 0) - coalesce(o.goods, 0) AS peers,
+         coalesce(e.total, 0) - coalesce(o.total, 0) AS total,
+         coalesce(e.squares, 0) - coalesce(o.squares, 0) AS squares
+  FROM goods g
+  JOIN every e ON e.hs4 = g.hs4 AND e.day = g.day AND e.direction IS NOT DISTINCT FROM g.direction
+  JOIN own o ON o.hs4 = g.hs4 AND o.day = g.day AND o.direction IS NOT DISTINCT FROM g.direction
+   AND o.merchant_id IS NOT DISTINCT FROM g.merchant_id
+  WHERE g.price IS NOT NULL),
 spread AS (
   SELECT *, CAST(peers * squares - total * total AS DOUBLE) / (peers * (peers - 1)) AS variance
   FROM beside WHERE peers >= 10)
@@ -198,6 +217,8 @@ CUSTOMS_PRICES = DerivedTable(
     {"customs": ("hs_code", "qty")},
     _PRICES,
     is_of_others=True,
+    sums=_PRICES_SUMS,
+    summed=("goods", "total", "squares"),
 )
 """Distance of the log price a piece from the mean of other merchants' declarations of the same four
 figures of the tariff and direction, known in the 365 days before the day on which this one became

@@ -78,6 +78,12 @@ def owned_frame(
     return matched.drop("_link")
 
 
+def everywhere(frame: Any, parts: int, functions: Any) -> Any:
+    """Give rows that are nobody's to every part; they are few."""
+    every = functions.sequence(functions.lit(0), functions.lit(parts - 1))
+    return frame.withColumn("_part", functions.explode(every))
+
+
 def part_of(parts: int, functions: Any, column: str = "merchant_id") -> Any:
     """Give the part of a merchant, by its name alone."""
     name = functions.col(column).cast("string").cast("binary")

@@ -2,33 +2,33 @@
 
 Every table is cut by merchant into parts, packed as Arrow and shuffled; a task reads its part as
 records of its own and calls the local engine on them. Merchants are independent and the kernels do
-not mind in which order rows come, so that both engines agree to the bit. Features that other
-merchants' facts go into (the season of peers, prices of a tariff line) are made once, where the
-session is, from the few columns that they read, and go to the tasks with the questions.
+not mind in which order rows come, so that both engines agree to the bit. For features that other
+merchants' facts go into (the season of peers, prices of a tariff line) whole-number sums over all
+merchants are made on the cluster before, and go to the tasks: see ``spark_sums``. What is nobody's
+(exchange rates) goes to every part.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue
-from alicredit.derived import DERIVED, PEERS, base_tables
+from alicredit.derived import base_tables, derive_tables
 from alicredit.errors import RecordError
-from alicredit.features.build import add_composed, build_base, frame_of
-from alicredit.features.others import is_of_others
+from alicredit.features.build import build_frame
+from alicredit.features.others import is_of_others, is_of_peers
 from alicredit.features.packed import (
+    everywhere,
     import_pyspark,
     mapped,
     owned_frame,
@@ -38,12 +38,8 @@ from alicredit.features.packed import (
     spread_keys,
     unpacked,
 )
+from alicredit.features.spark_sums import Shaped, sum_on_spark
 from alicredit.records import TABLES, Records, read_records
-
-Reals = npt.NDArray[np.float64]
-
-PEER_SALES = "peer_sales"
-"""The table by which a merchant's group of peers is found."""
 
 _QUESTIONS = ""
 _ROWS = 20_000
@@ -137,7 +133,7 @@ def build_on_spark(
 
     The merchants are cut into as many parts as ``spark.sql.shuffle.partitions`` says; a part's rows
     must fit a worker's memory, and stay under 2 GB. The library must be importable on the workers.
-    What depends on other merchants is worked out in the session's own process, before.
+    Where features read other merchants' facts, sums over all are made on the cluster at once.
 
     Parameters
     ----------
@@ -169,17 +165,19 @@ def build_on_spark(
     taken = records if isinstance(records, SparkRecords) else read_spark_records(records)
     parts = int(session.conf.get("spark.sql.shuffle.partitions"))
     keys = spread_keys(session, parts)
-    read = _tables_read(catalogue, taken)
-    packed = [
-        packed_frame(owned_frame(taken.frames, name, parts, functions), name, keys) for name in read
-    ]
-    shared = features_of_others(taken, require_cohort(cohort), catalogue, memory)
-    asked = _questions(cohort, shared, session, parts, functions)
-    packed.append(packed_frame(asked, _QUESTIONS, keys))
+    shapes = {name: shape_of(frame) for name, frame in taken.frames.items()}
+    shaped = Shaped(shapes, taken.data_use, taken.empty.timezone)
+    asked = _questions(require_cohort(cohort), session, parts, functions)
+    packed = [packed_frame(asked, _QUESTIONS, keys)]
+    for name in _tables_read(catalogue, taken):
+        frame = owned_frame(taken.frames, name, parts, functions)
+        if TABLES[name].merchantless:
+            frame = everywhere(frame, parts, functions)
+        packed.append(packed_frame(frame, name, keys))
     together = reduce(lambda left, right: left.unionAll(right), packed)
     placed = together.repartition(parts, "_part").sortWithinPartitions("_part", "_table")
-    shapes = {name: shape_of(frame) for name, frame in taken.frames.items()}
-    task = _Task(shapes, catalogue, taken.data_use, memory)
+    sums = sum_on_spark(taken.frames, shaped, catalogue, session)
+    task = _Task(shaped, catalogue, sums, memory)
     fields = [types.StructField("row", types.LongType(), nullable=False)]
     fields += [types.StructField(name, types.DoubleType()) for name in catalogue.names]
     return mapped(placed, task.answer, types.StructType(fields))
@@ -187,72 +185,35 @@ def build_on_spark(
 
 def _tables_read(catalogue: Catalogue, records: SparkRecords) -> list[str]:
     """Name the tables that features read, and those through which rows find their merchant."""
-    wanted = set(base_tables(f.table for f in catalogue if f.table and not is_of_others(f)))
+    base = [feature for feature in catalogue if feature.table]
+    wanted = set(base_tables(f.table for f in base if not is_of_peers(f)))
+    if any(is_of_peers(feature) for feature in base):
+        wanted |= {"merchants", "merchant_history"}
     wanted |= {TABLES[name].parent_table for name in wanted}
     return [name for name in records.frames if name in wanted]
-
-
-def features_of_others(
-    records: SparkRecords, cohort: Cohort, catalogue: Catalogue, memory: str | None
-) -> dict[str, Reals]:
-    """Build here the features that other merchants' facts go into."""
-    features = [feature for feature in catalogue if feature.table and is_of_others(feature)]
-    if not features or not len(cohort):
-        return {}
-    tables = [feature.table for feature in features]
-    wanted = base_tables([*tables, PEER_SALES, "merchants"])
-    read = {*wanted, *(TABLES[name].parent_table for name in wanted)}
-    few = {name: _few_columns(records, name) for name in records.frames if name in read}
-    places = {feature.name: at for at, feature in enumerate(features)}
-    values = np.empty((len(features), len(cohort)))
-    here = replace(read_records(few, data_use=records.data_use), timezone=records.empty.timezone)
-    build_base(here, cohort, features, places, values, memory=memory)
-    return {name: values[at] for name, at in places.items()}
-
-
-def _few_columns(records: SparkRecords, name: str) -> pa.Table:
-    """Bring the columns of a table here that tables made of all merchants' facts read."""
-    frame, table = records.frames[name], TABLES[name]
-    wanted = {*table.required, table.happened, table.known, "known_at"}
-    for each in DERIVED.values():
-        if each.owner == PEERS or each.is_of_others:
-            wanted |= {*each.sources.get(name, ())}
-            wanted |= {at for need in each.needs.values() for of, at in need if of == name}
-            wanted |= {column for column in table.names if re.search(rf"\b{column}\b", each.sql)}
-    wanted |= {table[column].timed_by for column in table.names if column in wanted}
-    kept = [column for column in frame.columns if column in wanted]
-    return frame.select(*(f"`{column}`" for column in kept)).toArrow()
 
 
 def build_part(
     records: Records,
     cohort: Cohort,
     catalogue: Catalogue,
-    shared: Mapping[str, Reals],
+    sums: Mapping[str, pa.Table],
     memory: str | None,
 ) -> pd.DataFrame:
-    """Build features of a part of the merchants; those of others are shared with it."""
-    places = {feature.name: at for at, feature in enumerate(catalogue)}
-    values = np.empty((len(places), len(cohort)))
-    own = [each for each in catalogue if each.table and not is_of_others(each)]
-    build_base(records, cohort, own, places, values, memory=memory)
-    for name in places.keys() & {*shared}:
-        values[places[name]] = shared[name]
-    add_composed(catalogue, places, values)
-    return frame_of(catalogue, places, values)
+    """Build features of a part of the merchants, with the sums of all."""
+    of_others = dict.fromkeys(f.table for f in catalogue if f.table and is_of_others(f))
+    made = derive_tables(records, [*of_others, *sums], sums=sums)
+    return build_frame(made, cohort, catalogue=catalogue, memory=memory)
 
 
-def _questions(
-    cohort: Cohort, shared: Mapping[str, Reals], session: Any, parts: int, functions: Any
-) -> Any:
-    """Send the questions as one more table, with what is known of them already."""
+def _questions(cohort: Cohort, session: Any, parts: int, functions: Any) -> Any:
+    """Send the questions as one more table."""
     frame = cohort.frame
     table = pa.table(
         {
             "row": pa.array(np.arange(len(frame), dtype=np.int64)),
             "merchant_id": pa.array(frame["merchant_id"].tolist(), pa.string()),
             "as_of": pa.array(frame["as_of"].to_numpy().astype("datetime64[us]").view(np.int64)),
-            **{name: pa.array(values) for name, values in shared.items()},
         }
     )
     return session.createDataFrame(table).withColumn("_part", part_of(parts, functions))
@@ -262,9 +223,9 @@ def _questions(
 class _Task:
     """What a task must know beside its rows."""
 
-    shapes: Mapping[str, pa.Schema]
+    shaped: Shaped
     catalogue: Catalogue
-    data_use: Mapping[str, Mapping[str, str]] | None
+    sums: Mapping[str, pa.Table]
     memory: str | None
 
     def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -278,22 +239,13 @@ class _Task:
 
     def _answers(self, found: dict[str, list[pa.Table]]) -> Iterator[pa.RecordBatch]:
         """Answer the questions of one part by the local engine."""
-        asked = pa.concat_tables(found[_QUESTIONS])
-        tables = {
-            name: pa.concat_tables(found[name]) if name in found else shape.empty_table()
-            for name, shape in self.shapes.items()
-        }
+        asked = pa.concat_tables(found.pop(_QUESTIONS))
         as_of = asked["as_of"].to_numpy().astype("datetime64[us]")
         cohort = Cohort.from_frame(
             pd.DataFrame({"merchant_id": asked["merchant_id"].to_pylist(), "as_of": as_of})
         )
-        records = read_records(tables, data_use=self.data_use)
-        shared = {
-            name: asked[name].to_numpy()
-            for name in asked.column_names
-            if name not in ("row", "merchant_id", "as_of")
-        }
-        frame = build_part(records, cohort, self.catalogue, shared, self.memory)
+        records = self.shaped.read({n: pa.concat_tables(rows) for n, rows in found.items()})
+        frame = build_part(records, cohort, self.catalogue, self.sums, self.memory)
         columns = {"row": asked["row"].combine_chunks()}
         columns |= {name: pa.array(frame[name].to_numpy()) for name in self.catalogue.names}
         yield from pa.table(columns).to_batches(max_chunksize=_ROWS)
