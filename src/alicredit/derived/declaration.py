@@ -38,6 +38,9 @@ class DerivedTable:
         rates, which are nobody's), so that it must be made of all.
     is_view : bool, default False
         Whether it is made anew at each reading, in constant memory, instead of once.
+    apart : str, default ""
+        A column of all that it is made of, rows of unlike values of which never meet, so that it
+        can be made a part at a time; empty where there is none.
     """
 
     table: Table
@@ -48,6 +51,7 @@ class DerivedTable:
     owner: str = "merchant"
     is_of_others: bool = False
     is_view: bool = False
+    apart: str = ""
 
     @property
     def name(self) -> str:
