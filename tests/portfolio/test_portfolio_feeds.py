@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import alicredit as ac
+from alicredit.deciding.feeds import refuse_silent
 from alicredit.errors import RecordError
+from alicredit.stability import find_quiet, stale_feeds
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 AS_OF = pd.Timestamp("2013-05-01")
@@ -65,3 +67,42 @@ def test_a_table_on_time_and_one_that_comes_later_stop_nobody(tables, models) ->
         for t in (tables, tables | {"bank_txns": cut(tables["bank_txns"], "at", 40)})
     )
     pd.testing.assert_frame_equal(whole, before)
+
+
+def test_what_arrived_yesterday_is_not_counted_and_the_verdict_is_that_of_counts(tables) -> None:
+    names = ["orders", "bank_txns", "loans", "repayments", "instalments", "merchants", "blacklist"]
+    said = set()
+    for days in (0, 1, 2, 3, 5, 9, 200):
+        records = read(tables | {"bank_txns": cut(tables["bank_txns"], "at", days)})
+        for hours in (0, 1, 30):
+            moment = AS_OF + pd.Timedelta(hours=hours)
+            counted = stale_feeds(records, as_of=moment).set_index("table")["status"]
+            stale = [name for name in names if counted[name] == "stale"]
+            assert set(stale) <= set(find_quiet(records, moment, names))
+            said |= set(find_quiet(records, moment, names))
+            if stale:
+                with pytest.raises(RecordError, match="must not have fallen silent"):
+                    refuse_silent(records, stale, moment)
+            refuse_silent(records, [name for name in names if name not in stale], moment)
+    assert "bank_txns" in said
+    assert "orders" not in said
+
+
+def test_only_faults_of_tables_that_are_read_refuse_a_merchant(tables, models) -> None:
+    bank = tables["bank_txns"].copy()
+    old = tables["merchants"]["registered_at"] < AS_OF.date() - pd.Timedelta(days=400)
+    known = bank["merchant_id"].isin(tables["merchants"].loc[old, "merchant_id"])
+    at = bank.index[known & (bank["at"] < AS_OF)][0]
+    who = bank.loc[at, "merchant_id"]
+    bank.loc[at, "amount"] = 1e300
+    hurt = read(tables | {"bank_txns": bank})
+    for name, want in ((OF_BANK, {"bad_records"}), (OF_ORDERS, {"ok", "no_history"})):
+        told = ac.score_portfolio(hurt, models[name], as_of=AS_OF)
+        mine = told.loc[told["merchant_id"] == who, "status"]
+        assert set(mine) <= want
+        assert len(mine)
+    loans = pd.concat([tables["loans"], tables["loans"].iloc[[0]]], ignore_index=True)
+    twice = read(tables | {"loans": loans})  # of loans the policy's facts are made, whoever reads
+    told = ac.score_portfolio(twice, models[OF_ORDERS], as_of=AS_OF)
+    mine = told.loc[told["merchant_id"] == loans["merchant_id"].iloc[-1], "status"]
+    assert set(mine) == {"bad_records"}

@@ -45,6 +45,9 @@ class DerivedTable:
         being whole numbers, the sums are the same however they are added up.
     summed : tuple of str, default ()
         The columns of ``sums`` that are added up; by all its others.
+    apart : str, default ""
+        A column of all that it is made of, rows of unlike values of which never meet, so that it
+        can be made a part at a time; empty where there is none.
     """
 
     table: Table
@@ -57,6 +60,7 @@ class DerivedTable:
     is_view: bool = False
     sums: str = ""
     summed: tuple[str, ...] = ()
+    apart: str = ""
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,9 @@ from alicredit.records import TABLES, Records, fact_sql, quoted
 from alicredit.records.sources import Source, arrow_reader, literal
 
 BATCH = 1_000_000
+
+_ROW_BYTES = 500
+"""What a row that a table is made of takes while it is made: measured of dues."""
 
 WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
 """Older DuckDB may take what is outer-joined to a table without facts for empty too."""
@@ -169,7 +172,9 @@ def is_fed(records: Records, derived: DerivedTable) -> bool:
 def unreadable(derived: DerivedTable, error: duckdb.Error) -> RecordError:
     """Say of rows that cannot be read what they are read for."""
     rule = f"must be readable while {derived.name} is made of them"
-    return RecordError(refusal("records", rule, str(error).splitlines()[0], "run find_problems"))
+    is_full = isinstance(error, duckdb.OutOfMemoryException)
+    do = "give more memory" if is_full else "run find_problems"
+    return RecordError(refusal("records", rule, str(error).splitlines()[0], do))
 
 
 def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Source:
@@ -184,10 +189,9 @@ def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Sou
         if derived.is_view:
             return replace(view, types=MappingProxyType(types))
         if records.bound is not None:
-            path = str(Path(records.bound.folder) / f"{derived.name}.parquet")
             con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
-            con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
-            return Source(derived.name, paths=(path,), types=MappingProxyType(types))
+            paths = tuple(_written(con, records, derived, sums))
+            return Source(derived.name, paths=paths, types=MappingProxyType(types))
         held = arrow_reader(con, f"SELECT * FROM {view.sql}", BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
     except duckdb.Error as error:
@@ -196,22 +200,51 @@ def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Sou
         con.close()
 
 
-def steps_of(records: Records, derived: DerivedTable) -> tuple[list[str], tuple[Source, ...]]:
-    """Write each source of a derived table as its queries read it."""
+def _written(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    derived: DerivedTable,
+    sums: pa.Table | None,
+) -> Iterator[str]:
+    """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
+    parts = _parts_of(con, records, derived)
+    for part in range(parts):
+        whose = f"{part} = hash({{}}) % {parts}" if parts > 1 else ""
+        view = _view(records, derived, sums, whose)
+        path = str(Path(records.bound.folder) / f"{derived.name}-{part:05d}.parquet")
+        con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
+        yield path
+
+
+def _parts_of(con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable) -> int:
+    """Give in how many parts a table is made, so that what it is made of fits the memory."""
+    if not derived.apart or records.bound is None:
+        return 1
+    names = [name for name in (*derived.sources, *derived.optional) if name in records]
+    counts = [con.execute(f"SELECT count(*) FROM {records.sources[n].sql}").fetchall()[0][0]
+              for n in names]  # fmt: skip
+    return max(1, -(-int(sum(counts)) * _ROW_BYTES // records.bound.memory_bytes))
+
+
+def steps_of(
+    records: Records, derived: DerivedTable, part: str = ""
+) -> tuple[list[str], tuple[Source, ...]]:
+    """Write each source of a derived table, or a part of its rows, as its queries read it."""
     names = [*derived.sources, *(name for name in derived.optional if records.holds_facts(name))]
     parents = [TABLES[name].parent_table for name in names]
     read = [name for name in dict.fromkeys((*parents, *names)) if name]
     columns = {name: records.columns(name) for name in read}
-    steps = [f"{quoted(name)} AS ({_canonical(records, name)})" for name in read]
+    whose = f" WHERE {part.format(quoted(derived.apart))}" if part else ""
+    steps = [f"{quoted(name)} AS ({_canonical(records, name, whose)})" for name in read]
     steps += [f"{quoted(f'{name}_facts')} AS ({fact_sql(columns, name)})" for name in names]
     lacking = [name for name in derived.optional if name not in names]
     steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
     return steps, tuple(records.sources[name] for name in read)
 
 
-def _view(records: Records, derived: DerivedTable, sums: pa.Table | None) -> View:
-    """Write a derived table's query, with its sums: those that are given, or its own."""
-    steps, parts = steps_of(records, derived)
+def _view(records: Records, derived: DerivedTable, sums: pa.Table | None, part: str = "") -> View:
+    """Write a derived table's query, or a part's, with its sums: those given, or its own."""
+    steps, parts = steps_of(records, derived, part)
     name = f"{derived.name}_sums"
     if derived.sums and sums is not None:
         whole = Source(f"{name}_given", memory=sums)
@@ -235,11 +268,12 @@ def _has(records: Records, table: str, column: str) -> bool:
     return table in records and column in records.columns(table)
 
 
-def _canonical(records: Records, name: str) -> str:
-    """Write the query of a table's rows in canonical types."""
+def _canonical(records: Records, name: str, whose: str) -> str:
+    """Write the query of a table's rows, or some of them, in canonical types."""
     projection: Mapping[str, str] = records.projection(name)
     listed = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in projection.items())
-    return f"SELECT {listed} FROM {records.sources[name].sql}"
+    rows = f"SELECT {listed} FROM {records.sources[name].sql}"
+    return f"SELECT * FROM ({rows}){whose}" if whose else rows
 
 
 def empty_facts(name: str) -> str:

@@ -136,6 +136,7 @@ LOAN_DUES = DerivedTable(
     {"loans": (), "repayments": ()},
     _DUES,
     optional=("instalments",),
+    apart="loan_id",
 )
 """A due is settled when what is known to be paid, penalties apart, reaches all that fell due by its
 day, but for an immaterial rest, or when the principal is repaid. ``settled_seen_at`` is the moment

@@ -20,7 +20,7 @@ from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
 from alicredit.engine.local import build_stream
 from alicredit.engine.reference import build_by_sql
-from alicredit.engine.streams import Asked, Slots, Stream, find_streams, join_once
+from alicredit.engine.streams import NEVER, Asked, Slots, Stream, find_streams, join_once, reach
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
@@ -38,6 +38,9 @@ _SURE_DIGITS = 18
 _CELL_BYTES = 24
 _EVENTS_A_MERCHANT = 1000
 _GAPS = 64
+_LARGE_ROWS = 2**21
+_PERIOD = np.timedelta64(32, "D")
+"""Days by which a row may be written under an earlier day than the end of its period."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ def build_locally(
             try:
                 con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
                 sizes = {name: _events(con, name) for name in {each.table for each in members}}
-                for parts, group in _by_parts(members, sizes, budget):
+                members = _split_long(members, sizes)
+                counts = [_within(con, each, sizes, as_of, budget) for each in members]
+                for parts, group in _by_parts(members, counts, budget):
                     for part in _split(codes, merchants, as_of, parts):
                         asked = _ask(con, part, numbers, max(sizes.values()))
                         mine = {name: -(-rows // parts) for name, rows in sizes.items()}
@@ -254,13 +259,44 @@ def _parts(events: int, stream: Stream, budget: int) -> int:
     return max(1, -(-need // max(budget, 1)))
 
 
+def _split_long(streams: list[Stream], sizes: Mapping[str, int]) -> list[Stream]:
+    """Part the features that read all of a large table from those that read the end of it."""
+    found = []
+    for stream in streams:
+        sides: dict[bool, list[Feature]] = {}
+        for feature in stream.features:
+            is_long = sizes[stream.table] > _LARGE_ROWS and reach(feature)[0] == NEVER
+            sides.setdefault(is_long, []).append(feature)
+        found += [replace(stream, features=tuple(members)) for members in sides.values()]
+    return found
+
+
+def _within(
+    con: duckdb.DuckDBPyConnection,
+    stream: Stream,
+    sizes: Mapping[str, int],
+    as_of: npt.NDArray[np.datetime64],
+    budget: int,
+) -> int:
+    """Count the rows that a stream's windows may reach; all where these fit the memory anyway."""
+    rows, table = sizes[stream.table], TABLES[stream.table]
+    back, time = max(reach(feature)[0] for feature in stream.features), stream.time
+    time = time or table.happened
+    if back == NEVER or time not in table or _parts(rows, stream, budget) == 1:
+        return rows
+    first = as_of.min() - np.timedelta64(back, "us") - _PERIOD
+    sql = f"SELECT count(*) FROM {quoted(stream.table)} WHERE {quoted(time)} >= $1"
+    ((found,),) = con.execute(sql, [first.astype(object)]).fetchall()
+    return int(found)
+
+
 def _by_parts(
-    streams: list[Stream], sizes: Mapping[str, int], budget: int
+    streams: list[Stream], counts: list[int], budget: int
 ) -> list[tuple[int, list[Stream]]]:
     """Put streams together whose merchants are taken in as many parts."""
     found: dict[int, list[Stream]] = {}
-    for stream in streams:
-        found.setdefault(_parts(sizes[stream.table], stream, budget), []).append(stream)
+    for stream, events in zip(streams, counts, strict=True):
+        found.setdefault(_parts(events, stream, budget), []).append(stream)
     return sorted(found.items())
 
 

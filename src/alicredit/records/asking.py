@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -116,11 +119,13 @@ def failing(
     full = {name: full_columns(records.sources[name]) for name in tables}
     found: set[int] = set()
     alone: dict[str, list[int]] = {}
+    folder = None if records.bound is None else records.bound.folder
+    repeats = cache(lambda name, key: repeated_hashes(con, quoted(name), key, folder))
     for at, check in enumerate(asked):
         if check.absent and check.absent in full[check.table]:
             continue
         if check.unique:
-            asked[at] = check = _narrowed(con, records, check)
+            asked[at] = check = _narrowed(con, repeats, check)
         if check.condition:
             alone.setdefault(check.table, []).append(at)
         elif check.sql and _finds(con, check):
@@ -139,17 +144,31 @@ def _finds(con: duckdb.DuckDBPyConnection, check: Check) -> bool:
     return bool(con.execute(f"SELECT 1 FROM ({check.sql}) LIMIT 1").fetchall())
 
 
-def _narrowed(con: duckdb.DuckDBPyConnection, records: Records, check: Check) -> Check:
-    """Ask for repeated keys among the rows alone whose hashes repeat; of nothing where none do."""
-    folder = None if records.bound is None else records.bound.folder
-    hashes = repeated_hashes(con, quoted(check.table), check.unique, folder)
-    if not len(hashes):
+def _narrowed(
+    con: duckdb.DuckDBPyConnection,
+    repeats: Callable[[str, tuple[str, ...]], npt.NDArray[np.uint64]],
+    check: Check,
+) -> Check:
+    """Ask for repeated keys among the rows alone whose hashes repeat; of nothing where none do.
+
+    A row whose parent stands twice is found twice through it, too.
+    """
+    sides = [(check.table, check.unique)]
+    if TABLES[check.table].parent:
+        parent, link = TABLES[check.table].parent.split(".")
+        sides.append((parent, (link,)))
+    among = []
+    for table, key in sides:
+        hashes = repeats(table, key)
+        if len(hashes) > _FEW_HASHES:
+            return check
+        if len(hashes):
+            name = quoted("_".join(("_twice", table, *key)))
+            con.register("_hashes", pa.table({"h": hashes}))
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT h FROM _hashes")
+            con.unregister("_hashes")
+            among.append(f"{hash_sql(key)} IN (SELECT h FROM {name})")
+    if not among:
         return replace(check, sql="")
-    if len(hashes) > _FEW_HASHES:
-        return check
-    name = quoted("_twice_" + check.table)
-    con.register("_hashes", pa.table({"h": hashes}))
-    con.execute(f"CREATE TEMP TABLE {name} AS SELECT h FROM _hashes")
-    con.unregister("_hashes")
-    among = f"{hash_sql(check.unique)} IN (SELECT h FROM {name})"
-    return replace(check, sql=check.sql.replace(" QUALIFY ", f" WHERE {among} QUALIFY ", 1))
+    chosen = f" WHERE {' OR '.join(among)} QUALIFY "
+    return replace(check, sql=check.sql.replace(" QUALIFY ", chosen, 1))

@@ -1,0 +1,112 @@
+"""Tables made of others within a bound of memory are the same; sales of peers by brute force."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from derived_stage import merchants, on
+
+import alicredit as ac
+from alicredit.derived import DERIVED, derive_tables
+from alicredit.derived.peer_tables import ACTIVE_DAYS
+from alicredit.records.bounds import Bound
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
+USE = {"bank_txns": {"purpose": "credit", "legal_basis": "consent"}}
+
+
+@pytest.mark.parametrize("name", [n for n, each in DERIVED.items() if not each.is_view])
+def test_a_table_made_within_a_bound_lies_in_a_file_and_is_the_same(
+    name: str, tmp_path: Path
+) -> None:
+    records = ac.read_records(SAMPLE, data_use=USE)
+    held = derive_tables(records, [name])
+    laid = derive_tables(records.within(Bound(300_000_000, str(tmp_path))), [name])
+    assert (name in laid) == (name in held)
+    if name not in held:
+        return
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}-00000.parquet"]
+    assert laid.sources[name].types == held.sources[name].types
+    columns = list(held.columns(name))
+    frames = [each[name].to_pandas().sort_values(columns, ignore_index=True)
+              for each in (held, laid)]  # fmt: skip
+    assert len(frames[0])
+    pd.testing.assert_frame_equal(*frames)
+
+
+def draw(seed: int) -> dict[str, pd.DataFrame]:
+    """Draw sales around the ends of a spell, late ones, and categories that change within a day."""
+    rng = np.random.default_rng(seed)
+    names = [f"m{k}" for k in range(9)]
+    days = rng.choice([0.0, 1.0, 89.0, 90.0, 91.0, 180.0, 181.0, 271.0], 60)
+    when = pd.DatetimeIndex([on(day) for day in days + rng.random(60)])
+    late = pd.to_timedelta(np.where(rng.random(60) < 0.3, rng.integers(0, 95, 60), 0), "D")
+    orders = pd.DataFrame({
+        "order_id": [f"o{k}" for k in range(60)], "buyer_id": "b",
+        "merchant_id": rng.choice([*names, "nobody"], 60), "created_at": when, "paid_at": when,
+        "amount": rng.choice([1.005, 2.0, 30.33, np.nan, -1.0], 60), "known_at": when + late,
+    })  # fmt: skip
+    told = pd.DatetimeIndex([on(day) for day in rng.choice([0.5, 1.5, 90.5, 91.4], 14)])
+    history = pd.DataFrame({
+        "merchant_id": rng.choice(names[:5], 14), "field": "category", "event_time": told,
+        "value": rng.choice(["a", "b", "*"], 14), "known_at": told,
+    }).drop_duplicates(["merchant_id", "event_time"])  # fmt: skip
+    frame = merchants(names, [None, "a", "b", "a", "b", "a", None, "*", "b"])
+    return {"merchants": frame, "orders": orders, "merchant_history": history}
+
+
+def category(tables: dict[str, pd.DataFrame], merchant: str, at: pd.Timestamp) -> str | None:
+    """Look a merchant's category at a moment up, row by row."""
+    own = tables["merchants"][tables["merchants"]["merchant_id"] == merchant]
+    if own.empty or own["registered_at"].iloc[0] > at:
+        return None
+    found, history = own["category"].iloc[0], tables["merchant_history"]
+    for _, line in history.sort_values("event_time").iterrows():
+        if line["merchant_id"] == merchant and line["event_time"] <= at:
+            found = line["value"]
+    return found
+
+
+def by_hand(tables: dict[str, pd.DataFrame]) -> set[tuple[object, ...]]:
+    """Add up sales of peers and count who sells, one after another."""
+    groups: dict[tuple[str, object, object], list[tuple[pd.Timestamp, int]]] = defaultdict(list)
+    for _, line in tables["orders"].iterrows():
+        if 0 <= line["amount"] <= 1e11:
+            seen = max(line["paid_at"], line["known_at"])
+            fen = int(np.floor(line["amount"] * 100 + 0.5))
+            groups[line["merchant_id"], line["paid_at"].date(), seen.date()].append((seen, fen))
+    sold: dict[tuple[str, object, object], int] = defaultdict(int)
+    days: dict[tuple[str, str], set[object]] = defaultdict(set)
+    for (merchant, day, seen_day), sales in groups.items():
+        own = category(tables, merchant, max(seen for seen, _ in sales))
+        for peers in {"*", "*" if pd.isna(own) else own}:
+            sold[peers, day, seen_day] += sum(fen for _, fen in sales)
+            days[peers, merchant].add(seen_day)
+    found = set()
+    for (peers, day, seen_day), amount in sold.items():
+        active = sum(
+            any(0 <= (day - each).days < ACTIVE_DAYS for each in own)
+            or any(
+                (after - before).days <= ACTIVE_DAYS and before <= day < after
+                for before in own
+                for after in own
+            )
+            for (group, _), own in days.items()
+            if group == peers
+        )
+        found.add((peers, day, seen_day, amount, active if day == seen_day else None))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sales_of_peers_are_those_added_up_by_hand(seed: int) -> None:
+    tables = draw(seed)
+    rows = derive_tables(ac.read_records(tables), ["peer_sales"])["peer_sales"].to_pylist()
+    names = ("merchant_id", "day", "seen_day", "amount", "merchants")
+    mine = [tuple(row[name] for name in names) for row in rows]
+    assert len(set(mine)) == len(mine)
+    assert set(mine) == by_hand(tables)
