@@ -215,7 +215,7 @@ def stub_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Manifests list their parts alone."""
 
     def listed(job: Mapping[str, Any], _: Survey, receipts: list[dict[str, Any]]) -> Any:
-        return {**job, "parts": receipts}
+        return {**job, "parts": receipts, "quarantine": {"parts": []}}
 
     monkeypatch.setattr(portfolio_jobs, "manifest_of", listed)
 
