@@ -242,9 +242,12 @@ def writing(
 
 @contextmanager
 def whole_file(
-    argument: str, path: object, *, error: type[AlicreditError] = InputError
+    argument: str, path: object, *, mark: str = "", error: type[AlicreditError] = InputError
 ) -> Iterator[BinaryIO]:
     """Open a file that takes its place whole when the body is done, or not at all.
+
+    Where several may write one file at once, each has a ``mark`` of its own: they would write into
+    each other's unfinished file otherwise.
 
     Examples
     --------
@@ -266,7 +269,7 @@ def whole_file(
             raise error(refusal(argument, "must be in a folder that exists", given))
         if place.exists() and not place.is_file():
             raise error(refusal(argument, "must be the path of a file", f"{given}, which is none"))
-        partial = place.with_name(f".{place.name}.partial")
+        partial = place.with_name(f".{place.name}{mark}.partial")
         try:
             with partial.open("wb") as file:
                 yield file
@@ -278,7 +281,12 @@ def whole_file(
 
 
 def write_whole(
-    argument: str, path: object, data: bytes, *, error: type[AlicreditError] = InputError
+    argument: str,
+    path: object,
+    data: bytes,
+    *,
+    mark: str = "",
+    error: type[AlicreditError] = InputError,
 ) -> None:
     """Write a file whole or not at all: whoever is killed meanwhile leaves the file that was there.
 
@@ -295,7 +303,7 @@ def write_whole(
     Traceback (most recent call last):
     alicredit.errors.InputError: path must be in a folder that exists; found nowhere/at/all.json.
     """
-    with whole_file(argument, path, error=error) as file:
+    with whole_file(argument, path, mark=mark, error=error) as file:
         file.write(data)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import alicredit as ac
+from alicredit.portfolio import Run
 
 AS_OF = "2013-05-01"
 PART = 12
@@ -83,6 +86,27 @@ def make_model(folder: Path, path: Path) -> None:
     y = pd.Series((rng.random(len(again)) < 0.25 * (1 - risk) + 0.02).astype(float))
     y.attrs = {"horizon_days": 365, "level": "borrower"}
     ac.DefaultModel("points").fit(again, y).save(path)
+
+
+_MADE: list[Path] = []
+
+
+def staged(make_folder: Callable[[str], Path]) -> Path:
+    """Make records, a model and the local decisions of all, once for all tests of a process."""
+    if not _MADE:
+        place = make_folder("cluster")
+        make_platform(place / "records")
+        make_model(place / "records", place / "model.alicredit")
+        decide(place, out=Run(place / "whole", part_merchants=PART))
+        _MADE.append(place)
+    return _MADE[0]
+
+
+def decide(stage: Path, *, records: Any = None, as_of: str = AS_OF, **options: Any) -> Any:
+    """Decide the platform, by default from its files."""
+    given = ac.read_records(stage / "records") if records is None else records
+    model = ac.load_model(stage / "model.alicredit")
+    return ac.score_portfolio(given, model, as_of=as_of, **options)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from allocation_books import offers_of, tight_lender, tight_rules
+from allocation_books import lender_of, offers_of, tight_lender, tight_rules
 from spark_stage import running_spark
 
 from alicredit.allocation import BookRules, allocate, build_offers
@@ -103,6 +103,43 @@ def _require_lawful(here: pd.DataFrame, found: Any, lender: Any) -> None:
     given = here[here["allocated_limit"] > 0]
     assert not given.duplicated(["merchant_id", "product_id"]).any()
     assert (given["allocated_limit"] >= given["minimum"]).all()
+
+
+@pytest.mark.slow
+def test_a_book_by_sums_does_not_depend_on_how_offers_are_cut(session: Any) -> None:
+    offers = offers_of(120, seed=8, amounts=2, related=0.3)
+    lender, rules = tight_lender(offers), tight_rules(offers)
+    found = []
+    for seed, parts in ((1, 1), (2, 5)):
+        mixed = sent(session, offers.sample(frac=1.0, random_state=seed)).repartition(parts)
+        found.append(allocate_on_cluster(mixed, lender, rules=rules, few=0, margin=1))
+    one, two = found
+    pd.testing.assert_frame_equal(collected(one, offers), collected(two, offers), check_exact=True)
+    assert one.prices.prices_id == two.prices.prices_id
+    assert (one.value, one.bound, one.capital_value) == (two.value, two.bound, two.capital_value)
+    pd.testing.assert_frame_equal(one.constraints, two.constraints, check_exact=True)
+    _require_lawful(collected(one, offers), one, lender)  # though one group was asked for
+    assert 0 <= one.gap < 0.05
+    local = allocate(offers, lender, rules=rules)
+    assert one.capital_value == pytest.approx(local.capital_value, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_where_nothing_is_scarce_everybody_gets_the_best_at_no_price(session: Any) -> None:
+    offers = offers_of(40, seed=5, amounts=2)
+    lender = lender_of(1e12)
+    book = allocate_on_cluster(sent(session, offers), lender, few=0)
+    here = collected(book, offers)
+    assert not any(each.price for each in book.prices.constraints)
+    best = offers.groupby(["merchant_id", "product_id"])["expected_profit"].max().clip(lower=0)
+    assert book.value == pytest.approx(best.sum(), rel=1e-12)
+    assert book.value == pytest.approx(book.bound, rel=1e-12)
+    assert book.gap == pytest.approx(0, abs=1e-12)
+    assert book.capital_value == 0
+    local = allocate(offers, lender)
+    assert here["allocated_limit"].tolist() == local.offers["allocated_limit"].tolist()
+    given = here["allocated_limit"] > 0
+    assert (here.loc[given, "expected_profit"] > 0).all()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from alicredit.allocation import allocate
 from alicredit.allocation.choice import Problem
 from alicredit.allocation.offers import read_offers
 from alicredit.allocation.single import pose
-from alicredit.cluster import buckets
+from alicredit.cluster import bucket_tasks
 from alicredit.cluster.ids import Cuts
 from alicredit.cluster.spreading import tables_of
 from alicredit.cluster.taking import from_cluster
@@ -46,14 +46,14 @@ def test_a_bucket_poses_the_problem_of_its_offers() -> None:
     prices = allocate(offers, lender, rules=rules).prices
     rows = pa.Table.from_pandas(offers.assign(_part=np.int32(0)), preserve_index=False)
     batches = list(pack("offers", (0,), rows.to_batches(max_chunksize=50)))
-    (posed,) = buckets._posed(None, prices, "group_id", batches)
-    found, names = buckets._problem_of(posed["problem"][0].as_py())
+    (posed,) = bucket_tasks.posed(None, prices, "group_id", batches)
+    found, names = bucket_tasks.problem_of(posed["problem"][0].as_py())
     book = read_offers(offers, None)
     expected = pose(book, prices)
     for name in Problem.__dataclass_fields__:
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
     assert names.tolist() == offers["group_id"].to_numpy()[book.order].tolist()
-    kept = buckets._kept("group_id", frozenset(names[:1]), [posed])
+    kept = bucket_tasks.kept("group_id", frozenset(names[:1]), [posed])
     its = pd.concat([batch.to_pandas() for batch in kept])
     assert len(its) == (offers["group_id"] == names[0]).sum()
 

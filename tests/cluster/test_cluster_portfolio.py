@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from cluster_stage import AS_OF, PART, content, make_model, make_platform
+from cluster_stage import AS_OF, PART, content, decide, staged
 from model_stage import DIRECTIONS, make_merchants
 from nightly_stage import make_people
-from spark_stage import running_spark
+from spark_stage import QUICK, running_spark
 
 import alicredit as ac
 from alicredit.cli import MENDED, main
@@ -44,18 +44,7 @@ def session() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("cluster")
-    make_platform(place / "records")
-    make_model(place / "records", place / "model.alicredit")
-    decide(place, out=Run(place / "whole", part_merchants=PART))
-    return place
-
-
-def decide(stage: Path, *, records: Any = None, as_of: str = AS_OF, **options: Any) -> Any:
-    given = ac.read_records(stage / "records") if records is None else records
-    return ac.score_portfolio(
-        given, ac.load_model(stage / "model.alicredit"), as_of=as_of, **options
-    )
+    return staged(tmp_path_factory.mktemp)
 
 
 def frames_of(session: Any, stage: Path) -> dict[str, Any]:
@@ -63,22 +52,51 @@ def frames_of(session: Any, stage: Path) -> dict[str, Any]:
     return {path.stem: session.read.parquet(str(path)) for path in paths}
 
 
+@pytest.fixture
+def brought(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
+    """Note the columns and rows of all that comes from the cluster to the session."""
+    seen: list[tuple[list[str], int]] = []
+    kind = pyspark.sql.classic.dataframe.DataFrame
+    for name in ("toArrow", "collect"):
+        given = getattr(kind, name)
+
+        def noted(frame: Any, given: Any = given) -> Any:
+            found = given(frame)
+            seen.append((list(frame.columns), len(found)))
+            return found
+
+        monkeypatch.setattr(kind, name, noted)
+    return seen
+
+
 @pytest.mark.slow
-def test_decisions_of_tables_in_any_order_are_the_local_ones_to_the_bit(
-    session: Any, stage: Path
+@pytest.mark.parametrize("parts", [1, 5])
+def test_decisions_of_tables_in_any_order_and_cut_are_the_local_ones_to_the_bit(
+    session: Any, stage: Path, brought: list[tuple[list[str], int]], parts: int
 ) -> None:
-    rand = pyspark.sql.functions.rand
-    mixed = {name: each.orderBy(rand(3)) for name, each in frames_of(session, stage).items()}
-    local = decide(stage)
-    found = decide(stage, records=mixed, engine=session)
+    rand, local = pyspark.sql.functions.rand, decide(stage)
+    mixed = {
+        name: each.orderBy(rand(parts)).repartition(1 + parts % 3)
+        for name, each in frames_of(session, stage).items()
+    }
+    session.conf.set("spark.sql.shuffle.partitions", str(parts))
+    try:
+        found = decide(stage, records=mixed, engine=session)
+        came = list(brought)
+        here = collect_decisions(found)
+    finally:
+        session.conf.set("spark.sql.shuffle.partitions", "3")
     assert found.columns == list(local)
-    here = collect_decisions(found)
     pd.testing.assert_frame_equal(here, local, check_exact=True)
     for name in ("pd", "expected_profit", "limit"):
         assert here[name].to_numpy().tobytes() == local[name].to_numpy().tobytes()
     assert {"bad_records", "ok"} <= set(local["status"])
     codes = set(local["reasons"].explode())
     assert {"RELATED_BARRED", "ACCOUNT_SEALED", "BLACKLIST"} <= codes
+    # Of merchants there come here only those that are linked, and where parts of all start.
+    most = max(rows for columns, rows in came if "merchant_id" in columns)
+    assert most < local["merchant_id"].nunique() / 2
+    assert any(columns[:2] == ["name", "k0"] for columns, _ in came)  # the sums of peers
 
 
 def test_arrivals_of_parts_are_judged_as_those_of_the_whole(stage: Path) -> None:
@@ -126,43 +144,50 @@ def test_parts_are_cut_at_every_nth_id(session: Any, stage: Path) -> None:
 SUBMIT = Path(submit.__file__)
 
 
-def start_submit(stage: Path, out: Path) -> subprocess.Popen[str]:
+def arguments(stage: Path, out: Path) -> list[str]:
+    """Give the options of the documented job."""
+    return [
+        "--data", str(stage / "records"), "--model", str(stage / "model.alicredit"),
+        "--as-of", AS_OF, "--policy", "ali-2013", "--out", str(out),
+        "--part-merchants", str(PART),
+    ]  # fmt: skip
+
+
+def start_submit(options: list[str]) -> subprocess.Popen[str]:
     """Start the documented job in a process group of its own."""
     place = Path(sys.executable).with_name("spark-submit")
     if not place.is_file():
         place = Path(pyspark.__file__).parent / "bin" / "spark-submit"
     command = [
         str(place), "--master", "local[2]", "--conf", "spark.ui.enabled=false",
-        "--conf", "spark.sql.shuffle.partitions=2", str(SUBMIT),
-        "--data", str(stage / "records"), "--model", str(stage / "model.alicredit"),
-        "--as-of", AS_OF, "--policy", "ali-2013", "--out", str(out),
-        "--part-merchants", str(PART),
+        "--conf", "spark.sql.shuffle.partitions=2", "--driver-java-options", QUICK,
+        str(SUBMIT), *options,
     ]  # fmt: skip
     source = str(Path(ac.__file__).parents[1])
     env = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": source}
     env["PYSPARK_DRIVER_PYTHON"] = sys.executable
     return subprocess.Popen(
-        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
 
 
 @pytest.mark.slow
 def test_a_submitted_job_killed_after_its_first_part_is_gone_on_with(
-    session: Any, stage: Path, tmp_path: Path
+    session: Any, stage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    killed = start_submit(stage, out)
+    killed = start_submit(arguments(stage, out))
     while killed.poll() is None and not list(out.glob("part-*.parquet")):
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(killed.pid, 9)
     killed.communicate()
+    assert list(out.glob("part-*.parquet"))
     assert not (out / "manifest.json").exists()
-    again = start_submit(stage, out)
-    said = again.communicate(timeout=500)[0]  # what is logged stands before the manifest
-    told, _ = json.JSONDecoder().raw_decode(said, said.index("{\n"))
-    assert again.returncode == submit.MENDED
+    assert submit.submit(arguments(stage, out)) == submit.MENDED  # in the session that runs
+    said = capsys.readouterr().out
+    told = json.loads(said)
     assert told["parts"] == 6
     assert content(out) == content(stage / "whole")
     seen: list[tuple[int, int]] = []
@@ -170,6 +195,44 @@ def test_a_submitted_job_killed_after_its_first_part_is_gone_on_with(
     decide(stage, out=run, engine=session, progress=lambda *done: seen.append(done))
     assert seen == [(61, 61)]
     assert content(out) == content(stage / "whole")
+
+
+@pytest.mark.slow
+def test_a_submitted_job_that_is_refused_says_so_and_ends_with_its_code(
+    stage: Path, tmp_path: Path
+) -> None:
+    options = arguments(stage, tmp_path / "out")
+    options[options.index("--model") + 1] = "none"
+    refused = start_submit(options)
+    said = refused.communicate(timeout=500)[1]
+    assert refused.returncode == submit.REFUSED
+    assert "refused: model file none must be a file" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_job_reads_tables_of_the_sessions_catalogue(
+    session: Any, stage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = []
+    for name, frame in frames_of(session, stage).items():
+        frame.createOrReplaceTempView(f"shop_{name}")
+        pairs.append(f"{name}=shop_{name}")
+    out = tmp_path / "out"
+    options = ["--tables", *pairs, *arguments(stage, out)[2:]]
+    assert submit.submit(options) == submit.MENDED
+    told = json.loads(capsys.readouterr().out)
+    whole = json.loads((stage / "whole" / "manifest.json").read_text("utf-8"))
+    assert told["inputs_digest"] != whole["inputs_digest"]
+    for key in ("as_of", "model_ids", "policy_id", "merchants", "rows", "summary", "quarantine"):
+        assert told[key] == whole[key], key
+    for part in sorted((stage / "whole").glob("part-*.parquet")):
+        pd.testing.assert_frame_equal(pd.read_parquet(out / part.name), pd.read_parquet(part))
+    assert submit.submit(["--tables", "orders", *options[1 + len(pairs) :]]) == submit.REFUSED
+    assert "--tables must be NAME=TABLE; found 'orders'" in capsys.readouterr().err
+    lost = ["--tables", "merchants=shop_none", *options[1 + len(pairs) :]]
+    assert submit.submit(lost) == submit.REFUSED
+    assert "--tables must be readable by Spark" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +266,36 @@ def test_prepared_features_are_decided_where_they_lie(
     run(out=Run(tmp_path / "there", part_merchants=50), engine=session)
     assert content(tmp_path / "here") == content(tmp_path / "there")
     assert (tmp_path / "there" / "quarantine").is_dir()
+
+
+@pytest.mark.slow
+def test_prepared_features_that_are_none_are_refused_as_locally(
+    session: Any, prepared: Path, tmp_path: Path
+) -> None:
+    model = ac.load_model(prepared / "model.alicredit")
+    people = pd.read_parquet(prepared / "features" / "b.parquet")
+    other = {
+        "lacks": people.drop(columns=model.feature_names[0]),
+        "moment": people.assign(as_of=pd.Timestamp("2013-04-30")),
+        "nobody": people.drop(columns="merchant_id"),
+    }
+    for name, frame in other.items():
+        (tmp_path / name).mkdir()
+        frame.to_parquet(tmp_path / name / "part.parquet", index=False)
+        said = []
+        for engine in ("local", session):
+            with pytest.raises(AlicreditError) as refused:
+                ac.score_portfolio(
+                    None, model, as_of=AS_OF, features=tmp_path / name, engine=engine,
+                    out=tmp_path / f"out {name}",
+                )  # fmt: skip
+            said.append((refused.type, str(refused.value)))
+        assert said[0] == said[1], name
+    with pytest.raises(InputError, match="out must be a folder with engine=spark"):
+        ac.score_portfolio(
+            None, model, as_of=AS_OF, features=prepared / "features", engine=session,
+            out=Run(f"duckdb:///{tmp_path}/night.duckdb"),
+        )  # fmt: skip
 
 
 @pytest.mark.slow

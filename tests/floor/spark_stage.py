@@ -1,4 +1,4 @@
-"""One Spark of two threads for a process of tests."""
+"""One Spark of two threads for a process of tests; it tries a task that fails a second time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import warnings
 from typing import Any
 
 import pytest
+
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+"""A Java that lives for a minute spends most of it on compiling itself, unless told otherwise."""
 
 
 def running_spark() -> Any:
@@ -21,7 +24,8 @@ def running_spark() -> Any:
         from pyspark.sql import SparkSession
 
         running = (
-            SparkSession.builder.master("local[2]")
+            SparkSession.builder.master("local[2, 2]")
+            .config("spark.driver.extraJavaOptions", QUICK)
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.shuffle.partitions", "2")

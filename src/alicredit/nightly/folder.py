@@ -22,15 +22,15 @@ import pyarrow as pa
 
 from alicredit.checks import refuse, write_whole, writing
 from alicredit.nightly.sources import digest_path
-from alicredit.nightly.written import write_part
+from alicredit.nightly.written import new_mark, write_part
 
 MANIFEST, JOB, LOCK, POISON, WORK = "manifest.json", ".job.json", ".lock", "quarantine", ".work"
 SPILLED = "_spilled"
 """Folder of what is beyond the memory for the moment; nothing of it is gone on with."""
 _PART = re.compile(r"part-\d{5,}\.parquet")
 _OURS = re.compile(
-    r"part-\d{5,}\.parquet|\.{1,2}part-\d{5,}\.(parquet|json)(\.partial)?"
-    r"|\.{1,2}(job|manifest)\.json(\.partial)?"
+    r"part-\d{5,}\.parquet|\.{1,2}part-\d{5,}\.(parquet|json)(\.[0-9a-f]{8})?(\.partial)?"
+    r"|\.{1,2}(job|manifest)\.json(\.[0-9a-f]{8})?(\.partial)?"
 )
 
 
@@ -51,7 +51,7 @@ class Folder:
     def write(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a file of JSON whole or not at all."""
         text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
-        write_whole("out", self.path / name, (text + "\n").encode())
+        write_whole("out", self.path / name, (text + "\n").encode(), mark=new_mark())
 
     def finished(self) -> dict[str, Any]:
         """Give the manifest of the run that was finished here last; empty where none was."""

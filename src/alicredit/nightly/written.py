@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,11 @@ def numbered(table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
+def new_mark() -> str:
+    """Mark an unfinished file as one writer's: two tries of a task may write at once."""
+    return f".{secrets.token_hex(4)}"
+
+
 def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:
     """Write a part whole or not at all; give its name, rows and digest."""
     buffer = io.BytesIO()
@@ -153,7 +159,7 @@ def write_part(folder: Folder, name: str, table: pa.Table) -> dict[str, Any]:
         writer.write_table(table, row_group_size=_GROUP_ROWS)
         writer.add_key_value_metadata(table.schema.metadata or {})
     data = buffer.getvalue()
-    write_whole("out", folder.path / name, data)
+    write_whole("out", folder.path / name, data, mark=new_mark())
     return {"name": name, "rows": len(table), "sha256": hashlib.sha256(data).hexdigest()}
 
 
