@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -85,7 +86,8 @@ def bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
 
 def refused(error: Exception) -> None:
     """Say on stderr what was refused."""
-    _ERR.print(f"refused: {error}", style="bold red", markup=False)
+    text = str(error).replace(" Also: ", "\nalso: ")
+    _ERR.print(f"refused: {text}", style="bold red", markup=False)
 
 
 def warn(text: str) -> None:
@@ -97,6 +99,11 @@ def say(text: str, options: Options) -> None:
     """Print a line for people."""
     if not options.json:
         _OUT.print(text, markup=False)
+
+
+def say_wrapped(text: str) -> None:
+    """Print a paragraph for people, set in and broken into lines."""
+    _OUT.print(textwrap.indent("\n".join(textwrap.wrap(text, 92)), "    "), markup=False)
 
 
 def show(frame: pd.DataFrame, title: str, options: Options, *, right: bool = False) -> None:
