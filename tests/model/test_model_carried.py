@@ -39,7 +39,11 @@ def records() -> ac.Records:
          "buyer_id": "b", "created_at": moments, "amount": rng.lognormal(5, 1, 3000)}
     )  # fmt: skip
     bank = pd.DataFrame(
-        {"merchant_id": rng.choice(ids, 600), "at": moments[:600], "amount": rng.normal(0, 9e3, 600)}
+        {
+            "merchant_id": rng.choice(ids, 600),
+            "at": moments[:600],
+            "amount": rng.normal(0, 9e3, 600),
+        }
     )
     tables = {"merchants": merchants, "orders": orders, "bank_txns": bank}
     return ac.read_records(tables, data_use=USE)

@@ -120,8 +120,8 @@ def _train(options: argparse.Namespace) -> int:
     unscored = int((model.portable_.score_frame(X[train])["status"] != "ok").sum())
     if unscored:
         warn(
-            f"{unscored:,} of the {int(train.sum()):,} loans trained on would get no score: too many "
-            "of the model's inputs are missing. `alicredit check` says which tables would bring more."
+            f"{unscored:,} of the {int(train.sum()):,} loans trained on would get no score: too "
+            "many of the model's inputs are missing. `alicredit check` says what would bring more."
         )
     if options.cut is not None and not options.json:
         report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])

@@ -46,8 +46,9 @@ def _all_tables() -> pd.DataFrame:
 def _column(table: Table, column: Column) -> dict[str, str]:
     """Say of a column what must be in it."""
     more = [column.unit] if column.unit not in ("", column.kind) else []
-    if column.values:
-        more.append("one of " + ", ".join(column.values))
+    codes = column.values  # noqa: PD011 - no array, but declared codes
+    if codes:
+        more.append("one of " + ", ".join(codes))
     if column.refers_to and column.refers_to != f"{table.name}.{column.name}":
         more.append(f"stands in {column.refers_to}")
     if column.timed_by and column.timed_by != column.name:

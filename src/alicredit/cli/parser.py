@@ -116,7 +116,8 @@ def _wrapped(text: str) -> str:
 def _epilog(verb: str) -> str:
     """Write an example, and what a verb leaves unsaid."""
     note = f"{_NOTES[verb]}\n\n" if verb in _NOTES else ""
-    dates = "" if verb in ("tables", "check", "demo", "export") else "Dates are written 2013-05-01. "
+    is_dateless = verb in ("tables", "check", "demo", "export")
+    dates = "" if is_dateless else "Dates are written 2013-05-01. "
     tail = f"{dates}Exit codes stand in `alicredit --help`."
     return f"example:\n  {_NEXT[verb]}\n\n{note}{tail}"
 

@@ -162,13 +162,19 @@ def show_decisions(decisions: pd.DataFrame, policy: str, title: str, options: Op
     show(pd.DataFrame(lines, columns=["", *frame["product_id"]]), title, options, right=True)
 
 
+_PLAINLY = {
+    "product_id": "product", "expected_loss": "expected loss, a year",
+    "expected_profit": "expected profit, a year", "limit": "limits, yuan",
+}  # fmt: skip
+
+
 def show_summary(summary: Mapping[str, Any], title: str, options: Options) -> None:
     """Print what the decisions of a folder sum to, and why the others were refused."""
     lines = pd.DataFrame(summary["decisions"])
     if len(lines):
         keys = ["product_id", "decision", "status", "grade"]
         amounts = ["merchants", "limit", "expected_loss", "expected_profit"]
-        show(lines[[*keys, *amounts]], title, options)
+        show(lines[[*keys, *amounts]].rename(columns=_PLAINLY), title, options)
     reasons = pd.DataFrame(summary["refused"], columns=["product_id", "reason", "merchants"])
     codes = reasons.groupby("reason")["merchants"].sum().sort_values(ascending=False, kind="stable")
     words = [reason_word(code) for code in codes.index[:12]]

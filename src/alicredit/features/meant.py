@@ -1,4 +1,4 @@
-"""What a frame of features says to a model beside its numbers: meanings, and stated uses of data."""
+"""What a frame of features says to a model beside its numbers: meanings, stated uses of data."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def assemble(
     training: Mapping[str, Any],
     long_run_rate: float | None = None,
     definitions: Any = "",
-    meanings: Mapping[str, Mapping[str, str]] | None = None,
+    meanings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ScoreModel:
     """Put the probability of each whole point in reach to parts: the model that is deployed.
 

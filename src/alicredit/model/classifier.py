@@ -217,7 +217,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
         carried = getattr(X, "attrs", {})
-        noted = {**_noted(X), **use_facts(read_uses(carried.get("data_use"))), **use_facts(data_use)}
+        stated = use_facts(read_uses(carried.get("data_use")))
+        noted = {**_noted(X), **stated, **use_facts(data_use)}
         definitions = carried.get("definitions", "")
         meanings = read_meanings(carried.get("meanings"))
         with plain_algebra():

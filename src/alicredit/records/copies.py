@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alicredit.checks import refusal, refuse, require_columns, writing
+from alicredit.checks import refuse, require_columns, writing
 from alicredit.databases import Database, Wants, open_database, tell
 from alicredit.errors import RecordError
 from alicredit.records.facts import quoted
