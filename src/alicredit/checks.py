@@ -19,6 +19,10 @@ from alicredit.errors import AlicreditError, InputError
 
 Kind = TypeVar("Kind")
 
+_NEAR, _NEAR_BUT_FOR_FIRST = 0.7, 0.8
+"""Least likeness (difflib's ratio) of a word that is suggested for another, and where their first
+letters differ (assumed)."""
+
 
 def refusal(argument: str, rule: str, found: object, do: str = "") -> str:
     """Compose the text of a refusal from its four parts.
@@ -59,13 +63,32 @@ def nearest(word: object, words: Iterable[str]) -> str:
     "use one of 'a', 'b'"
     """
     known = sorted(set(words))
-    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
     if not known:
         return ""
-    if close:
-        return f"did you mean {close[0]!r}"
+    if close := near(word, known):
+        return f"did you mean {close!r}"
     shown = ", ".join(repr(each) for each in known[:20])
     return f"use one of {shown}" + (", ..." if len(known) > 20 else "")
+
+
+def near(word: object, words: Iterable[str]) -> str:
+    """Give the known word that an unknown one is a slip of, or its end or beginning; empty: none.
+
+    Seven letters in ten must agree, eight where the first differs (assumed): a farther word
+    misleads more than none.
+
+    Examples
+    --------
+    >>> near("loan_no", ["loan_id", "limit"]), near("rate", ["date"])
+    ('loan_id', '')
+    """
+    asked = str(word)
+    close = difflib.get_close_matches(asked, sorted(set(words)), n=3, cutoff=_NEAR)
+    for each in close:
+        likeness = difflib.SequenceMatcher(None, each, asked).ratio()
+        if each[:1] == asked[:1] or likeness >= _NEAR_BUT_FOR_FIRST:
+            return each
+    return ""
 
 
 def require_one_of(
@@ -157,11 +180,34 @@ def require_columns(
     lacking = [name for name in needed if name not in known]
     if not lacking:
         return
-    names = ", ".join(repr(name) for name in lacking)
+    raise error(lacking_columns(argument, have, lacking))
+
+
+def lacking_columns(argument: str, have: Collection[str], lacking: Collection[str]) -> str:
+    """Compose the refusal of a frame without columns: those it has, and which may be meant.
+
+    Examples
+    --------
+    >>> print(lacking_columns("frame", ["merchant_no", "at"], ["merchant_id", "amount"]))
+    frame must have the columns 'merchant_id', 'amount'; found 'merchant_no', 'at' without them. \
+Try: did you mean 'merchant_no' for 'merchant_id'.
+    """
+    names = _listed(lacking)
     rule = f"must have the column{'s' if len(lacking) > 1 else ''} {names}"
-    found = f"{len(have)} columns without {'them' if len(lacking) > 1 else 'it'}"
-    hint = nearest(lacking[0], have) if have else "give a frame that has columns"
-    raise error(refusal(argument, rule, found, hint))
+    spare = [name for name in have if name not in lacking]
+    pairs = [(close, name) for name in lacking if (close := near(name, spare))]
+    meant = ", ".join(f"{close!r} for {name!r}" for close, name in pairs)
+    do = f"did you mean {meant}" if meant else "rename the column that holds it, or add it"
+    if not have:
+        do = "give a frame that has columns"
+    found = f"{_listed(have) or 'no columns'} without {'them' if len(lacking) > 1 else 'it'}"
+    return refusal(argument, rule, found, do)
+
+
+def _listed(names: Collection[str]) -> str:
+    """Write names, twenty at most."""
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(repr(name) for name in list(names)[:20]) + more
 
 
 def require_kind(

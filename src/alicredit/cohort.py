@@ -191,8 +191,21 @@ class Cohort:
             if not mask.any():
                 rule = f"must leave labelled rows {side} it, with windows of {days} days"
                 found = f"{moment:%Y-%m-%d} on {self!r}"
-                raise InputError(refusal("cut", rule, found, "choose another date"))
+                raise InputError(refusal("cut", rule, found, self._cuts(known, int(days))))
         return train, test
+
+    def _cuts(self, known: Mask, days: int) -> str:
+        """Say between which days a cut leaves labelled rows on both sides, if any does."""
+        as_of = self._frame["as_of"][known]
+        if as_of.empty:
+            return "see label_status: no row has a label"
+        first, last = as_of.min() + pd.Timedelta(days=days), as_of.max()
+        if first.ceil("D") <= last:
+            return f"a date from {first.ceil('D'):%Y-%m-%d} to {last:%Y-%m-%d}"
+        return (
+            f"train on all of them: labelled rows end {last:%Y-%m-%d}, {days} days after the first "
+            f"it is {first:%Y-%m-%d}, so that none can be judged later"
+        )
 
 
 def known_merchants(records: Records, moment: pd.Timestamp) -> list[str | None]:

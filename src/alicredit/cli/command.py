@@ -14,9 +14,9 @@ import alicredit as ac
 from alicredit.checks import refuse
 from alicredit.cli.demo import run_demo
 from alicredit.cli.export import run_export
+from alicredit.cli.look import run_check, run_tables
 from alicredit.cli.parser import (
     DONE,
-    FOUND,
     INTERRUPTED,
     LOST,
     REFUSED,
@@ -104,20 +104,6 @@ def _simulate(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _check(options: argparse.Namespace) -> int:
-    """List findings; errors give exit code 1."""
-    with step("reading"):
-        records = ac.read_records(options.data)
-    with step("looking for problems"):
-        problems = ac.find_problems(records)
-    errors = int((problems["severity"] == "error").sum())
-    if len(problems) or options.json:
-        show(problems, f"Findings in {options.data}", options)
-    rest = ": merchants with an error are not scored" if errors else ""
-    say(f"{len(problems)} findings, {errors} of them errors{rest}.", options)
-    return FOUND if errors else DONE
-
-
 def _train(options: argparse.Namespace) -> int:
     """Train on past loans; with a cut, on those before it, and validate on those after."""
     require_place("--model", options.model)
@@ -131,6 +117,12 @@ def _train(options: argparse.Namespace) -> int:
         model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
     model.save(options.model)
     show_model(model, f"Model written to {options.model}", options)
+    unscored = int((model.portable_.score_frame(X[train])["status"] != "ok").sum())
+    if unscored:
+        warn(
+            f"{unscored:,} of the {int(train.sum()):,} loans trained on would get no score: too "
+            "many of the model's inputs are missing. `alicredit check` says what would bring more."
+        )
     if options.cut is not None and not options.json:
         report = ac.validate_model(model, X[test], y[test], cohort=cohort[test])
         show_validation(report, f"Out of time, on loans from {options.cut} on", options)
@@ -164,7 +156,8 @@ def _validate(options: argparse.Namespace) -> int:
 _VERBS = {
     "demo": run_demo,
     "simulate": _simulate,
-    "check": _check,
+    "tables": run_tables,
+    "check": run_check,
     "train": _train,
     "validate": _validate,
     "score": run_score,

@@ -32,6 +32,7 @@ _WORDS = {
 _NEXT = {
     "demo": "alicredit demo --data data/sample",
     "simulate": "alicredit simulate my-records --seed 1 --merchants 500 --default-rate 0.1",
+    "tables": "alicredit tables orders",
     "check": "alicredit check my-records",
     "train": "alicredit train my-records --cut 2012-11-01",
     "validate": "alicredit validate my-records --cut 2012-11-01 --html validation.html",
@@ -115,7 +116,8 @@ def _wrapped(text: str) -> str:
 def _epilog(verb: str) -> str:
     """Write an example, and what a verb leaves unsaid."""
     note = f"{_NOTES[verb]}\n\n" if verb in _NOTES else ""
-    dates = "" if verb in ("check", "demo", "export") else "Dates are written 2013-05-01. "
+    is_dateless = verb in ("tables", "check", "demo", "export")
+    dates = "" if is_dateless else "Dates are written 2013-05-01. "
     tail = f"{dates}Exit codes stand in `alicredit --help`."
     return f"example:\n  {_NEXT[verb]}\n\n{note}{tail}"
 
@@ -154,6 +156,10 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
         "--default-rate", type=float, default=0.008, help="share of borrowers a year"
     )
     parser.add_argument("--truth", help="Parquet file for each loan's true probability of default")
+
+
+def _tables(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", nargs="?", help="whose columns to list; without it all tables")
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
@@ -225,7 +231,8 @@ def _export(parser: argparse.ArgumentParser) -> None:
 _VERBS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("walk the whole way on a sample and write a page", _demo),
     "simulate": ("write the records of a simulated platform", _simulate),
-    "check": ("list what is wrong with records", _data),
+    "tables": ("list the tables and columns that records may have", _tables),
+    "check": ("list what is wrong with records, and which features they lack", _data),
     "train": ("train a model on past loans and save it", _train),
     "validate": ("hold a saved model against later loans", _validate),
     "score": ("decide every merchant as of a date", _score),

@@ -113,7 +113,8 @@ def _tell_folder(
     if isinstance(run.folder, Database):
         say(f"decisions: alicredit_decisions in {run.folder.shown}", options)
     else:
-        say(f"decisions: {Path(run.folder) / 'manifest.json'} and what it lists", options)
+        parts = Path(run.folder) / "part-*.parquet"
+        say(f"decisions: {parts}, listed in manifest.json beside them", options)
 
 
 def _read(run: Run, manifest: Mapping[str, Any]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -85,7 +86,8 @@ def bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
 
 def refused(error: Exception) -> None:
     """Say on stderr what was refused."""
-    _ERR.print(f"refused: {error}", style="bold red", markup=False)
+    text = str(error).replace(" Also: ", "\nalso: ")
+    _ERR.print(f"refused: {text}", style="bold red", markup=False)
 
 
 def warn(text: str) -> None:
@@ -97,6 +99,11 @@ def say(text: str, options: Options) -> None:
     """Print a line for people."""
     if not options.json:
         _OUT.print(text, markup=False)
+
+
+def say_wrapped(text: str) -> None:
+    """Print a paragraph for people, set in and broken into lines."""
+    _OUT.print(textwrap.indent("\n".join(textwrap.wrap(text, 92)), "    "), markup=False)
 
 
 def show(frame: pd.DataFrame, title: str, options: Options, *, right: bool = False) -> None:
@@ -155,13 +162,19 @@ def show_decisions(decisions: pd.DataFrame, policy: str, title: str, options: Op
     show(pd.DataFrame(lines, columns=["", *frame["product_id"]]), title, options, right=True)
 
 
+_PLAINLY = {
+    "product_id": "product", "expected_loss": "expected loss, a year",
+    "expected_profit": "expected profit, a year", "limit": "limits, yuan",
+}  # fmt: skip
+
+
 def show_summary(summary: Mapping[str, Any], title: str, options: Options) -> None:
     """Print what the decisions of a folder sum to, and why the others were refused."""
     lines = pd.DataFrame(summary["decisions"])
     if len(lines):
         keys = ["product_id", "decision", "status", "grade"]
         amounts = ["merchants", "limit", "expected_loss", "expected_profit"]
-        show(lines[[*keys, *amounts]], title, options)
+        show(lines[[*keys, *amounts]].rename(columns=_PLAINLY), title, options)
     reasons = pd.DataFrame(summary["refused"], columns=["product_id", "reason", "merchants"])
     codes = reasons.groupby("reason")["merchants"].sum().sort_values(ascending=False, kind="stable")
     words = [reason_word(code) for code in codes.index[:12]]

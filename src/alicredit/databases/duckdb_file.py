@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import duckdb
 import pyarrow as pa
 
-from alicredit.checks import nearest, refuse
-from alicredit.databases.place import Database, quoted
+from alicredit.databases.place import Database, quoted, require_schema
 
 _ROWS = 65_536
 _HUGE = ("HUGEINT", "UHUGEINT")
@@ -45,14 +44,13 @@ class DuckDBFile:
                 "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
             )
             have = [str(row[0]) for row in con.execute(sql).fetchall()]
-            if wanted not in have:
-                refuse("schema", "must be one of the database", repr(wanted), nearest(wanted, have))
+            schema = require_schema(wanted, have)
             if not is_written:
                 con.execute("BEGIN TRANSACTION")
         except BaseException:
             con.close()
             raise
-        return cls(con, str(wanted), is_written)
+        return cls(con, schema, is_written)
 
     def close(self) -> None:
         """Close the file; what was not committed is rolled back."""

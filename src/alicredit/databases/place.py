@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from zoneinfo import ZoneInfo
 
-from alicredit.checks import refusal, refuse, require_kind
+from alicredit.checks import nearest, refusal, refuse, require_kind
 from alicredit.errors import InputError
 
 TIMEZONE = "Asia/Shanghai"
@@ -231,3 +231,19 @@ def _taken_apart(place: str) -> tuple[str, str, list[tuple[str, str]]]:
 def quoted(name: str) -> str:
     """Quote an identifier for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def require_schema(wanted: object, have: Collection[str]) -> str:
+    """Return a schema's name if the database has it, refuse it with the nearest one otherwise.
+
+    Examples
+    --------
+    >>> require_schema("public", ["public", "shop"])
+    'public'
+    >>> require_schema("shops", ["public", "shop"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: schema must be one of the database; found 'shops'. Try: ...
+    """
+    if wanted not in have:
+        refuse("schema", "must be one of the database", repr(wanted), nearest(wanted, have))
+    return str(wanted)

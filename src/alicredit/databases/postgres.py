@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from alicredit.checks import nearest, refuse
-from alicredit.databases.place import Database, quoted
+from alicredit.checks import refuse
+from alicredit.databases.place import Database, quoted, require_schema
 
 _PATIENCE = {"connect_timeout": "20", "keepalives_idle": "60", "tcp_user_timeout": "120000"}
 """Seconds to wait for an answer, idle seconds before asking, ms unanswered (assumed)."""
@@ -97,9 +97,7 @@ class Postgres:
         have = [str(row[0]) for row in self.rows("SELECT nspname::text FROM pg_namespace")]
         wanted = self.schema or self.rows("SELECT current_schema()::text")[0][0]
         self.con.commit()
-        if wanted not in have:
-            refuse("schema", "must be one of the database", repr(wanted), nearest(wanted, have))
-        return str(wanted)
+        return require_schema(wanted, have)
 
     def name(self, table: str) -> str:
         """Quote a table's name with its schema."""

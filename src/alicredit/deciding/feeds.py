@@ -17,7 +17,8 @@ def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) 
     """Stop a run whose model reads a table that has fallen silent.
 
     Every merchant would look like one without business there. How long a table may be silent
-    follows from its own gaps: see :func:`alicredit.monitoring.stale_feeds`.
+    follows from its own gaps: see :func:`alicredit.monitoring.stale_feeds`. The table of merchants
+    may be silent: that nobody new came says nothing of those who are there.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) 
 
 def refuse_stale(feeds: pd.DataFrame, tables: Iterable[str], as_of: pd.Timestamp) -> None:
     """Stop a run by what :func:`alicredit.monitoring.stale_feeds` says of its tables."""
-    read = set(base_tables(tables))
+    read = set(base_tables(tables)) - {"merchants"}  # no new merchant says nothing of the others
     silent = feeds[(feeds["status"] == "stale") & feeds["table"].isin(read)]
     if len(silent):
         feed = silent.iloc[0]
@@ -64,5 +65,9 @@ def refuse_stale(feeds: pd.DataFrame, tables: Iterable[str], as_of: pd.Timestamp
             f"no fact for {feed['silent_days']} days up to {as_of.date()}, where gaps of "
             f"{feed['longest_gap_days']:g} days were the longest"
         )
-        do = "restore the feed, or build the features yourself and pass features="
+        last = f"{feed['last_happened']:%Y-%m-%d}"
+        do = (
+            f"decide as of a day soon after its last fact, {last}, or restore the feed; or build "
+            "the features yourself and pass features="
+        )
         raise RecordError(refusal(f"table {feed['table']!r}", rule, found, do))

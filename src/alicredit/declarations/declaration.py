@@ -78,7 +78,7 @@ class Feature:
         Whether it is only what other features are made of, and no column of its own (what peers
         sold tells the calendar, which no model should learn).
     title, title_zh : str
-        What a person reads.
+        What a person reads; where there is no Chinese, the English stands for both.
     unit : str, default ""
         Unit of the value.
     direction : int, default 0
@@ -121,7 +121,7 @@ class Feature:
     restricted: bool = False
     is_part: bool = False
     title: str
-    title_zh: str
+    title_zh: str = ""
     unit: str = ""
     direction: int = 0
     expected: int | None = None
@@ -132,6 +132,8 @@ class Feature:
     def __post_init__(self) -> None:
         """Refuse a declaration without a lawful, computable meaning."""
         check_feature(self)
+        if not self.title_zh:
+            object.__setattr__(self, "title_zh", self.title)
 
     @property
     def name(self) -> str:

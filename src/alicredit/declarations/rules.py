@@ -41,8 +41,8 @@ def check_feature(feature: Feature) -> None:
         refuse("direction", "must be -1, 0 or +1", feature.direction, error=FeatureError)
     require_one_of("code", feature.code, REASONS, error=FeatureError)
     require_one_of("evidence", feature.evidence, ("A", "B", "J"), error=FeatureError)
-    if not (feature.title and feature.title_zh):
-        refuse("title and title_zh", "must both be given", "none", error=FeatureError)
+    if not feature.title:
+        refuse("title", "must be given", "none", error=FeatureError)
     if feature.of:
         _check_of_features(feature)
     else:

@@ -14,9 +14,10 @@ from alicredit.exports.python_text import HEAD, MAIN, PAIRS, READ, TABLES
 from alicredit.exports.python_trees import TREES
 from alicredit.portable.contract import MOST_MISSING, ROW_STATUSES
 from alicredit.portable.pairs import PairTable
+from alicredit.portable.reasons import said_by
 from alicredit.portable.tables import PointTable
 from alicredit.portable.trees import TreeTable
-from alicredit.vocabulary import STATUSES, reason_word
+from alicredit.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from alicredit.portable.model import ScoreModel
@@ -71,7 +72,7 @@ def _code(model: ScoreModel) -> Iterable[str]:
 def _values(model: ScoreModel) -> Iterable[str]:
     """Write the model's values, a line for each table, pair, tree and point."""
     codes = sorted({table.reason for table in model.tables})
-    texts = {code: (reason_word(code).text, reason_word(code).text_zh) for code in codes}
+    texts = {code: said_by(model, code) for code in codes}
     statuses = {code: (STATUSES[code].text, STATUSES[code].text_zh) for code in ROW_STATUSES}
     training = dict(sorted(model.training.items()))
     single = {

@@ -14,6 +14,7 @@ from alicredit.features.defined import (
     digest_of_definitions,
     note_of_definitions,
 )
+from alicredit.features.lacking import find_lacking
 from alicredit.features.others import digest_of_peers
 from alicredit.features.spark import SparkRecords, read_spark_records
 
@@ -31,6 +32,7 @@ __all__ = [
     "build_frame",
     "digest_of_definitions",
     "digest_of_peers",
+    "find_lacking",
     "note_of_definitions",
     "read_daily_features",
     "read_spark_records",

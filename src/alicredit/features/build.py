@@ -73,7 +73,9 @@ def build_features(
         feature of a table or column that is absent is NaN; a feature that meets an impossible value
         is infinite, so that no score comes of it. ``attrs["definitions"]`` holds a digest of each
         feature's definition, ``attrs["peers"]`` the digest of the peers that features were held
-        against, where any were: see :func:`alicredit.features.digest_of_peers`. On Spark a Spark
+        against, where any were: see :func:`alicredit.features.digest_of_peers`;
+        ``attrs["data_use"]`` the stated uses of restricted tables that features read, and
+        ``attrs["meanings"]`` the texts of features that are not built in. On Spark a Spark
         frame with the same columns after ``row``, the question's place, in no order. None where
         ``out`` is given.
 

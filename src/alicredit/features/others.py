@@ -14,6 +14,7 @@ from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import DERIVED, PEERS, derive_tables
 from alicredit.features.defined import note_of_definitions
+from alicredit.features.meant import note_of_meanings, note_of_uses
 from alicredit.records import Records
 from alicredit.records.reading import require_records
 
@@ -89,10 +90,19 @@ def digest_of_peers(records: Records, cohort: Cohort, *, catalogue: Catalogue = 
 
 
 def note_of_peers(records: Records, cohort: Cohort, catalogue: Catalogue) -> dict[str, str]:
-    """Give what a frame of features carries: its definitions, and its peers if there were any."""
+    """Give what a frame of features carries: its definitions, and what else there is to tell.
+
+    That is the peers, the meanings of features that are not built in, and the stated uses of
+    restricted tables that features read.
+    """
     peers = digest_of_peers(records, cohort, catalogue=catalogue) if len(cohort) else ""
-    told = {"definitions": note_of_definitions(catalogue)}
-    return told | {"peers": peers} if peers else told
+    told = {
+        "peers": peers,
+        "meanings": note_of_meanings(catalogue),
+        "data_use": note_of_uses(records.data_use, catalogue),
+    }
+    known = {name: text for name, text in told.items() if text}
+    return {"definitions": note_of_definitions(catalogue)} | known
 
 
 def _digested(rows: pa.Table, last: Any) -> bytes:

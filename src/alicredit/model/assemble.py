@@ -76,11 +76,13 @@ def assemble(
     training: Mapping[str, Any],
     long_run_rate: float | None = None,
     definitions: Any = "",
+    meanings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ScoreModel:
     """Put the probability of each whole point in reach to parts: the model that is deployed.
 
     ``margin`` are the log-odds of the training rows before calibration: their mean probability is
-    brought to the rate of defaults, or to a long-run rate that is known.
+    brought to the rate of defaults, or to a long-run rate that is known. ``meanings`` says of
+    inputs that are not built in what they mean: code, titles and unit.
     """
     rate = float(np.average(data.y, weights=data.weight))
     calibration = calibration.deployed(margin, data.weight, rate)
@@ -94,9 +96,10 @@ def assemble(
     if kept.unit > 1:  # between two whole points bounds run straight, so they must not turn
         lower = np.minimum.accumulate(lower)
         upper = np.maximum.accumulate(upper[::-1])[::-1]
+    tables = tuple(replace(table, **(meanings or {}).get(table.name, {})) for table in kept.tables)
     tiny = np.finfo(np.float64).tiny
     model = ScoreModel(
-        tables=kept.tables,
+        tables=tables,
         pairs=kept.pairs,
         trees=kept.trees,
         base=kept.base,
@@ -115,7 +118,7 @@ def assemble(
         },
         catalogue_digest=digest_of_definitions((table.name for table in kept.tables), definitions),
         model_id="",
-        reasons={code: _texts_of(code) for code in sorted({t.code for t in kept.tables})},
+        reasons={code: _texts_of(code) for code in sorted({t.code for t in tables})},
     )
     return sealed(model)
 

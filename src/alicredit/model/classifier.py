@@ -17,6 +17,7 @@ from alicredit.checks import given_or, refusal, require_between
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.evaluation.contradictions import listed
+from alicredit.features.meant import read_meanings, read_uses
 from alicredit.model.assemble import assemble
 from alicredit.model.folds import make_folds, periods_of
 from alicredit.model.inputs import (
@@ -175,8 +176,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         ----------
         X : pandas.DataFrame or array, shape (rows, inputs)
             Numbers, flags, and categories (text or categorical columns); missing allowed. The
-            digest of peers that ``build_features`` left in its ``attrs`` is kept as a fact of
-            training.
+            digest of peers and the stated uses of restricted tables that ``build_features`` left
+            in its ``attrs`` are kept as facts of training, and what features of your own mean in
+            the reasons.
         y : array of 0 and 1
             No NaN; labels of ``label_defaults`` carry the horizon and level of the claim. Any two
             labels will do: the second in order means default.
@@ -214,10 +216,15 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
-        noted = {**_noted(X), **use_facts(data_use)}
-        definitions = getattr(X, "attrs", {}).get("definitions", "")
+        carried = getattr(X, "attrs", {})
+        stated = use_facts(read_uses(carried.get("data_use")))
+        noted = {**_noted(X), **stated, **use_facts(data_use)}
+        definitions = carried.get("definitions", "")
+        meanings = read_meanings(carried.get("meanings"))
         with plain_algebra():
-            self.portable_ = self._learn(inputs, label, weight, cohort, claim, noted, definitions)
+            self.portable_ = self._learn(
+                inputs, label, weight, cohort, claim, noted, definitions, meanings
+            )
             self.sign_evidence_ = weigh_directions(
                 inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
             )
@@ -238,6 +245,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         claim: Claim,
         noted: Mapping[str, str],
         definitions: Any,
+        meanings: Mapping[str, Mapping[str, str]],
     ) -> ScoreModel:
         """Judge shapes out of fold, learn the one taken on all rows, put the model together."""
         cluster = _clusters(cohort, len(label))
@@ -288,6 +296,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             training=training,
             long_run_rate=None if self.long_run_rate is None else float(self.long_run_rate),
             definitions=definitions,
+            meanings=meanings,
         )
 
     def _weights(self, given: Any, label: Floats) -> Floats:

@@ -47,6 +47,7 @@ tr.group th{background:var(--back);font-weight:600}
 tbody:last-child tr:last-child td{border-bottom:0}
 .zh,code{color:var(--soft);font-size:.88em}
 .zh,td code{margin-left:10px}code{font-family:inherit;overflow-wrap:anywhere}
+td code{overflow-wrap:break-word}
 .figures{display:flex;flex-wrap:wrap;gap:10px 28px;margin:8px 0 0}
 .figures div{min-width:120px}.figures b{display:block;font-size:1.45rem;line-height:1.25}
 .figures span{color:var(--soft);font-size:.9rem}
@@ -72,7 +73,7 @@ white-space:normal;overflow-wrap:anywhere}
 .prose td::before{content:attr(data-l) ": ";color:var(--soft);font-size:.88em}
 .prose td.bare{display:none}
 .prose tr{border-bottom:1px solid var(--line);padding:6px 0}
-.figures div{min-width:44%}.figures{gap:10px 4%}.pic svg{min-width:460px}}
+td.n,th.n{width:1%}.figures div{min-width:44%}.figures{gap:10px 4%}.pic svg{min-width:460px}}
 @page{margin:14mm 12mm}
 @media print{body{background:#fff;font-size:12px}main{max-width:none;padding:0}nav{display:none}
 section{border:0;border-top:1px solid var(--line);border-radius:0;padding:10px 0;margin:0}

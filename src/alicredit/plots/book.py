@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind
+from alicredit.plots.given import COUNT, NAME, require_once, take_frame
 from alicredit.plots.stage import (
-    COUNT,
     DARK,
     GRID,
     HATCHES,
     INK,
-    NAME,
     OFF_HATCH,
     SERIES,
     SOFT,
@@ -22,10 +21,8 @@ from alicredit.plots.stage import (
     finish,
     fit,
     legend_above,
-    require_once,
     speaker,
     take_axes,
-    take_frame,
 )
 
 if TYPE_CHECKING:

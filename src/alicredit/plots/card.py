@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import nearest, refuse, require_columns
+from alicredit.plots.given import COUNT, NAME, NUMBER, take_frame
 from alicredit.plots.stage import (
-    COUNT,
     DARK,
     GRID,
     INK,
-    NAME,
-    NUMBER,
     OFF_HATCH,
     WARN,
     Say,
@@ -23,7 +21,6 @@ from alicredit.plots.stage import (
     paint_cells,
     speaker,
     take_axes,
-    take_frame,
     thousands,
 )
 

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import refuse
+from alicredit.plots.given import COUNT, NAME, NUMBER, name_of, require_once, take_frame
 from alicredit.plots.stage import (
-    COUNT,
     GRID,
     INK,
-    NAME,
-    NUMBER,
     SOFT,
     WARN,
     Say,
@@ -23,11 +21,8 @@ from alicredit.plots.stage import (
     lean,
     legend_above,
     longest,
-    name_of,
-    require_once,
     speaker,
     take_axes,
-    take_frame,
 )
 
 if TYPE_CHECKING:

@@ -8,22 +8,17 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import require_one_of
+from alicredit.plots.given import COUNT, NAME, NUMBER, name_of, require_once, take_frame
 from alicredit.plots.stage import (
-    COUNT,
     GRID,
-    NAME,
-    NUMBER,
     Say,
     as_shares,
     finish,
     fit,
     longest,
-    name_of,
     paint_cells,
-    require_once,
     speaker,
     take_axes,
-    take_frame,
 )
 
 if TYPE_CHECKING:

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 
 from alicredit.checks import require_whole
+from alicredit.plots.given import FLAG, NAME, NUMBER, name_of, require_once, take_frame
 from alicredit.plots.stage import (
-    FLAG,
     GRID,
     INK,
-    NAME,
-    NUMBER,
     OFF_HATCH,
     SOFT,
     WARN,
@@ -24,11 +22,8 @@ from alicredit.plots.stage import (
     lean,
     legend_above,
     longest,
-    name_of,
-    require_once,
     speaker,
     take_axes,
-    take_frame,
 )
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What all drawings share: axes of their own, colours, words, and guards of what is drawn.
+"""What all drawings share: axes of their own, colours and words.
 
 Colours are Okabe and Ito's (2008), told apart by the colour-blind; nothing is said by colour alone:
 what is off has another marker or a hatch too, so that a page printed in grey says the same.
@@ -6,19 +6,19 @@ what is off has another marker or a hatch too, so that a page printed in grey sa
 
 from __future__ import annotations
 
+import io
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
-from alicredit.checks import refusal, refuse, require_columns, require_kind, require_one_of
+from alicredit.checks import refusal, require_kind, require_one_of
 from alicredit.errors import AlicreditError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SOFT, GRID, DARK = "#7d8894", "#e3e8ed", "#1c2733"
 OFF_HATCH = "///"
 _WIDTH: ContextVar[float] = ContextVar("width", default=7.0)
 _HALF, _WIDE_NAMES, _NAME_ROOM = 5.0, 1.0, 0.85
-_POINTS, _EM, _MOST_LINES = 11.0, 0.53, 4
+_POINTS, _EM, _MOST_LINES = 11.0, 0.58, 4
 
 _CHINESE = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "PingFang SC",
@@ -46,9 +46,6 @@ _CHINESE = (
 )  # fmt: skip
 
 Say = Callable[[str, str], str]
-
-NAME, NUMBER, COUNT, FLAG = "name", "number", "count", "flag"
-"""What a column that is drawn holds: any values, numbers, known numbers, or true and false."""
 
 
 @contextmanager
@@ -61,8 +58,31 @@ def narrow_figures() -> Iterator[None]:
         _WIDTH.reset(token)
 
 
+@cache
+def _axes_that_show() -> type[Axes]:
+    """Give axes that a notebook shows as a picture where they end a cell.
+
+    Their figure is registered nowhere: no state of pyplot is touched, and nothing is left open.
+    """
+    from matplotlib.axes import Axes
+
+    class ShownAxes(Axes):
+        """Axes with the picture that notebooks ask for."""
+
+        def _repr_png_(self) -> bytes:
+            """Draw the whole figure."""
+            picture: Any = io.BytesIO()
+            figure: Any = self.figure
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+                figure.savefig(picture, format="png", dpi=100)
+            return bytes(picture.getvalue())
+
+    return ShownAxes
+
+
 def take_axes(ax: Axes | None, *, height: float = 4.2) -> Axes:
-    """Take the axes that are given, or make some on a figure of their own.
+    """Take the axes that are given, or make some on a figure of their own, which notebooks show.
 
     Examples
     --------
@@ -81,98 +101,14 @@ def take_axes(ax: Axes | None, *, height: float = 4.2) -> Axes:
         text = refusal("plots", "need the extra [report]", "no matplotlib", do)
         raise AlicreditError(text) from error
     if ax is None:
-        ax = Figure(figsize=(_WIDTH.get(), height), layout="constrained").subplots()
+        figure = Figure(figsize=(_WIDTH.get(), height), layout="constrained")
+        ax = figure.add_subplot(axes_class=_axes_that_show())
     require_kind("ax", ax, Axes, "must be matplotlib axes")
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(SOFT)
     ax.tick_params(color=SOFT)
     return ax
-
-
-def take_frame(argument: str, frame: Any, needed: Mapping[str, str]) -> pd.DataFrame:
-    """Take the columns that are drawn, each once and of its kind, of a frame with at least one row.
-
-    Numbers and counts come back as float64, flags as bool.
-
-    Parameters
-    ----------
-    argument : str
-        What the frame is called.
-    frame : pandas.DataFrame
-        What is drawn.
-    needed : mapping of str to str
-        Column -> ``NAME``, ``NUMBER`` (missing where not known), ``COUNT`` or ``FLAG`` (known in
-        each row).
-
-    Returns
-    -------
-    pandas.DataFrame
-        The needed columns alone.
-
-    Raises
-    ------
-    InputError
-        If it is no frame, has no row, or a column lacks, stands twice or is of another kind.
-
-    Examples
-    --------
-    >>> take_frame("drift", pd.DataFrame({"psi": [1, 2]}), {"psi": NUMBER})["psi"].tolist()
-    [1.0, 2.0]
-    >>> take_frame("drift", pd.DataFrame({"psi": ["0.1"]}), {"psi": NUMBER})
-    Traceback (most recent call last):
-    alicredit.errors.InputError: drift['psi'] must hold numbers; found ...
-    """
-    made = require_kind(argument, frame, pd.DataFrame, "must be a frame")
-    require_columns(argument, map(str, made.columns), needed)
-    if made.empty:
-        refuse(argument, "must have at least one row", "none")
-    kept = made.loc[:, list(needed)]
-    again = kept.columns[kept.columns.duplicated()]
-    if len(again):
-        refuse(argument, "must have each column once", f"{again[0]!r} again", "drop one")
-    return pd.DataFrame(
-        {name: _of_kind(f"{argument}[{name!r}]", kept[name], kind)
-         for name, kind in needed.items()}
-    )  # fmt: skip
-
-
-def _of_kind(name: str, column: pd.Series, kind: str) -> pd.Series:
-    """Take a column of a kind."""
-    if kind == NAME:
-        return column
-    is_flag = is_bool_dtype(column)
-    if kind == FLAG:
-        if not is_flag:
-            refuse(name, "must be true or false in each row", str(column.dtype))
-        if column.isna().any():
-            refuse(name, "must be true or false in each row", "a missing one")
-        return column.astype(bool)
-    if is_flag or not is_numeric_dtype(column) or is_complex_dtype(column):
-        refuse(name, "must hold numbers", str(column.dtype))
-    values = pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index)
-    if kind == COUNT and not np.isfinite(values).all():
-        refuse(name, "must be known in each row", "a row without it")
-    return values
-
-
-def require_once(
-    argument: str, rows: pd.DataFrame, names: Sequence[str], do: str = "drop what stands twice"
-) -> None:
-    """Refuse a frame where what is drawn as one mark stands in several rows.
-
-    Examples
-    --------
-    >>> require_once("drift", pd.DataFrame({"feature": ["sales", "visits"]}), ["feature"])
-    >>> require_once("drift", pd.DataFrame({"feature": ["sales", "sales"]}), ["feature"])
-    Traceback (most recent call last):
-    alicredit.errors.InputError: drift must have each feature once; found sales again. Try: ...
-    """
-    again = rows.duplicated(list(names))
-    if again.any():
-        first = rows.loc[again, list(names)].iloc[0]
-        found = ", ".join(name_of(each) for each in first) + " again"
-        refuse(argument, f"must have each {' and '.join(names)} once", found, do)
 
 
 def _room(ax: Axes) -> tuple[int, float]:
@@ -313,17 +249,6 @@ def fit(name: object, letters: int, *, lines: int = 2) -> str:
     if len(parts) > lines:
         kept[-1] = kept[-1][: letters - 1] + "…"
     return "\n".join(kept)
-
-
-def name_of(period: Any) -> str:
-    """Name a period shortly: a day as the month it begins.
-
-    Examples
-    --------
-    >>> name_of(pd.Timestamp("2013-04-01")), name_of("2013Q2")
-    ('2013-04', '2013Q2')
-    """
-    return f"{period:%Y-%m}" if isinstance(period, pd.Timestamp) else str(period)
 
 
 def longest(values: Any) -> float:

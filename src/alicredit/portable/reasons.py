@@ -188,14 +188,25 @@ def explain_rows(
                 if cost <= 0:
                     break
                 at = max(members[codes[code]], key=lambda k: int(held.lost[row, k]))
-                name, word = model.tables[at].name, reason_word(codes[code])
+                name, texts_of_code = model.tables[at].name, said_by(model, codes[code])
                 value: Any = rows[start + row, at]
                 if name in texts:
                     value = None if math.isnan(value) else texts[name][start + row]
                 points = account.points(cost)
                 line = (start + row, rank, name, codes[code], value, points, account.against)
-                lines.append((*line, word.text, word.text_zh))
+                lines.append((*line, *texts_of_code))
     return pd.DataFrame(lines, columns=[*names, "text_zh"])
+
+
+def said_by(model: ScoreModel, code: str) -> tuple[str, str]:
+    """Give what a code of a model says, in both languages; one of a single input has its title."""
+    word = reason_word(code)
+    family, _, name = code.partition(":")
+    table = next((each for each in model.tables if name and each.name == name), None)
+    if table is None or table.title == name:
+        return word.text, word.text_zh
+    family_word = reason_word(family)
+    return f"{family_word.text}: {table.title}", f"{family_word.text_zh}：{table.title_zh}"
 
 
 def reasons_of_one(model: ScoreModel, row: Sequence[float], top: int) -> list[str]:

@@ -16,10 +16,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alicredit.checks import nearest, refusal, refuse, require_columns, writing
+from alicredit.checks import refuse, require_columns, writing
 from alicredit.databases import Database, Wants, open_database, tell
 from alicredit.errors import RecordError
 from alicredit.records.facts import quoted
+from alicredit.records.refusing import maybe, no_merchants
 from alicredit.records.schema import TABLES, Column
 from alicredit.records.sources import Source, literal, parsed_sql
 
@@ -97,13 +98,11 @@ def _wanted(
     wanted: dict[str, Wants] = {}
     have = link.tables()
     if "merchants" not in have:
-        rule = "must be among the records: it says who there is"
-        found = f"{len(have)} tables in that schema"
-        raise RecordError(refusal("table 'merchants'", rule, found, nearest("merchants", have)))
+        raise RecordError(no_merchants(have))
     for name in have:
         if name not in TABLES:
             if not name.startswith(_OWN):
-                text = f"unknown table, not read: {nearest(name, TABLES)}"
+                text = f"unknown table, not read{maybe(name, TABLES)}"
                 notes.append((name, "unknown table", "warning", text))
             continue
         table = TABLES[name]
@@ -115,7 +114,7 @@ def _wanted(
         require_columns(f"table {name!r}", columns, table.required, error=RecordError)
         for column in columns:
             if column not in table and column != _KNOWN_AT.name:
-                text = f"unknown column {column!r}, not read: {nearest(column, table.names)}"
+                text = f"unknown column {column!r}, not read{maybe(column, table.names)}"
                 notes.append((name, "unknown column", "warning", text))
         known = [each for each in (*table.columns, _KNOWN_AT) if each.name in columns]
         wanted[name] = {each.name: each.sql_type for each in known}

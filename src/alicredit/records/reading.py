@@ -20,8 +20,14 @@ from alicredit.errors import RecordError
 from alicredit.records.bounds import Bound
 from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
-from alicredit.records.declaration import Column
 from alicredit.records.facts import fact_sql, quoted
+from alicredit.records.refusing import (
+    KNOWN_AT,
+    maybe,
+    no_merchants,
+    refuse_lacking,
+    refuse_unreadable,
+)
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import (
     Source,
@@ -30,13 +36,10 @@ from alicredit.records.sources import (
     damaged,
     find_sources,
     holds_numbers,
-    unreadable_sql,
 )
 
 TIMEZONE = "Asia/Shanghai"
 """Zone of naive times where the records name no other."""
-
-_EXTRA_COLUMN = Column("known_at", "time", required=False, nullable=True)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Records:
         """Give the names of a table's columns, declared ones first."""
         types = self._source(table).types
         declared = TABLES.get(table)
-        known = (*declared.columns, _EXTRA_COLUMN) if declared else ()
+        known = (*declared.columns, KNOWN_AT) if declared else ()
         first = [column.name for column in known if column.name in types]
         return (*first, *(name for name in types if name not in first))
 
@@ -265,7 +268,7 @@ class Records:
     def projection(self, table: str) -> dict[str, str]:
         """Map each column of a table to its canonical expression, declared ones first."""
         source, declared = self._source(table), TABLES.get(table)
-        known = (*declared.columns, _EXTRA_COLUMN) if declared else ()
+        known = (*declared.columns, KNOWN_AT) if declared else ()
         found = {
             column.name: canonical_sql(source, column, self.timezone)
             for column in known
@@ -339,8 +342,7 @@ def read_records(
         raise RecordError(refusal("source", rule, f"no table in {source}"))
     uses = read_data_use(stated)
     sources, findings = _admitted(places, uses)
-    for each in sources.values():
-        _check_columns(each)
+    refuse_lacking(sources)
     records = Records(MappingProxyType(sources), timezone, MappingProxyType(notes), findings, uses)
     _check_values(records)
     return records
@@ -424,9 +426,7 @@ def _admitted(
     """Open what may be read; note what is unknown and what is left out for want of a basis."""
     notes, read = [], {}
     if "merchants" not in places:
-        hint = nearest("merchants", places)
-        rule = "must be among the records: it says who there is"
-        raise RecordError(refusal("table 'merchants'", rule, f"{len(places)} tables", hint))
+        raise RecordError(no_merchants(places))
     for name, place in places.items():
         if name in TABLES and TABLES[name].restricted and name not in uses:
             text = "left out: state its purpose and legal basis in data_use to have it read"
@@ -434,55 +434,20 @@ def _admitted(
             continue
         read[name] = place
         if name not in TABLES:
-            text = f"unknown table, kept and not used: {nearest(name, TABLES)}"
+            text = f"unknown table, kept and not used{maybe(name, TABLES)}"
             notes.append(Note(name, "unknown table", "warning", 0, text))
     sources = find_sources(read)
     for name in (each for each in sources if each in TABLES):
-        for column in sources[name].types:
+        types = sources[name].types
+        for column in types:
             if column not in TABLES[name] and column != "known_at":
-                hint = nearest(column, TABLES[name].names)
-                text = f"unknown column {column!r}, kept and not used: {hint}"
+                hint = maybe(column, [each for each in TABLES[name].names if each not in types])
+                text = f"unknown column {column!r}, kept and not used{hint}"
                 notes.append(Note(name, "unknown column", "warning", 0, text))
     return sources, tuple(notes)
 
 
-def _check_columns(source: Source) -> None:
-    """Refuse a declared table that lacks a required column."""
-    if source.table in TABLES:
-        needed = TABLES[source.table].required
-        require_columns(f"table {source.table!r}", source.types, needed, error=RecordError)
-
-
 def _check_values(records: Records) -> None:
-    """Refuse values that have no meaning as the declared kind; scans only where any can be."""
-    for name, source in records.sources.items():
-        records.projection(name)  # refuses a type that no value of the kind can have
-        declared = TABLES[name].columns if name in TABLES else ()
-        for column in (*declared, _EXTRA_COLUMN):
-            if column.name not in source.types:
-                continue
-            condition = unreadable_sql(source, column)
-            if condition:
-                _refuse_unreadable(source, column, condition)
-
-
-def _refuse_unreadable(source: Source, column: Column, condition: str) -> None:
-    """Raise when a condition holds on any row, with the number of rows and first examples."""
-    con = duckdb.connect()
-    try:
-        source.attach(con)
-        name = quoted(column.name)
-        sql = (
-            f"SELECT CAST({name} AS VARCHAR), count(*) OVER () FROM {source.sql} WHERE {condition}"
-        )
-        rows = con.execute(f"{sql} LIMIT 3").fetchall()
-    except duckdb.Error as error:
-        raise damaged(source, error) from error
-    finally:
-        con.close()
-    if rows:
-        shown = ", ".join(repr(value) for value, _ in rows)
-        rule = f"must be of kind {column.kind} ({column.sql_type})"
-        where = f"table {source.table!r} column {column.name!r}"
-        do = "mend these values where the data are made"
-        raise RecordError(refusal(where, rule, f"{rows[0][1]} other rows such as {shown}", do))
+    """Refuse values that have no meaning as the declared kind."""
+    read = {name: records.projection(name) for name in records.tables}
+    refuse_unreadable(records.sources, read)

@@ -29,7 +29,6 @@ from alicredit.report.columns import (
     GRADES,
     MATRIX,
     MOVES,
-    POINTS,
     POPULATION,
     REASONS,
     RELIABILITY,
@@ -38,9 +37,8 @@ from alicredit.report.columns import (
     SUMMARY,
     TESTS,
 )
+from alicredit.report.inside import pairs_part, points_part
 from alicredit.report.summary import with_texts, written
-
-_MOST_SHAPES = 12
 
 
 def write_validation_page(report: Any, path: str | Path) -> None:
@@ -59,8 +57,8 @@ def write_validation_page(report: Any, path: str | Path) -> None:
         If the extra ``[report]`` is not installed, or the file cannot be written.
     """
     facts = report.facts
-    makers = (_card, _claim, _tests, _reliability, _grades, _stability, _moves, _points, _pairs,
-              _reasons, _shapes, _fairness, _figures, _limits)  # fmt: skip
+    makers = (_card, _claim, _tests, _reliability, _grades, _stability, _moves, points_part,
+              pairs_part, _reasons, _shapes, _fairness, _figures, _limits)  # fmt: skip
     parts = tuple(part for make in makers for part in make(report))
     foot = f"Model {facts['model_id']}. Trained on {facts['rows']:,} rows, folds: {facts['folds']}."
     first, last = facts.get("first_as_of"), facts.get("last_as_of")
@@ -185,54 +183,6 @@ def _moves(report: Any) -> tuple[Part, ...]:
                  tables=tuple(held)),)  # fmt: skip
 
 
-def _points(report: Any) -> tuple[Part, ...]:
-    """Show the points of single inputs, as shapes and as tables."""
-    tables = report.tables
-    from alicredit.plots import plot_points
-
-    card = tables["points"]
-    charts: tuple[Chart, ...] = ()
-    if not card["points"].isna().all():
-        single = _single(card)
-        spread = single.groupby("feature", sort=False)["points"].agg(lambda x: x.max() - x.min())
-        names = spread[spread > 0].sort_values(ascending=False, kind="stable").index
-        charts = tuple(
-            draw(plot_points, single.assign(feature=single["feature"].astype(str)), str(name),
-                 is_half=True, feature=str(name))
-            for name in names[:_MOST_SHAPES]
-        )  # fmt: skip
-    table = lay_out(_steps(card), POINTS, group="title", code="feature")
-    return (Part("The points", _say_points(card), "评分表", tables=(table,), charts=charts),)
-
-
-def _single(card: pd.DataFrame) -> pd.DataFrame:
-    """Take the steps of single inputs."""
-    if "feature_2" not in card:
-        return card
-    return card[card["feature_2"].fillna("").astype(str) == ""]
-
-
-def _pairs(report: Any) -> tuple[Part, ...]:
-    """Show pairs as heat maps."""
-    tables = report.tables
-    card = tables["points"]
-    if "feature_2" not in card or card["points"].isna().all():
-        return ()
-    from alicredit.plots import plot_pairs
-
-    held = card[card["feature_2"].fillna("").astype(str) != ""]
-    names = list(dict.fromkeys(zip(held["feature"].astype(str), held["feature_2"].astype(str))))
-    if not names:
-        return ()
-    charts = tuple(
-        draw(plot_pairs, card, f"{one} and {two}", is_half=len(names) > 1, pair=(one, two))
-        for one, two in names
-    )
-    note = "What two inputs are worth together, beside what each is worth alone; their figures "
-    return (Part("Pairs of inputs", note + "stand in the table of points.", "成对特征",
-                 charts=charts),)  # fmt: skip
-
-
 def _reasons(report: Any) -> tuple[Part, ...]:
     """Show how often each reason is given."""
     tables = report.tables
@@ -323,38 +273,3 @@ def _headline(summary: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     return tuple(
         (written(metric, rows[metric].value), text + between(metric)) for metric, text in named
     )
-
-
-def _say_points(card: pd.DataFrame) -> str:
-    """Say what the points are, or that there are none by input."""
-    shares = "Shares and default rates are those of the training rows."
-    if card["points"].isna().all():
-        return (
-            "This model's score is the sum of trees over all inputs: no input has points of its "
-            f"own; the reasons say what each did. {shares}"
-        )
-    return f"A score is the base and the sum of these points; more is safer. {shares}"
-
-
-def _steps(card: pd.DataFrame) -> pd.DataFrame:
-    """Name each input, with its unit, and each step of the scorecard; of pairs both."""
-    steps = [row.category or _step(row.lower, row.upper) for row in card.itertuples()]
-    named = zip(card["title"], card["unit"], strict=True)
-    titles = [f"{title} ({unit})" if unit else title for title, unit in named]
-    if "feature_2" in card:
-        for at, row in enumerate(card.itertuples()):
-            if row.feature_2:
-                second = row.category_2 or _step(row.lower_2, row.upper_2)
-                steps[at] = f"{steps[at]}; {second}"
-                titles[at] = f"{row.title} and {row.title_2}, together"
-    return card.assign(step=steps, title=titles)
-
-
-def _step(lower: float, upper: float) -> str:
-    """Say which values a step holds."""
-    parts = []
-    if lower != float("-inf"):
-        parts.append(f"above {lower:,.6g}")
-    if upper != float("inf"):
-        parts.append(f"up to {upper:,.6g}")
-    return " ".join(parts) or "any value"
