@@ -15,6 +15,7 @@ from alicredit.model.assemble import table_parts
 from alicredit.model.boosting import fit_for, fit_until
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet, parameters
+from alicredit.model.linear import fit_linear
 from alicredit.model.marginal import MOST_DEFAULTS, MOST_ROWS, fit_marginal
 from alicredit.model.parts import Parts
 from alicredit.model.points import StepFunction, add_functions, read_trees
@@ -26,38 +27,56 @@ Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 Split = tuple[Positions, Positions]
 
-_SHARES = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0)
-_USUAL_SHARE = 0.5
+_FEW_DEFAULTS = 200
+"""Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
+
+_TENTHS = 10
+_USUAL_SHARES = (0.4, 0.3, 0.3)
 _PULL = 4.0
+"""Shares of line, trees and marginal scorecard are tenths, with a prior of these (assumed)."""
+
 _FEWEST = 10
 _BAGS = 2
 _BAGGED_ROWS = 20_000
 
+FINE_STEPS = 240
+FINE_DEVIANCE = 0.02
+"""Of points in fine units: steps at most, and what merging a table may cost (assumed)."""
+
 
 @dataclass(frozen=True, eq=False)
 class PointsPlan:
-    """How points are learned on all rows: rounds, the marginal share, limits."""
+    """How points are learned on all rows: rounds, the shares of what is added up, limits.
+
+    ``shares`` are those of the line, the trees and the marginal scorecard. ``unit`` is how many
+    units a point has: of more than one, steps are finer, too.
+    """
 
     rounds: int
-    share: float
+    shares: tuple[float, float, float]
     scale: PointScale
     max_steps: int
     seed: int
     threads: int
+    unit: int = 1
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedPoints:
-    """Points learned out of fold: margins as deployed, the plan, and what plainness cost."""
+    """Points learned out of fold: margins as deployed, the plan, and what plainness cost.
+
+    ``sums`` are what was learned on each split.
+    """
 
     margin: Floats
     plan: PointsPlan
     sample: Parts
     costs: pd.DataFrame
+    sums: tuple[Sum, ...]
 
     def facts(self) -> dict[str, float]:
-        """State the share and the costs in single values, for the facts of training."""
-        facts = {"marginal_share": self.plan.share}
+        """State the shares and the costs in single values, for the facts of training."""
+        facts = {"linear_share": self.plan.shares[0], "marginal_share": self.plan.shares[2]}
         for column in ("auc", "log_loss"):
             facts |= {f"{column}_{k}": float(v) for k, v in self.costs[column].items()}
         return facts
@@ -76,6 +95,12 @@ class Sum:
         """Give the value of each input's missing."""
         return {at: function.missing for at, function in enumerate(self.functions)}
 
+    def margins(self, inputs: Inputs, data: TrainingSet) -> Floats:
+        """Give the margins of rows."""
+        placed = place_rows(self.functions, _sizes(inputs), data.X)
+        margin = placed.margins(self.functions, self.constant)
+        return add_specials(margin, data.given, inputs.specials, self.missing, self.specials)
+
 
 def one_input(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     """Choose LightGBM's parameters for points: every tree sees one input."""
@@ -93,62 +118,134 @@ def judge_points(
     seed: int,
     threads: int,
 ) -> JudgedPoints:
-    """Learn points on each split; find the rounds, and how much of the marginal scorecard to add.
+    """Learn points on each split; find the rounds, and what shares of line and marginals to add.
 
-    The share is the one of least out-of-fold log loss, with a prior of a half (assumed).
+    The shares are those of least out-of-fold log loss, with a prior (assumed).
     """
-    fitted = [
-        fit_until(one_input, data.take(learn), data.take(judge), bags=1, seed=seed, threads=threads)
-        for learn, judge in splits
-    ]
+    plan = PointsPlan(0, _USUAL_SHARES, scale, max_steps, seed, threads)
+    starts_at_line = data.defaults >= _FEW_DEFAULTS
+    lines, fitted = [], []
+    for learn, judge in splits:
+        own, seen = data.take(learn), data.take(judge)
+        line, honest = learn_line(inputs, own, honest=starts_at_line)
+        margins = (honest, line.margins(inputs, seen) if starts_at_line else None)
+        found = fit_until(one_input, own, seen, bags=1, seed=seed, threads=threads, margins=margins)
+        lines.append(line)
+        fitted.append(found)
     rounds = int(np.median([best for _, found in fitted for best in found]))
-    boosted = [
-        _read(boosters, inputs, data.take(learn), rounds)
-        for (boosters, _), (learn, _) in zip(fitted, splits, strict=True)
+    learned = [
+        _Learned(
+            line,
+            _read(boosters, inputs, data.take(learn), rounds, line if starts_at_line else None),
+            _marginal(inputs, data.take(learn), seed),
+        )
+        for line, (boosters, _), (learn, _) in zip(lines, fitted, splits, strict=True)
     ]
-    marginal = [_marginal(inputs, data.take(learn), seed) for learn, _ in splits]
-    share = _share(inputs, data, splits, boosted, marginal)
-    plan = PointsPlan(rounds, share, scale, max_steps, seed, threads)
+    plan = replace(plan, rounds=rounds, shares=_shares(inputs, data, splits, learned))
+    sums = [
+        _with_codes(each.blend(plan.shares), inputs, data.take(learn))
+        for each, (learn, _) in zip(learned, splits, strict=True)
+    ]
+    return simplify_points(inputs, data, splits, sums, plan)
+
+
+def simplify_points(
+    inputs: Inputs,
+    data: TrainingSet,
+    splits: Sequence[Split],
+    sums: Sequence[Sum],
+    plan: PointsPlan,
+) -> JudgedPoints:
+    """Merge and round what was learned on each split, and measure what that costs."""
     stages: dict[str, list[Floats]] = {"learned": [], "merged": [], "points": []}
     samples = []
-    for (learn, judge), one, other in zip(splits, boosted, marginal, strict=True):
-        total = _with_codes(_blend(one, other, share), inputs, data.take(learn))
+    for (learn, judge), total in zip(splits, sums, strict=True):
         merged, parts = _simple(total, inputs, data.take(learn), plan)
         samples.append(parts)
         seen = data.take(judge)
-        stages["learned"].append(_margins(total, inputs, seen))
-        stages["merged"].append(_margins(merged, inputs, seen))
-        stages["points"].append(parts.margins(seen.given, scale))
+        stages["learned"].append(total.margins(inputs, seen))
+        stages["merged"].append(merged.margins(inputs, seen))
+        stages["points"].append(parts.margins(seen.given, plan.scale))
     rows = np.concatenate([judge for _, judge in splits])
     costs = _costs(data.y[rows], data.weight[rows], stages)
-    return JudgedPoints(np.concatenate(stages["points"]), plan, samples[0], costs)
+    return JudgedPoints(np.concatenate(stages["points"]), plan, samples[0], costs, tuple(sums))
 
 
 def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     """Learn points on all rows, as judged."""
+    starts_at_line = data.defaults >= _FEW_DEFAULTS
+    line, honest = learn_line(inputs, data, honest=starts_at_line)
     bags = _BAGS if len(data.y) <= _BAGGED_ROWS else 1
     boosters = fit_for(
-        one_input, data, plan.rounds, bags=bags, seed=plan.seed, threads=plan.threads
+        one_input,
+        data,
+        plan.rounds,
+        bags=bags,
+        seed=plan.seed,
+        threads=plan.threads,
+        margin=honest,
     )
-    total = _read(boosters, inputs, data, None)
-    if plan.share > 0:
-        total = _blend(total, _marginal(inputs, data, plan.seed), plan.share)
+    learned = _Learned(
+        line,
+        _read(boosters, inputs, data, None, line if starts_at_line else None),
+        _marginal(inputs, data, plan.seed) if plan.shares[2] else None,
+    )
+    total = learned.blend(plan.shares)
     return _simple(_with_codes(total, inputs, data), inputs, data, plan)[1]
 
 
-def _read(boosters: Sequence[object], inputs: Inputs, data: TrainingSet, rounds: int | None) -> Sum:
-    """Read the mean of boosters as one step function an input."""
-    read = [read_trees(booster, len(inputs.names), rounds) for booster in boosters]
-    each = 1 / len(read)
+def learn_line(
+    inputs: Inputs, data: TrainingSet, *, honest: bool = False
+) -> tuple[Sum, Floats | None]:
+    """Learn what a penalised logistic regression says, and margins of rows it did not see."""
+    functions, constant, margin = fit_linear(data, _sizes(inputs), honest=honest)
+    return Sum(functions, constant), margin
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """What is added up in shares: line, trees and, of few defaults, marginal scorecard."""
+
+    line: Sum
+    boosted: Sum
+    marginal: Sum | None
+
+    @property
+    def every(self) -> list[Sum]:
+        """List what there is, in order."""
+        return [each for each in (self.line, self.boosted, self.marginal) if each is not None]
+
+    def blend(self, shares: Sequence[float]) -> Sum:
+        """Add shares up."""
+        used = [(each, k) for each, k in zip(self.every, shares, strict=False) if k]
+        return _total(used)
+
+
+def _total(weighted: Sequence[tuple[Sum, float]]) -> Sum:
+    """Add up sums, each times its weight."""
     functions = [
-        add_functions([(function, each) for function in mine])
-        for mine in zip(*(functions for functions, _ in read), strict=True)
+        add_functions([(each.functions[at], k) for each, k in weighted])
+        for at in range(len(weighted[0][0].functions))
     ]
-    constant = each * sum(constant for _, constant in read)
-    if not any(len(f.cuts) or f.levels for f in functions):
+    return Sum(functions, sum(k * each.constant for each, k in weighted))
+
+
+def _read(
+    boosters: Sequence[object],
+    inputs: Inputs,
+    data: TrainingSet,
+    rounds: int | None,
+    start: Sum | None,
+) -> Sum:
+    """Read the mean of boosters as one step function an input, on top of where they started."""
+    read = [Sum(*read_trees(booster, len(inputs.names), rounds)) for booster in boosters]
+    found = _total([(each, 1 / len(read)) for each in read])
+    if start is not None:
+        return _total([(start, 1.0), (found, 1.0)])
+    if not any(len(f.cuts) or f.levels for f in found.functions):
         rate = float(np.average(data.y, weights=data.weight))
-        constant = float(np.log(rate / (1 - rate)))
-    return Sum(functions, constant)
+        return replace(found, constant=float(np.log(rate / (1 - rate))))
+    return found
 
 
 def _marginal(inputs: Inputs, data: TrainingSet, seed: int) -> Sum | None:
@@ -167,67 +264,56 @@ def _sizes(inputs: Inputs) -> list[int]:
     ]
 
 
-def _blend(one: Sum, other: Sum | None, share: float) -> Sum:
-    """Add a share of the marginal to what is left of the boosted."""
-    if other is None or share == 0:
-        return one
-    functions = [
-        add_functions([(a, 1 - share), (b, share)])
-        for a, b in zip(one.functions, other.functions, strict=True)
-    ]
-    return Sum(functions, (1 - share) * one.constant + share * other.constant)
-
-
-def _share(
-    inputs: Inputs,
-    data: TrainingSet,
-    splits: Sequence[Split],
-    boosted: Sequence[Sum],
-    marginal: Sequence[Sum | None],
-) -> float:
-    """Give the marginal share of least out-of-fold loss, drawn to a half."""
-    if any(each is None for each in marginal):
-        return 0.0
-    a, b = (
+def _shares(
+    inputs: Inputs, data: TrainingSet, splits: Sequence[Split], learned: Sequence[_Learned]
+) -> tuple[float, float, float]:
+    """Give the shares of least out-of-fold loss, drawn to the usual ones."""
+    parts = min(len(each.every) for each in learned)
+    columns = [
         np.concatenate(
             [
-                _margins(each, inputs, data.take(judge))
-                for each, (_, judge) in zip(sums, splits, strict=True)
-                if each is not None
+                each.every[at].margins(inputs, data.take(judge))
+                for each, (_, judge) in zip(learned, splits, strict=True)
             ]
         )
-        for sums in (boosted, marginal)
-    )
+        for at in range(parts)
+    ]
+    margins = np.column_stack(columns)
     rows = np.concatenate([judge for _, judge in splits])
     y, weight = data.y[rows], data.weight[rows] / data.weight.mean()
     times = len(rows) / len(np.unique(rows))
+    usual = np.array(_USUAL_SHARES[:parts]) / sum(_USUAL_SHARES[:parts])
+    tried = [
+        (a, b, _TENTHS - a - b)
+        for a in range(_TENTHS + 1)
+        for b in range(_TENTHS + 1 - a)
+        if parts > 2 or a + b == _TENTHS
+    ]
     losses = []
-    for share in _SHARES:
-        margin = (1 - share) * a + share * b
+    for each in tried:
+        shares = np.array(each[:parts]) / _TENTHS
+        margin = margins @ shares
         loss = float(weight @ (np.logaddexp(0, margin) - y * margin)) / times
-        losses.append(loss + _PULL * (share - _USUAL_SHARE) ** 2)
-    return _SHARES[int(np.argmin(losses))]
-
-
-def _margins(total: Sum, inputs: Inputs, data: TrainingSet) -> Floats:
-    """Give the margins of rows."""
-    placed = place_rows(total.functions, _sizes(inputs), data.X)
-    margin = placed.margins(total.functions, total.constant)
-    return add_specials(margin, data.given, inputs.specials, total.missing, total.specials)
+        losses.append(loss + _PULL * float(((shares - usual) ** 2).sum()))
+    a, b, c = (each / _TENTHS for each in tried[int(np.argmin(losses))])
+    return a, b, c
 
 
 def _with_codes(total: Sum, inputs: Inputs, data: TrainingSet) -> Sum:
     """Learn what special codes say, apart from the missing."""
     if not any(inputs.specials):
         return total
-    margin = _margins(total, inputs, data)
+    margin = total.margins(inputs, data)
     return replace(total, specials=special_values(data, inputs.specials, total.missing, margin))
 
 
 def _simple(total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
     """Merge steps, then round to points."""
+    most, deviance = (FINE_STEPS, FINE_DEVIANCE) if plan.unit > 1 else (plan.max_steps, None)
     placed: Placed = place_rows(total.functions, _sizes(inputs), data.X)
-    functions = simplify(total.functions, total.constant, placed, data, max_steps=plan.max_steps)
+    functions = simplify(
+        total.functions, total.constant, placed, data, max_steps=most, deviance=deviance
+    )
     merged = replace(total, functions=functions)
     parts = table_parts(
         functions,
@@ -235,7 +321,8 @@ def _simple(total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> 
         inputs,
         data,
         scale=plan.scale,
-        max_steps=plan.max_steps,
+        max_steps=None,
+        unit=plan.unit,
         specials=total.specials,
     )
     return merged, parts

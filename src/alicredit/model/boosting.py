@@ -53,11 +53,21 @@ def pace(data: TrainingSet) -> float:
 
 
 def fit_until(
-    settings: Settings, data: TrainingSet, judge: TrainingSet, *, bags: int, seed: int, threads: int
+    settings: Settings,
+    data: TrainingSet,
+    judge: TrainingSet,
+    *,
+    bags: int,
+    seed: int,
+    threads: int,
+    margins: tuple[Floats | None, Floats | None] = (None, None),
 ) -> tuple[list[Any], list[int]]:
-    """Fit each booster until the judging rows no longer gain; give their best rounds, too."""
-    train = dataset(data)
-    watch = dataset(judge, reference=train)
+    """Fit each booster until the judging rows no longer gain; give their best rounds, too.
+
+    ``margins`` are those that learning and judging rows have before the first tree.
+    """
+    train = dataset(data, margin=margins[0])
+    watch = dataset(judge, reference=train, margin=margins[1])
     boosters, rounds = [], []
     for bag in range(bags):
         booster = lgb.train(
@@ -73,10 +83,17 @@ def fit_until(
 
 
 def fit_for(
-    settings: Settings, data: TrainingSet, rounds: int, *, bags: int, seed: int, threads: int
+    settings: Settings,
+    data: TrainingSet,
+    rounds: int,
+    *,
+    bags: int,
+    seed: int,
+    threads: int,
+    margin: Floats | None = None,
 ) -> list[Any]:
-    """Fit each booster so many rounds."""
-    train = dataset(data)
+    """Fit each booster so many rounds, from the margin that rows already have."""
+    train = dataset(data, margin=margin)
     return [
         lgb.train(
             settings(data, seed=seed + bag * _APART, threads=threads),

@@ -96,12 +96,13 @@ def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     }
 
 
-def dataset(data: TrainingSet, reference: Any = None) -> Any:
-    """Hand rows to LightGBM."""
+def dataset(data: TrainingSet, reference: Any = None, *, margin: Floats | None = None) -> Any:
+    """Hand rows to LightGBM, with the margin each of them already has."""
     return lgb.Dataset(
         data.X,
         label=data.y,
         weight=data.weight,
+        init_score=margin,
         reference=reference,
         categorical_feature=list(data.categories),
         params={"max_bin": _MOST_BINS, "verbosity": -1, "feature_pre_filter": False},

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.model.additive import JudgedPoints, judge_points, learn_points
+from alicredit.model.additive import JudgedPoints, judge_points, learn_points, simplify_points
 from alicredit.model.boosting import bags_of, fit_for, fit_until
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.pairs import Pair, choose_pairs, pair_parts, pair_settings, read_surface
-from alicredit.model.parts import Parts
+from alicredit.model.parts import FINE, Parts
 from alicredit.model.trees import tree_parameters, tree_parts
 from alicredit.score import PointScale
 
@@ -95,22 +95,14 @@ def judge_shape(
     *,
     known: Sequence[Judged] = (),
 ) -> Judged:
-    """Learn a shape on each split; where no pair earns its place, pairs are the points.
+    """Learn a shape on each split; without a pair that earns its place, pairs are finer points.
 
     Rounds are stopped on the judging rows of each split, and one number for all, their median, is
     then kept: what is judged has not been stopped where it itself did best.
     """
     start = time.perf_counter()
     if shape == "points":
-        found = judge_points(
-            inputs,
-            data,
-            splits,
-            scale=plan.scale,
-            max_steps=plan.max_steps,
-            seed=plan.seed,
-            threads=plan.threads,
-        )
+        found = _judge_points(inputs, data, splits, plan)
         spent = time.perf_counter() - start
         return Judged(shape, found.margin, found.plan.rounds, (), spent, found.sample, found)
     pairs: tuple[Pair, ...] = ()
@@ -118,9 +110,12 @@ def judge_shape(
         pairs = _find_pairs(data, inputs, splits, plan)
         if not pairs:
             plain = next((each for each in known if each.shape == "points"), None)
-            plain = plain or judge_shape("points", inputs, data, splits, plan)
+            points = plain.points if plain else None
+            points = points or _judge_points(inputs, data, splits, plan)
+            fine = replace(points.plan, unit=FINE)
+            found = simplify_points(inputs, data, splits, points.sums, fine)
             spent = time.perf_counter() - start
-            return replace(plain, shape=shape, seconds=spent)
+            return Judged(shape, found.margin, fine.rounds, (), spent, found.sample, found)
     fitted = [_fit_until(shape, inputs, data, split, pairs, plan) for split in splits]
     rounds = int(np.median([each for _, found in fitted for each in found]))
     margins: list[Floats] = []
@@ -164,6 +159,21 @@ def learn_shape(
     middle = float(margin.mean())
     narrower = float(judged.margin.std()) / max(float(margin[rows].std()), 1e-9)
     return parts, middle + (margin - middle) * min(narrower, 1.0)
+
+
+def _judge_points(
+    inputs: Inputs, data: TrainingSet, splits: Sequence[Split], plan: Plan
+) -> JudgedPoints:
+    """Learn points on each split."""
+    return judge_points(
+        inputs,
+        data,
+        splits,
+        scale=plan.scale,
+        max_steps=plan.max_steps,
+        seed=plan.seed,
+        threads=plan.threads,
+    )
 
 
 def _settings(shape: str, inputs: Inputs, pairs: Sequence[Pair]) -> Callable[..., dict[str, Any]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from alicredit.windows.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -29,23 +33,34 @@ def merge_rows(
         used = column_weights > 0
         values = values[:, used] * np.sqrt(column_weights[used])
     cost = _costs(values, weights + 1e-12)
-    best = np.full((most + 1, n + 1), np.inf)
-    back = np.zeros((most + 1, n + 1), dtype=np.int64)
-    best[0, 0] = 0.0
-    fewest = most
-    for k in range(1, most + 1):
-        options = best[k - 1, :, None] + cost
-        back[k] = options.argmin(axis=0)
-        best[k] = options.min(axis=0)
-        if best[k, n] <= budget:
-            fewest = k
-            break
+    back, fewest = _ends(cost, most, budget)
     groups, end = np.empty(n, dtype=np.int64), n
     for k in range(fewest, 0, -1):
         start = int(back[k, end])
         groups[start:end] = k - 1
         end = start
     return groups
+
+
+@compiled
+def _ends(cost: Any, most: int, budget: float) -> Any:
+    """Find where the last of so many groups starts that end at each row, and how many suffice."""
+    n = len(cost) - 1
+    back = np.zeros((most + 1, n + 1), np.int64)
+    best = np.full(n + 1, np.inf)
+    best[0] = 0.0
+    for k in range(1, most + 1):
+        found = np.full(n + 1, np.inf)
+        for start in range(k - 1, n):
+            before = best[start]
+            for end in range(start + 1, n + 1):
+                if before + cost[start, end] < found[end]:
+                    found[end] = before + cost[start, end]
+                    back[k, end] = start
+        best = found
+        if best[n] <= budget:
+            return back, k
+    return back, most
 
 
 def _costs(values: Floats, mass: Floats) -> Floats:

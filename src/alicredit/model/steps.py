@@ -90,6 +90,7 @@ def simplify(
     data: TrainingSet,
     *,
     max_steps: int,
+    deviance: float | None = None,
 ) -> list[StepFunction]:
     """Merge each function to the fewest steps that cost at most the stated deviance.
 
@@ -106,7 +107,7 @@ def simplify(
     weight = data.weight / data.weight.mean()
     rate = float(np.average(data.y, weights=weight))
     information = weight * (p * (1 - p) + rate * (1 - rate)) / 2
-    budget = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y))
+    budget = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)) if deviance is None else deviance
     merged, groups, masses = [], [], []
     for at, function in enumerate(functions):
         line = _line(function)

@@ -1,0 +1,275 @@
+"""What a logistic regression says: a slope an input, a value a level, drawn to nothing by evidence.
+
+Steps find any shape and pay for it; where an input acts along a line, one slope says more of few
+defaults than any steps do. The slopes here are those of a penalised logistic regression whose
+penalties the rows themselves set (variances by EM, as of random effects), read as a table of fine
+steps, so that what is deployed is a sum of tables as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from alicredit.model.learner import TrainingSet
+from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+MOST_BINS, _ROWS_OF_A_BIN, _FEWEST_BINS = 240, 5, 40
+"""Bins an input is read in: as many rows each in half of them, as wide each in the others."""
+
+_TAIL = 0.001
+"""Share of the rows at each end of an input beyond which its line runs level (assumed)."""
+
+_ALIKE = 0.99
+"""Correlation from which on an input's normal scores add nothing (assumed)."""
+
+_SPREAD, _WITNESSES = 0.2, 1.0
+"""Log-odds that an input moves, and how many inputs of that are believed (assumed)."""
+
+_FOLDS, _MOST_HONEST = 5, 50_000
+"""Folds that give honest margins; of more rows the regression hardly sees itself (assumed)."""
+
+_ROUNDS, _NARROWEST, _LONGEST = 60, 1e-4, 2.0
+_BLOCK = 16_384
+_LINE, _LEVEL, _MISSING, _SKEWED, _KINDS = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Inputs as bins, and each column of the regression as the values of one input's bins.
+
+    ``groups`` tell apart slopes, levels, indicators of the missing and slopes of skewed inputs:
+    each kind has a variance of its own.
+    """
+
+    cuts: list[Floats]
+    places: Whole
+    owner: Whole
+    values: list[Floats]
+    groups: Whole
+    directions: Whole
+
+    def take(self, rows: Whole) -> Columns:
+        """Keep some rows."""
+        return replace(self, places=self.places[rows])
+
+    def block(self, rows: slice) -> Floats:
+        """Give the columns of some rows, after a column of ones."""
+        places = self.places[rows]
+        found = np.ones((len(places), len(self.values) + 1))
+        for at, (own, values) in enumerate(zip(self.owner, self.values, strict=True)):
+            found[:, at + 1] = values[places[:, own]]
+        return found
+
+
+def fit_linear(
+    data: TrainingSet, sizes: Sequence[int], *, honest: bool = False
+) -> tuple[list[StepFunction], float, Floats | None]:
+    """Learn one step function an input and a constant; their sum is a margin.
+
+    ``sizes`` are the known levels of categories, ``other`` among them; 0 for numbers. A number is
+    one column, its mean by bin, level beyond the outer thousandth of the rows; one that is skewed
+    has a second, its normal scores. Slopes are bounded by the directions. Rows of one merchant are
+    one witness. With ``honest`` rows get margins, too, by regressions that did not see their
+    merchant.
+    """
+    columns = _columns(data, sizes)
+    bad = max(float((data.y == 1).sum()), 1.0)
+    weight = data.weight / data.weight.mean() * min(data.defaults / bad, 1.0)
+    found = _fit(columns, data.y, weight)
+    functions = _functions(columns, found.slopes, sizes)
+    return functions, found.constant, _honest(columns, data, weight, found) if honest else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A constant, slopes, and the variance of each kind of them."""
+
+    constant: float
+    slopes: Floats
+    variance: Floats
+
+    def margins(self, columns: Columns) -> Floats:
+        """Give the margins of rows."""
+        total = np.full(len(columns.places), self.constant)
+        for own in np.unique(columns.owner):
+            mine = np.flatnonzero(columns.owner == own)
+            value = np.sum([self.slopes[at] * columns.values[at] for at in mine], axis=0)
+            total += value[columns.places[:, own]]
+        return total
+
+
+def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
+    """Lay inputs out as columns."""
+    cuts, places = [], np.empty(data.X.shape, dtype=np.int64)
+    found: list[tuple[int, Floats, int, int]] = []
+    for at, size in enumerate(sizes):
+        column = data.X[:, at]
+        gone = np.isnan(column)
+        edges = np.empty(0) if size else _cuts(column[~gone])
+        bins = size or len(edges) + 1
+        place = column if size else np.searchsorted(edges, column, side="left")
+        places[:, at] = np.where(gone, bins, place)
+        cuts.append(edges)
+        mass = np.bincount(places[:, at], weights=data.weight, minlength=bins + 1)
+        rows = np.bincount(places[:, at], minlength=bins + 1)
+        if size:
+            often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP)
+            found += [(at, _indicator(level, mass), _LEVEL, 0) for level in often]
+        else:
+            lines = _lines(column, places[:, at], mass)
+            kind = _SKEWED if len(lines) > 1 else _LINE
+            found += [(at, line, kind, data.directions[at]) for line in lines]
+        if rows[-1] >= FEWEST_OF_A_STEP:
+            found.append((at, _indicator(bins, mass), _MISSING, 0))
+    owner, groups, directions = (
+        np.array([each[k] for each in found], dtype=np.int64) for k in (0, 2, 3)
+    )
+    return Columns(cuts, places, owner, [each[1] for each in found], groups, directions)
+
+
+def _cuts(known: Floats) -> Floats:
+    """Cut a column of numbers to bins: of as many rows each, and of one width each."""
+    if not len(known):
+        return np.empty(0)
+    known = np.sort(known)
+    starts = np.flatnonzero(np.diff(known, prepend=-np.inf) > 0)
+    most = int(np.clip(len(known) // _ROWS_OF_A_BIN, _FEWEST_BINS, MOST_BINS))
+    if len(starts) <= most:
+        return known[starts][:-1]
+    half = most // 2
+    low, high = np.quantile(known, [_TAIL, 1 - _TAIL], method="lower")
+    at = np.searchsorted(known, np.linspace(low, high, half), side="right") - 1
+    chosen = np.concatenate([known[len(known) * np.arange(1, half) // half], known[at]])
+    cuts = np.unique(chosen)
+    return cuts[cuts < known[-1]]
+
+
+def _indicator(bin_: int, mass: Floats) -> Floats:
+    """Give the column that is 1 in a bin, less its mean."""
+    found = np.zeros(len(mass))
+    found[bin_] = 1.0
+    return found - mass[bin_] / mass.sum()
+
+
+def _lines(column: Floats, place: Whole, mass: Floats) -> list[Floats]:
+    """Give a number's bins by their mean value and, where that is skewed, by normal scores."""
+    known = ~np.isnan(column)
+    if not known.any():
+        return []
+    low, high = np.quantile(column[known], [_TAIL, 1 - _TAIL])
+    clipped = np.clip(column[known], low, high)
+    clipped = clipped - clipped.min()  # of large numbers close to each other no digit is lost
+    own = mass[:-1]
+    total = np.bincount(place[known], weights=clipped, minlength=len(own))
+    count = np.bincount(place[known], minlength=len(own))
+    mean = total / np.maximum(count, 1)
+    upto = np.cumsum(count)
+    scores = ndtri((upto - count / 2) / upto[-1])
+    lines = [line for line in (_scaled(mean, own), _scaled(scores, own)) if line is not None]
+    if len(lines) == 2:
+        alike = float(np.average(lines[0][:-1] * lines[1][:-1], weights=own))
+        if alike > _ALIKE:
+            return lines[:1]
+    return lines
+
+
+def _scaled(values: Floats, mass: Floats) -> Floats | None:
+    """Give values of mean 0 and variance 1; the missing, last, have the mean."""
+    total = mass.sum()
+    if total <= 0:
+        return None
+    apart = values - float(mass @ values) / total
+    spread = float(np.sqrt(mass @ apart**2 / total))
+    if not spread > 0:
+        return None
+    return np.append(apart / spread, 0.0)
+
+
+def _fit(columns: Columns, y: Floats, weight: Floats, start: _Fit | None = None) -> _Fit:
+    """Fit a penalised logistic regression; without a start its variances, too."""
+    rate = float(np.average(y, weights=weight))
+    size = len(columns.values) + 1
+    beta = np.zeros(size)
+    beta[0] = np.log(rate / (1 - rate))
+    variance = np.full(_KINDS, _SPREAD**2)
+    if start is not None:
+        beta, variance = np.append(start.constant, start.slopes), start.variance
+    sign = np.append(0, columns.directions)
+    for _ in range(_ROUNDS):
+        gradient, curve = _derivatives(columns, y, weight, beta)
+        penalty = np.append(0.0, 1 / variance[columns.groups])
+        gradient -= penalty * beta
+        curve[np.diag_indices(size)] += penalty + 1e-9
+        free = np.flatnonzero((sign == 0) | (beta != 0) | (gradient * sign > 0))
+        inverse = np.linalg.inv(curve[np.ix_(free, free)])
+        step = np.zeros(size)
+        step[free] = inverse @ gradient[free]
+        step *= min(1.0, _LONGEST / max(float(np.abs(step).max()), 1e-12))
+        before, beta = beta, beta + step
+        beta[beta * sign < 0] = 0.0
+        change = float(np.abs(beta - before).max())
+        if start is None:
+            squares = (beta[free] ** 2 + np.diag(inverse))[1:]
+            old, variance = variance, _variances(columns.groups[free[1:] - 1], squares)
+            change = max(change, float(np.abs(np.log(variance / old)).max()) / 100)
+        if change < _NARROWEST:
+            break
+    return _Fit(float(beta[0]), beta[1:], variance)
+
+
+def _variances(groups: Whole, squares: Floats) -> Floats:
+    """Give the variance of each kind of slope, with a prior worth some of them."""
+    total = np.bincount(groups, weights=squares, minlength=_KINDS) + _WITNESSES * _SPREAD**2
+    return np.asarray(total / (np.bincount(groups, minlength=_KINDS) + _WITNESSES))
+
+
+def _derivatives(
+    columns: Columns, y: Floats, weight: Floats, beta: Floats
+) -> tuple[Floats, Floats]:
+    """Give the gradient and the curvature of the log likelihood, block by block."""
+    gradient, curve = np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
+    for start in range(0, len(y), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        X, own = columns.block(rows), weight[rows]
+        p = 1 / (1 + np.exp(-np.clip(X @ beta, -500, 500)))
+        gradient += X.T @ (own * (y[rows] - p))
+        curve += (X * (own * p * (1 - p))[:, None]).T @ X
+    return gradient, curve
+
+
+def _honest(columns: Columns, data: TrainingSet, weight: Floats, found: _Fit) -> Floats:
+    """Give margins by regressions that did not see the row's merchant."""
+    margin = found.margins(columns)
+    if len(data.y) > _MOST_HONEST:
+        return margin
+    fold = data.cluster * 2_654_435_761 % 2**32 % _FOLDS
+    for k in range(_FOLDS):
+        judge, learn = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        if len(judge) and data.y[learn].max() > data.y[learn].min():
+            other = _fit(columns.take(learn), data.y[learn], weight[learn], start=found)
+            margin[judge] = other.margins(columns.take(judge))
+    return margin
+
+
+def _functions(columns: Columns, slopes: Floats, sizes: Sequence[int]) -> list[StepFunction]:
+    """Make a step function of each input."""
+    found = []
+    for at, size in enumerate(sizes):
+        values = np.zeros((size or len(columns.cuts[at]) + 1) + 1)
+        for own in np.flatnonzero(columns.owner == at):
+            values += slopes[own] * columns.values[own]
+        gone = float(values[-1])
+        if size:
+            levels = dict(enumerate(values[:-1].tolist()))
+            found.append(StepFunction(np.empty(0), np.zeros(1), gone, levels, levels[size - 1]))
+        else:
+            found.append(StepFunction(columns.cuts[at], values[:-1], gone))
+    return found
