@@ -13,6 +13,8 @@ Floats = npt.NDArray[np.float64]
 _HIGHEST_LOGIT = 14.0
 _LOWEST_LOGIT = -600.0
 _MOST_BINS = 4096
+_NEAR = 1e-7
+"""After a step so short the next of Newton's would be of its square."""
 
 
 def rising(logit: Floats) -> Floats:
@@ -84,19 +86,22 @@ def levels_at(logit: Floats, weight: Floats, rate: Floats) -> Floats:
     and halving where they would leave what is known to hold the answer.
     """
     share = weight / weight.sum()
-    low, high = -700.0 - logit.max(axis=1), 700.0 - logit.min(axis=1)
-    level = np.clip(np.log(rate / (1 - rate)) - logit @ share, low, high)
+    top = logit.max(axis=1)
+    low, high = -700.0 - top, 700.0 - logit.min(axis=1)
+    # Where defaults are rare the mean is that of the odds.
+    level = np.clip(np.log(rate) - np.log(np.exp(logit - top[:, None]) @ share) - top, low, high)
     for _ in range(200):
         p = rising(logit + level[:, None])
-        mean, slope = p @ share, (p * (1 - p)) @ share
+        mean = p @ share
+        slope = mean - (p * p) @ share
         is_above = mean > rate
         high, low = np.where(is_above, level, high), np.where(is_above, low, level)
-        with np.errstate(divide="ignore", over="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             there = level + np.log(rate / mean) * mean / slope
         there = np.where((there >= low) & (there <= high), there, (low + high) / 2)
         moved = np.abs(there - level)
         level = there
-        if (moved <= 1e-12 * (1 + np.abs(level))).all():
+        if (moved <= _NEAR * (1 + np.abs(level))).all():
             break
     return level
 

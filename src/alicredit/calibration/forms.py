@@ -24,7 +24,7 @@ PIECES = 8
 DRAWS = 256
 """Curves that stand for all that may be: their tails hold a dozen."""
 
-MOST_PLACES = 512
+MOST_PLACES = 128
 _LONGEST_STEP, _NEAR = 2.0, 1e-10
 _ROUNDING = 1e-9
 
@@ -190,47 +190,42 @@ class Posterior:
         return ranked[low, every], ranked[high, every]
 
 
-def posterior(frame: Frame, form: Form) -> Posterior:
+def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     """Weigh curves of a form by what was seen.
 
     Curves are drawn around the mode, as its curvature says, and weighed by likelihood and prior
-    (importance sampling over a fixed sequence). What is known of the mean rate and of the shape
-    part exactly where defaults are rare: the rate's posterior is Jeffreys' beta law.
+    (importance sampling over a fixed sequence), at the rate seen: what is known of the rate and of
+    the shape part where defaults are rare.
     """
     seen, root = frame.seen, frame.root(form)
     size = root.shape[1]
     mode, covariance = _mode(frame, root)
-    normal = normals(DRAWS, PIECES + 3)
-    drawn = normal[:, 2 : 2 + size]
+    drawn = normals(draws if size else 1, PIECES + 3)[:, 2 : 2 + size]
     z = mode + drawn @ np.linalg.cholesky(covariance).T
     log_slopes = z @ root.T
     plain = np.exp(log_slopes) @ frame.lengths.T
-    levels = levels_at(plain, seen.weight, np.full(DRAWS, seen.rate))
-    offsets = levels_at(plain, seen.weight, _rates(seen, normal[:, 0])) - levels
+    levels = levels_at(plain, seen.weight, np.full(len(z), seen.rate))
     weight = seen.log_likelihood(plain + levels[:, None])
     weight += ((drawn**2).sum(axis=1) - (z**2).sum(axis=1)) / 2
     most = float(weight.max())
     share = np.exp(weight - most)
     evidence = most + float(np.log(share.mean()) + np.linalg.slogdet(covariance)[1] / 2)
-    return Posterior(
-        frame.plain.pivot,
-        frame.knots,
-        log_slopes,
-        levels,
-        offsets,
-        share / share.sum(),
-        evidence,
-    )
+    share /= share.sum()
+    pivot, knots = frame.plain.pivot, frame.knots
+    return Posterior(pivot, knots, log_slopes, levels, np.zeros(len(z)), share, evidence)
 
 
-def _rates(seen: Witnesses, normal: Floats) -> Floats:
-    """Turn standard normals to rates as Jeffreys' posterior has them."""
+def with_rates(found: Posterior, frame: Frame) -> Posterior:
+    """Add what the rows leave open of the mean rate: Jeffreys' beta law, in rows that count."""
     from scipy.special import betaincinv, ndtr
 
+    seen = frame.seen
     bad = seen.bad.sum() / seen.design_effect
     good = max(seen.independent - bad, 0.0)
-    rates: Floats = betaincinv(bad + 0.5, good + 0.5, ndtr(normal))
-    return np.clip(rates, 1e-300, 1 - 1e-15)
+    rates = betaincinv(bad + 0.5, good + 0.5, ndtr(normals(DRAWS, PIECES + 3)[:, 0]))
+    plain = np.exp(found.log_slopes) @ frame.lengths.T
+    levels = levels_at(plain, seen.weight, np.clip(rates, 1e-300, 1 - 1e-15))
+    return replace(found, offsets=levels - found.levels)
 
 
 def normals(number: int, dimensions: int) -> Floats:
@@ -240,6 +235,8 @@ def normals(number: int, dimensions: int) -> Floats:
     """
     from scipy.special import ndtri
 
+    if number < 2:
+        return np.zeros((number, dimensions))
     ratio = 1.5
     for _ in range(64):
         ratio = (1 + ratio) ** (1 / (dimensions + 1))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.calibration.curve import Curve, Floats, Witnesses, average, gather, rising
-from alicredit.calibration.forms import Form, Frame, Posterior, posterior
+from alicredit.calibration.forms import DRAWS, Form, Frame, Posterior, posterior, with_rates
 from alicredit.checks import refuse, require_between
 
 FORMS = {"intercept": Form(0.0, 0.0), "slope": Form(0.5, 0.0), "bends": Form(0.5, 0.4)}
@@ -197,13 +197,14 @@ def calibrate(
 def _average(seen: Witnesses) -> Calibration:
     """Average the forms by their probability; take the interval from what is open."""
     frame = Frame.of(seen)
-    fits = {name: posterior(frame, form) for name, form in FORMS.items()}
+    fits = {name: posterior(frame, form, DRAWS // 2) for name, form in FORMS.items()}
     evidence = np.array([fit.evidence for fit in fits.values()])
     share = np.exp(evidence - evidence.max())
     share /= share.sum()
     curve = average([fit.mean() for fit in fits.values()], share)
     form = list(fits)[int(np.argmax(share))]
-    found = Calibration(curve, posterior(frame, OPEN), form, seen.rate, seen)
+    left = with_rates(posterior(frame, OPEN), frame)
+    found = Calibration(curve, left, form, seen.rate, seen)
     return found.anchored(seen.margin, seen.weight, seen.rate)
 
 
