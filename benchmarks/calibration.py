@@ -6,6 +6,8 @@ A population defaults at 0.7 %; a ranking sees part of what matters and was trai
 default. Its margins are right but for the level (slope 1), too spread (slope 0.6: overfit), too
 narrow (slope 1.5) or bent in the tails. Each method maps margins to probabilities from so many rows
 drawn anew each time; it is judged over the whole population, by integration, not by sample.
+``--slopes`` takes any other number, too, and four more bends: half as strong (``half``), too spread
+above the middle alone (``top``), up and down (``wave``), too narrow in both tails (``steep``).
 """
 
 from __future__ import annotations
@@ -55,9 +57,14 @@ def margins(slope: str) -> np.ndarray:
     right = logit(true_pd(level_for(TRAINED_RATE)) @ NODE_WEIGHT)
     middle = float(np.average(right, weights=WEIGHT * TRUE_AT))
     z = right - middle
-    if slope == "bent":
-        return middle + z + 0.12 * np.sign(z) * z**2
-    return middle + z / float(slope)
+    bends = {
+        "bent": z + 0.12 * np.sign(z) * z**2,
+        "half": z + 0.06 * np.sign(z) * z**2,
+        "top": np.where(z > 0, 1.8 * z, z),
+        "wave": z + 0.35 * np.sin(1.5 * z),
+        "steep": np.sign(z) * np.log1p(0.3 * np.abs(z)) / 0.3,
+    }
+    return middle + (bends[slope] if slope in bends else z / float(slope))
 
 
 def loss(pd_: np.ndarray) -> tuple[float, float]:
@@ -87,7 +94,7 @@ def fit_intercept(m: np.ndarray, y: np.ndarray) -> Map:
 
 
 def fit_platt(m: np.ndarray, y: np.ndarray) -> Map:
-    fit = LogisticRegression(C=np.inf, tol=1e-8).fit(m[:, None], y)
+    fit = LogisticRegression(C=np.inf, tol=1e-8, solver="newton-cholesky").fit(m[:, None], y)
     return lambda x: fit.predict_proba(x[:, None])[:, 1]
 
 

@@ -62,7 +62,7 @@ def test_rising_joins_smoothly() -> None:
     st.floats(-8, 0),
 )
 def test_any_curve_rises_strictly_over_extreme_margins(slopes, knots, level) -> None:
-    curve = Curve(level, -3.0, np.sort(knots), np.array(slopes), np.zeros(4))
+    curve = Curve(level, -3.0, np.sort(knots), np.exp(slopes))
     margin = np.arange(-90, 40, 0.0345)  # whole points of the usual scale, far beyond any score
     p = rising(curve.logit(margin))
     assert (np.diff(p) > 0).all()

@@ -1,7 +1,8 @@
-"""Strictly rising curves of log-odds, and fitting them to what was seen."""
+"""Strictly rising curves of log-odds, and the rows that witness them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +13,8 @@ Floats = npt.NDArray[np.float64]
 _HIGHEST_LOGIT = 14.0
 _LOWEST_LOGIT = -600.0
 _MOST_BINS = 4096
-_KNOTS = (0.1, 0.5, 0.9)
-_PRIOR_SLOPE = 0.5
-_PRIOR_BEND = 0.25
-_LONGEST_STEP = 1.0
+_NEAR = 1e-7
+"""After a step so short the next of Newton's would be of its square."""
 
 
 def rising(logit: Floats) -> Floats:
@@ -26,14 +25,17 @@ def rising(logit: Floats) -> Floats:
     """
     x = np.asarray(logit, dtype=np.float64)
     within = np.clip(x, _LOWEST_LOGIT, _HIGHEST_LOGIT)
-    p, q = 1 / (1 + np.exp(-within)), 1 / (1 + np.exp(within))
-    above, below = np.maximum(x - _HIGHEST_LOGIT, 0), np.maximum(_LOWEST_LOGIT - x, 0)
-    return np.where(above > 0, 1 - q / (1 + above), p / (1 + below))
+    p = 1 / (1 + np.exp(-within))
+    if within.size and (float(x.max()) > _HIGHEST_LOGIT or float(x.min()) < _LOWEST_LOGIT):
+        above, below = np.maximum(x - _HIGHEST_LOGIT, 0), np.maximum(_LOWEST_LOGIT - x, 0)
+        q = 1 / (1 + np.exp(within))
+        return np.where(above > 0, 1 - q / (1 + above), p / (1 + below))
+    return p
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Log-odds as straight pieces that all rise: ``level`` at the pivot, a log-slope a piece.
+    """Log-odds as straight pieces that all rise: ``level`` at the pivot, a slope for each piece.
 
     Parameters
     ----------
@@ -43,48 +45,83 @@ class Curve:
         A margin in the middle of what defaults tell.
     knots : array
         Rising margins between pieces.
-    log_slopes : array
-        One more than knots.
-    centre : array
-        Mean of the design's slope columns over the rows, by what each row tells.
+    slopes : array
+        One more than knots, all above 0.
     """
 
     level: float
     pivot: float
     knots: Floats
-    log_slopes: Floats
-    centre: Floats
-
-    @property
-    def slope(self) -> float:
-        """Give the slope of the log-odds: over all pieces, by how much is known of each."""
-        return float(np.exp(self.log_slopes.mean()))
-
-    def lengths(self, margin: Floats) -> Floats:
-        """Give how far each margin lies from the pivot within each piece, shape (rows, pieces)."""
-        edges = np.concatenate([[-np.inf], self.knots, [np.inf]])
-        low, high = edges[:-1], edges[1:]
-        m = np.asarray(margin, dtype=np.float64)[:, None]
-        return np.clip(m, low, high) - np.clip(self.pivot, low, high)
+    slopes: Floats
 
     def logit(self, margin: Floats) -> Floats:
         """Give the log-odds at each margin."""
-        return self.level + self.lengths(margin) @ np.exp(self.log_slopes)
-
-    def design(self, margin: Floats) -> Floats:
-        """Give the derivatives of the log-odds by level and log-slopes."""
-        slopes = self.lengths(margin) * np.exp(self.log_slopes)
-        return np.column_stack([np.ones(len(slopes)), slopes])
+        return self.level + lengths(margin, self.knots, self.pivot) @ self.slopes
 
     def at_rate(self, margin: Floats, weight: Floats, rate: float) -> Curve:
-        """Move the level so that the weighted mean probability is a rate (by halving)."""
+        """Move the level so that the weighted mean probability is a rate."""
         plain = self.logit(margin) - self.level
-        low, high = -700.0 - float(plain.max()), 700.0 - float(plain.min())
-        for _ in range(80):
-            middle = (low + high) / 2
-            mean = float(np.average(rising(middle + plain), weights=weight))
-            low, high = (middle, high) if mean < rate else (low, middle)
-        return replace(self, level=(low + high) / 2)
+        return replace(self, level=float(levels_at(plain[None], weight, np.array([rate]))[0]))
+
+
+def average(curves: Sequence[Curve], share: Floats) -> Curve:
+    """Give the mean of the log-odds of curves that bend at the same knots."""
+    level = float(share @ np.array([each.level for each in curves]))
+    slopes = share @ np.array([each.slopes for each in curves])
+    return replace(curves[0], level=level, slopes=slopes)
+
+
+def lengths(margin: Floats, knots: Floats, pivot: float) -> Floats:
+    """Give how far each margin lies from the pivot within each piece, shape (rows, pieces)."""
+    edges = np.concatenate([[-np.inf], knots, [np.inf]])
+    low, high = edges[:-1], edges[1:]
+    m = np.asarray(margin, dtype=np.float64)[:, None]
+    return np.clip(m, low, high) - np.clip(pivot, low, high)
+
+
+def levels_at(logit: Floats, weight: Floats, rate: Floats) -> Floats:
+    """Find what to add to each curve's log-odds for its weighted mean probability to be a rate.
+
+    ``logit`` has a line a curve and a column a place. Newton's steps on the logarithm of the mean,
+    and halving where they would leave what is known to hold the answer.
+    """
+    share = weight / weight.sum()
+    top = logit.max(axis=1)
+    low, high = -700.0 - top, 700.0 - logit.min(axis=1)
+    # Where defaults are rare the mean is that of the odds.
+    level = np.clip(np.log(rate) - np.log(np.exp(logit - top[:, None]) @ share) - top, low, high)
+    for _ in range(200):
+        p = rising(logit + level[:, None])
+        mean = p @ share
+        slope = mean - (p * p) @ share
+        is_above = mean > rate
+        high, low = np.where(is_above, level, high), np.where(is_above, low, level)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            there = level + np.log(rate / mean) * mean / slope
+        there = np.where((there >= low) & (there <= high), there, (low + high) / 2)
+        moved = np.abs(there - level)
+        level = there
+        if (moved <= _NEAR * (1 + np.abs(level))).all():
+            break
+    return level
+
+
+def thinned(margin: Floats, weight: Floats, most: int) -> tuple[Floats, Floats]:
+    """Put neighbours together to at most so many places of about the same weight."""
+    order = np.lexsort((weight, margin))
+    m, w = margin[order], weight[order]
+    if len(m) <= most:
+        return m, w
+    at = _steps(w, most)
+    total, moment = _added(at, w), _added(at, w * m)
+    used = total > 0
+    return moment[used] / total[used], total[used]
+
+
+def _steps(mass: Floats, most: int) -> npt.NDArray[np.int64]:
+    """Number places by which of so many shares of all mass each ends in."""
+    ends = np.cumsum(mass) * (most / mass.sum())
+    return np.clip((ends - 1e-6).astype(np.int64), 0, most - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +147,31 @@ class Witnesses:
         half = self.design_effect / 2
         return float((self.bad.sum() + half) / (self.weight.sum() + 2 * half))
 
-    def log_likelihood(self, curve: Curve) -> float:
-        """Give the log-likelihood, in rows that count."""
-        logit = curve.logit(self.margin)
-        every = self.bad * logit - self.weight * np.logaddexp(0, logit)
-        return float(every.sum() / self.design_effect)
+    @property
+    def independent(self) -> float:
+        """Give how many rows there would be if each were a merchant of its own."""
+        return float(self.weight.sum() / self.design_effect)
 
-    def gain(self, rich: Curve, plain: Curve) -> float:
-        """Give twice the log-likelihood that a richer curve gains."""
-        return 2 * (self.log_likelihood(rich) - self.log_likelihood(plain))
+    def log_likelihood(self, logit: Floats) -> Floats:
+        """Give the log-likelihood of each line of log-odds at the places, in rows that count."""
+        every: Floats = logit @ self.bad - np.logaddexp(0, logit) @ self.weight
+        return every / self.design_effect
+
+    def told(self, logit: Floats) -> Floats:
+        """Give how much the rows at each place tell of the level, at these log-odds."""
+        p = rising(logit)
+        return np.maximum(self.weight * p * (1 - p), 1e-300)
+
+    def merged(self, mass: Floats, most: int) -> Witnesses:
+        """Put neighbours together to at most so many places of about the same mass."""
+        if len(self.margin) <= most:
+            return self
+        at = _steps(mass, most)
+        total, moment, ill = (
+            _added(at, each) for each in (self.weight, self.weight * self.margin, self.bad)
+        )
+        used = total > 0
+        return replace(self, margin=moment[used] / total[used], weight=total[used], bad=ill[used])
 
 
 def gather(margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.int64]) -> Witnesses:
@@ -135,8 +188,7 @@ def gather(margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.in
     total, moment, ill = (_added(at, each) for each in (w, w * m, w * bad))
     used = total > 0
     seen = Witnesses(moment[used] / total[used], total[used], ill[used], 1.0)
-    level = _plain(seen)
-    effect = _design_effect(level, m, bad, w, cluster[order])
+    effect = _design_effect(plain_curve(seen), m, bad, w, cluster[order])
     return replace(seen, design_effect=effect)
 
 
@@ -149,7 +201,8 @@ def _design_effect(
     curve: Curve, margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.int64]
 ) -> float:
     """Give the mean design effect of level and slope: scores summed by merchant against by row."""
-    score = curve.design(margin) * (y - rising(curve.logit(margin)))[:, None]
+    off = y - rising(curve.logit(margin))
+    score = np.column_stack([off, off * (margin - curve.pivot)])
     by_row = (score * weight[:, None]).T @ score
     _, who = np.unique(cluster, return_inverse=True)
     sums = np.column_stack([np.bincount(who, weight * each) for each in score.T])
@@ -162,94 +215,9 @@ def _rank(matrix: Floats) -> int:
     return max(int(np.linalg.matrix_rank(matrix)), 1)
 
 
-def _plain(seen: Witnesses) -> Curve:
+def plain_curve(seen: Witnesses) -> Curve:
     """Fit the level alone, and put the pivot where rows tell most."""
-    none = np.zeros(0)
-    curve = Curve(0.0, 0.0, none, np.zeros(1), np.zeros(1))
-    curve = curve.at_rate(seen.margin, seen.weight, seen.rate)
-    told = _told(seen, curve)
+    curve = Curve(0.0, 0.0, np.zeros(0), np.ones(1)).at_rate(seen.margin, seen.weight, seen.rate)
+    told = seen.told(curve.logit(seen.margin))
     pivot = float(np.average(seen.margin, weights=told))
     return replace(curve, level=float(curve.logit(np.array([pivot]))[0]), pivot=pivot)
-
-
-def _told(seen: Witnesses, curve: Curve) -> Floats:
-    """Give how much the rows at each place tell of the level."""
-    p = rising(curve.logit(seen.margin))
-    return np.maximum(seen.weight * p * (1 - p), 1e-300)
-
-
-def fit_curve(seen: Witnesses, form: str) -> tuple[Curve, Floats]:
-    """Fit a form; give the curve and the covariance of its parameters.
-
-    The mode of the posterior, and the inverse of its curvature there.
-    """
-    plain = _plain(seen)
-    told = _told(seen, plain)
-    if form == "intercept":
-        return plain, np.array([[seen.design_effect / told.sum()]])
-    knots = np.zeros(0)
-    if form == "bends":
-        share = np.cumsum(told) / told.sum()
-        knots = np.unique(seen.margin[np.searchsorted(share, _KNOTS)])
-    curve = replace(plain, knots=knots, log_slopes=np.zeros(len(knots) + 1))
-    precision = _prior(seen, curve, told)
-    for _ in range(100):
-        gradient, curvature = _slopes_of(seen, curve, precision)
-        step: Floats = np.asarray(np.linalg.solve(curvature, gradient), dtype=np.float64)
-        step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
-        curve, moved = _climb(seen, curve, step, precision)
-        if moved < 1e-9:
-            break
-    told = _told(seen, curve)
-    design = curve.design(seen.margin)[:, 1:]
-    curve = replace(curve, centre=np.average(design, axis=0, weights=told))
-    covariance = np.linalg.inv(_slopes_of(seen, curve, precision)[1])
-    return curve, np.asarray(covariance, dtype=np.float64)
-
-
-def _prior(seen: Witnesses, curve: Curve, told: Floats) -> Floats:
-    """Give the precision of the prior of log-slopes: near 0 on the whole, near their neighbours."""
-    size = len(curve.log_slopes)
-    piece = np.searchsorted(curve.knots, seen.margin, side="left")
-    share = np.bincount(piece, told, minlength=size) / told.sum()
-    precision = np.outer(share, share) / _PRIOR_SLOPE**2
-    difference = np.diff(np.eye(size), axis=0)
-    precision += difference.T @ difference / _PRIOR_BEND**2
-    return precision
-
-
-def _slopes_of(seen: Witnesses, curve: Curve, precision: Floats) -> tuple[Floats, Floats]:
-    """Give gradient and expected curvature of the log-posterior."""
-    p = rising(curve.logit(seen.margin))
-    design = curve.design(seen.margin)
-    off = (seen.bad - seen.weight * p) / seen.design_effect
-    told = seen.weight * p * (1 - p) / seen.design_effect
-    gradient = design.T @ off
-    gradient[0] += 0.5 - float(rising(np.array(curve.level)))
-    gradient[1:] -= precision @ curve.log_slopes
-    curvature = (design * told[:, None]).T @ design
-    curvature[1:, 1:] += precision
-    return gradient, curvature + 1e-12 * np.eye(len(curvature))
-
-
-def _climb(seen: Witnesses, curve: Curve, step: Floats, precision: Floats) -> tuple[Curve, float]:
-    """Take a step, halved until the log-posterior does not fall; give its length too."""
-    here = _posterior(seen, curve, precision)
-    for _ in range(40):
-        there = replace(
-            curve, level=curve.level + float(step[0]), log_slopes=curve.log_slopes + step[1:]
-        )
-        if _posterior(seen, there, precision) >= here - 1e-9:
-            return there, float(np.abs(step).max())
-        step = step / 2
-    return curve, 0.0
-
-
-def _posterior(seen: Witnesses, curve: Curve, precision: Floats) -> float:
-    """Give the log-posterior but for a constant; the level's prior is Jeffreys'."""
-    level = -0.5 * float(np.logaddexp(0, curve.level) + np.logaddexp(0, -curve.level))
-    return (
-        seen.log_likelihood(curve)
-        + level
-        - float(curve.log_slopes @ precision @ curve.log_slopes) / 2
-    )

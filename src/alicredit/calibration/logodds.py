@@ -1,4 +1,4 @@
-"""From a score to a probability: log-odds with a level, a slope and bends only on evidence."""
+"""From a score to a probability: log-odds with a level, a slope and bends, each as believed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.calibration.curve import Curve, Floats, Witnesses, fit_curve, gather, rising
+from alicredit.calibration.curve import Curve, Floats, Witnesses, average, gather, rising
+from alicredit.calibration.forms import DRAWS, Form, Frame, Posterior, posterior, with_rates
 from alicredit.checks import refuse, require_between
 
-_EVIDENCE = {"slope": 3.841, "bends": 7.815}
-"""Twice the log-likelihood that freeing one slope, or three bends, gains by chance in 1 of 20."""
+FORMS = {"intercept": Form(0.0, 0.0), "slope": Form(0.5, 0.0), "bends": Form(0.5, 0.4)}
+"""What the probability is averaged over, each as likely as the others before rows are seen.
+
+Assumed: two of three slopes lie between 0.6 and 1.65; three units of log-odds away (odds twenty
+times larger or smaller) two of three have changed by less than a factor of 2: 0.4 x 3^(1/2) = ln 2.
+"""
+
+OPEN = Form(1.0, 0.4)
+"""What the interval is taken from: bends as above and a slope of which little is believed (a factor
+of e either way), so that no interval is narrow because a slope of 1 was thought likely."""
 
 _TAIL = 0.05
 _WIDEST = 3.0
@@ -28,33 +37,33 @@ class Calibration:
     Parameters
     ----------
     curve : Curve
-        The chosen form: what the probability is.
-    wide : Curve
-        The most flexible form, fitted to the same rows: how far the interval reaches.
-    covariance : array, shape (parameters, parameters)
-        Of the parameters of ``wide``: level at the pivot and log-slope of each piece.
+        What the probability is: the mean of the log-odds over all forms, by their probability.
+    open : Posterior
+        Curves that stand for all that the rows leave open: what the interval is taken from.
     form : str
-        ``"intercept"``, ``"slope"`` or ``"bends"``.
+        The most probable form: ``"intercept"``, ``"slope"`` or ``"bends"``.
     rate : float
         Mean probability over the rows it was fitted to.
     seen : Witnesses
         The rows it was fitted to.
-    is_level_known : bool, default False
-        Whether the level was given, so that it adds nothing to the interval.
     """
 
     curve: Curve
-    wide: Curve
-    covariance: Floats
+    open: Posterior
     form: str
     rate: float
     seen: Witnesses
-    is_level_known: bool = False
 
     @property
     def slope(self) -> float:
-        """Give the slope of the log-odds on the whole; 1 where it was not freed."""
-        return self.curve.slope
+        """Give the slope of the log-odds on the whole: of a line by what each row tells."""
+        m, logit = self.seen.margin, self.curve.logit(self.seen.margin)
+        told = self.seen.told(logit)
+        off = m - np.average(m, weights=told)
+        spread = float(told @ off**2)
+        if spread <= 1e-12 * float(told.sum()):
+            return float(self.curve.slopes.mean())
+        return float(told @ (off * logit)) / spread
 
     @property
     def intercept(self) -> float:
@@ -70,8 +79,8 @@ class Calibration:
 
         Merging and rounding move the level a little; one number puts it back.
         """
-        curve, wide = (each.at_rate(margin, weight, rate) for each in (self.curve, self.wide))
-        return replace(self, curve=curve, wide=wide, rate=rate)
+        curve, left = (each.at_rate(margin, weight, rate) for each in (self.curve, self.open))
+        return replace(self, curve=curve, open=left, rate=rate)
 
     def deployed(self, margin: Floats, weight: Floats, rate: float) -> Calibration:
         """Fit anew for the scores as deployed, and move the level to the rate of all rows.
@@ -83,47 +92,34 @@ class Calibration:
         """
         ratio = _ratio(_spread(margin, weight), _spread(self.seen.margin, self.seen.weight))
         middle = float(np.average(self.seen.margin, weights=self.seen.weight))
-        seen = replace(self.seen, margin=middle + (self.seen.margin - middle) * ratio)
-        found = _choose(seen)
-        slopes = np.append(0.0, np.ones(len(found.covariance) - 1))
-        grown = np.where(slopes > 0, np.sqrt(1 + RANKING), 1.0)
-        covariance = found.covariance * np.outer(grown, grown)
-        covariance += np.log(ratio) ** 2 * np.outer(slopes, slopes)
-        return replace(found, covariance=covariance).anchored(margin, weight, rate)
+        found = _average(replace(self.seen, margin=middle + (self.seen.margin - middle) * ratio))
+        left = found.open.grown(1 + RANKING, float(np.log(ratio) ** 2))
+        return replace(found, open=left).anchored(margin, weight, rate)
 
     def at_known_rate(self, margin: Floats, weight: Floats, rate: float) -> Calibration:
         """Move the level to a rate that is known, not estimated: the interval narrows to the shape.
 
         Odds of all rows are multiplied by one number such that their mean probability is the rate:
         Tasche's scaled likelihood ratio (2013, DOMAIN 5.2), which keeps what each score says of a
-        default against a non-default.
+        default against a non-default. Each curve that the interval is taken from is moved by a
+        number of its own; what is left of the level's uncertainty is that the rows are a sample of
+        those whose rate is known.
         """
-        return replace(self.anchored(margin, weight, rate), is_level_known=True)
+        found = self.anchored(margin, weight, rate)
+        p = rising(found.curve.logit(margin))
+        mean = np.average(p, weights=weight)
+        spread = np.average((p / mean - 1) ** 2, weights=weight) / self.seen.independent
+        return replace(found, open=found.open.with_level(float(np.sqrt(spread))))
 
     def probabilities(self, margin: Floats) -> tuple[Floats, Floats, Floats]:
         """Give lower bound, probability and upper bound (90 %) at each margin.
 
-        The variance v of the log-odds at a margin says how many defaults stand behind it, 1 / v;
-        the bounds are Jeffreys' for so many: odds x Gamma^-1(5 % and 95 %; 1/v + 1/2) / (1/v).
+        The bounds are what curves worth 5 % and 95 % of all probability stay below. Curves rise, so
+        bounds do.
         """
-        from scipy.special import gammaincinv
-
-        pd, centre = self.curve.logit(margin), self.wide.logit(margin)
-        behind = 1 / self._variance(margin)
-        low, high = (
-            np.log(gammaincinv(behind + 0.5, tail) / behind) for tail in (_TAIL, 1 - _TAIL)
-        )
-        lower, upper = np.minimum(centre + low, pd), np.maximum(centre + high, pd)
-        return rising(lower), rising(pd), rising(upper)
-
-    def _variance(self, margin: Floats) -> Floats:
-        """Give the variance of the log-odds at each margin."""
-        design = self.wide.design(margin)
-        if self.is_level_known:
-            design = design - np.append(0.0, self.wide.centre)
-            design[:, 0] = 0.0
-        variance = np.einsum("ij,jk,ik->i", design, self.covariance, design)
-        return np.maximum(variance, 1e-9)
+        pd = self.curve.logit(margin)
+        low, high = self.open.bounds(margin, _TAIL)
+        return rising(np.minimum(low, pd)), rising(pd), rising(np.maximum(high, pd))
 
 
 def calibrate(
@@ -137,12 +133,11 @@ def calibrate(
 ) -> Calibration:
     """Fit log-odds to out-of-fold margins; rows of one merchant count as one witness.
 
-    Three forms are nested: the margin as it is but for its level; a slope; a slope that differs
-    between four pieces. Each is taken only where it gains more log-likelihood over the plainer
-    one than chance would in 1 of 20; priors hold log-slopes near 0 (standard deviation 0.5) and
-    near their neighbours' (0.25; both assumed), so that few defaults bend little. The
-    log-likelihood is divided by the design effect of merchants and weights. The level is Jeffreys'
-    (d + 1/2) / (n + 1).
+    Three forms are nested: the margin as it is but for its level; a slope; a slope that wanders
+    along the margin. The log-odds are their mean, each form by its probability given what was seen
+    (Bayesian model averaging; Hoeting and others 1999) with equal ones before, so that few defaults
+    turn and bend little. The log-likelihood is divided by the design effect of merchants and
+    weights. The level is Jeffreys' (d + 1/2) / (n + 1).
 
     Parameters
     ----------
@@ -155,7 +150,8 @@ def calibrate(
     cluster : array of int
         The merchant of each row.
     long_run_rate : float or None, default None
-        The known mean probability of these rows, between 0 and 1: the user's central tendency.
+        The known mean probability of those whom these rows are a sample of, between 0 and 1: the
+        user's central tendency.
     sampling_rate : float or None, default None
         Share of the rows without default that were kept in the sample, above 0 and up to 1, where
         all defaults were: the others are weighted up by 1 / sampling_rate.
@@ -177,7 +173,7 @@ def calibrate(
     >>> margin = rng.normal(-4, 1, 20_000)
     >>> y = (rng.random(20_000) < 1 / (1 + np.exp(-margin))).astype(float)
     >>> found = calibrate(margin, y, np.ones(20_000), np.arange(20_000))
-    >>> found.form, found.slope
+    >>> found.form, round(found.slope, 1)
     ('intercept', 1.0)
     >>> known = calibrate(margin, y, np.ones(20_000), np.arange(20_000), long_run_rate=0.02)
     >>> round(float(known.probabilities(margin)[1].mean()), 6)
@@ -192,21 +188,23 @@ def calibrate(
         weight = np.where(y == 1, weight, weight / sampling_rate)
     if long_run_rate is not None:
         require_between("long_run_rate", long_run_rate, 1e-9, 0.999999)
-    found = _choose(gather(margin, y, weight, cluster))
+    found = _average(gather(margin, y, weight, cluster))
     if long_run_rate is None:
         return found
     return found.at_known_rate(found.seen.margin, found.seen.weight, long_run_rate)
 
 
-def _choose(seen: Witnesses) -> Calibration:
-    """Fit the three forms; take the plainest that evidence does not speak against."""
-    fits = {form: fit_curve(seen, form) for form in ("intercept", "slope", "bends")}
-    form, needed = "intercept", 0.0
-    for richer, gain in _EVIDENCE.items():
-        needed += gain
-        if seen.gain(fits[richer][0], fits[form][0]) > needed:
-            form, needed = richer, 0.0
-    found = Calibration(fits[form][0], *fits["bends"], form, seen.rate, seen)
+def _average(seen: Witnesses) -> Calibration:
+    """Average the forms by their probability; take the interval from what is open."""
+    frame = Frame.of(seen)
+    fits = {name: posterior(frame, form, DRAWS // 2) for name, form in FORMS.items()}
+    evidence = np.array([fit.evidence for fit in fits.values()])
+    share = np.exp(evidence - evidence.max())
+    share /= share.sum()
+    curve = average([fit.mean() for fit in fits.values()], share)
+    form = list(fits)[int(np.argmax(share))]
+    left = with_rates(posterior(frame, OPEN), frame)
+    found = Calibration(curve, left, form, seen.rate, seen)
     return found.anchored(seen.margin, seen.weight, seen.rate)
 
 

@@ -1,0 +1,289 @@
+"""How far a curve may leave the margin, and what the rows leave open of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from alicredit.calibration.curve import (
+    Curve,
+    Floats,
+    Witnesses,
+    lengths,
+    levels_at,
+    plain_curve,
+    rising,
+    thinned,
+)
+
+PIECES = 8
+"""Straight pieces of a bent curve: each holds an eighth of the rows and of what they tell."""
+
+DRAWS = 256
+"""Curves that stand for all that may be: their tails hold a dozen."""
+
+MOST_PLACES = 128
+_LONGEST_STEP, _NEAR = 2.0, 1e-10
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Form:
+    """A belief of log-slopes before rows are seen.
+
+    Parameters
+    ----------
+    slope : float
+        Standard deviation of the log-slope at the pivot.
+    bend : float
+        Standard deviation by which the log-slope wanders over one unit of margin: a Wiener process
+        on either side of the pivot, so that what lies farther out may differ more.
+    """
+
+    slope: float
+    bend: float
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Pieces of a curve over its rows.
+
+    Parameters
+    ----------
+    seen : Witnesses
+        The rows, neighbours put together.
+    plain : Curve
+        The margin but for its level.
+    knots : array
+        Margins between pieces.
+    lengths : array, shape (places, pieces)
+        How far each place lies from the pivot within each piece.
+    walk : array, shape (pieces, pieces)
+        A root of the covariance of a Wiener process from the pivot at the middles of the pieces.
+    """
+
+    seen: Witnesses
+    plain: Curve
+    knots: Floats
+    lengths: Floats
+    walk: Floats
+
+    @classmethod
+    def of(cls, rows: Witnesses) -> Frame:
+        """Cut the range in pieces that hold alike many rows and as much of what they tell."""
+        plain = plain_curve(rows)
+        seen = rows.merged(_mass(rows, plain), MOST_PLACES)
+        mass = _mass(seen, plain)
+        inner = np.cumsum(mass)[:-1]
+        at = np.searchsorted(inner, np.arange(1, PIECES) / PIECES)
+        knots = np.unique(seen.margin[np.minimum(at, len(seen.margin) - 1)])
+        piece = np.searchsorted(knots, seen.margin, side="left")
+        size = len(knots) + 1
+        held = np.bincount(piece, mass, minlength=size)
+        ends = np.append(knots, knots[-1:] if len(knots) else plain.pivot)
+        middle = np.bincount(piece, mass * seen.margin, minlength=size)
+        middles = np.where(held > 0, middle / np.where(held > 0, held, 1), ends)
+        return cls(
+            seen,
+            plain,
+            knots,
+            lengths(seen.margin, knots, plain.pivot),
+            wiener_root(middles - plain.pivot),
+        )
+
+    def root(self, form: Form) -> Floats:
+        """Give log-slopes by independent standard normals: a root of their prior covariance."""
+        columns = []
+        if form.slope:
+            columns.append(np.full((len(self.walk), 1), form.slope))
+        if form.bend:
+            columns.append(form.bend * self.walk)
+        return np.hstack(columns) if columns else np.zeros((len(self.walk), 0))
+
+
+def _mass(seen: Witnesses, plain: Curve) -> Floats:
+    """Give each place's share of rows and of what they tell, in halves."""
+    told = seen.told(plain.logit(seen.margin))
+    return (seen.weight / seen.weight.sum() + told / told.sum()) / 2
+
+
+def wiener_root(at: Floats) -> Floats:
+    """Give a root of the covariance of a Wiener process that leaves 0 to either side.
+
+    The covariance of two places on one side is the distance of the nearer; of two sides, 0.
+    """
+    size = len(at)
+    far = np.abs(at)
+    root = np.zeros((size, size))
+    for side in (at >= 0, at < 0):
+        own = np.flatnonzero(side)[np.argsort(far[side], kind="stable")]
+        steps = np.sqrt(np.diff(far[own], prepend=0.0))
+        root[np.ix_(own, own)] = np.tril(np.broadcast_to(steps, (len(own), len(own))))
+    return root
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Curves that stand for all that the rows leave open, each with its probability.
+
+    Parameters
+    ----------
+    pivot, knots : float, array
+        As of a curve.
+    log_slopes : array, shape (draws, pieces)
+        Of each curve.
+    levels : array, shape (draws,)
+        Log-odds at the pivot at which each curve's mean probability is the rate.
+    offsets : array, shape (draws,)
+        What the rate itself leaves open: added to the levels.
+    probability : array, shape (draws,)
+        Of each curve; they sum to 1.
+    evidence : float
+        Logarithm of the probability of what was seen, but for a constant of all forms.
+    """
+
+    pivot: float
+    knots: Floats
+    log_slopes: Floats
+    levels: Floats
+    offsets: Floats
+    probability: Floats
+    evidence: float
+
+    def logit(self, margin: Floats) -> Floats:
+        """Give each curve's log-odds at each margin but for its level, shape (draws, rows)."""
+        return np.exp(self.log_slopes) @ lengths(margin, self.knots, self.pivot).T
+
+    def mean(self) -> Curve:
+        """Give the mean of the log-odds, which is a curve, too."""
+        p = self.probability
+        return Curve(float(p @ self.levels), self.pivot, self.knots, p @ np.exp(self.log_slopes))
+
+    def at_rate(self, margin: Floats, weight: Floats, rate: float) -> Posterior:
+        """Move each curve so that the weighted mean probability is a rate."""
+        places, held = thinned(margin, weight, MOST_PLACES)
+        rates = np.full(len(self.levels), rate)
+        return replace(self, levels=levels_at(self.logit(places), held, rates))
+
+    def grown(self, factor: float, extra: float) -> Posterior:
+        """Multiply the variance of log-slopes, and add one that all pieces share."""
+        middle = self.probability @ self.log_slopes
+        apart = np.sqrt(factor) * (self.log_slopes - middle)
+        shared = np.sqrt(extra) * normals(DRAWS, PIECES + 3)[:, 1]
+        return replace(self, log_slopes=middle + apart + shared[:, None])
+
+    def with_level(self, error: float) -> Posterior:
+        """Take the level as known but for a standard error."""
+        return replace(self, offsets=error * normals(DRAWS, PIECES + 3)[:, 0])
+
+    def bounds(self, margin: Floats, tail: float) -> tuple[Floats, Floats]:
+        """Give the log-odds that all curves but a tail's worth stay above, and below."""
+        logit = self.logit(margin) + (self.levels + self.offsets)[:, None]
+        order = np.argsort(logit, axis=0, kind="stable")
+        ranked = np.take_along_axis(logit, order, axis=0)
+        below = np.cumsum(self.probability[order], axis=0)
+        last = len(ranked) - 1
+        low, high = (np.minimum((below < q).sum(axis=0), last) for q in (tail, 1 - tail))
+        every = np.arange(ranked.shape[1])
+        return ranked[low, every], ranked[high, every]
+
+
+def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
+    """Weigh curves of a form by what was seen.
+
+    Curves are drawn around the mode, as its curvature says, and weighed by likelihood and prior
+    (importance sampling over a fixed sequence), at the rate seen: what is known of the rate and of
+    the shape part where defaults are rare.
+    """
+    seen, root = frame.seen, frame.root(form)
+    size = root.shape[1]
+    mode, covariance = _mode(frame, root)
+    drawn = normals(draws if size else 1, PIECES + 3)[:, 2 : 2 + size]
+    z = mode + drawn @ np.linalg.cholesky(covariance).T
+    log_slopes = z @ root.T
+    plain = np.exp(log_slopes) @ frame.lengths.T
+    levels = levels_at(plain, seen.weight, np.full(len(z), seen.rate))
+    weight = seen.log_likelihood(plain + levels[:, None])
+    weight += ((drawn**2).sum(axis=1) - (z**2).sum(axis=1)) / 2
+    most = float(weight.max())
+    share = np.exp(weight - most)
+    evidence = most + float(np.log(share.mean()) + np.linalg.slogdet(covariance)[1] / 2)
+    share /= share.sum()
+    pivot, knots = frame.plain.pivot, frame.knots
+    return Posterior(pivot, knots, log_slopes, levels, np.zeros(len(z)), share, evidence)
+
+
+def with_rates(found: Posterior, frame: Frame) -> Posterior:
+    """Add what the rows leave open of the mean rate: Jeffreys' beta law, in rows that count."""
+    from scipy.special import betaincinv, ndtr
+
+    seen = frame.seen
+    bad = seen.bad.sum() / seen.design_effect
+    good = max(seen.independent - bad, 0.0)
+    rates = betaincinv(bad + 0.5, good + 0.5, ndtr(normals(DRAWS, PIECES + 3)[:, 0]))
+    plain = np.exp(found.log_slopes) @ frame.lengths.T
+    levels = levels_at(plain, seen.weight, np.clip(rates, 1e-300, 1 - 1e-15))
+    return replace(found, offsets=levels - found.levels)
+
+
+def normals(number: int, dimensions: int) -> Floats:
+    """Give a fixed sequence of standard normals, with mean 0 and covariance 1 exactly.
+
+    Steps of the generalised golden ratio (Roberts 2018), each point with its mirror image.
+    """
+    from scipy.special import ndtri
+
+    if number < 2:
+        return np.zeros((number, dimensions))
+    ratio = 1.5
+    for _ in range(64):
+        ratio = (1 + ratio) ** (1 / (dimensions + 1))
+    steps = np.arange(1, number // 2 + 1)[:, None] * ratio ** -np.arange(1.0, dimensions + 1)
+    half = ndtri((0.5 + steps) % 1)
+    both = np.vstack([half, -half])
+    return np.asarray(both @ np.linalg.inv(np.linalg.cholesky(both.T @ both / number)).T)
+
+
+def _mode(frame: Frame, root: Floats) -> tuple[Floats, Floats]:
+    """Find the most probable log-slopes in standard normals, and the inverse curvature there."""
+    seen, size = frame.seen, root.shape[1]
+    at = np.append(frame.plain.level, np.zeros(size))
+    if not size:
+        return at[1:], np.zeros((0, 0))
+    height = _height(frame, root, at)
+    for _ in range(100):
+        gradient, curvature = _slopes_of(frame, root, at)
+        step = np.linalg.solve(curvature, gradient)
+        step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
+        there, higher = at + step, _height(frame, root, at + step)
+        while higher < height - _ROUNDING and np.abs(step).max() > _NEAR:
+            step = step / 2
+            there, higher = at + step, _height(frame, root, at + step)
+        if higher < height - _ROUNDING:
+            break
+        at, height = there, higher
+        if np.abs(step).max() < _NEAR:
+            break
+    curvature = _slopes_of(frame, root, at)[1]
+    return at[1:], np.asarray(np.linalg.inv(curvature)[1:, 1:])
+
+
+def _height(frame: Frame, root: Floats, at: Floats) -> float:
+    """Give the log-posterior but for a constant; the level's prior is Jeffreys'."""
+    logit = at[0] + frame.lengths @ np.exp(root @ at[1:])
+    level = -0.5 * float(np.logaddexp(0, at[0]) + np.logaddexp(0, -at[0]))
+    return float(frame.seen.log_likelihood(logit)) + level - float(at[1:] @ at[1:]) / 2
+
+
+def _slopes_of(frame: Frame, root: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """Give gradient and expected curvature of the log-posterior by level and standard normals."""
+    seen, slopes = frame.seen, np.exp(root @ at[1:])
+    p = rising(at[0] + frame.lengths @ slopes)
+    design = np.column_stack([np.ones(len(p)), (frame.lengths * slopes) @ root])
+    told = seen.weight * p * (1 - p) / seen.design_effect
+    gradient = design.T @ (seen.bad - seen.weight * p) / seen.design_effect - np.append(0, at[1:])
+    gradient[0] += 0.5 - float(rising(np.array(at[0])))
+    prior = np.append(1e-12, np.ones(len(at) - 1))
+    return gradient, (design * told[:, None]).T @ design + np.diag(prior)
