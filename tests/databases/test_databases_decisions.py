@@ -23,7 +23,7 @@ from alicredit.errors import AlicreditError, InputError
 from alicredit.nightly.tables import Tables
 from alicredit.portfolio import Run, read_decisions, write_decisions
 
-KILLS = int(os.environ.get("ALICREDIT_KILLS", "3"))
+KILLS = int(os.environ.get("ALICREDIT_KILLS", "2"))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from alicredit.errors import DatabaseError, InputError
 from alicredit.nightly.tables import Tables
 from alicredit.portfolio import Run, read_decisions
 
-KILLS = int(os.environ.get("ALICREDIT_KILLS", "4"))
+KILLS = int(os.environ.get("ALICREDIT_KILLS", "2"))
 SLEEPING = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
 

@@ -39,9 +39,10 @@ def test_the_limit_moves_the_true_risk_as_the_assumed_coefficient_says() -> None
 def test_limits_earn_nearly_what_the_truth_would_and_more_than_simpler_ways() -> None:
     records, _ = ac.simulate_platform(MERCHANTS, orders_per_month=4, **STAGE)
     cohort = ac.Cohort.of_loans(records)
-    X, y = ac.build_features(records, cohort), ac.label_defaults(records, cohort)
+    y = ac.label_defaults(records, cohort)
     past = (cohort.frame["as_of"] < LEARNED).to_numpy() & y.notna().to_numpy()
-    model = ac.DefaultModel(shape="points").fit(X[past], y[past], cohort=cohort[past])
+    X, y = ac.build_features(records, cohort[past]), y[past].reset_index(drop=True)
+    model = ac.DefaultModel(shape="points").fit(X, y, cohort=cohort[past])
     scored = ac.score_portfolio(records, model, as_of=AS_OF)
     scored = scored[(scored["product_id"] == CREDIT.id) & (scored["status"] == "ok")]
     ids = true_risks(MERCHANTS, as_of=AS_OF, **STAGE)["merchant_id"]

@@ -88,8 +88,8 @@ def test_each_fact_alone_may_be_anything(name: str) -> None:
     model = MODELS["points"]
     inputs = {"debt": 0.0, "sales": 1.0, "age": 1.0, "flag": False, "kind": "a"}
     seen = set()
-    for policy, product in PRODUCTS:
-        for value in (*KINDS.get(name, NUMBERS), *ABSENT):
+    for at, value in enumerate((*KINDS.get(name, NUMBERS), *ABSENT), NAMES.index(name)):
+        for policy, product in PRODUCTS[at % 2 :: 2]:  # each product meets every other value
             answer = assert_same({**GOOD, **inputs, name: value}, model, policy, product)
             seen.add(answer["decision"])
     assert seen

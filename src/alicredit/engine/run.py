@@ -90,13 +90,8 @@ def build_locally(
     merchants = np.asarray(found, object)
     as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
     streams = find_streams(features)
-    written = [stream for stream in streams if stream.table not in DERIVED]
-    derived = [stream for stream in streams if stream.table in DERIVED]
-    jobs = ((written, _shown(written, records.number_ids)), (derived, frozenset[tuple[str, str]]()))
     with announced():
-        for members, numbers in jobs:  # identifiers of derived tables are text
-            if not members:
-                continue
+        for members, numbers in _jobs(records, streams):
             con = records.connect(_tables(members), numbers=numbers)
             try:
                 con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
@@ -111,6 +106,21 @@ def build_locally(
                         _answer(con, records, cohort, group, part, asked, places, out)
             finally:
                 con.close()
+
+
+def _jobs(
+    records: Records, streams: list[Stream]
+) -> list[tuple[list[Stream], frozenset[tuple[str, str]]]]:
+    """Put streams together that one connection can answer, with what it shows as numbers.
+
+    Identifiers of derived tables are text.
+    """
+    written = [stream for stream in streams if stream.table not in DERIVED]
+    derived = [stream for stream in streams if stream.table in DERIVED]
+    none = frozenset[tuple[str, str]]()
+    numbers = _shown(written, records.number_ids)
+    jobs = [(written, numbers), (derived, none)] if numbers else [(streams, none)]
+    return [job for job in jobs if job[0]]
 
 
 def _answer(

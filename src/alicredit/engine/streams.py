@@ -28,6 +28,9 @@ Ints = npt.NDArray[np.int64]
 
 _KEPT_SHARE = 0.9
 
+FEW = 2**19
+"""Rows of a table that is held once for all its streams, if it has no more (assumed)."""
+
 NEVER = 2**60
 """Reach of a window without a beginning, in microseconds: longer than any record's."""
 
@@ -148,10 +151,11 @@ class Asked:
         """Tell whether all questions have one moment."""
         return bool(self.first == self.last)
 
-    @property
-    def slot_sql(self) -> str:
+    def slot_sql(self, table: str) -> str:
         """Write what tells a fact's merchant: its number, or where slots find that, its id."""
-        return "s.slot" if self.slots is None else "f._merchant_id"
+        if self.slots is not None:
+            return "f._merchant_id"
+        return "f._slot" if table in self.joined else "s.slot"
 
 
 def join_once(
@@ -160,7 +164,8 @@ def join_once(
     """Let rows that find their merchant through others (refunds, through orders) do so once.
 
     Each stream would do it anew. Held are the columns that the streams of a table read, of those
-    who are asked about.
+    who are asked about. Where a table is short, planning its queries is most of their work, and
+    its facts are held too: a query of what is held is a plain one.
 
     Parameters
     ----------
@@ -180,18 +185,20 @@ def join_once(
     """
     several: dict[str, list[Stream]] = {}
     for stream in streams:
-        if TABLES[stream.table].parent:
+        if TABLES[stream.table].parent or asked.events.get(stream.table, FEW + 1) <= FEW:
             several.setdefault(stream.table, []).append(stream)
     joined = {}
     for table, members in several.items():
         if len(members) < 2:
             continue
         joined[table] = quoted(f"_joined_{table}")
-        whose = "" if asked.slots else " SEMI JOIN _slots s ON f._merchant_id = s.merchant_id"
+        whose, slot = "", ""
+        if asked.slots is None:
+            whose, slot = " JOIN _slots s ON f._merchant_id = s.merchant_id", "s.slot AS _slot, "
+        past = f" WHERE f._happened < CAST('{asked.last}' AS TIMESTAMP)"
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {_held(members)} "
-            f"FROM ({records.fact_sql(table)}) f{whose} "
-            f"WHERE f._happened < CAST('{asked.last}' AS TIMESTAMP)"
+            f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {slot}{_held(members)} "
+            f"FROM ({records.fact_sql(table)}) f{whose}{past if TABLES[table].parent else ''}"
         )
     return replace(asked, joined=joined)
 
@@ -255,7 +262,8 @@ def read_events(
     """
     timed = is_timed(records, stream, asked)
     slabs, ties = Slabs(shares), []
-    for batch in arrow_reader(con, _query(records, stream, layout, asked), BATCH_ROWS):
+    is_short = asked.events.get(stream.table, FEW) < BATCH_ROWS
+    for batch in _batches(con, _query(records, stream, layout, asked), is_short=is_short):
         merchant, its = _numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
         if layout.is_placed:
@@ -266,6 +274,19 @@ def read_events(
     none = np.empty(0, np.int64)
     empty = Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))
     return [share or [empty] for share in blocks]
+
+
+def _batches(
+    con: duckdb.DuckDBPyConnection, text: str, *, is_short: bool
+) -> Iterable[pa.RecordBatch]:
+    """Read a query's rows; a short result at once, whose query is planned once and not twice."""
+    if not is_short:
+        return arrow_reader(con, text, BATCH_ROWS)
+    found = con.execute(text).fetchnumpy()
+    columns = [
+        pa.array(np.ma.getdata(each), mask=np.ma.getmaskarray(each)) for each in found.values()
+    ]
+    return [pa.RecordBatch.from_arrays(columns, list(found))]
 
 
 def _numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:
@@ -361,7 +382,8 @@ def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
     facts = asked.joined.get(stream.table) or f"({records.fact_sql(stream.table)})"
     source = f"FROM {facts} f"
     if asked.slots is None:
-        source += " JOIN _slots s ON f._merchant_id = s.merchant_id"
+        if stream.table not in asked.joined:
+            source += " JOIN _slots s ON f._merchant_id = s.merchant_id"
     else:
         bounds.append("f._merchant_id IS NOT NULL")
     return f"{source} WHERE {' AND '.join(bounds)}", time
@@ -387,7 +409,8 @@ def _single(records: Records, stream: Stream, asked: Asked) -> str:
     source, time = _placed(records, stream, asked)
     last = f"CAST('{asked.last}' AS TIMESTAMP)"
     shown = _shown(stream, "{at} < " + last)
-    return f"SELECT {asked.slot_sql} AS _slot, {time} AS _time, f._key AS _key{shown} {source}"
+    slot = asked.slot_sql(stream.table)
+    return f"SELECT {slot} AS _slot, {time} AS _time, f._key AS _key{shown} {source}"
 
 
 def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
@@ -411,8 +434,9 @@ def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
         bounds.append(f"({until} IS NULL OR {until} > {seen_in})")
     more = "".join(f" AND {each}" for each in bounds)
     shown = _shown(stream, "{at} <= " + since)
+    slot = asked.slot_sql(stream.table)
     return (
-        f"SELECT {asked.slot_sql} AS _slot, {time} AS _time, {since} AS _since, {until} AS _until, "
+        f"SELECT {slot} AS _slot, {time} AS _time, {since} AS _since, {until} AS _until, "
         f"f._key AS _key{shown} {source}{more}"
     )
 

@@ -365,11 +365,25 @@ def add_composed(catalogue: Catalogue, places: Mapping[str, int], values: Reals)
         row = pa.array(np.arange(values.shape[1]))
         con.register("base", pa.table({"_row": row, **columns}))
         query = "SELECT * FROM base"
-        for feature in derived:
-            query = f"SELECT *, {composed_sql(feature)} AS {quoted(feature.name)} FROM ({query})"
+        for members in _by_depth(derived):
+            more = ", ".join(f"{composed_sql(each)} AS {quoted(each.name)}" for each in members)
+            query = f"SELECT *, {more} FROM ({query})"
         listed = ", ".join(quoted(feature.name) for feature in derived)
         found = con.execute(f"SELECT {listed} FROM ({query}) ORDER BY _row").fetchnumpy()
     finally:
         con.close()
     for name, column in found.items():
         values[places[name]] = np.ma.filled(np.ma.masked_array(column), np.nan) + 0.0
+
+
+def _by_depth(composed: list[Feature]) -> list[list[Feature]]:
+    """Put features of other features together that stand on none of each other."""
+    depth: dict[str, int] = {}
+    found: list[list[Feature]] = []
+    for feature in composed:
+        parts = (*feature.of, *([feature.support] if feature.support else []))
+        at = max((depth[part] + 1 for part in parts if part in depth), default=0)
+        depth[feature.name] = at
+        found += [[]] if at == len(found) else []
+        found[at].append(feature)
+    return found

@@ -308,5 +308,7 @@ def _find_order(rows: Any, lo: int, n: int, order: Any, time: Any) -> None:
         order[j] = i
         budget -= i - j
         if budget < 0:
-            order[:n] = np.argsort(rows[lo : lo + n, 0].copy(), kind="mergesort")
+            merged = np.argsort(rows[lo : lo + n, 0].copy(), kind="mergesort")
+            for k in range(n):  # a slice takes seconds to compile
+                order[k] = merged[k]
             return

@@ -107,9 +107,9 @@ def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     l0, l1 = sides.late.start[m], sides.late.start[m + 1]
     n, prompt = e - s + l1 - l0, e - s
-    if len(weights[0]) + len(weights[1]) > 0:
-        table.entries[:prompt, 1] = weights[0][s:e]
-        table.entries[prompt:n, 1] = weights[1][l0:l1]
+    if len(weights[0]) + len(weights[1]) > 0:  # value by value: slices take seconds to compile
+        for i in range(n):
+            table.entries[i, 1] = weights[0][s + i] if i < prompt else weights[1][l0 + i - prompt]
     size = _size(n)
     table.whose[:size] = -1
     held = 0
