@@ -190,7 +190,8 @@ def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Sou
             return replace(view, types=MappingProxyType(types))
         if records.bound is not None:
             con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
-            paths = tuple(_written(con, records, derived, sums))
+            place = Path(records.bound.folder)
+            paths = tuple(_written(con, records, derived, sums, place))
             return Source(derived.name, paths=paths, types=MappingProxyType(types))
         held = arrow_reader(con, f"SELECT * FROM {view.sql}", BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
@@ -205,13 +206,14 @@ def _written(
     records: Records,
     derived: DerivedTable,
     sums: pa.Table | None,
+    place: Path,
 ) -> Iterator[str]:
-    """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
+    """Write a derived table to files of a folder, in as many parts as keep within the bound."""
     parts = _parts_of(con, records, derived)
     for part in range(parts):
         whose = f"{part} = hash({{}}) % {parts}" if parts > 1 else ""
         view = _view(records, derived, sums, whose)
-        path = str(Path(records.bound.folder) / f"{derived.name}-{part:05d}.parquet")
+        path = str(place / f"{derived.name}-{part:05d}.parquet")
         con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
         yield path
 
