@@ -38,6 +38,9 @@ class DerivedTable:
         rates, which are nobody's), so that it must be made of all.
     is_view : bool, default False
         Whether it is made anew at each reading, in constant memory, instead of once.
+    lasting : mapping of str to (str, int), default empty
+        Source -> the moment of its facts, and the days after it for which a fact bears on rows of
+        the table; empty where that has no end.
     apart : str, default ""
         A column of all that it is made of, rows of unlike values of which never meet, so that it
         can be made a part at a time; empty where there is none.
@@ -51,6 +54,7 @@ class DerivedTable:
     owner: str = "merchant"
     is_of_others: bool = False
     is_view: bool = False
+    lasting: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     apart: str = ""
 
     @property

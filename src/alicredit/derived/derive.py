@@ -8,12 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
+import pandas as pd
 
 from alicredit.checks import refusal
 from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.schema import DERIVED
 from alicredit.errors import RecordError
 from alicredit.records import TABLES, Records, fact_sql, quoted
+from alicredit.records.bounds import Bound
 from alicredit.records.sources import Source, arrow_reader, literal
 
 _BATCH = 1_000_000
@@ -61,7 +63,9 @@ class DerivedRecords(Records):
         return fact_sql({table: self.columns(table)}, table, tables={table: DERIVED[table].table})
 
 
-def derive_tables(records: Records, names: Iterable[str]) -> Records:
+def derive_tables(
+    records: Records, names: Iterable[str], *, since: Mapping[str, pd.Timestamp] | None = None
+) -> Records:
     """Add derived tables to records, as far as their sources are there.
 
     Parameters
@@ -70,6 +74,9 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
         What was written down, perhaps with derived tables already.
     names : iterable of str
         Wanted tables; those that are not derived, or are there already, are passed over.
+    since : mapping of str to pandas.Timestamp or None, default None
+        Wanted table -> the day from which its rows are wanted, which are then the only ones of a
+        table that can tell which facts bear on these; None: all rows.
 
     Returns
     -------
@@ -112,7 +119,10 @@ def derive_tables(records: Records, names: Iterable[str]) -> Records:
     ]
     if not new:
         return records
-    sources = dict(records.sources) | {each.name: _made(records, each) for each in new}
+    starts = since or {}
+    sources = dict(records.sources) | {
+        each.name: _made(records, each, starts.get(each.name)) for each in new
+    }
     given = {each.name: getattr(records, each.name) for each in fields(Records)}
     return DerivedRecords(**(given | {"sources": MappingProxyType(sources)}))
 
@@ -160,9 +170,9 @@ def _is_fed(records: Records, derived: DerivedTable) -> bool:
     return True
 
 
-def _made(records: Records, derived: DerivedTable) -> Source:
+def _made(records: Records, derived: DerivedTable, since: pd.Timestamp | None = None) -> Source:
     """Make a derived table, or the view that gives it; in a file where memory is bounded."""
-    view = _view(records, derived)
+    view = _view(records, derived, since=since)
     con = records.connect([])
     try:
         con.execute(WHOLE_JOINS)
@@ -173,7 +183,7 @@ def _made(records: Records, derived: DerivedTable) -> Source:
             return replace(view, types=MappingProxyType(types))
         if records.bound is not None:
             con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
-            paths = tuple(_written(con, records, derived))
+            paths = tuple(_written(con, records, records.bound, derived, since))
             return Source(derived.name, paths=paths, types=MappingProxyType(types))
         held = arrow_reader(con, f"SELECT * FROM {view.sql}", _BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
@@ -188,36 +198,52 @@ def _made(records: Records, derived: DerivedTable) -> Source:
 
 
 def _written(
-    con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    bound: Bound,
+    derived: DerivedTable,
+    since: pd.Timestamp | None,
 ) -> Iterator[str]:
     """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
-    parts = _parts_of(con, records, derived)
+    parts = _parts_of(records, bound, derived)
     for part in range(parts):
-        view = _view(records, derived, f"{part} = hash({{}}) % {parts}" if parts > 1 else "")
-        path = str(Path(records.bound.folder) / f"{derived.name}-{part:05d}.parquet")
+        whose = f"{part} = hash({{}}) % {parts}" if parts > 1 else ""
+        view = _view(records, derived, whose, since)
+        path = str(Path(bound.folder) / f"{derived.name}-{part:05d}.parquet")
         con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
         yield path
 
 
-def _parts_of(con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable) -> int:
+def _parts_of(records: Records, bound: Bound, derived: DerivedTable) -> int:
     """Give in how many parts a table is made, so that what it is made of fits the memory."""
-    if not derived.apart or records.bound is None:
+    if not derived.apart:
         return 1
     names = [name for name in (*derived.sources, *derived.optional) if name in records]
-    counts = [con.execute(f"SELECT count(*) FROM {records.sources[n].sql}").fetchall()[0][0]
-              for n in names]  # fmt: skip
-    return max(1, -(-int(sum(counts)) * _ROW_BYTES // records.bound.memory_bytes))
+    rows = sum(records.count(name) for name in names)
+    return max(1, -(-rows * _ROW_BYTES // bound.memory_bytes))
 
 
-def _view(records: Records, derived: DerivedTable, part: str = "") -> View:
-    """Write a derived table's query, each source before it as it reads it; or that of a part."""
+def _view(
+    records: Records, derived: DerivedTable, part: str = "", since: pd.Timestamp | None = None
+) -> View:
+    """Write a derived table's query, each source before it as it reads it.
+
+    Of a part, or of the rows from a day on, of the facts that bear on these.
+    """
+    lasting = derived.lasting if since is not None else {}
     names = [*derived.sources, *(name for name in derived.optional if records.holds_facts(name))]
     parents = [TABLES[name].parent_table for name in names]
     read = [name for name in dict.fromkeys((*parents, *names)) if name]
     columns = {name: records.columns(name) for name in read}
     whose = f" WHERE {part.format(quoted(derived.apart))}" if part else ""
     steps = [f"{quoted(name)} AS ({_canonical(records, name, whose)})" for name in read]
-    steps += [f"{quoted(f'{name}_facts')} AS ({fact_sql(columns, name)})" for name in names]
+    for name in names:
+        facts = fact_sql(columns, name)
+        if name in lasting and since is not None:
+            moment, days = lasting[name]
+            start = literal(str(since - pd.Timedelta(days=days)))
+            facts = f"SELECT * FROM ({facts}) WHERE {moment} >= TIMESTAMP {start}"
+        steps.append(f"{quoted(f'{name}_facts')} AS ({facts})")
     lacking = [name for name in derived.optional if name not in names]
     steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
     kept = [
@@ -227,6 +253,8 @@ def _view(records: Records, derived: DerivedTable, part: str = "") -> View:
     ]
     listed = ", ".join(quoted(name) for name in (*kept, "known_at"))
     text = f"WITH {', '.join(steps)} SELECT {listed} FROM ({derived.sql})"
+    if lasting and since is not None:
+        text += f" WHERE {quoted(derived.table.happened)} >= TIMESTAMP {literal(str(since))}"
     return View(derived.name, text=text, parts=tuple(records.sources[name] for name in read))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -155,6 +156,8 @@ _NO_PAYMENTS = (
     "NULL::TIMESTAMP AS _known WHERE false"
 )
 _LEAST_HAIRCUT = 0.02
+_LOAN_ROW_BYTES = 500
+"""What a loan, a due or a payment takes while days past due are counted (assumed)."""
 
 
 def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
@@ -221,7 +224,7 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     finally:
         con.close()
-    frame["days_past_due"] = days_past_due_at(records, cohort.frame)
+    frame["days_past_due"] = _days_past_due(records, cohort.frame)
     return _named(frame, cohort, facts)
 
 
@@ -231,6 +234,18 @@ _USED = (
 )  # fmt: skip
 APPLICANT_TABLES = (*_USED, "instalments", "restructures")
 """Tables that facts of applicants are gathered from; the last two tell the days past due."""
+
+
+def _days_past_due(records: Records, asked: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Count how late each is, as many together as a bound of memory allows."""
+    parts = 1
+    if records.bound is not None:
+        names = [name for name in ("loans", "instalments", "repayments") if name in records]
+        rows = sum(records.count(name) for name in names)
+        parts = max(1, -(-rows * _LOAN_ROW_BYTES // records.bound.memory_bytes))
+    pieces = np.array_split(np.arange(len(asked)), parts)
+    found = [days_past_due_at(records, asked.iloc[each]) for each in pieces if len(each)]
+    return np.concatenate([each.to_numpy(np.float64) for each in found])
 
 
 def _starts(cohort: Cohort) -> dict[str, str]:
