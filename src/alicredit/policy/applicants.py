@@ -55,7 +55,7 @@ FROM question q JOIN ({violations}) v ON v._merchant_id = q.merchant_id
 GROUP BY q.row
 """
 _SALES = """
-WITH sale AS (
+WITH sale AS NOT MATERIALIZED (
   SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen,
          CAST(floor((date_diff('microsecond', o.confirmed_at, q.as_of) - 1) / 2592000000000.0)
               AS INTEGER) AS period
@@ -80,7 +80,7 @@ _BACK = """
 """
 _NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
 _YEAR = """
-WITH sale AS (
+WITH sale AS NOT MATERIALIZED (
   SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
