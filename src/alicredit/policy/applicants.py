@@ -92,7 +92,8 @@ FROM (SELECT row, fen FROM sale UNION ALL SELECT row, -fen FROM back) GROUP BY r
 """
 _YEAR_BACK = """
   SELECT s.row, TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen
-  FROM sale s JOIN ({refunds}) r ON r.order_id = s.order_id
+  FROM (SELECT * FROM sale WHERE order_id IN (SELECT order_id FROM refunds)) s
+  JOIN ({refunds}) r ON r.order_id = s.order_id
   JOIN question q ON q.row = s.row AND r._happened < q.as_of AND r._known < q.as_of
 """
 _NO_YEAR_BACK = "SELECT row, fen FROM sale WHERE false"
