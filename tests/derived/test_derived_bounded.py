@@ -11,8 +11,16 @@ import pytest
 from derived_stage import merchants, on
 
 import alicredit as ac
-from alicredit.derived import DERIVED, derive_tables
+from alicredit.derived import (
+    DERIVED,
+    ask_of_peers,
+    derive,
+    derive_recent,
+    derive_tables,
+    peers,
+)
 from alicredit.derived.peer_tables import ACTIVE_DAYS
+from alicredit.errors import RecordError
 from alicredit.records.bounds import Bound
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -36,6 +44,53 @@ def test_a_table_made_within_a_bound_lies_in_a_file_and_is_the_same(
               for each in (held, laid)]  # fmt: skip
     assert len(frames[0])
     pd.testing.assert_frame_equal(*frames)
+
+
+@pytest.mark.parametrize("parts", [2, 7])
+def test_dues_made_a_part_at_a_time_are_those_made_at_once(
+    parts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = ac.read_records(SAMPLE)
+    held = derive_tables(records, ["loan_dues"])["loan_dues"].to_pandas()
+    rows = sum(records.count(name) for name in ("loans", "repayments", "instalments"))
+    monkeypatch.setattr(derive, "_ROW_BYTES", 300_000_000 * parts // rows)
+    laid = derive_tables(records.within(Bound(300_000_000, str(tmp_path))), ["loan_dues"])
+    assert len(laid.sources["loan_dues"].paths) == parts
+    columns = list(held.columns)
+    found = laid["loan_dues"].to_pandas()[columns].sort_values(columns, ignore_index=True)
+    pd.testing.assert_frame_equal(found, held.sort_values(columns, ignore_index=True))
+
+
+def test_memory_that_is_too_small_is_told_as_such(tmp_path: Path) -> None:
+    records = ac.read_records(SAMPLE).within(Bound(3_000_000, str(tmp_path)))
+    with pytest.raises(RecordError, match="give more memory"):
+        derive_tables(records, ["peer_sales"])
+
+
+@pytest.mark.parametrize(("seed", "least"), [(0, 2), (1, 2), (2, 3), (3, 30)])
+def test_sales_of_peers_from_a_day_on_are_the_same_from_there(
+    seed: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "LEAST_PEERS", least)
+    records = ac.read_records(draw(seed))
+    whole = derive_tables(records, ["peer_sales"])["peer_sales"].to_pandas()
+    is_short = set()
+    for day in (2.5, 95.0, 182.5, 300.0, 600.0):
+        as_of, back = on(day), 30
+        made = derive_recent(records, {"peer_sales": back * 86_400_000_000}, as_of)
+        rows = made["peer_sales"].to_pandas()
+        is_short.add(len(rows) < len(whole))
+        start = (as_of - pd.Timedelta(back, "D")).date()
+        same = [
+            each[each["day"] >= start].sort_values(["merchant_id", "day", "seen_day"])
+            for each in (rows, whole)
+        ]
+        pd.testing.assert_frame_equal(*(each.reset_index(drop=True) for each in same))
+        cohort = ac.Cohort.at(records, as_of)
+        groups = [ask_of_peers(each, cohort) for each in (made, records)]
+        named = [asked.frame["merchant_id"].to_numpy()[place] for asked, place in groups]
+        assert named[0].tolist() == named[1].tolist()
+    assert is_short == {False, True} or least < 30  # else the whole may have to tell of a group
 
 
 def draw(seed: int) -> dict[str, pd.DataFrame]:
@@ -83,11 +138,11 @@ def by_hand(tables: dict[str, pd.DataFrame]) -> set[tuple[object, ...]]:
     days: dict[tuple[str, str], set[object]] = defaultdict(set)
     for (merchant, day, seen_day), sales in groups.items():
         own = category(tables, merchant, max(seen for seen, _ in sales))
-        for peers in {"*", "*" if pd.isna(own) else own}:
-            sold[peers, day, seen_day] += sum(fen for _, fen in sales)
-            days[peers, merchant].add(seen_day)
+        for group in {"*", "*" if pd.isna(own) else own}:
+            sold[group, day, seen_day] += sum(fen for _, fen in sales)
+            days[group, merchant].add(seen_day)
     found = set()
-    for (peers, day, seen_day), amount in sold.items():
+    for (group, day, seen_day), amount in sold.items():
         active = sum(
             any(0 <= (day - each).days < ACTIVE_DAYS for each in own)
             or any(
@@ -95,10 +150,10 @@ def by_hand(tables: dict[str, pd.DataFrame]) -> set[tuple[object, ...]]:
                 for before in own
                 for after in own
             )
-            for (group, _), own in days.items()
-            if group == peers
+            for (other, _), own in days.items()
+            if other == group
         )
-        found.add((peers, day, seen_day, amount, active if day == seen_day else None))
+        found.add((group, day, seen_day, amount, active if day == seen_day else None))
     return found
 
 

@@ -119,6 +119,36 @@ def test_merchants_in_parts_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
     assert bits(parts) == bits(whole)
 
 
+@pytest.mark.parametrize("questions", [1, 7])
+def test_the_end_of_a_large_table_read_apart_gives_the_same_bits(
+    questions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = records_of(make_tables(23))
+    moments = make_moments(23)
+    cohort = many(23, moments.index, questions)
+    if questions == 1:
+        cohort = ac.Cohort.at(records, moments.max())
+    whole = ac.build_features(records, cohort, catalogue=WIDE)
+    streams, answer = [], run.build_stream
+
+    def counted(*given: Any) -> list[Any]:
+        streams.append(given[2])
+        return answer(*given)
+
+    monkeypatch.setattr(run, "build_stream", counted)
+    ac.build_features(records, cohort, catalogue=WIDE)
+    before = len(streams)
+    streams.clear()
+    monkeypatch.setattr(run, "_LARGE_ROWS", 0)
+    apart = ac.build_features(records, cohort, catalogue=WIDE)
+    assert len(streams) > before
+    for stream in streams:
+        assert len({run.reach(feature)[0] == run.NEVER for feature in stream.features}) == 1
+    assert bits(apart) == bits(whole)
+    tight = ac.build_features(records, cohort, catalogue=WIDE, memory="10KB")
+    assert bits(tight) == bits(whole)
+
+
 @pytest.mark.parametrize("parts", [1, 3])
 def test_rows_that_find_their_merchant_once_give_the_same_bits(
     parts: int, monkeypatch: pytest.MonkeyPatch

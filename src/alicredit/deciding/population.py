@@ -21,7 +21,7 @@ from alicredit.checks import (
 )
 from alicredit.cohort import Cohort
 from alicredit.deciding.feeds import refuse_silent
-from alicredit.derived import base_tables, derive_tables
+from alicredit.derived import base_tables, derive_recent
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
@@ -96,7 +96,7 @@ def gatherer_of(
     cohort = Cohort.at(records, as_of)
     catalogue = catalogue_of(models)
     refuse_silent(records, catalogue.tables, as_of)
-    whole = derive_tables(records, catalogue.tables)  # once, not once a chunk
+    whole = derive_recent(records, reaches_of(catalogue), as_of)  # once, not once a chunk
     refuse_unlike_units(sales_ratios(records, as_of=as_of))
     faulty = merchants_in_error(records, as_of=as_of, tables=used_tables(catalogue))["merchant_id"]
     debts = debts_of_groups(records, cohort, as_of)
@@ -109,6 +109,17 @@ def used_tables(catalogue: Catalogue) -> frozenset[str]:
     Of others no value is read, so that nothing wrong in them can make a decision wrong.
     """
     return frozenset((*base_tables(catalogue.tables), *APPLICANT_TABLES))
+
+
+def reaches_of(catalogue: Catalogue) -> dict[str, int | None]:
+    """Give how far back, in microseconds, each table is read; None where all of it is."""
+    found: dict[str, int | None] = {}
+    for feature in catalogue:
+        if feature.table:
+            start, last = feature.window[0], found.get(feature.table, 0)
+            is_all = start is None or last is None or bool(feature.time)
+            found[feature.table] = None if is_all else max(-(start or 0), last or 0)
+    return found
 
 
 def catalogue_of(models: Mapping[str, Any]) -> Catalogue:

@@ -2,7 +2,7 @@
 
 from alicredit.derived.declaration import PEERS, DerivedTable
 from alicredit.derived.derive import DerivedRecords, base_tables, derive_tables
-from alicredit.derived.peers import ask_of_peers
+from alicredit.derived.peers import ask_of_peers, derive_recent
 from alicredit.derived.schema import DERIVED, TABLES
 from alicredit.derived.sums import sum_of_part
 from alicredit.derived.use_tables import MOVED_AWAY
@@ -16,6 +16,7 @@ __all__ = [
     "DerivedTable",
     "ask_of_peers",
     "base_tables",
+    "derive_recent",
     "derive_tables",
     "sum_of_part",
 ]

@@ -45,6 +45,9 @@ class DerivedTable:
         being whole numbers, the sums are the same however they are added up.
     summed : tuple of str, default ()
         The columns of ``sums`` that are added up; by all its others.
+    lasting : mapping of str to (str, int), default empty
+        Source -> the moment of its facts, and the days after it for which a fact bears on rows of
+        the table; empty where that has no end.
     apart : str, default ""
         A column of all that it is made of, rows of unlike values of which never meet, so that it
         can be made a part at a time; empty where there is none.
@@ -60,6 +63,7 @@ class DerivedTable:
     is_view: bool = False
     sums: str = ""
     summed: tuple[str, ...] = ()
+    lasting: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     apart: str = ""
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import refusal
@@ -15,10 +16,10 @@ from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.schema import DERIVED
 from alicredit.errors import RecordError
 from alicredit.records import TABLES, Records, fact_sql, quoted
+from alicredit.records.bounds import Bound
 from alicredit.records.sources import Source, arrow_reader, literal
 
 BATCH = 1_000_000
-
 _ROW_BYTES = 500
 """What a row that a table is made of takes while it is made: measured of dues."""
 
@@ -64,7 +65,11 @@ class DerivedRecords(Records):
 
 
 def derive_tables(
-    records: Records, names: Iterable[str], *, sums: Mapping[str, pa.Table] | None = None
+    records: Records,
+    names: Iterable[str],
+    *,
+    sums: Mapping[str, pa.Table] | None = None,
+    since: Mapping[str, pd.Timestamp] | None = None,
 ) -> Records:
     """Add derived tables to records, as far as their sources are there.
 
@@ -77,6 +82,9 @@ def derive_tables(
     sums : mapping of str to pyarrow.Table or None, default None
         By table, its sums over all merchants, where ``records`` are of a part of them; without, the
         records are all there is. See :func:`sum_of_part`.
+    since : mapping of str to pandas.Timestamp or None, default None
+        Wanted table -> the day from which its rows are wanted, which are then the only ones of a
+        table that can tell which facts bear on these; None: all rows.
 
     Returns
     -------
@@ -119,8 +127,11 @@ def derive_tables(
     ]
     if not new:
         return records
-    given = {} if sums is None else sums
-    made = {each.name: _made(records, each, given.get(each.name)) for each in new}
+    sums, since = sums or {}, since or {}
+    made = {
+        each.name: _made(records, each, _Of(sums.get(each.name), since.get(each.name)))
+        for each in new
+    }
     sources = dict(records.sources) | made
     held = {each.name: getattr(records, each.name) for each in fields(Records)}
     return DerivedRecords(**(held | {"sources": MappingProxyType(sources)}))
@@ -177,9 +188,21 @@ def unreadable(derived: DerivedTable, error: duckdb.Error) -> RecordError:
     return RecordError(refusal("records", rule, str(error).splitlines()[0], do))
 
 
-def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Source:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Of:
+    """What a table is made of: sums that are given, facts from a day on, a part of the rows."""
+
+    sums: pa.Table | None = None
+    since: pd.Timestamp | None = None
+    part: str = ""
+
+
+_ALL = _Of()
+
+
+def _made(records: Records, derived: DerivedTable, what: _Of) -> Source:
     """Make a derived table, or the view that gives it; in a file where memory is bounded."""
-    view = _view(records, derived, sums)
+    view = _view(records, derived, what)
     con = records.connect([])
     try:
         con.execute(WHOLE_JOINS)
@@ -190,8 +213,7 @@ def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Sou
             return replace(view, types=MappingProxyType(types))
         if records.bound is not None:
             con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
-            place = Path(records.bound.folder)
-            paths = tuple(_written(con, records, derived, sums, place))
+            paths = tuple(_written(con, records, records.bound, derived, what))
             return Source(derived.name, paths=paths, types=MappingProxyType(types))
         held = arrow_reader(con, f"SELECT * FROM {view.sql}", BATCH).read_all()
         return Source(derived.name, memory=held, types=MappingProxyType(types))
@@ -204,52 +226,58 @@ def _made(records: Records, derived: DerivedTable, sums: pa.Table | None) -> Sou
 def _written(
     con: duckdb.DuckDBPyConnection,
     records: Records,
+    bound: Bound,
     derived: DerivedTable,
-    sums: pa.Table | None,
-    place: Path,
+    what: _Of,
 ) -> Iterator[str]:
-    """Write a derived table to files of a folder, in as many parts as keep within the bound."""
-    parts = _parts_of(con, records, derived)
+    """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
+    parts = _parts_of(records, bound, derived)
     for part in range(parts):
         whose = f"{part} = hash({{}}) % {parts}" if parts > 1 else ""
-        view = _view(records, derived, sums, whose)
-        path = str(place / f"{derived.name}-{part:05d}.parquet")
+        view = _view(records, derived, replace(what, part=whose))
+        path = str(Path(bound.folder) / f"{derived.name}-{part:05d}.parquet")
         con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
         yield path
 
 
-def _parts_of(con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable) -> int:
+def _parts_of(records: Records, bound: Bound, derived: DerivedTable) -> int:
     """Give in how many parts a table is made, so that what it is made of fits the memory."""
-    if not derived.apart or records.bound is None:
+    if not derived.apart:
         return 1
     names = [name for name in (*derived.sources, *derived.optional) if name in records]
-    counts = [con.execute(f"SELECT count(*) FROM {records.sources[n].sql}").fetchall()[0][0]
-              for n in names]  # fmt: skip
-    return max(1, -(-int(sum(counts)) * _ROW_BYTES // records.bound.memory_bytes))
+    rows = sum(records.count(name) for name in names)
+    return max(1, -(-rows * _ROW_BYTES // bound.memory_bytes))
 
 
 def steps_of(
-    records: Records, derived: DerivedTable, part: str = ""
+    records: Records, derived: DerivedTable, what: _Of = _ALL
 ) -> tuple[list[str], tuple[Source, ...]]:
-    """Write each source of a derived table, or a part of its rows, as its queries read it."""
+    """Write each source of a derived table, as far as it is made of it, as its queries read it."""
+    lasting = derived.lasting if what.since is not None else {}
     names = [*derived.sources, *(name for name in derived.optional if records.holds_facts(name))]
     parents = [TABLES[name].parent_table for name in names]
     read = [name for name in dict.fromkeys((*parents, *names)) if name]
     columns = {name: records.columns(name) for name in read}
-    whose = f" WHERE {part.format(quoted(derived.apart))}" if part else ""
+    whose = f" WHERE {what.part.format(quoted(derived.apart))}" if what.part else ""
     steps = [f"{quoted(name)} AS ({_canonical(records, name, whose)})" for name in read]
-    steps += [f"{quoted(f'{name}_facts')} AS ({fact_sql(columns, name)})" for name in names]
+    for name in names:
+        facts = fact_sql(columns, name)
+        if name in lasting and what.since is not None:
+            moment, days = lasting[name]
+            start = literal(str(what.since - pd.Timedelta(days=days)))
+            facts = f"SELECT * FROM ({facts}) WHERE {moment} >= TIMESTAMP {start}"
+        steps.append(f"{quoted(f'{name}_facts')} AS ({facts})")
     lacking = [name for name in derived.optional if name not in names]
     steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
     return steps, tuple(records.sources[name] for name in read)
 
 
-def _view(records: Records, derived: DerivedTable, sums: pa.Table | None, part: str = "") -> View:
-    """Write a derived table's query, or a part's, with its sums: those given, or its own."""
-    steps, parts = steps_of(records, derived, part)
+def _view(records: Records, derived: DerivedTable, what: _Of) -> View:
+    """Write a derived table's query, with its sums: those that are given, or its own."""
+    steps, parts = steps_of(records, derived, what)
     name = f"{derived.name}_sums"
-    if derived.sums and sums is not None:
-        whole = Source(f"{name}_given", memory=sums)
+    if derived.sums and what.sums is not None:
+        whole = Source(f"{name}_given", memory=what.sums)
         exact = ", ".join(f"CAST({quoted(s)} AS HUGEINT) AS {quoted(s)}" for s in derived.summed)
         steps.append(f"{quoted(name)} AS (SELECT * REPLACE ({exact}) FROM {whole.sql})")
         parts = (*parts, whole)
@@ -262,6 +290,9 @@ def _view(records: Records, derived: DerivedTable, sums: pa.Table | None, part: 
     ]
     listed = ", ".join(quoted(name) for name in (*kept, "known_at"))
     text = f"WITH {', '.join(steps)} SELECT {listed} FROM ({derived.sql})"
+    if what.since is not None and derived.lasting:
+        since = literal(str(what.since))
+        text += f" WHERE {quoted(derived.table.happened)} >= TIMESTAMP {since}"
     return View(derived.name, text=text, parts=parts)
 
 

@@ -140,6 +140,7 @@ PEER_SALES = DerivedTable(
     owner=PEERS,
     sums=_SALES_SUMS,
     summed=("fen", "step"),
+    lasting={"orders": ("greatest(paid_at, _happened, _known)", ACTIVE_DAYS + 1)},
 )
 """``merchant_id`` is a category, or ``*`` for all. Of orders known late a row of their own adds to
 the day's, from the end of the day on which they became known. ``merchants`` counts those with a

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -97,3 +99,64 @@ def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
         return [str(name) for _, name in con.execute(query).fetchall()]
     finally:
         con.close()
+
+
+def derive_recent(
+    records: Records, reaches: Mapping[str, int | None], as_of: pd.Timestamp
+) -> Records:
+    """Add the derived tables that questions of one moment read, as far back as they read them.
+
+    Parameters
+    ----------
+    records : Records
+        What was written down.
+    reaches : mapping of str to int or None
+        Wanted table -> the microseconds before the moment in which its rows are read; None: all.
+    as_of : pandas.Timestamp
+        The moment.
+
+    Returns
+    -------
+    Records
+        As of :func:`alicredit.derived.derive_tables`. Rows of a table that nobody reads may lack,
+        but never those that say how many merchants of a large category sell.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> derive_recent(records, {"peer_sales": None}, pd.Timestamp("2013-05-01")).tables
+    ('merchants',)
+    """
+    since = {
+        name: (as_of - pd.Timedelta(microseconds=back)).floor("D") - pd.Timedelta(days=1)
+        for name, back in reaches.items()
+        if back is not None
+    }
+    made = derive_tables(records, reaches, since=since)
+    if PEER_SALES.name not in since or PEER_SALES.name not in made:
+        return made
+    con = made.connect()
+    try:
+        con.execute(WHOLE_JOINS)
+        history = "merchant_history"
+        told = records.fact_sql(history) if history in records else empty_facts(history)
+        query = _UNTOLD.format(
+            merchants=records.fact_sql("merchants"), history=told, spans=SPANS.strip(),
+            sales=made.fact_sql(PEER_SALES.name), least=LEAST_PEERS,
+        )  # fmt: skip
+        is_whole = not con.execute(query, [as_of.to_pydatetime()]).fetchall()
+    finally:
+        con.close()
+    return made if is_whole else derive_tables(records, reaches)
+
+
+_UNTOLD = """
+WITH merchants_facts AS ({merchants}), merchant_history_facts AS ({history}), {spans}
+SELECT category FROM span WHERE category NOT IN (
+  SELECT merchant_id FROM ({sales}) WHERE merchants IS NOT NULL AND _known < $1)
+GROUP BY category HAVING count(DISTINCT merchant_id) >= {least} LIMIT 1"""
+"""A category of enough merchants to be a group, of whose sales nothing recent is known: how many
+sold when it was last known lies further back."""

@@ -20,7 +20,16 @@ from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
 from alicredit.engine.local import build_stream
 from alicredit.engine.reference import build_by_sql
-from alicredit.engine.streams import NEVER, Asked, Slots, Stream, find_streams, join_once, reach
+from alicredit.engine.streams import (
+    NEVER,
+    Asked,
+    Slots,
+    Stream,
+    find_streams,
+    is_placed,
+    join_once,
+    reach,
+)
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
@@ -97,8 +106,9 @@ def build_locally(
                 con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
                 sizes = {name: _events(con, name) for name in {each.table for each in members}}
                 members = _split_long(members, sizes)
-                counts = [_within(con, each, sizes, as_of, budget) for each in members]
-                for parts, group in _by_parts(members, counts, budget):
+                counts = [_within(con, each, sizes[each.table], as_of) for each in members]
+                moments = len(np.unique(as_of))
+                for parts, group in _by_parts(members, counts, budget, moments):
                     for part in _split(codes, merchants, as_of, parts):
                         asked = _ask(con, part, numbers, max(sizes.values()))
                         mine = {name: -(-rows // parts) for name, rows in sizes.items()}
@@ -258,14 +268,19 @@ def _events(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(row[0])
 
 
-def _parts(events: int, stream: Stream, budget: int) -> int:
+def _parts(events: int, stream: Stream, budget: int, moments: int) -> int:
     """Give in how many parts the merchants are taken, so that their events fit the memory.
 
-    An event is held as it was read, then row by row, then in columns; what is made of these (exact
-    integers, marks) comes when the first is gone.
+    An event is held as it was read; where it is placed among others of its time, all are held row
+    by row and in columns, too, and else those of one share at a time. Half is left for the rest.
     """
-    columns = {name for feature in stream.features for name in feature.columns}
-    need = events * (1 + len(stream.timing)) * _CELL_BYTES * (2 + len(columns))
+    columns = len({name for feature in stream.features for name in feature.columns})
+    is_single = moments == 1 and not stream.is_ahead
+    if any(is_placed(feature) for feature in stream.features):
+        row = _CELL_BYTES * (2 + columns)
+    else:
+        row = 2 * (4 + 8 * (1 + columns + (0 if is_single else 2)))
+    need = events * (1 if is_single else 1 + len(stream.timing)) * row
     return max(1, -(-need // max(budget, 1)))
 
 
@@ -284,15 +299,14 @@ def _split_long(streams: list[Stream], sizes: Mapping[str, int]) -> list[Stream]
 def _within(
     con: duckdb.DuckDBPyConnection,
     stream: Stream,
-    sizes: Mapping[str, int],
+    rows: int,
     as_of: npt.NDArray[np.datetime64],
-    budget: int,
 ) -> int:
-    """Count the rows that a stream's windows may reach; all where these fit the memory anyway."""
-    rows, table = sizes[stream.table], TABLES[stream.table]
+    """Count the rows that a stream's windows may reach; of a small table all."""
+    table = TABLES[stream.table]
     back, time = max(reach(feature)[0] for feature in stream.features), stream.time
     time = time or table.happened
-    if back == NEVER or time not in table or _parts(rows, stream, budget) == 1:
+    if back == NEVER or time not in table or rows <= _LARGE_ROWS:
         return rows
     first = as_of.min() - np.timedelta64(back, "us") - _PERIOD
     sql = f"SELECT count(*) FROM {quoted(stream.table)} WHERE {quoted(time)} >= $1"
@@ -301,12 +315,13 @@ def _within(
 
 
 def _by_parts(
-    streams: list[Stream], counts: list[int], budget: int
+    streams: list[Stream], counts: list[int], budget: int, moments: int
 ) -> list[tuple[int, list[Stream]]]:
     """Put streams together whose merchants are taken in as many parts."""
     found: dict[int, list[Stream]] = {}
     for stream, events in zip(streams, counts, strict=True):
-        found.setdefault(_parts(events, stream, budget), []).append(stream)
+        parts = _parts(events, stream, budget, moments)
+        found.setdefault(parts, []).append(stream)
     return sorted(found.items())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -54,7 +55,7 @@ FROM question q JOIN ({violations}) v ON v._merchant_id = q.merchant_id
 GROUP BY q.row
 """
 _SALES = """
-WITH sale AS (
+WITH sale AS NOT MATERIALIZED (
   SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen,
          CAST(floor((date_diff('microsecond', o.confirmed_at, q.as_of) - 1) / 2592000000000.0)
               AS INTEGER) AS period
@@ -79,7 +80,7 @@ _BACK = """
 """
 _NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
 _YEAR = """
-WITH sale AS (
+WITH sale AS NOT MATERIALIZED (
   SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
   FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
@@ -91,7 +92,8 @@ FROM (SELECT row, fen FROM sale UNION ALL SELECT row, -fen FROM back) GROUP BY r
 """
 _YEAR_BACK = """
   SELECT s.row, TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen
-  FROM sale s JOIN ({refunds}) r ON r.order_id = s.order_id
+  FROM (SELECT * FROM sale WHERE order_id IN (SELECT order_id FROM refunds)) s
+  JOIN ({refunds}) r ON r.order_id = s.order_id
   JOIN question q ON q.row = s.row AND r._happened < q.as_of AND r._known < q.as_of
 """
 _NO_YEAR_BACK = "SELECT row, fen FROM sale WHERE false"
@@ -155,6 +157,8 @@ _NO_PAYMENTS = (
     "NULL::TIMESTAMP AS _known WHERE false"
 )
 _LEAST_HAIRCUT = 0.02
+_LOAN_ROW_BYTES = 500
+"""What a loan, a due or a payment takes while days past due are counted (assumed)."""
 
 
 def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
@@ -221,7 +225,7 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     finally:
         con.close()
-    frame["days_past_due"] = days_past_due_at(records, cohort.frame)
+    frame["days_past_due"] = _days_past_due(records, cohort.frame)
     return _named(frame, cohort, facts)
 
 
@@ -231,6 +235,18 @@ _USED = (
 )  # fmt: skip
 APPLICANT_TABLES = (*_USED, "instalments", "restructures")
 """Tables that facts of applicants are gathered from; the last two tell the days past due."""
+
+
+def _days_past_due(records: Records, asked: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Count how late each is, as many together as a bound of memory allows."""
+    parts = 1
+    if records.bound is not None:
+        names = [name for name in ("loans", "instalments", "repayments") if name in records]
+        rows = sum(records.count(name) for name in names)
+        parts = max(1, -(-rows * _LOAN_ROW_BYTES // records.bound.memory_bytes))
+    pieces = np.array_split(np.arange(len(asked)), parts)
+    found = [days_past_due_at(records, asked.iloc[each]) for each in pieces if len(each)]
+    return np.concatenate([each.to_numpy(np.float64) for each in found])
 
 
 def _starts(cohort: Cohort) -> dict[str, str]:

@@ -175,6 +175,19 @@ class Records:
         finally:
             con.close()
 
+    def count(self, table: str) -> int:
+        """Count the rows of a table; of Parquet files by their footers."""
+        source = self._source(table)
+        con = self.connect([])
+        try:
+            source.attach(con)
+            ((rows,),) = con.execute(f"SELECT count(*) FROM {source.sql}").fetchall()
+        except duckdb.Error as error:
+            raise damaged(source, error) from error
+        finally:
+            con.close()
+        return int(rows)
+
     @property
     def number_ids(self) -> frozenset[tuple[str, str]]:
         """Give the (table, column) of identifiers that are whole numbers wherever they stand.
