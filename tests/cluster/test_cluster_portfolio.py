@@ -153,8 +153,8 @@ def arguments(stage: Path, out: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def start_submit(options: list[str]) -> subprocess.Popen[str]:
-    """Start the documented job in a process group of its own."""
+def start_submit(options: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start the documented job in a process group of its own; all that it says goes to a file."""
     place = Path(sys.executable).with_name("spark-submit")
     if not place.is_file():
         place = Path(pyspark.__file__).parent / "bin" / "spark-submit"
@@ -166,10 +166,10 @@ def start_submit(options: list[str]) -> subprocess.Popen[str]:
     source = str(Path(ac.__file__).parents[1])
     env = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": source}
     env["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    return subprocess.Popen(
-        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            command, env=env, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
 
 @pytest.mark.slow
@@ -177,12 +177,12 @@ def test_a_submitted_job_killed_after_its_first_part_is_gone_on_with(
     session: Any, stage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    killed = start_submit(arguments(stage, out))
+    killed = start_submit(arguments(stage, out), tmp_path / "log")
     while killed.poll() is None and not list(out.glob("part-*.parquet")):
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(killed.pid, 9)
-    killed.communicate()
+    killed.wait()
     assert list(out.glob("part-*.parquet"))
     assert not (out / "manifest.json").exists()
     assert submit.submit(arguments(stage, out)) == submit.MENDED  # in the session that runs
@@ -203,10 +203,8 @@ def test_a_submitted_job_that_is_refused_says_so_and_ends_with_its_code(
 ) -> None:
     options = arguments(stage, tmp_path / "out")
     options[options.index("--model") + 1] = "none"
-    refused = start_submit(options)
-    said = refused.communicate(timeout=500)[1]
-    assert refused.returncode == submit.REFUSED
-    assert "refused: model file none must be a file" in said
+    assert start_submit(options, tmp_path / "log").wait(timeout=500) == submit.REFUSED
+    assert "refused: model file none must be a file" in (tmp_path / "log").read_text("utf-8")
     assert not (tmp_path / "out").exists()
 
 
