@@ -41,8 +41,9 @@ def sum_of_part(records: Records, name: str) -> pa.Table:
     >>> from alicredit.records import read_records
     >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> month, due = pd.to_datetime(["2013-01-01"] * 2), pd.to_datetime(["2013-02-20"] * 2)
     >>> bills = pd.DataFrame({"merchant_id": ["m"] * 2, "kind": ["power"] * 2, "billed": [7.0, 8.0],
-    ...                       "period": pd.to_datetime(["2013-01-01"] * 2)})
+    ...                       "period": month, "due_at": due, "paid_at": due})
     >>> records = read_records({"merchants": merchants, "utilities": bills})
     >>> found = sum_of_part(records, "peer_power")
     >>> [str(found[name][0]) for name in ("peers", "month", "fen", "bills")]

@@ -9,6 +9,7 @@ bit.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from alicredit.features.packed import (
     unpacked,
 )
 from alicredit.records import TABLES, Records, read_records
+
+log = logging.getLogger(__name__)
 
 PEER_SALES = "peer_sales"
 """The table by which a merchant's group of peers is found."""
@@ -175,6 +178,7 @@ def sum_on_spark(
     rows = mapped(placed, summing.answer, _SCHEMA).groupBy(*_NAMES).agg(*added).toArrow()
     rows = rows.sort_by([(name, "ascending") for name in _NAMES])
     of = rows["name"].to_numpy()
+    log.info("%d rows of sums over all merchants, for %s", len(rows), ", ".join(names))
     return {name: summing.received(name, rows.filter(pa.array(of == name))) for name in names}
 
 
