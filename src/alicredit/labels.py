@@ -12,7 +12,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
 from alicredit.cohort import Cohort, Mask, as_moment, require_cohort
-from alicredit.errors import InputError
+from alicredit.errors import InputError, RecordError
 from alicredit.ledger import (
     Postings,
     find_spells,
@@ -154,7 +154,8 @@ def label_defaults(
         If a given definition's horizon is too short for a loan (HORIZON_TOO_SHORT), or a row is
         about a loan that the records do not hold.
     RecordError
-        If there are no loans.
+        If there are no loans; or no table of repayments, unless ``observed_until`` says that the
+        records are complete: every loan would read as never paid.
 
     Examples
     --------
@@ -236,6 +237,7 @@ def label_status(
     asked = cohort.frame[by]
     start = cohort.frame["as_of"].to_numpy()
     end = start + np.timedelta64(chosen.horizon_days, "D")
+    _require_payments(records, observed_until)
     until = _observed_until(records, postings, observed_until)
     episodes = _episodes(postings, chosen, chosen.days_past_due, by)
     severe = _episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
@@ -252,6 +254,15 @@ def label_status(
     words = ["unknown", "already_default", "horizon_too_short", "immature", "not_a_borrower"]
     words += ["indeterminate", "default"]
     return pd.Series(np.select(conditions, words, "good"), name="status")
+
+
+def _require_payments(records: Records, observed_until: object) -> None:
+    """Refuse records without repayments that nobody says are complete."""
+    is_stated = observed_until is not None or "observed_until" in records.notes
+    if "loans" in records and "repayments" not in records and not is_stated:
+        rule = "must be among the records: without it every loan reads as never paid"
+        do = "add it, or say with observed_until= until when nothing was paid"
+        refuse("table 'repayments'", rule, "none", do, error=RecordError)
 
 
 def _definition(given: DefaultDefinition | None) -> DefaultDefinition:

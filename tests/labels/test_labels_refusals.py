@@ -149,3 +149,27 @@ def test_the_longer_the_horizon_the_more_defaults_and_the_fewer_known(plain) -> 
     assert known == sorted(known, reverse=True)
     assert bad[0] == 2.0
     assert known[-1] == 0
+
+
+def test_loans_without_a_table_of_repayments_are_not_all_taken_for_defaults() -> None:
+    """A table that was left out is no record of nothing paid, unless somebody says so."""
+    merchants = pd.DataFrame(
+        {"merchant_id": ["m"], "platform": "taobao", "registered_at": pd.Timestamp("2011-05-01")}
+    )
+    loans = pd.DataFrame(
+        {"loan_id": ["a", "b"], "merchant_id": "m", "product_id": "p", "principal": 5e3,
+         "rate": 5e-4, "disbursed_at": pd.to_datetime(["2011-06-01", "2013-06-01"]),
+         "due_at": pd.to_datetime(["2011-07-01", "2013-07-01"])}
+    )  # fmt: skip
+    tables = {"merchants": merchants, "loans": loans}
+    records = ac.read_records(tables)
+    cohort = ac.Cohort.of_loans(records)
+    with pytest.raises(ac.RecordError, match="'repayments' must be among the records"):
+        ac.label_defaults(records, cohort)
+    stated = ac.label_defaults(records, cohort, observed_until="2014-12-31")
+    assert stated.iloc[0] == 1.0
+    nothing = pd.DataFrame(
+        {"loan_id": ["a"], "at": pd.to_datetime(["2011-06-20"]), "amount": [1.0]}
+    )
+    paid = ac.read_records({**tables, "repayments": nothing})
+    assert ac.label_defaults(paid, cohort).iloc[0] == 1.0

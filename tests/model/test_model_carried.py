@@ -171,5 +171,7 @@ def test_unused_tables_are_not_looked_for(records) -> None:
 
 
 def test_a_feature_without_a_title_is_refused() -> None:
+    with pytest.raises(ac.FeatureError, match="title_zh must have at most"):
+        ac.Feature(table="orders", aggregate="count", window_days=9, title="a", title_zh="订" * 201)
     with pytest.raises(ac.FeatureError, match="title must be given"):
         ac.Feature(table="orders", aggregate="count", window_days=9, title="", title_zh="订单")

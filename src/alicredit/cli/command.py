@@ -114,7 +114,7 @@ def _train(options: argparse.Namespace) -> int:
     else:
         train, test = np.ones(len(y), dtype=bool), np.zeros(len(y), dtype=bool)
     with step(f"training on {int(train.sum()):,} loans"):
-        model = ac.DefaultModel().fit(X[train], y[train], cohort=cohort[train])
+        model = ac.DefaultModel(shape=options.shape).fit(X[train], y[train], cohort=cohort[train])
     model.save(options.model)
     show_model(model, f"Model written to {options.model}", options)
     unscored = int((model.portable_.score_frame(X[train])["status"] != "ok").sum())

@@ -25,6 +25,7 @@ _WORDS = {
     "as_of": "DATE", "cut": "DATE", "default_rate": "SHARE", "dialect": "NAME", "features": "PATH",
     "html": "FILE", "key": "COLUMN", "memory": "GB", "merchants": "N", "model": "FILE",
     "months": "N", "orders_per_month": "N", "out": "PATH", "policy": "POLICY", "seed": "N",
+    "data_use": "FILE", "work": "FOLDER",
     "since": "DATE", "start": "DATE", "table": "NAME", "truth": "FILE", "data": "FOLDER",
 }  # fmt: skip
 """What stands for an option's value in the help."""
@@ -166,6 +167,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     parser.add_argument("--model", default=_MODEL, help="file to write")
     parser.add_argument("--cut", help="train before this date, validate after it")
+    parser.add_argument(
+        "--shape", default="auto", choices=("auto", "points", "pairs", "trees"),
+        help="auto judges the three others and takes the plainest that loses nothing; points alone "
+        "takes a fraction of its time",
+    )  # fmt: skip
 
 
 def _validate(parser: argparse.ArgumentParser) -> None:

@@ -113,8 +113,8 @@ def _tell_folder(
     if isinstance(run.folder, Database):
         say(f"decisions: alicredit_decisions in {run.folder.shown}", options)
     else:
-        parts = Path(run.folder) / "part-*.parquet"
-        say(f"decisions: {parts}, listed in manifest.json beside them", options)
+        kept = Path(run.folder) / "part-*.parquet"
+        say(f"decisions: {kept}, listed in manifest.json beside them", options)
 
 
 def _read(run: Run, manifest: Mapping[str, Any]) -> pd.DataFrame:

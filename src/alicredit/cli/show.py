@@ -115,7 +115,7 @@ def show(frame: pd.DataFrame, title: str, options: Options, *, right: bool = Fal
     for at, name in enumerate(frame.columns):
         is_number = pd.api.types.is_numeric_dtype(frame[name]) or (right and at > 0)
         justify: Literal["left", "right"] = "right" if is_number else "left"
-        table.add_column(str(name), justify=justify, no_wrap=at == 0)
+        table.add_column(str(name), justify=justify, no_wrap=at == 0, overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*(escape(_cell(value)) for value in row))
     _TABLES.print(table)

@@ -34,6 +34,10 @@ _PLACES = ("region", "city", "buyer_region", "address", "legal_rep_name")
 _SPREAD = ("buyer_region",)
 
 
+MOST_TITLE = 200
+"""Letters of a title or unit at most (assumed; a model's file takes a few more)."""
+
+
 def check_feature(feature: Feature) -> None:
     """Refuse a declaration without a lawful, computable meaning."""
     require_whole("min_support", feature.min_support, 1, error=FeatureError)
@@ -43,6 +47,10 @@ def check_feature(feature: Feature) -> None:
     require_one_of("evidence", feature.evidence, ("A", "B", "J"), error=FeatureError)
     if not feature.title:
         refuse("title", "must be given", "none", error=FeatureError)
+    for name in ("title", "title_zh", "unit"):
+        if len(getattr(feature, name)) > MOST_TITLE and not feature.counts_for:
+            rule = f"must have at most {MOST_TITLE} letters: a model's file carries it"
+            refuse(name, rule, len(getattr(feature, name)), error=FeatureError)
     if feature.of:
         _check_of_features(feature)
     else:

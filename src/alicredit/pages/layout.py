@@ -235,7 +235,7 @@ def small(value: Any) -> str:
 
 
 def figure(value: Any) -> str:
-    """Write a figure of no stated unit: whole numbers whole, others to three digits."""
-    if float(value).is_integer():
+    """Write a figure of no stated unit: whole numbers whole, others to three digits or so."""
+    if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

@@ -33,7 +33,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;padding:4px 0}
 th,td{padding:5px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 td{max-width:36rem}td:not(.n){overflow-wrap:break-word}td.long{overflow-wrap:anywhere;min-width:9rem}
-thead th{vertical-align:bottom;font-size:.93em}.wide th,.wide td{padding:5px 7px}
+thead th{vertical-align:bottom;font-size:.93em}.wide th,.wide td{padding:5px 6px}
 td.n,th.n{text-align:right}td.n{white-space:nowrap}
 thead button{font:inherit;color:inherit;background:none;border:0;padding:0;margin:0;
 text-align:inherit;cursor:pointer}

@@ -200,7 +200,7 @@ def as_shares(axis: Any, top: float) -> None:
     """Write an axis of shares in percent, with as many digits as it needs."""
     from matplotlib.ticker import PercentFormatter
 
-    digits = 0 if top >= 0.1 else 1 if top >= 0.01 else 2
+    digits = 0 if top >= 0.2 else 1 if top >= 0.02 else 2  # ticks lie a tenth of it apart or more
     axis.set_major_formatter(PercentFormatter(1.0, decimals=digits))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import lacking_columns, refusal
 from alicredit.errors import InputError
 from alicredit.portable.tables import PointTable
 
@@ -40,9 +40,7 @@ def take_columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
         labels.setdefault(str(label), []).append(label)
     lacking = [name for name in names if name not in labels]
     if lacking:
-        rule = f"must have the column {lacking[0]!r}"
-        found = f"{len(labels)} columns, {len(lacking)} lacking"
-        raise InputError(refusal("X", rule, found, nearest(lacking[0], labels)))
+        raise InputError(lacking_columns("X", list(labels), lacking))
     twice = [name for name in names if len(labels[name]) > 1]
     if twice:
         raise InputError(refusal("X", f"must have the column {twice[0]!r} once", "it repeated"))

@@ -146,7 +146,14 @@ def _claims(tables: Tables) -> tuple[Part, ...]:
         mine = frame[(frame["period"] == period) & (frame["rows"] > 0)]
         if (mine["grade"] != "all").any():
             charts.append(
-                draw(plot_realised, mine, f"Grades, {period}.", "各等级。", period=period)
+                draw(
+                    plot_realised,
+                    mine,
+                    f"Grades, {period}.",
+                    "各等级。",
+                    is_half=True,
+                    period=period,
+                )
             )
     held = (
         lay_out(frame[frame["rows"] > 0], _GRADES, group="period", caption="By grade"),
@@ -239,13 +246,19 @@ def _counted(codes: pd.Series, known: Mapping[str, Word]) -> pd.DataFrame:
 def _plain(frame: pd.DataFrame) -> tuple[Any, ...]:
     """Make a column of each of a frame's, numbers as numbers."""
     return tuple(
-        number(str(name).replace("_", " "), name, figure)
+        number(_head(name), name, percent if name == "share" else figure)
         if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].dtype != bool
-        else _day(str(name).replace("_", " "), name)
+        else _day(_head(name), name)
         if pd.api.types.is_datetime64_any_dtype(frame[name])
-        else words(str(name).replace("_", " "), name)
+        else words(_head(name), name)
         for name in frame.columns
     )
+
+
+def _head(name: Any) -> str:
+    """Give a column's heading."""
+    text = str(name).replace("_", " ")
+    return {"hhi": "Herfindahl", "p value": "p-value"}.get(text, text)
 
 
 def _day(text: str, name: str) -> Any:
