@@ -31,8 +31,8 @@ _FEW_DEFAULTS = 200
 """Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
 
 _TENTHS = 10
-_USUAL_SHARES = (0.4, 0.3, 0.3)
-_PULL = 4.0
+_USUAL_SHARES = (0.8, 0.1, 0.1)
+_PULL = 3.0
 """Shares of line, trees and marginal scorecard are tenths, with a prior of these (assumed)."""
 
 _FEWEST = 10
@@ -40,8 +40,7 @@ _BAGS = 2
 _BAGGED_ROWS = 20_000
 
 FINE_STEPS = 240
-FINE_DEVIANCE = 0.02
-"""Of points in fine units: steps at most, and what merging a table may cost (assumed)."""
+"""Steps of a number in fine units at most (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,7 @@ class PointsPlan:
     """How points are learned on all rows: rounds, the shares of what is added up, limits.
 
     ``shares`` are those of the line, the trees and the marginal scorecard. ``unit`` is how many
-    units a point has: of more than one, steps are finer, too.
+    units a point has; with ``fine_steps`` numbers have up to so many steps.
     """
 
     rounds: int
@@ -59,6 +58,7 @@ class PointsPlan:
     seed: int
     threads: int
     unit: int = 1
+    fine_steps: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,10 +309,14 @@ def _with_codes(total: Sum, inputs: Inputs, data: TrainingSet) -> Sum:
 
 def _simple(total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
     """Merge steps, then round to points."""
-    most, deviance = (FINE_STEPS, FINE_DEVIANCE) if plan.unit > 1 else (plan.max_steps, None)
     placed: Placed = place_rows(total.functions, _sizes(inputs), data.X)
     functions = simplify(
-        total.functions, total.constant, placed, data, max_steps=most, deviance=deviance
+        total.functions,
+        total.constant,
+        placed,
+        data,
+        max_steps=plan.max_steps,
+        fine_steps=plan.fine_steps,
     )
     merged = replace(total, functions=functions)
     parts = table_parts(

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction
+from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction, tally
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-MOST_BINS, _ROWS_OF_A_BIN, _FEWEST_BINS = 240, 5, 40
+MOST_BINS = 240
 """Bins an input is read in: as many rows each in half of them, as wide each in the others."""
 
 _TAIL = 0.001
@@ -118,10 +118,10 @@ def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
         place = column if size else np.searchsorted(edges, column, side="left")
         places[:, at] = np.where(gone, bins, place)
         cuts.append(edges)
-        mass = np.bincount(places[:, at], weights=data.weight, minlength=bins + 1)
+        mass = tally(places[:, at], data.weight, bins + 1)
         rows = np.bincount(places[:, at], minlength=bins + 1)
         if size:
-            often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP)
+            often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP).tolist()
             found += [(at, _indicator(level, mass), _LEVEL, 0) for level in often]
         else:
             lines = _lines(column, places[:, at], mass)
@@ -141,10 +141,9 @@ def _cuts(known: Floats) -> Floats:
         return np.empty(0)
     known = np.sort(known)
     starts = np.flatnonzero(np.diff(known, prepend=-np.inf) > 0)
-    most = int(np.clip(len(known) // _ROWS_OF_A_BIN, _FEWEST_BINS, MOST_BINS))
-    if len(starts) <= most:
+    if len(starts) <= MOST_BINS:
         return known[starts][:-1]
-    half = most // 2
+    half = MOST_BINS // 2
     low, high = np.quantile(known, [_TAIL, 1 - _TAIL], method="lower")
     at = np.searchsorted(known, np.linspace(low, high, half), side="right") - 1
     chosen = np.concatenate([known[len(known) * np.arange(1, half) // half], known[at]])
@@ -167,6 +166,7 @@ def _lines(column: Floats, place: Whole, mass: Floats) -> list[Floats]:
     low, high = np.quantile(column[known], [_TAIL, 1 - _TAIL])
     clipped = np.clip(column[known], low, high)
     clipped = clipped - clipped.min()  # of large numbers close to each other no digit is lost
+    clipped = clipped / max(float(clipped.max()), np.finfo(np.float64).tiny)
     own = mass[:-1]
     total = np.bincount(place[known], weights=clipped, minlength=len(own))
     count = np.bincount(place[known], minlength=len(own))
