@@ -32,8 +32,9 @@ _FEW_DEFAULTS = 200
 
 _TENTHS = 10
 _USUAL_SHARES = (0.8, 0.1, 0.1)
-_PULL = 3.0
-"""Shares of line, trees and marginal scorecard are tenths, with a prior of these (assumed)."""
+_PULLS = (8.0, 3.0)
+"""Shares of line, trees and marginal scorecard are tenths, with a prior of these, stronger where
+trees start from nothing (assumed)."""
 
 _FEWEST = 10
 _BAGS = 2
@@ -282,6 +283,7 @@ def _shares(
     rows = np.concatenate([judge for _, judge in splits])
     y, weight = data.y[rows], data.weight[rows] / data.weight.mean()
     times = len(rows) / len(np.unique(rows))
+    pull = _PULLS[data.defaults >= _FEW_DEFAULTS]
     usual = np.array(_USUAL_SHARES[:parts]) / sum(_USUAL_SHARES[:parts])
     tried = [
         (a, b, _TENTHS - a - b)
@@ -294,7 +296,7 @@ def _shares(
         shares = np.array(each[:parts]) / _TENTHS
         margin = margins @ shares
         loss = float(weight @ (np.logaddexp(0, margin) - y * margin)) / times
-        losses.append(loss + _PULL * float(((shares - usual) ** 2).sum()))
+        losses.append(loss + pull * float(((shares - usual) ** 2).sum()))
     a, b, c = (each / _TENTHS for each in tried[int(np.argmin(losses))])
     return a, b, c
 

@@ -35,7 +35,7 @@ SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
 ALL_JUDGE_ROWS, JUDGED_DEFAULTS = 20_000, 2_000
 """Above 20,000 rows as many folds judge as have 2,000 of the rarer outcome together (assumed)."""
 
-FEW_STEPS = 8
+FEW_STEPS = 16
 """Steps of a short table at most, where no number is asked for (assumed)."""
 
 MOST_PAIRS = 10
