@@ -189,3 +189,18 @@ def test_fine_tables_follow_directions_and_periods() -> None:
         cohort=cohort[np.arange(2_500)[::-1]],
     )
     assert again.model_id == fine.model_id
+
+
+def test_of_many_rows_the_curvature_of_some_leads_to_the_slopes_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y, _ = draw(20_000, [0.8, -0.4, 0.0, 0.2], 13)
+    X[:, 3] = np.exp(X[:, 3])
+    data = training(X, y, directions=(1, -1, 1, 0))
+    all_at_once = margins(fit_linear(data, [0] * 4), [0] * 4, X)
+    monkeypatch.setattr(linear, "_BY_CHORDS", 10_000)
+    monkeypatch.setattr(linear, "_LEARNED", 4_000)
+    by_chords = margins(fit_linear(data, [0] * 4), [0] * 4, X)
+    few = margins(fit_linear(data.take(np.arange(0, 20_000, 5)), [0] * 4), [0] * 4, X)
+    assert np.abs(by_chords - all_at_once).max() < 0.02
+    assert np.abs(few - all_at_once).max() > 0.05

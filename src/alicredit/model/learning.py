@@ -38,6 +38,9 @@ ALL_JUDGE_ROWS, JUDGED_DEFAULTS = 20_000, 2_000
 FEW_STEPS = 16
 """Steps of a short table at most, where no number is asked for (assumed)."""
 
+ALL_STEPS = 20_000
+"""Steps of all tables in fine units together, but for short ones (assumed)."""
+
 MOST_PAIRS = 10
 """Grids of two inputs at most (assumed)."""
 
@@ -62,6 +65,11 @@ class Plan:
     def few_steps(self) -> int:
         """Give how many steps a short table has at most."""
         return FEW_STEPS if self.max_steps is None else self.max_steps
+
+    def fine_steps(self, inputs: int) -> int:
+        """Give how many steps a table of fine units has at most: a file has room for so many."""
+        most = int(np.clip(ALL_STEPS // inputs, FEW_STEPS, FINE_STEPS))
+        return most if self.max_steps is None else self.max_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +134,7 @@ def judge_shape(
             plain = next((each for each in known if each.shape == "points"), None)
             points = plain.points if plain else None
             points = points or _judge_points(inputs, data, splits, plan)
-            fine = replace(points.plan, unit=FINE, fine_steps=plan.max_steps or FINE_STEPS)
+            fine = replace(points.plan, unit=FINE, fine_steps=plan.fine_steps(len(inputs.names)))
             found = simplify_points(inputs, data, splits, points.sums, fine)
             spent = time.perf_counter() - start
             return Judged(shape, found.margin, fine.rounds, (), spent, found.sample, found)
