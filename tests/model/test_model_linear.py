@@ -119,8 +119,8 @@ def test_rows_of_one_merchant_are_one_witness() -> None:
     merchants = fit_linear(training(X5, y5, cluster=np.repeat(np.arange(300), 5)), [0, 0])
     strangers = fit_linear(training(X5, y5), [0, 0])
     near, far = (np.abs(margins(each, [0, 0], X) - once).max() for each in (merchants, strangers))
-    assert near < 0.03
-    assert near < far
+    assert near < 0.2
+    assert near < far / 2
 
 
 @pytest.mark.parametrize(
@@ -153,12 +153,12 @@ def regret(true: np.ndarray, found: np.ndarray) -> float:
 
 
 def test_where_the_truth_is_a_line_the_model_is_as_good_as_a_logistic_regression() -> None:
-    slopes = [0.6, -0.5, 0.4, 0.3, -0.2, 0.1, 0, 0, 0, 0, 0, 0]
+    slopes = [0.6, -0.5, 0.4, 0.3, -0.2, 0.1, *[0.0] * 12]
     names = [f"x{k}" for k in range(len(slopes))]
-    new, _, true = draw(20_000, slopes, 99)
+    new, _, true = draw(20_000, slopes, 99, -2.0)
     ours, theirs = [], []
     for seed in (10, 11):
-        X, y, _ = draw(3_000, slopes, seed)
+        X, y, _ = draw(1_500, slopes, seed, -2.0)
         model = DefaultModel("pairs", directions=None).fit(pd.DataFrame(X, columns=names), y)
         found = model.predict_proba(pd.DataFrame(new, columns=names))[:, 1]
         ours.append(regret(expit(true), found))
@@ -166,7 +166,7 @@ def test_where_the_truth_is_a_line_the_model_is_as_good_as_a_logistic_regression
         theirs.append(regret(expit(true), plain))
         fine = model.portable_
         assert (fine.unit, fine.pairs, fine.trees) == (1000, (), None)
-        assert max(len(table.points) for table in fine.tables) > model.max_steps
+        assert max(len(table.points) for table in fine.tables) > 8
         assert model.shapes_["shape"].tolist() == ["pairs"]
         assert fine.training["linear_share"] > 0
     assert np.mean(ours) < 1.05 * np.mean(theirs)
@@ -189,3 +189,18 @@ def test_fine_tables_follow_directions_and_periods() -> None:
         cohort=cohort[np.arange(2_500)[::-1]],
     )
     assert again.model_id == fine.model_id
+
+
+def test_of_many_rows_the_curvature_of_some_leads_to_the_slopes_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y, _ = draw(20_000, [0.8, -0.4, 0.0, 0.2], 13)
+    X[:, 3] = np.exp(X[:, 3])
+    data = training(X, y, directions=(1, -1, 1, 0))
+    all_at_once = margins(fit_linear(data, [0] * 4), [0] * 4, X)
+    monkeypatch.setattr(linear, "_BY_CHORDS", 10_000)
+    monkeypatch.setattr(linear, "_LEARNED", 4_000)
+    by_chords = margins(fit_linear(data, [0] * 4), [0] * 4, X)
+    few = margins(fit_linear(data.take(np.arange(0, 20_000, 5)), [0] * 4), [0] * 4, X)
+    assert np.abs(by_chords - all_at_once).max() < 0.02
+    assert np.abs(few - all_at_once).max() > 0.05

@@ -229,14 +229,21 @@ def test_the_pair_that_matters_is_found_and_no_other() -> None:
     assert model.portable_.unit == FINE
 
 
-def test_where_no_pair_earns_its_place_pairs_are_the_points() -> None:
+def test_where_no_pair_earns_its_place_pairs_are_finer_points() -> None:
     rng = np.random.default_rng(6)
     X = pd.DataFrame(rng.normal(size=(1200, 5)), columns=list("abcde"))
     y = (rng.random(1200) < 1 / (1 + np.exp(1.5 - X["a"] - 0.5 * X["b"]))).astype(float)
     pairs = DefaultModel("pairs", directions=None).fit(X, y)
     points = DefaultModel("points", directions=None).fit(X, y)
     assert pairs.portable_.shape == "points"
-    assert pairs.portable_.tables == points.portable_.tables
+    assert (pairs.portable_.unit, points.portable_.unit) == (1000, 1)
+    fine, plain = (
+        {table.name: len(table.points) for table in model.portable_.tables}
+        for model in (pairs, points)
+    )
+    assert fine["a"] > learning.FEW_STEPS >= max(plain.values())
+    near = pairs.predict_proba(X)[:, 1] - points.predict_proba(X)[:, 1]
+    assert np.abs(near).mean() < 0.05
     one = DefaultModel("pairs", directions=None).fit(X[["a"]], y)
     assert one.portable_.shape == "points"
 

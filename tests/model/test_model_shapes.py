@@ -52,11 +52,12 @@ def profit_of(y: np.ndarray, pd_: np.ndarray) -> np.ndarray:
     return np.where(pd_ < 0.2, np.where(y == 1, -4.0, 1.0), 0.0)
 
 
-def test_on_sums_of_single_inputs_the_choice_is_points(additive) -> None:
+def test_on_sums_of_single_inputs_the_choice_is_points_whole_or_fine(additive) -> None:
     model = additive[0]
     assert model.portable_.shape == "points"
-    assert model.portable_.unit == 1
-    assert model.shapes_.set_index("shape").loc["points", "chosen"]
+    judged = model.shapes_.set_index("shape")
+    assert judged.loc["points", "chosen"] == (model.portable_.unit == 1)
+    assert judged.loc[["points", "pairs"], "chosen"].sum() == 1
 
 
 @pytest.mark.slow

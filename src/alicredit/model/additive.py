@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.linear import fit_linear
 from alicredit.model.marginal import MOST_DEFAULTS, MOST_ROWS, fit_marginal
 from alicredit.model.parts import Parts
-from alicredit.model.points import StepFunction, add_functions, read_trees
-from alicredit.model.specials import add_specials, special_values
+from alicredit.model.points import read_trees
+from alicredit.model.specials import special_values
 from alicredit.model.steps import Placed, place_rows, simplify
+from alicredit.model.sums import USUAL_SHARES, Learned, Sum, add_sums, find_shares, sizes_of
 from alicredit.score import PointScale
 
 Floats = npt.NDArray[np.float64]
@@ -30,18 +31,15 @@ Split = tuple[Positions, Positions]
 _FEW_DEFAULTS = 200
 """Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
 
-_TENTHS = 10
-_USUAL_SHARES = (0.4, 0.3, 0.3)
-_PULL = 4.0
-"""Shares of line, trees and marginal scorecard are tenths, with a prior of these (assumed)."""
+_SEEN_ROWS, _LEAST_SEEN = 100_000, 0.2
+"""Rows that a tree of points sees at most, but a fifth of all (assumed)."""
 
 _FEWEST = 10
 _BAGS = 2
 _BAGGED_ROWS = 20_000
 
 FINE_STEPS = 240
-FINE_DEVIANCE = 0.02
-"""Of points in fine units: steps at most, and what merging a table may cost (assumed)."""
+"""Steps of a number in fine units at most (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class PointsPlan:
     """How points are learned on all rows: rounds, the shares of what is added up, limits.
 
     ``shares`` are those of the line, the trees and the marginal scorecard. ``unit`` is how many
-    units a point has: of more than one, steps are finer, too.
+    units a point has; with ``fine_steps`` numbers have up to so many steps.
     """
 
     rounds: int
@@ -59,6 +57,7 @@ class PointsPlan:
     seed: int
     threads: int
     unit: int = 1
+    fine_steps: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,30 +81,12 @@ class JudgedPoints:
         return facts
 
 
-@dataclass(frozen=True, eq=False)
-class Sum:
-    """Step functions of the inputs, a constant, and of special codes each input's values."""
-
-    functions: list[StepFunction]
-    constant: float
-    specials: dict[int, Floats] = field(default_factory=dict)
-
-    @property
-    def missing(self) -> dict[int, float]:
-        """Give the value of each input's missing."""
-        return {at: function.missing for at, function in enumerate(self.functions)}
-
-    def margins(self, inputs: Inputs, data: TrainingSet) -> Floats:
-        """Give the margins of rows."""
-        placed = place_rows(self.functions, _sizes(inputs), data.X)
-        margin = placed.margins(self.functions, self.constant)
-        return add_specials(margin, data.given, inputs.specials, self.missing, self.specials)
-
-
 def one_input(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
-    """Choose LightGBM's parameters for points: every tree sees one input."""
+    """Choose LightGBM's parameters for points: every tree sees one input, and of many rows some."""
     alone = ",".join(f"[{at}]" for at in range(data.X.shape[1]))
-    return parameters(data, seed=seed, threads=threads) | {"interaction_constraints": alone}
+    found = parameters(data, seed=seed, threads=threads)
+    seen = max(min(found["bagging_fraction"], _SEEN_ROWS / len(data.y)), _LEAST_SEEN)
+    return found | {"interaction_constraints": alone, "bagging_fraction": seen}
 
 
 def judge_points(
@@ -122,7 +103,7 @@ def judge_points(
 
     The shares are those of least out-of-fold log loss, with a prior (assumed).
     """
-    plan = PointsPlan(0, _USUAL_SHARES, scale, max_steps, seed, threads)
+    plan = PointsPlan(0, USUAL_SHARES, scale, max_steps, seed, threads)
     starts_at_line = data.defaults >= _FEW_DEFAULTS
     lines, fitted = [], []
     for learn, judge in splits:
@@ -134,14 +115,18 @@ def judge_points(
         fitted.append(found)
     rounds = int(np.median([best for _, found in fitted for best in found]))
     learned = [
-        _Learned(
+        Learned(
             line,
             _read(boosters, inputs, data.take(learn), rounds, line if starts_at_line else None),
             _marginal(inputs, data.take(learn), seed),
         )
         for line, (boosters, _), (learn, _) in zip(lines, fitted, splits, strict=True)
     ]
-    plan = replace(plan, rounds=rounds, shares=_shares(inputs, data, splits, learned))
+    plan = replace(
+        plan,
+        rounds=rounds,
+        shares=find_shares(inputs, data, splits, learned, at_line=starts_at_line),
+    )
     sums = [
         _with_codes(each.blend(plan.shares), inputs, data.take(learn))
         for each, (learn, _) in zip(learned, splits, strict=True)
@@ -185,7 +170,7 @@ def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
         threads=plan.threads,
         margin=honest,
     )
-    learned = _Learned(
+    learned = Learned(
         line,
         _read(boosters, inputs, data, None, line if starts_at_line else None),
         _marginal(inputs, data, plan.seed) if plan.shares[2] else None,
@@ -198,36 +183,8 @@ def learn_line(
     inputs: Inputs, data: TrainingSet, *, honest: bool = False
 ) -> tuple[Sum, Floats | None]:
     """Learn what a penalised logistic regression says, and margins of rows it did not see."""
-    functions, constant, margin = fit_linear(data, _sizes(inputs), honest=honest)
+    functions, constant, margin = fit_linear(data, sizes_of(inputs), honest=honest)
     return Sum(functions, constant), margin
-
-
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """What is added up in shares: line, trees and, of few defaults, marginal scorecard."""
-
-    line: Sum
-    boosted: Sum
-    marginal: Sum | None
-
-    @property
-    def every(self) -> list[Sum]:
-        """List what there is, in order."""
-        return [each for each in (self.line, self.boosted, self.marginal) if each is not None]
-
-    def blend(self, shares: Sequence[float]) -> Sum:
-        """Add shares up."""
-        used = [(each, k) for each, k in zip(self.every, shares, strict=False) if k]
-        return _total(used)
-
-
-def _total(weighted: Sequence[tuple[Sum, float]]) -> Sum:
-    """Add up sums, each times its weight."""
-    functions = [
-        add_functions([(each.functions[at], k) for each, k in weighted])
-        for at in range(len(weighted[0][0].functions))
-    ]
-    return Sum(functions, sum(k * each.constant for each, k in weighted))
 
 
 def _read(
@@ -239,9 +196,9 @@ def _read(
 ) -> Sum:
     """Read the mean of boosters as one step function an input, on top of where they started."""
     read = [Sum(*read_trees(booster, len(inputs.names), rounds)) for booster in boosters]
-    found = _total([(each, 1 / len(read)) for each in read])
+    found = add_sums([(each, 1 / len(read)) for each in read])
     if start is not None:
-        return _total([(start, 1.0), (found, 1.0)])
+        return add_sums([(start, 1.0), (found, 1.0)])
     if not any(len(f.cuts) or f.levels for f in found.functions):
         rate = float(np.average(data.y, weights=data.weight))
         return replace(found, constant=float(np.log(rate / (1 - rate))))
@@ -253,50 +210,7 @@ def _marginal(inputs: Inputs, data: TrainingSet, seed: int) -> Sum | None:
     fewest = min(data.defaults, len(np.unique(data.cluster[data.y == 0])))
     if data.defaults > MOST_DEFAULTS or len(data.y) > MOST_ROWS or fewest < _FEWEST:
         return None
-    return Sum(*fit_marginal(data, _sizes(inputs), seed=seed))
-
-
-def _sizes(inputs: Inputs) -> list[int]:
-    """Count the known levels of categories, ``other`` among them; 0 for numbers."""
-    return [
-        len(inputs.levels[name]) + 1 if kind == "category" else 0
-        for name, kind in zip(inputs.names, inputs.kinds, strict=True)
-    ]
-
-
-def _shares(
-    inputs: Inputs, data: TrainingSet, splits: Sequence[Split], learned: Sequence[_Learned]
-) -> tuple[float, float, float]:
-    """Give the shares of least out-of-fold loss, drawn to the usual ones."""
-    parts = min(len(each.every) for each in learned)
-    columns = [
-        np.concatenate(
-            [
-                each.every[at].margins(inputs, data.take(judge))
-                for each, (_, judge) in zip(learned, splits, strict=True)
-            ]
-        )
-        for at in range(parts)
-    ]
-    margins = np.column_stack(columns)
-    rows = np.concatenate([judge for _, judge in splits])
-    y, weight = data.y[rows], data.weight[rows] / data.weight.mean()
-    times = len(rows) / len(np.unique(rows))
-    usual = np.array(_USUAL_SHARES[:parts]) / sum(_USUAL_SHARES[:parts])
-    tried = [
-        (a, b, _TENTHS - a - b)
-        for a in range(_TENTHS + 1)
-        for b in range(_TENTHS + 1 - a)
-        if parts > 2 or a + b == _TENTHS
-    ]
-    losses = []
-    for each in tried:
-        shares = np.array(each[:parts]) / _TENTHS
-        margin = margins @ shares
-        loss = float(weight @ (np.logaddexp(0, margin) - y * margin)) / times
-        losses.append(loss + _PULL * float(((shares - usual) ** 2).sum()))
-    a, b, c = (each / _TENTHS for each in tried[int(np.argmin(losses))])
-    return a, b, c
+    return Sum(*fit_marginal(data, sizes_of(inputs), seed=seed))
 
 
 def _with_codes(total: Sum, inputs: Inputs, data: TrainingSet) -> Sum:
@@ -309,10 +223,14 @@ def _with_codes(total: Sum, inputs: Inputs, data: TrainingSet) -> Sum:
 
 def _simple(total: Sum, inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
     """Merge steps, then round to points."""
-    most, deviance = (FINE_STEPS, FINE_DEVIANCE) if plan.unit > 1 else (plan.max_steps, None)
-    placed: Placed = place_rows(total.functions, _sizes(inputs), data.X)
+    placed: Placed = place_rows(total.functions, sizes_of(inputs), data.X)
     functions = simplify(
-        total.functions, total.constant, placed, data, max_steps=most, deviance=deviance
+        total.functions,
+        total.constant,
+        placed,
+        data,
+        max_steps=plan.max_steps,
+        fine_steps=plan.fine_steps,
     )
     merged = replace(total, functions=functions)
     parts = table_parts(

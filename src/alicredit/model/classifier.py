@@ -58,8 +58,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     """Probability of default as a sum of whole parts, in the plainest shape that loses nothing.
 
     One learner (LightGBM) in three shapes. Points: trees see one input each, added up to a short
-    table of whole points for each input. Pairs: such tables and a few grids of two inputs, in
-    thousandths of a point. Trees: over all inputs, in thousandths. Learning is stopped on
+    table of whole points for each input, with a penalised logistic regression and, of few defaults,
+    a marginal scorecard in shares found out of fold. Pairs: tables and a few grids of two inputs,
+    in thousandths of a point. Trees: over all inputs, in thousandths. Learning is stopped on
     out-of-fold rows; their scores then give the probability of each score. With ``shape="auto"``
     all three are judged on the same folds, as they would be deployed; the plainest is taken whose
     log loss is within one paired standard error, clustered by merchant, of the best and within
@@ -70,7 +71,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     ----------
     shape : str, default "auto"
         ``"points"``, ``"pairs"``, ``"trees"``, or ``"auto"`` for the plainest that loses nothing.
-        Where no pair earns its place, ``"pairs"`` gives points.
+        Where no pair earns its place, ``"pairs"`` gives points in thousandths and finer steps.
     directions : str, mapping or None, default "catalogue"
         Input -> +1 (more is riskier), -1 or 0; ``"catalogue"`` takes the built-in features'. They
         hold in every shape, and are verified on the final tables, grids and trees.
@@ -82,9 +83,11 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         and no missing value where missing inputs are counted; pairs and trees read it as missing.
     scale : PointScale or None, default None
         What points mean; None is 600 at 50:1, doubling every 20.
-    max_steps : int, default 8
-        Steps of a table, and of each axis of a grid, at most. Of a category, in the order of risk:
-        so many different points at most, levels with the same points standing each by its name;
+    max_steps : int or None, default None
+        Steps of a table, and of each axis of a grid, at most. None is 16, and for tables of numbers
+        in fine units (shape pairs where no pair earns its place) as many as a smooth line needs, at
+        most 240 (assumed). Of a category, in the order of risk: so many different points at most,
+        levels with the same points standing each by its name;
         levels of fewer than 20 rows are *other*. Where rows have times, what differs between levels
         must hold in each period, as steps of numbers must.
     profit : callable or None, default None
@@ -143,7 +146,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         directions: str | Mapping[str, int] | None = "catalogue",
         special_codes: Mapping[str, Any] | Sequence[float] | None = None,
         scale: PointScale | None = None,
-        max_steps: int = 8,
+        max_steps: int | None = None,
         profit: Callable[[Floats, Floats], Any] | None = None,
         long_run_rate: float | None = None,
         sampling_rate: float | None = None,

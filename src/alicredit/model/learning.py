@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.model.additive import JudgedPoints, judge_points, learn_points, simplify_points
+from alicredit.model.additive import (
+    FINE_STEPS,
+    JudgedPoints,
+    judge_points,
+    learn_points,
+    simplify_points,
+)
 from alicredit.model.boosting import bags_of, fit_for, fit_until
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
@@ -29,6 +35,12 @@ SMALL_ROWS, SMALL_DEFAULTS, REPEATS = 5_000, 500, 3
 ALL_JUDGE_ROWS, JUDGED_DEFAULTS = 20_000, 2_000
 """Above 20,000 rows as many folds judge as have 2,000 of the rarer outcome together (assumed)."""
 
+FEW_STEPS = 16
+"""Steps of a short table at most, where no number is asked for (assumed)."""
+
+ALL_STEPS = 20_000
+"""Steps of all tables in fine units together, but for short ones (assumed)."""
+
 MOST_PAIRS = 10
 """Grids of two inputs at most (assumed)."""
 
@@ -45,9 +57,19 @@ class Plan:
     """What is fixed before learning: scale, limits, seed, threads."""
 
     scale: PointScale
-    max_steps: int
+    max_steps: int | None
     seed: int
     threads: int
+
+    @property
+    def few_steps(self) -> int:
+        """Give how many steps a short table has at most."""
+        return FEW_STEPS if self.max_steps is None else self.max_steps
+
+    def fine_steps(self, inputs: int) -> int:
+        """Give how many steps a table of fine units has at most: a file has room for so many."""
+        most = int(np.clip(ALL_STEPS // inputs, FEW_STEPS, FINE_STEPS))
+        return most if self.max_steps is None else self.max_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +134,7 @@ def judge_shape(
             plain = next((each for each in known if each.shape == "points"), None)
             points = plain.points if plain else None
             points = points or _judge_points(inputs, data, splits, plan)
-            fine = replace(points.plan, unit=FINE)
+            fine = replace(points.plan, unit=FINE, fine_steps=plan.fine_steps(len(inputs.names)))
             found = simplify_points(inputs, data, splits, points.sums, fine)
             spent = time.perf_counter() - start
             return Judged(shape, found.margin, fine.rounds, (), spent, found.sample, found)
@@ -170,7 +192,7 @@ def _judge_points(
         data,
         splits,
         scale=plan.scale,
-        max_steps=plan.max_steps,
+        max_steps=plan.few_steps,
         seed=plan.seed,
         threads=plan.threads,
     )
@@ -206,7 +228,7 @@ def _parts(
     held: bool,
 ) -> Parts:
     """Turn boosters into parts of whole units."""
-    scale, steps = plan.scale, plan.max_steps
+    scale, steps = plan.scale, plan.few_steps
     if shape == "trees":
         return tree_parts(boosters, inputs, data, scale=scale, seed=plan.seed, held=held)
     surface = read_surface(boosters, inputs, data)

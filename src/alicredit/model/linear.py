@@ -16,12 +16,12 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction
+from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction, tally
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-MOST_BINS, _ROWS_OF_A_BIN, _FEWEST_BINS = 240, 5, 40
+MOST_BINS = 240
 """Bins an input is read in: as many rows each in half of them, as wide each in the others."""
 
 _TAIL = 0.001
@@ -35,6 +35,9 @@ _SPREAD, _WITNESSES = 0.2, 1.0
 
 _FOLDS, _MOST_HONEST = 5, 50_000
 """Folds that give honest margins; of more rows the regression hardly sees itself (assumed)."""
+
+_LEARNED, _BY_CHORDS = 30_000, 60_000
+"""Of more rows than the second, so many set the variances and the curvature (assumed)."""
 
 _ROUNDS, _NARROWEST, _LONGEST = 60, 1e-4, 2.0
 _BLOCK = 16_384
@@ -50,7 +53,7 @@ class Columns:
     """
 
     cuts: list[Floats]
-    places: Whole
+    places: npt.NDArray[np.int16]
     owner: Whole
     values: list[Floats]
     groups: Whole
@@ -83,7 +86,10 @@ def fit_linear(
     columns = _columns(data, sizes)
     bad = max(float((data.y == 1).sum()), 1.0)
     weight = data.weight / data.weight.mean() * min(data.defaults / bad, 1.0)
-    found = _fit(columns, data.y, weight)
+    if len(data.y) > _BY_CHORDS:
+        found = _fit_many(columns, data.y, weight)
+    else:
+        found = _fit(columns, data.y, weight)
     functions = _functions(columns, found.slopes, sizes)
     return functions, found.constant, _honest(columns, data, weight, found) if honest else None
 
@@ -108,23 +114,24 @@ class _Fit:
 
 def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
     """Lay inputs out as columns."""
-    cuts, places = [], np.empty(data.X.shape, dtype=np.int64)
+    cuts, places = [], np.empty(data.X.shape, dtype=np.int16, order="F")
     found: list[tuple[int, Floats, int, int]] = []
     for at, size in enumerate(sizes):
         column = data.X[:, at]
         gone = np.isnan(column)
         edges = np.empty(0) if size else _cuts(column[~gone])
         bins = size or len(edges) + 1
-        place = column if size else np.searchsorted(edges, column, side="left")
-        places[:, at] = np.where(gone, bins, place)
+        known = column if size else np.searchsorted(edges, column, side="left")
+        place = np.where(gone, bins, known).astype(np.int64)
+        places[:, at] = place
         cuts.append(edges)
-        mass = np.bincount(places[:, at], weights=data.weight, minlength=bins + 1)
-        rows = np.bincount(places[:, at], minlength=bins + 1)
+        mass = tally(place, data.weight, bins + 1)
+        rows = np.bincount(place, minlength=bins + 1)
         if size:
-            often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP)
+            often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP).tolist()
             found += [(at, _indicator(level, mass), _LEVEL, 0) for level in often]
         else:
-            lines = _lines(column, places[:, at], mass)
+            lines = _lines(column, place, mass)
             kind = _SKEWED if len(lines) > 1 else _LINE
             found += [(at, line, kind, data.directions[at]) for line in lines]
         if rows[-1] >= FEWEST_OF_A_STEP:
@@ -141,10 +148,9 @@ def _cuts(known: Floats) -> Floats:
         return np.empty(0)
     known = np.sort(known)
     starts = np.flatnonzero(np.diff(known, prepend=-np.inf) > 0)
-    most = int(np.clip(len(known) // _ROWS_OF_A_BIN, _FEWEST_BINS, MOST_BINS))
-    if len(starts) <= most:
+    if len(starts) <= MOST_BINS:
         return known[starts][:-1]
-    half = most // 2
+    half = MOST_BINS // 2
     low, high = np.quantile(known, [_TAIL, 1 - _TAIL], method="lower")
     at = np.searchsorted(known, np.linspace(low, high, half), side="right") - 1
     chosen = np.concatenate([known[len(known) * np.arange(1, half) // half], known[at]])
@@ -167,6 +173,7 @@ def _lines(column: Floats, place: Whole, mass: Floats) -> list[Floats]:
     low, high = np.quantile(column[known], [_TAIL, 1 - _TAIL])
     clipped = np.clip(column[known], low, high)
     clipped = clipped - clipped.min()  # of large numbers close to each other no digit is lost
+    clipped = clipped / max(float(clipped.max()), np.finfo(np.float64).tiny)
     own = mass[:-1]
     total = np.bincount(place[known], weights=clipped, minlength=len(own))
     count = np.bincount(place[known], minlength=len(own))
@@ -225,6 +232,32 @@ def _fit(columns: Columns, y: Floats, weight: Floats, start: _Fit | None = None)
     return _Fit(float(beta[0]), beta[1:], variance)
 
 
+def _fit_many(columns: Columns, y: Floats, weight: Floats) -> _Fit:
+    """Fit as on fewer rows, then let all rows move the slopes with the curvature of those.
+
+    Each step needs the gradient alone; steps shrink as the curvature of few rows is near that of
+    all, a factor of ten or more.
+    """
+    few = np.arange(0, len(y), -(-len(y) // _LEARNED))
+    part = columns.take(few)
+    found = _fit(part, y[few], weight[few])
+    beta = np.append(found.constant, found.slopes)
+    penalty = np.append(0.0, 1 / found.variance[columns.groups])
+    curve = _derivatives(part, y[few], weight[few], beta)[1] * (weight.sum() / weight[few].sum())
+    curve[np.diag_indices(len(beta))] += penalty + 1e-9
+    sign = np.append(0, columns.directions)
+    for _ in range(_ROUNDS):
+        gradient = _derivatives(columns, y, weight, beta, curved=False)[0] - penalty * beta
+        free = np.flatnonzero((sign == 0) | (beta != 0) | (gradient * sign > 0))
+        step = np.zeros(len(beta))
+        step[free] = np.linalg.solve(curve[np.ix_(free, free)], gradient[free])
+        before, beta = beta, beta + step
+        beta[beta * sign < 0] = 0.0
+        if np.abs(beta - before).max() < _NARROWEST:
+            break
+    return _Fit(float(beta[0]), beta[1:], found.variance)
+
+
 def _variances(groups: Whole, squares: Floats) -> Floats:
     """Give the variance of each kind of slope, with a prior worth some of them."""
     total = np.bincount(groups, weights=squares, minlength=_KINDS) + _WITNESSES * _SPREAD**2
@@ -232,16 +265,17 @@ def _variances(groups: Whole, squares: Floats) -> Floats:
 
 
 def _derivatives(
-    columns: Columns, y: Floats, weight: Floats, beta: Floats
+    columns: Columns, y: Floats, weight: Floats, beta: Floats, *, curved: bool = True
 ) -> tuple[Floats, Floats]:
-    """Give the gradient and the curvature of the log likelihood, block by block."""
+    """Give the gradient of the log likelihood and, if ``curved``, its curvature, by blocks."""
     gradient, curve = np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
     for start in range(0, len(y), _BLOCK):
         rows = slice(start, start + _BLOCK)
         X, own = columns.block(rows), weight[rows]
         p = 1 / (1 + np.exp(-np.clip(X @ beta, -500, 500)))
         gradient += X.T @ (own * (y[rows] - p))
-        curve += (X * (own * p * (1 - p))[:, None]).T @ X
+        if curved:
+            curve += (X * (own * p * (1 - p))[:, None]).T @ X
     return gradient, curve
 
 

@@ -32,7 +32,8 @@ _LARGEST = sys.float_info.max
 def check_settings(model: Any) -> None:
     """Refuse parameters of a DefaultModel that mean nothing."""
     require_one_of("shape", model.shape, ("auto", *SHAPES))
-    require_whole("max_steps", model.max_steps, 2, high=60)
+    if model.max_steps is not None:
+        require_whole("max_steps", model.max_steps, 2, high=60)
     require_whole("random_state", model.random_state, 0, high=2**31 - 10**6)
     require_whole("n_jobs", model.n_jobs, 1)
     if model.scale is not None:

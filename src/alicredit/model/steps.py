@@ -38,9 +38,10 @@ TOLD_APART, ALIKE, SURE = 1.5, 0.1, 0.15
 log-odds, about three points, and the error of that is small (assumed: merging whatever 1,000 rows
 of public data cannot tell apart cost 0.005 to 0.018 AUC)."""
 
-DEVIANCE = 0.1
+DEVIANCE, FINE_DEVIANCE = 0.1, 0.02
 DEVIANCE_PER_ROW = 4e-6
-"""What merging a table may cost on the training rows, the larger of both (assumed)."""
+"""What merging a table may cost on the training rows: the larger of the first and the last, or of
+fine steps the second (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ def simplify(
     data: TrainingSet,
     *,
     max_steps: int,
-    deviance: float | None = None,
+    fine_steps: int | None = None,
 ) -> list[StepFunction]:
     """Merge each function to the fewest steps that cost at most the stated deviance.
 
@@ -101,13 +102,14 @@ def simplify(
     The deviance is that of a second-order expansion around the margins learned: squares of what a
     row's value moves by, weighted by the mean of p (1 - p) there and at the rate of all rows: where
     classes part, the former alone vanishes. Where rows have periods, steps that a period
-    contradicts are merged, too; see :func:`held_groups`.
+    contradicts are merged, too; see :func:`held_groups`. With ``fine_steps`` numbers have up to so
+    many steps and lose less.
     """
     p = _rate(placed.margins(functions, constant))
     weight = data.weight / data.weight.mean()
     rate = float(np.average(data.y, weights=weight))
     information = weight * (p * (1 - p) + rate * (1 - rate)) / 2
-    budget = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)) if deviance is None else deviance
+    usual = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)), max_steps
     merged, groups, masses = [], [], []
     for at, function in enumerate(functions):
         line = _line(function)
@@ -115,7 +117,10 @@ def simplify(
         mass = tally(placed.steps[:, at], information, size + 1)[np.concatenate(line.order)]
         steps = [slice(0, 1)]
         if size > 1:
-            steps = merge_steps(line.values, mass, max_steps, budget=budget)
+            budget, most = usual
+            if fine_steps is not None and not function.levels:
+                budget, most = FINE_DEVIANCE, fine_steps
+            steps = merge_steps(line.values, mass, most, budget=budget)
         merged.append(line.merged(mass, steps))
         members = np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps])
         masses.append(tally(members, mass, 1))
