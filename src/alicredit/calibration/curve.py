@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 _HIGHEST_LOGIT = 14.0
 _LOWEST_LOGIT = -600.0
 _MOST_BINS = 4096
-_NEAR = 1e-7
+_NEAR = 1e-9
 """After a step so short the next of Newton's would be of its square."""
 
 
