@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 from scipy.special import expit, logit
 
-from alicredit.calibration import calibrate
-from alicredit.calibration.curve import gather, levels_at, lengths, thinned
+from alicredit.calibration import calibrate, rising
+from alicredit.calibration.curve import gather, lengths, levels_at, thinned
 from alicredit.calibration.forms import (
     Form,
     Frame,
@@ -64,7 +64,7 @@ def test_levels_are_those_an_outside_solver_finds(plain, rate) -> None:
     weight = 1 + np.arange(len(x), dtype=float)
 
     def off(level: float) -> float:
-        return float(logit(np.average(expit(x + level), weights=weight)) - logit(rate))
+        return float(logit(np.average(rising(x + level), weights=weight)) - logit(rate))
 
     found = float(levels_at(x[None], weight, np.array([rate]))[0])
     assert off(found) == pytest.approx(0, abs=1e-7)
@@ -177,7 +177,7 @@ def test_at_a_known_rate_each_curve_is_brought_to_it() -> None:
     places, held = thinned(margin, weight, 10_000)
     logits = known.open.logit(places) + known.open.levels[:, None]
     np.testing.assert_allclose(np.average(expit(logits), axis=1, weights=held), 0.01, rtol=0.005)
-    # Left of the level: that the rows are a sample. By hand, the error of a mean of p over its mean.
+    # Left of the level: that the rows are a sample. By hand, the relative error of a mean of p.
     p = known.probabilities(margin)[1]
     want = p.std() / p.mean() / np.sqrt(len(p))
     assert known.open.offsets.std() == pytest.approx(want, rel=1e-3)
@@ -234,6 +234,81 @@ def test_margins_that_are_all_alike_tell_of_the_level_alone() -> None:
     assert low == pytest.approx(law.ppf(0.05), rel=0.06)
     assert high == pytest.approx(law.ppf(0.95), rel=0.06)
     assert found.slope == pytest.approx(1.0, abs=0.2)
+
+
+def test_growth_for_ranking_multiplies_the_variance_of_slopes_and_adds_one() -> None:
+    frame = Frame.of(gather(*rows_of(2_000, seed=1)))
+    found = with_rates(posterior(frame, OPEN), frame)
+
+    def spread(each) -> np.ndarray:
+        middle = each.probability @ each.log_slopes
+        return each.probability @ (each.log_slopes - middle) ** 2
+
+    wider = found.grown(1.5, 0.0)
+    np.testing.assert_allclose(spread(wider), 1.5 * spread(found), rtol=1e-9)
+    np.testing.assert_allclose(
+        wider.probability @ wider.log_slopes, found.probability @ found.log_slopes, atol=1e-12
+    )
+    shifted = found.grown(1.0, 0.09)
+    np.testing.assert_allclose(spread(shifted) - spread(found), 0.09, atol=0.03)
+    # All pieces move together: what one piece is steeper than the next stays.
+    apart = np.diff(shifted.log_slopes, axis=1)
+    np.testing.assert_allclose(apart, np.diff(found.log_slopes, axis=1), atol=1e-12)
+
+
+def test_bounds_are_quantiles_of_the_curves_wherever_they_are_asked_for() -> None:
+    frame = Frame.of(gather(*rows_of(1_000, seed=7)))
+    found = with_rates(posterior(frame, OPEN), frame)
+    at = np.random.default_rng(0).uniform(-12, 4, 2_500)  # more than are taken at once
+    low, high = found.bounds(at, 0.05)
+    every = found.logit(at) + (found.levels + found.offsets)[:, None]
+    for k in range(0, 2_500, 190):
+        assert low[k] == weighted_quantile(every[:, k], found.probability, 0.05)
+        assert high[k] == weighted_quantile(every[:, k], found.probability, 0.95)
+    rising_order = np.argsort(at)
+    assert (np.diff(low[rising_order]) > 0).all()
+    assert (np.diff(high[rising_order]) > 0).all()
+    one_by_one = [float(found.bounds(at[k : k + 1], 0.05)[0][0]) for k in range(0, 2_500, 190)]
+    np.testing.assert_allclose(one_by_one, low[::190], rtol=1e-12)
+
+
+def test_an_interval_reaches_out_where_nobody_was_seen() -> None:
+    margin, y, weight, who = rows_of(5_000, seed=2)
+    lower, _, upper = calibrate(margin, y, weight, who).probabilities(np.array([-3.0, -9.0, -14.0]))
+    wide = logit(upper) - logit(lower)
+    assert wide[0] < wide[1] < wide[2]
+
+
+def test_no_level_error_is_left_where_everyone_was_seen_to_be_alike() -> None:
+    # Of margins that are all alike a known rate says everything.
+    y = (np.arange(400) % 50 == 0).astype(float)
+    alike = np.full(400, -3.0)
+    found = calibrate(alike, y, np.ones(400), np.arange(400), long_run_rate=0.01)
+    ends = [float(each[0]) for each in found.probabilities(np.array([-3.0]))]
+    np.testing.assert_allclose(ends, 0.01, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_average_loses_less_than_either_form_alone_where_both_may_be_true() -> None:
+    # Half of the rankings are right but for the level, half have a slope as FORMS believes.
+    lost = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        slope = 1.0 if seed % 2 else float(np.exp(rng.normal(0, 0.5)))
+        margin = rng.normal(-3.5, 1.3, 500)
+        true = -3.5 + slope * (margin + 3.5)
+        y = (rng.random(500) < expit(true)).astype(float)
+        seen = gather(margin, y, np.ones(500), np.arange(500))
+        frame = Frame.of(seen)
+        plain, free = (posterior(frame, FORMS[name]).mean() for name in ("intercept", "slope"))
+        curves = [calibrate(margin, y, np.ones(500), np.arange(500)), plain, free]
+        p = expit(true)
+        lost.append(
+            [np.mean(np.logaddexp(0, f) - p * f) for f in (c.logit(margin) for c in curves)]
+        )
+    ours, intercept, line = np.mean(lost, axis=0)
+    assert ours < intercept
+    assert ours < line
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from alicredit.calibration.curve import (
     Curve,
@@ -255,7 +254,7 @@ def normals(number: int, dimensions: int) -> Floats:
 
 def _mode(frame: Frame, root: Floats) -> tuple[Floats, Floats]:
     """Find the most probable log-slopes in standard normals, and the inverse curvature there."""
-    seen, size = frame.seen, root.shape[1]
+    size = root.shape[1]
     at = np.append(frame.plain.level, np.zeros(size))
     if not size:
         return at[1:], np.zeros((0, 0))

@@ -79,8 +79,8 @@ class Calibration:
 
         Merging and rounding move the level a little; one number puts it back.
         """
-        curve, left = (each.at_rate(margin, weight, rate) for each in (self.curve, self.open))
-        return replace(self, curve=curve, open=left, rate=rate)
+        curve = self.curve.at_rate(margin, weight, rate)
+        return replace(self, curve=curve, open=self.open.at_rate(margin, weight, rate), rate=rate)
 
     def deployed(self, margin: Floats, weight: Floats, rate: float) -> Calibration:
         """Fit anew for the scores as deployed, and move the level to the rate of all rows.
