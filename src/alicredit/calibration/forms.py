@@ -157,9 +157,9 @@ class Posterior:
         return np.exp(self.log_slopes) @ lengths(margin, self.knots, self.pivot).T
 
     def mean(self) -> Curve:
-        """Give the mean of the log-odds, which is a curve, too."""
+        """Give the curve of the mean log-slopes: where nothing is known, the margin itself."""
         p = self.probability
-        return Curve(float(p @ self.levels), self.pivot, self.knots, p @ np.exp(self.log_slopes))
+        return Curve(float(p @ self.levels), self.pivot, self.knots, np.exp(p @ self.log_slopes))
 
     def at_rate(self, margin: Floats, weight: Floats, rate: float) -> Posterior:
         """Move each curve so that the weighted mean probability is a rate."""
