@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 _HIGHEST_LOGIT = 14.0
 _LOWEST_LOGIT = -600.0
 _MOST_BINS = 4096
-_NEAR = 1e-7
+_NEAR = 1e-9
 """After a step so short the next of Newton's would be of its square."""
 
 
@@ -65,10 +65,10 @@ class Curve:
 
 
 def average(curves: Sequence[Curve], share: Floats) -> Curve:
-    """Give the mean of the log-odds of curves that bend at the same knots."""
+    """Give the curve of mean level and mean log-slopes of curves that bend at the same knots."""
     level = float(share @ np.array([each.level for each in curves]))
-    slopes = share @ np.array([each.slopes for each in curves])
-    return replace(curves[0], level=level, slopes=slopes)
+    log_slopes = share @ np.log([each.slopes for each in curves])
+    return replace(curves[0], level=level, slopes=np.exp(log_slopes))
 
 
 def lengths(margin: Floats, knots: Floats, pivot: float) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from alicredit.calibration.curve import (
     Curve,
@@ -27,6 +26,7 @@ DRAWS = 256
 MOST_PLACES = 128
 _LONGEST_STEP, _NEAR = 2.0, 1e-10
 _ROUNDING = 1e-9
+_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -157,13 +157,13 @@ class Posterior:
         return np.exp(self.log_slopes) @ lengths(margin, self.knots, self.pivot).T
 
     def mean(self) -> Curve:
-        """Give the mean of the log-odds, which is a curve, too."""
+        """Give the curve of the mean log-slopes: where nothing is known, the margin itself."""
         p = self.probability
-        return Curve(float(p @ self.levels), self.pivot, self.knots, p @ np.exp(self.log_slopes))
+        return Curve(float(p @ self.levels), self.pivot, self.knots, np.exp(p @ self.log_slopes))
 
     def at_rate(self, margin: Floats, weight: Floats, rate: float) -> Posterior:
         """Move each curve so that the weighted mean probability is a rate."""
-        places, held = thinned(margin, weight, MOST_PLACES)
+        places, held = thinned(margin, weight, 4 * MOST_PLACES)
         rates = np.full(len(self.levels), rate)
         return replace(self, levels=levels_at(self.logit(places), held, rates))
 
@@ -179,23 +179,27 @@ class Posterior:
         return replace(self, offsets=error * normals(DRAWS, PIECES + 3)[:, 0])
 
     def bounds(self, margin: Floats, tail: float) -> tuple[Floats, Floats]:
-        """Give the log-odds that all curves but a tail's worth stay above, and below."""
-        logit = self.logit(margin) + (self.levels + self.offsets)[:, None]
-        order = np.argsort(logit, axis=0, kind="stable")
-        ranked = np.take_along_axis(logit, order, axis=0)
-        below = np.cumsum(self.probability[order], axis=0)
-        last = len(ranked) - 1
-        low, high = (np.minimum((below < q).sum(axis=0), last) for q in (tail, 1 - tail))
-        every = np.arange(ranked.shape[1])
-        return ranked[low, every], ranked[high, every]
+        """Give the log-odds that curves worth a tail stay below, and curves worth a tail above."""
+        lowest, highest = np.empty(len(margin)), np.empty(len(margin))
+        for start in range(0, len(margin), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            logit = self.logit(margin[rows]).T + (self.levels + self.offsets)
+            order = np.argsort(logit, axis=1)
+            below = np.cumsum(self.probability[order], axis=1)
+            for found, share in ((lowest, tail), (highest, 1 - tail)):
+                at = np.minimum((below < share).sum(axis=1), logit.shape[1] - 1)
+                at = np.take_along_axis(order, at[:, None], axis=1)
+                found[rows] = np.take_along_axis(logit, at, axis=1)[:, 0]
+        return lowest, highest
 
 
 def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     """Weigh curves of a form by what was seen.
 
     Curves are drawn around the mode, as its curvature says, and weighed by likelihood and prior
-    (importance sampling over a fixed sequence), at the rate seen: what is known of the rate and of
-    the shape part where defaults are rare.
+    (importance sampling over a fixed sequence), both at the rate seen; the rate, whose prior is
+    Jeffreys', is integrated out by its curvature there (Laplace): a half of the logarithm of what
+    the rows tell of the level.
     """
     seen, root = frame.seen, frame.root(form)
     size = root.shape[1]
@@ -207,6 +211,8 @@ def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     levels = levels_at(plain, seen.weight, np.full(len(z), seen.rate))
     weight = seen.log_likelihood(plain + levels[:, None])
     weight += ((drawn**2).sum(axis=1) - (z**2).sum(axis=1)) / 2
+    p = rising(plain + levels[:, None])
+    weight += np.log(np.maximum((p * (1 - p)) @ seen.weight, 1e-300)) / 2
     most = float(weight.max())
     share = np.exp(weight - most)
     evidence = most + float(np.log(share.mean()) + np.linalg.slogdet(covariance)[1] / 2)
@@ -248,7 +254,7 @@ def normals(number: int, dimensions: int) -> Floats:
 
 def _mode(frame: Frame, root: Floats) -> tuple[Floats, Floats]:
     """Find the most probable log-slopes in standard normals, and the inverse curvature there."""
-    seen, size = frame.seen, root.shape[1]
+    size = root.shape[1]
     at = np.append(frame.plain.level, np.zeros(size))
     if not size:
         return at[1:], np.zeros((0, 0))

@@ -37,7 +37,7 @@ class Calibration:
     Parameters
     ----------
     curve : Curve
-        What the probability is: the mean of the log-odds over all forms, by their probability.
+        What the probability is: log-slopes are their mean over all forms, by probability.
     open : Posterior
         Curves that stand for all that the rows leave open: what the interval is taken from.
     form : str
@@ -79,8 +79,8 @@ class Calibration:
 
         Merging and rounding move the level a little; one number puts it back.
         """
-        curve, left = (each.at_rate(margin, weight, rate) for each in (self.curve, self.open))
-        return replace(self, curve=curve, open=left, rate=rate)
+        curve = self.curve.at_rate(margin, weight, rate)
+        return replace(self, curve=curve, open=self.open.at_rate(margin, weight, rate), rate=rate)
 
     def deployed(self, margin: Floats, weight: Floats, rate: float) -> Calibration:
         """Fit anew for the scores as deployed, and move the level to the rate of all rows.
@@ -134,10 +134,10 @@ def calibrate(
     """Fit log-odds to out-of-fold margins; rows of one merchant count as one witness.
 
     Three forms are nested: the margin as it is but for its level; a slope; a slope that wanders
-    along the margin. The log-odds are their mean, each form by its probability given what was seen
+    along the margin. Log-slopes are their mean, each form by its probability given what was seen
     (Bayesian model averaging; Hoeting and others 1999) with equal ones before, so that few defaults
-    turn and bend little. The log-likelihood is divided by the design effect of merchants and
-    weights. The level is Jeffreys' (d + 1/2) / (n + 1).
+    turn and bend little, and none not at all. The log-likelihood is divided by the design effect of
+    merchants and weights. The level is Jeffreys' (d + 1/2) / (n + 1).
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def _average(seen: Witnesses) -> Calibration:
     share = np.exp(evidence - evidence.max())
     share /= share.sum()
     curve = average([fit.mean() for fit in fits.values()], share)
-    form = list(fits)[int(np.argmax(share))]
+    form = list(fits)[int(np.argmax(share.round(9)))]
     left = with_rates(posterior(frame, OPEN), frame)
     found = Calibration(curve, left, form, seen.rate, seen)
     return found.anchored(seen.margin, seen.weight, seen.rate)

@@ -1,0 +1,332 @@
+"""What a curve may be and what rows leave open: against brute force, integrals and known laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, optimize, stats
+from scipy.special import expit, logit
+
+from alicredit.calibration import calibrate, rising
+from alicredit.calibration.curve import gather, lengths, levels_at, thinned
+from alicredit.calibration.forms import (
+    Form,
+    Frame,
+    normals,
+    posterior,
+    wiener_root,
+    with_rates,
+)
+from alicredit.calibration.logodds import FORMS, OPEN
+
+
+def rows_of(rows: int, *, slope: float = 1.0, seed: int = 0, intercept: float = 0.0):
+    rng = np.random.default_rng(seed)
+    margin = rng.normal(-3.5, 1.2, rows)
+    y = (rng.random(rows) < expit(intercept + slope * margin)).astype(float)
+    return margin, y, np.ones(rows), np.arange(rows)
+
+
+def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weight[order]) / weight.sum(), share)])
+
+
+@settings(max_examples=40)
+@given(st.lists(st.floats(-8, 8), min_size=1, max_size=9))
+def test_the_walk_has_the_covariance_of_a_wiener_process(at) -> None:
+    root = wiener_root(np.array(at))
+    for i, s in enumerate(at):
+        for j, t in enumerate(at):
+            same = (s >= 0) == (t >= 0)
+            want = min(abs(s), abs(t)) if same else 0.0
+            assert float(root[i] @ root[j]) == pytest.approx(want, abs=1e-9)
+
+
+def test_the_fixed_sequence_is_standard_normal() -> None:
+    drawn = normals(256, 11)
+    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(drawn.T @ drawn / 256, np.eye(11), atol=1e-12)
+    for column in drawn.T:
+        assert stats.kstest(column, "norm").statistic < 0.06
+    # A sum of columns is normal, too: no two run side by side.
+    for k in range(10):
+        assert stats.kstest((drawn[:, k] + drawn[:, k + 1]) / 2**0.5, "norm").statistic < 0.08
+    np.testing.assert_array_equal(drawn, normals(256, 11))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.floats(-40, 40), min_size=1, max_size=12), st.floats(1e-7, 1 - 1e-7))
+def test_levels_are_those_an_outside_solver_finds(plain, rate) -> None:
+    x = np.array(plain)
+    weight = 1 + np.arange(len(x), dtype=float)
+
+    def off(level: float) -> float:
+        return float(logit(np.average(rising(x + level), weights=weight)) - logit(rate))
+
+    found = float(levels_at(x[None], weight, np.array([rate]))[0])
+    assert off(found) == pytest.approx(0, abs=1e-7)
+    if len(x) == 1:
+        assert found == pytest.approx(float(logit(rate)) - x[0], abs=1e-9)
+
+
+def test_levels_of_many_curves_are_those_of_each() -> None:
+    rng = np.random.default_rng(0)
+    plain, weight, rate = rng.normal(-4, 3, (30, 50)), rng.random(50), rng.uniform(1e-4, 0.3, 30)
+    found = levels_at(plain, weight, rate)
+    for each, p, level in zip(plain, rate, found, strict=True):
+        want = optimize.brentq(
+            lambda a, x=each, r=p: np.average(expit(x + a), weights=weight) - r, -60, 60
+        )
+        assert level == pytest.approx(want, abs=1e-8)
+
+
+def test_thinned_rows_keep_weight_and_mean() -> None:
+    rng = np.random.default_rng(1)
+    margin, weight = rng.standard_t(3, 5_000), rng.random(5_000)
+    places, held = thinned(margin, weight, 128)
+    assert len(places) <= 128
+    assert (np.diff(places) > 0).all()
+    assert held.sum() == pytest.approx(weight.sum())
+    assert held @ places == pytest.approx(weight @ margin)
+    few = thinned(margin[:50], weight[:50], 128)
+    np.testing.assert_array_equal(few[0], np.sort(margin[:50]))
+
+
+def test_pieces_join_and_lie_around_the_pivot() -> None:
+    at = np.linspace(-9, 3, 60)
+    apart = lengths(at, np.array([-5.0, -2.0]), -3.0)
+    np.testing.assert_allclose(apart.sum(axis=1), at + 3.0, atol=1e-12)
+    assert apart.shape == (60, 3)
+    np.testing.assert_allclose(lengths(np.array([-3.0]), np.array([-5.0, -2.0]), -3.0), 0)
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.5, 1.8])
+def test_a_slope_and_its_evidence_are_those_of_an_integral_over_level_and_slope(slope) -> None:
+    # Outside: the rate has Jeffreys' prior, the log-slope a normal one; both integrated by grid.
+    seen = gather(*rows_of(400, slope=slope, seed=4))
+    frame = Frame.of(seen)
+    found, plain = posterior(frame, FORMS["slope"]), posterior(frame, FORMS["intercept"])
+    m, y = seen.margin, seen.bad
+    logs = np.linspace(-2.0, 2.0, 81)
+    rates = np.linspace(0.5, 1.6, 60) * seen.rate
+
+    def likelihood(log_slope: float) -> np.ndarray:
+        x = np.exp(log_slope) * (m - frame.plain.pivot)
+        level = levels_at(np.broadcast_to(x, (len(rates), len(x))), seen.weight, rates)
+        f = level[:, None] + x
+        return f @ y - np.logaddexp(0, f) @ seen.weight
+
+    table = np.array([likelihood(each) for each in logs])
+    top = table.max()
+    jeffreys = stats.beta(0.5, 0.5).pdf(rates)
+    by_slope = integrate.trapezoid(np.exp(table - top) * jeffreys, rates, axis=1)
+    belief = by_slope * stats.norm(0, 0.5).pdf(logs)
+    straight = float(by_slope[np.argmin(np.abs(logs))])
+    factor = np.log(integrate.trapezoid(belief, logs) / straight)
+    assert found.evidence - plain.evidence == pytest.approx(factor, abs=0.1)
+    mean = integrate.trapezoid(belief * logs, logs) / integrate.trapezoid(belief, logs)
+    assert np.log(found.mean().slopes) == pytest.approx(mean, abs=0.01)
+
+
+def test_bent_curves_are_weighed_as_brute_force_from_the_prior_weighs_them() -> None:
+    frame = Frame.of(gather(*rows_of(150, seed=6, intercept=0.3)))
+    seen, root = frame.seen, frame.root(OPEN)
+    found = posterior(frame, OPEN)
+    rng = np.random.default_rng(0)
+    log_slopes = rng.normal(size=(12_000, root.shape[1])) @ root.T
+    plain = np.exp(log_slopes) @ frame.lengths.T
+    levels = levels_at(plain, seen.weight, np.full(len(plain), seen.rate))
+    chance = seen.log_likelihood(plain + levels[:, None])
+    p = expit(plain + levels[:, None])
+    chance += 0.5 * np.log((p * (1 - p)) @ seen.weight)
+    weight = np.exp(chance - chance.max())
+    assert weight.sum() ** 2 / (weight**2).sum() > 500  # enough of them count
+    assert found.evidence == pytest.approx(chance.max() + np.log(weight.mean()), abs=0.1)
+    at = np.array([-6.0, -5.0, -4.0, -3.0, -2.0, -1.0])
+    brute = np.exp(log_slopes) @ lengths(at, frame.knots, frame.plain.pivot).T + levels[:, None]
+    low, high = found.bounds(at, 0.05)
+    for k in range(len(at)):
+        ends = [weighted_quantile(brute[:, k], weight, q) for q in (0.05, 0.5, 0.95)]
+        wide = ends[2] - ends[0]
+        assert low[k] == pytest.approx(ends[0], abs=0.12 * wide)
+        assert high[k] == pytest.approx(ends[2], abs=0.12 * wide)
+
+
+def test_the_mean_rate_of_all_curves_is_jeffreys_beta_law() -> None:
+    frame = Frame.of(gather(*rows_of(2_000, seed=2)))
+    seen = frame.seen
+    found = with_rates(posterior(frame, OPEN), frame)
+    logits = found.logit(seen.margin) + (found.levels + found.offsets)[:, None]
+    rates = np.average(expit(logits), axis=1, weights=seen.weight)
+    law = stats.beta(seen.bad.sum() + 0.5, seen.weight.sum() - seen.bad.sum() + 0.5)
+    assert stats.kstest(rates, law.cdf).statistic < 0.06
+    at_rate = np.average(
+        expit(found.logit(seen.margin) + found.levels[:, None]), axis=1, weights=seen.weight
+    )
+    np.testing.assert_allclose(at_rate, seen.rate, rtol=1e-9)
+
+
+def test_at_a_known_rate_each_curve_is_brought_to_it() -> None:
+    margin, y, weight, who = rows_of(3_000, seed=3)
+    known = calibrate(margin, y, weight, who, long_run_rate=0.01)
+    places, held = thinned(margin, weight, 10_000)
+    logits = known.open.logit(places) + known.open.levels[:, None]
+    np.testing.assert_allclose(np.average(expit(logits), axis=1, weights=held), 0.01, rtol=0.005)
+    # Left of the level: that the rows are a sample. By hand, the relative error of a mean of p.
+    p = known.probabilities(margin)[1]
+    want = p.std() / p.mean() / np.sqrt(len(p))
+    assert known.open.offsets.std() == pytest.approx(want, rel=1e-3)
+
+
+def test_a_form_without_freedom_is_one_curve_and_the_margin_itself() -> None:
+    frame = Frame.of(gather(*rows_of(500, seed=5)))
+    found = posterior(frame, Form(0.0, 0.0))
+    assert len(found.levels) == 1
+    np.testing.assert_allclose(found.mean().slopes, 1.0)
+    np.testing.assert_allclose(found.log_slopes, 0.0)
+    mean = np.average(expit(found.mean().logit(frame.seen.margin)), weights=frame.seen.weight)
+    assert mean == pytest.approx(frame.seen.rate, rel=1e-9)
+
+
+def test_the_average_lies_between_its_forms_as_their_evidence_says() -> None:
+    seen = gather(*rows_of(700, slope=0.75, seed=8))
+    frame = Frame.of(seen)
+    fits = [posterior(frame, form) for form in FORMS.values()]
+    share = np.exp([each.evidence for each in fits])
+    share /= share.sum()
+    assert share.max() < 0.9  # none of them alone
+    at = np.linspace(-7, 0, 30)
+    logits = np.array([each.mean().logit(at) for each in fits])
+    found = calibrate(*rows_of(700, slope=0.75, seed=8)).logit(at)
+    np.testing.assert_allclose(np.ptp(found - share @ logits), 0, atol=0.1)
+    assert np.ptp(logits[0] - at) == pytest.approx(0, abs=1e-9)
+
+
+def test_sure_evidence_leaves_one_form_alone() -> None:
+    margin, y, weight, who = rows_of(30_000, slope=0.5, seed=9, intercept=-1.0)
+    found = calibrate(margin, y, weight, who)
+    slope = posterior(Frame.of(gather(margin, y, weight, who)), FORMS["slope"]).mean()
+    assert found.form == "slope"
+    at = np.linspace(-6, -1, 20)
+    assert np.abs(found.logit(at) - slope.logit(at)).max() < 0.1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 10])
+def test_few_rows_are_enough_for_a_curve_that_rises(rows) -> None:
+    margin, y, weight, who = rows_of(rows, seed=rows)
+    lower, middle, upper = calibrate(margin, y, weight, who).probabilities(np.linspace(-9, 2, 40))
+    assert (np.diff(middle) > 0).all()
+    assert (lower <= middle).all()
+    assert (middle <= upper).all()
+
+
+def test_margins_that_are_all_alike_tell_of_the_level_alone() -> None:
+    y = (np.arange(400) % 50 == 0).astype(float)
+    found = calibrate(np.full(400, -3.0), y, np.ones(400), np.arange(400))
+    low, middle, high = (float(each[0]) for each in found.probabilities(np.array([-3.0])))
+    assert middle == pytest.approx(8.5 / 401, rel=1e-6)
+    law = stats.beta(8.5, 392.5)
+    assert low == pytest.approx(law.ppf(0.05), rel=0.06)
+    assert high == pytest.approx(law.ppf(0.95), rel=0.06)
+    assert found.slope == pytest.approx(1.0, abs=1e-3)
+    assert found.form == "intercept"
+
+
+def test_without_a_default_the_margin_is_taken_as_it_is() -> None:
+    margin, _, weight, who = rows_of(500, seed=1)
+    found = calibrate(margin, np.zeros(500), weight, who)
+    assert found.form == "intercept"
+    assert found.slope == pytest.approx(1.0, abs=0.05)
+
+
+def test_growth_for_ranking_multiplies_the_variance_of_slopes_and_adds_one() -> None:
+    frame = Frame.of(gather(*rows_of(2_000, seed=1)))
+    found = with_rates(posterior(frame, OPEN), frame)
+
+    def spread(each) -> np.ndarray:
+        middle = each.probability @ each.log_slopes
+        return each.probability @ (each.log_slopes - middle) ** 2
+
+    wider = found.grown(1.5, 0.0)
+    np.testing.assert_allclose(spread(wider), 1.5 * spread(found), rtol=1e-9)
+    np.testing.assert_allclose(
+        wider.probability @ wider.log_slopes, found.probability @ found.log_slopes, atol=1e-12
+    )
+    shifted = found.grown(1.0, 0.09)
+    np.testing.assert_allclose(spread(shifted) - spread(found), 0.09, atol=0.03)
+    # All pieces move together: what one piece is steeper than the next stays.
+    apart = np.diff(shifted.log_slopes, axis=1)
+    np.testing.assert_allclose(apart, np.diff(found.log_slopes, axis=1), atol=1e-12)
+
+
+def test_bounds_are_quantiles_of_the_curves_wherever_they_are_asked_for() -> None:
+    frame = Frame.of(gather(*rows_of(1_000, seed=7)))
+    found = with_rates(posterior(frame, OPEN), frame)
+    at = np.random.default_rng(0).uniform(-12, 4, 2_500)  # more than are taken at once
+    low, high = found.bounds(at, 0.05)
+    every = found.logit(at) + (found.levels + found.offsets)[:, None]
+    for k in range(0, 2_500, 190):
+        assert low[k] == weighted_quantile(every[:, k], found.probability, 0.05)
+        assert high[k] == weighted_quantile(every[:, k], found.probability, 0.95)
+    rising_order = np.argsort(at)
+    assert (np.diff(low[rising_order]) > 0).all()
+    assert (np.diff(high[rising_order]) > 0).all()
+    one_by_one = [float(found.bounds(at[k : k + 1], 0.05)[0][0]) for k in range(0, 2_500, 190)]
+    np.testing.assert_allclose(one_by_one, low[::190], rtol=1e-12)
+
+
+def test_an_interval_reaches_out_where_nobody_was_seen() -> None:
+    margin, y, weight, who = rows_of(5_000, seed=2)
+    lower, _, upper = calibrate(margin, y, weight, who).probabilities(np.array([-3.0, -9.0, -14.0]))
+    wide = logit(upper) - logit(lower)
+    assert wide[0] < wide[1] < wide[2]
+
+
+def test_no_level_error_is_left_where_everyone_was_seen_to_be_alike() -> None:
+    # Of margins that are all alike a known rate says everything.
+    y = (np.arange(400) % 50 == 0).astype(float)
+    alike = np.full(400, -3.0)
+    found = calibrate(alike, y, np.ones(400), np.arange(400), long_run_rate=0.01)
+    ends = [float(each[0]) for each in found.probabilities(np.array([-3.0]))]
+    np.testing.assert_allclose(ends, 0.01, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_average_loses_less_than_either_form_alone_where_both_may_be_true() -> None:
+    # Half of the rankings are right but for the level, half have a slope as FORMS believes.
+    lost = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        slope = 1.0 if seed % 2 else float(np.exp(rng.normal(0, 0.5)))
+        margin = rng.normal(-3.5, 1.3, 500)
+        true = -3.5 + slope * (margin + 3.5)
+        y = (rng.random(500) < expit(true)).astype(float)
+        seen = gather(margin, y, np.ones(500), np.arange(500))
+        frame = Frame.of(seen)
+        plain, free = (posterior(frame, FORMS[name]).mean() for name in ("intercept", "slope"))
+        curves = [calibrate(margin, y, np.ones(500), np.arange(500)), plain, free]
+        p = expit(true)
+        lost.append(
+            [np.mean(np.logaddexp(0, f) - p * f) for f in (c.logit(margin) for c in curves)]
+        )
+    ours, intercept, line = np.mean(lost, axis=0)
+    assert ours < intercept
+    assert ours < line
+
+
+@pytest.mark.slow
+def test_a_bend_is_covered_and_its_tails_are_not_taken_for_straight() -> None:
+    # Below the middle the true slope is half: a line, and an interval of lines, would miss that.
+    covered, at = [], np.array([-6.0, -5.0, -4.0, -3.0, -2.0])
+    truth = np.where(at < -3.5, -3.5 + 0.5 * (at + 3.5), at)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        margin = rng.normal(-4, 1.4, 6_000)
+        true = np.where(margin < -3.5, -3.5 + 0.5 * (margin + 3.5), margin)
+        y = (rng.random(len(true)) < expit(true)).astype(float)
+        lower, _, upper = calibrate(margin, y, np.ones(6_000), np.arange(6_000)).probabilities(at)
+        covered.append((lower <= expit(truth)) & (expit(truth) <= upper))
+    assert 0.84 < np.mean(covered) < 0.97  # nominal 90 %
