@@ -301,7 +301,7 @@ PRIOR = 0.5
 @pytest.mark.parametrize("draws", [1, 8])
 def test_the_interval_covers_the_true_probability_as_often_as_it_says(draws, slope) -> None:
     covered, at = [], np.array([-4.5, -4.0, -3.5, -3.0, -2.5, -2.0])
-    for seed in range(120):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         merchants = 800
         own = rng.normal(-3, 1.2, merchants)
