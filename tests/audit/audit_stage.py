@@ -62,6 +62,17 @@ def cohort() -> ac.Cohort:
     return ac.Cohort.from_frame(pd.DataFrame({"merchant_id": MERCHANTS, "as_of": AS_OF}))
 
 
+_FRAMES: dict[int, tuple[object, pd.DataFrame]] = {}
+
+
+def frame_of(records: ac.Records, table: str) -> pd.DataFrame:
+    """Take a table as a frame; that of the same rows once, since most are not disturbed."""
+    rows = records.sources[table].memory
+    if id(rows) not in _FRAMES:
+        _FRAMES[id(rows)] = rows, records[table].to_pandas()
+    return _FRAMES[id(rows)][1]
+
+
 def by_hand(
     table: str,
     keep: Callable[[pd.DataFrame], pd.Series],
@@ -71,15 +82,15 @@ def by_hand(
     """Write a builder of one feature, of each merchant's kept rows, beside an honest one."""
 
     def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
-        rows = records[table].to_pandas()
+        rows = frame_of(records, table)
         if "merchant_id" not in rows:
-            owner = records["orders"].to_pandas()[["order_id", "merchant_id"]]
+            owner = frame_of(records, "orders")[["order_id", "merchant_id"]]
             rows = rows.merge(owner, on="order_id")
         rows = asked.frame.reset_index(names="row").merge(rows, on="merchant_id")
         rows = rows[keep(rows)]
         found = {row: value(mine) for row, mine in rows.groupby("row")}
         own = [float(found.get(k, empty)) for k in range(len(asked))]
-        who = records["merchants"].to_pandas()[["merchant_id", "registered_at"]]
+        who = frame_of(records, "merchants")[["merchant_id", "registered_at"]]
         tenure = asked.frame.merge(who, on="merchant_id", how="left")
         days = (tenure["as_of"] - pd.to_datetime(tenure["registered_at"])).dt.days
         return pd.DataFrame({"own": own, "tenure": days.to_numpy(float)})

@@ -16,6 +16,7 @@ from audit_stage import (
     by_hand,
     cohort,
     everything,
+    frame_of,
     orders,
     records_of,
     refunds,
@@ -120,7 +121,7 @@ def own_orders(cut: str = "", status: str = "", *, known: bool = True) -> Builde
 
     def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
         questions = asked.frame[["merchant_id", "as_of"]].reset_index(names="row")
-        rows = questions.merge(records["orders"].to_pandas(), on="merchant_id")
+        rows = questions.merge(frame_of(records, "orders"), on="merchant_id")
         end = rows["as_of"].dt.normalize() + DAY if cut == "day" else rows["as_of"]
         inside = (rows["paid_at"] < end) & (rows["paid_at"] >= rows["as_of"] - 90 * DAY)
         if known:
@@ -128,7 +129,7 @@ def own_orders(cut: str = "", status: str = "", *, known: bool = True) -> Builde
         if status:
             inside &= rows["status"] == status
         count = rows[inside].groupby("row").size().reindex(questions["row"], fill_value=0)
-        days = questions.merge(records["interactions_daily"].to_pandas(), on="merchant_id")
+        days = questions.merge(frame_of(records, "interactions_daily"), on="merchant_id")
         over = pd.to_datetime(days["day"]) + DAY <= days["as_of"]
         over &= pd.to_datetime(days["day"]) >= days["as_of"] - 30 * DAY
         logins = days[over].groupby("row")["logins"].sum().reindex(questions["row"], fill_value=0)
@@ -218,7 +219,7 @@ def peers(end: pd.Timedelta) -> Builder:
     """Divide a merchant's orders of 30 days by those of all merchants, up to an end past as_of."""
 
     def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
-        made = records["orders"].to_pandas()
+        made = frame_of(records, "orders")
         known = made["known_at"].fillna(made["created_at"]).clip(lower=made["created_at"])
         shares = []
         for who, as_of in asked.frame[["merchant_id", "as_of"]].to_numpy():
@@ -243,7 +244,7 @@ def rate(days_ago: int) -> Builder:
     """Read the exchange rate of a day before as_of, or of its own day, which is not over."""
 
     def build(records: ac.Records, asked: ac.Cohort) -> pd.DataFrame:
-        rates = records["fx_rates"].to_pandas()
+        rates = frame_of(records, "fx_rates")
         by_day = dict(zip(pd.to_datetime(rates["day"]), rates["usd_cny"]))
         days = asked.frame["as_of"].dt.normalize() - days_ago * DAY
         return pd.DataFrame({"rate": [by_day.get(day, np.nan) for day in days]})

@@ -281,7 +281,7 @@ def test_what_no_curve_can_be_fitted_to_is_refused(name) -> None:
 @pytest.mark.parametrize(("draws", "slope"), [(1, 1.0), (8, 0.7)])
 def test_the_interval_covers_the_true_probability_as_often_as_it_says(draws, slope) -> None:
     covered, at = [], np.array([-4.5, -4.0, -3.5, -3.0, -2.5, -2.0])
-    for seed in range(120):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         merchants = 800
         own = rng.normal(-3, 1.2, merchants)

@@ -92,7 +92,7 @@ def test_the_sample_at_every_loan_and_for_every_merchant() -> None:
 def test_one_moment_and_several_give_the_same_bits() -> None:
     tables, moments = make_tables(21), make_moments(21)
     records = records_of(tables)
-    for merchant, as_of in list(moments.items())[:3]:
+    for merchant, as_of in list(moments.items())[:2]:
         alone = cohort_of(pd.Series({merchant: as_of}))
         frame = pd.DataFrame(
             {"merchant_id": merchant, "as_of": [as_of, as_of - pd.Timedelta(77, "D")]}

@@ -203,26 +203,29 @@ def test_a_loan_listed_twice_is_named_and_stops_no_other_loan(caplog) -> None:
     paid = payments(("b", "2012-12-12 09:00", 1000.0))
     twice = tables(paid)
     other = twice["loans"][:1].assign(principal=7000.0, product_id="taobao_credit")
+    questions = (
+        lambda records, book: early_warnings(records, as_of="2013-02-01"),
+        lambda records, book: vintages(book, observed_until="2013-05-31"),
+        lambda records, book: use_of_funds(records, as_of="2013-02-01").loans,
+        lambda records, book: replay(book, ["2013-02-01"]),
+        lambda records, book: loan_outcomes(book, observed_until="2013-05-31"),
+        lambda records, book: find_workouts(records, as_of="2013-09-01").loans,
+        lambda records, book: blacklist_changes(records, as_of="2013-09-01"),
+    )
+    alone = ac.read_records(tables(paid, ("b",)))
+    its = read_postings(alone)
+    answers = [ask(alone, its) for ask in questions]
     for copy in (twice["loans"][:1], other):
         for order in ([0, 1, 2], [2, 1, 0]):
             rows = pd.concat([twice["loans"], copy], ignore_index=True).iloc[order]
             records = ac.read_records(twice | {"loans": rows.reset_index(drop=True)})
-            alone = ac.read_records(tables(paid, ("b",)))
             with caplog.at_level(logging.WARNING):
-                book, its = read_postings(records), read_postings(alone)
+                book = read_postings(records)
             assert "repeated_loan" in caplog.text
             found = find_unknown(book)
             assert found[["loan_id", "kind"]].to_numpy().tolist() == [["a", "repeated_loan"]]
-            for ask in (
-                lambda records, book: early_warnings(records, as_of="2013-02-01"),
-                lambda records, book: vintages(book, observed_until="2013-05-31"),
-                lambda records, book: use_of_funds(records, as_of="2013-02-01").loans,
-                lambda records, book: replay(book, ["2013-02-01"]),
-                lambda records, book: loan_outcomes(book, observed_until="2013-05-31"),
-                lambda records, book: find_workouts(records, as_of="2013-09-01").loans,
-                lambda records, book: blacklist_changes(records, as_of="2013-09-01"),
-            ):
-                got, want = ask(records, book), ask(alone, its)
+            for ask, want in zip(questions, answers, strict=True):
+                got = ask(records, book)
                 if "loan_id" in got:
                     got = got[got["loan_id"] == "b"].reset_index(drop=True)
                 if "unknown_loans" in got:

@@ -23,7 +23,7 @@ from alicredit.errors import InputError
 from alicredit.nightly import folder
 from alicredit.portfolio import Run
 
-KILLS = int(os.environ.get("ALICREDIT_KILLS", "5"))
+KILLS = int(os.environ.get("ALICREDIT_KILLS", "10"))
 STAGE = Path(__file__).with_name("nightly_stage.py")
 
 

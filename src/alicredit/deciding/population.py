@@ -125,7 +125,8 @@ def reaches_of(catalogue: Catalogue) -> dict[str, int | None]:
 def catalogue_of(models: Mapping[str, Any]) -> Catalogue:
     """Give the built-in features that models take; refuse others."""
     wanted = [name for model in models.values() for name in model.feature_names]
-    foreign = [name for name in wanted if name not in set(CATALOGUE.names)]
+    ours = set(CATALOGUE.names)
+    foreign = [name for name in wanted if name not in ours]
     if foreign:
         do = "build the features yourself and pass features="
         rule = "must take only built-in features to be scored from records"

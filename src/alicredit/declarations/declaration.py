@@ -135,7 +135,7 @@ class Feature:
         if not self.title_zh:
             object.__setattr__(self, "title_zh", self.title)
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """Give the column name that follows from the declaration."""
         if self.of:
@@ -264,7 +264,7 @@ class Catalogue(Sequence[Feature]):
     def __contains__(self, key: object) -> bool:
         """Tell whether a feature is there, by name or itself."""
         if isinstance(key, str):
-            return any(feature.name == key for feature in self.features)
+            return key in self._by_name
         return key in self.features
 
     def __getitem__(self, key: Any) -> Any:
@@ -284,7 +284,7 @@ class Catalogue(Sequence[Feature]):
         """Say how many features over which tables."""
         return f"Catalogue({len(self)} features over {', '.join(self.tables)})"
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Give the column names in order; a mere part of other features is none."""
         return tuple(feature.name for feature in self.features if not feature.is_part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,8 +16,11 @@ from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import DERIVED, PEERS, derive_tables
 from alicredit.features.defined import note_of_definitions
 from alicredit.features.meant import note_of_meanings, note_of_uses
-from alicredit.records import Records
+from alicredit.records import Records, quoted
 from alicredit.records.reading import require_records
+from alicredit.records.sources import arrow_reader, damaged
+
+_BATCH = 65_536
 
 
 def is_of_peers(feature: Feature) -> bool:
@@ -82,10 +86,14 @@ def digest_of_peers(records: Records, cohort: Cohort, *, catalogue: Catalogue = 
     tables = sorted({f.table for f in catalogue if f.table and is_of_others(f)})
     made = derive_tables(records, tables)
     digest = hashlib.sha256()
-    for name in tables:
-        digest.update(f"{name}\n".encode())
-        if name in made:
-            digest.update(_digested(made[name], last))
+    con = made.connect([name for name in tables if name in made])
+    try:
+        for name in tables:
+            digest.update(f"{name}\n".encode())
+            if name in made:
+                digest.update(_digested(_rows(con, made, name), last))
+    finally:
+        con.close()
     return digest.hexdigest() if tables else ""
 
 
@@ -103,6 +111,15 @@ def note_of_peers(records: Records, cohort: Cohort, catalogue: Catalogue) -> dic
     }
     known = {name: text for name, text in told.items() if text}
     return {"definitions": note_of_definitions(catalogue)} | known
+
+
+def _rows(con: duckdb.DuckDBPyConnection, records: Records, name: str) -> pa.Table:
+    """Take a table whole, as ``records[name]`` does, on a connection that is open."""
+    listed = ", ".join(quoted(column) for column in records.columns(name))
+    try:
+        return arrow_reader(con, f"SELECT {listed} FROM {quoted(name)}", _BATCH).read_all()
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
+        raise damaged(records.sources[name], error) from error
 
 
 def _digested(rows: pa.Table, last: Any) -> bytes:
