@@ -121,14 +121,23 @@ def derive_recent(
         As of :func:`alicredit.derived.derive_tables`. Rows of a table that nobody reads may lack,
         but never those that say how many merchants of a large category sell.
 
+    Raises
+    ------
+    RecordError
+        If rows cannot be read.
+
     Examples
     --------
     >>> from alicredit.records import read_records
     >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
     >>> records = read_records({"merchants": merchants})
-    >>> derive_recent(records, {"peer_sales": None}, pd.Timestamp("2013-05-01")).tables
+    >>> recent = derive_recent(records, {"peer_sales": None}, pd.Timestamp("2013-05-01"))
+    >>> recent.tables
     ('merchants',)
+    >>> recent["peer_sales"]
+    Traceback (most recent call last):
+    alicredit.errors.RecordError: table 'peer_sales' must be among the records; ...
     """
     since = {
         name: (as_of - pd.Timedelta(microseconds=back)).floor("D") - pd.Timedelta(days=1)
