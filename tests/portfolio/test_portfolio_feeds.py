@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import alicredit as ac
+from alicredit.deciding.feeds import refuse_silent
 from alicredit.errors import RecordError
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -65,3 +66,12 @@ def test_a_table_on_time_and_one_that_comes_later_stop_nobody(tables, models) ->
         for t in (tables, tables | {"bank_txns": cut(tables["bank_txns"], "at", 40)})
     )
     pd.testing.assert_frame_equal(whole, before)
+
+
+def test_no_new_merchants_stop_nobody_and_a_silent_table_says_its_last_day(tables) -> None:
+    registered = pd.to_datetime(tables["merchants"]["registered_at"])
+    old = tables["merchants"][registered < AS_OF - pd.Timedelta(days=800)]
+    records = read(tables | {"merchants": old, "bank_txns": cut(tables["bank_txns"], "at", 9)})
+    refuse_silent(records, ["merchants", "orders"], AS_OF)
+    with pytest.raises(RecordError, match=r"soon after its last fact, 2013-04-2[12]"):
+        refuse_silent(records, ["merchants", "bank_txns"], AS_OF)
