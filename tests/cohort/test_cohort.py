@@ -129,3 +129,25 @@ def test_a_split_needs_a_horizon_and_two_sides() -> None:
         cohort.split_by_time("2014-11-01", labels=labels([0, 1]))
     with pytest.raises(InputError, match="one row for each"):
         cohort.split_by_time("2012-11-01", labels=labels([0.0]))
+
+
+def test_a_cut_that_leaves_a_side_empty_is_answered_with_the_days_that_would_do() -> None:
+    days = pd.date_range("2012-01-10", "2014-01-10", freq="30D")
+    frame = pd.DataFrame({"merchant_id": "m", "as_of": days})
+    cohort, labels = Cohort.from_frame(frame), pd.Series(0.0, index=range(len(days)))
+    for cut in ("2012-06-01", "2015-01-01"):
+        with pytest.raises(InputError, match="Try: a date from ") as caught:
+            cohort.split_by_time(cut, labels=labels, horizon_days=365)
+        first, last = str(caught.value).rstrip(".").split(" from ")[1].split(" to ")
+        for good in (first, last):
+            sides = cohort.split_by_time(good, labels=labels, horizon_days=365)
+            assert all(side.any() for side in sides)
+        before, after = (pd.Timestamp(first) - pd.Timedelta(1, "D"), pd.Timestamp(last))
+        with pytest.raises(InputError):
+            cohort.split_by_time(before, labels=labels, horizon_days=365)
+        with pytest.raises(InputError):
+            cohort.split_by_time(after + pd.Timedelta(1, "D"), labels=labels, horizon_days=365)
+    with pytest.raises(InputError, match="so that none can be judged later"):
+        cohort.split_by_time("2013-01-01", labels=labels, horizon_days=900)
+    with pytest.raises(InputError, match="no row has a label"):
+        cohort.split_by_time("2013-01-01", labels=labels * np.nan, horizon_days=365)

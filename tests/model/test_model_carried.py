@@ -85,6 +85,15 @@ def test_the_validation_page_names_it(model, built, label) -> None:
     assert told == "bank_txns: credit decision; consent; c-1"
 
 
+def test_a_policys_name_in_its_place_is_answered_with_the_call_that_loads_it(
+    model, built, label
+) -> None:
+    with pytest.raises(ac.InputError, match=r"give alicredit\.load_policy\('cn-2025'\)"):
+        validate_model(model, built, label, policy="cn-2025")
+    graded = validate_model(model, built, label, policy=ac.load_policy("cn-2025"))
+    assert graded.tables["grades"]["rows"].sum() == len(built)
+
+
 def test_no_use_is_stated_of_a_table_that_no_feature_reads(records, cohort, label) -> None:
     X = ac.build_features(records, cohort, catalogue=Catalogue((OWN, ENGLISH)))
     assert "data_use" not in X.attrs

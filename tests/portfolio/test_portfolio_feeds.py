@@ -106,3 +106,12 @@ def test_only_faults_of_tables_that_are_read_refuse_a_merchant(tables, models) -
     told = ac.score_portfolio(twice, models[OF_ORDERS], as_of=AS_OF)
     mine = told.loc[told["merchant_id"] == loans["merchant_id"].iloc[-1], "status"]
     assert set(mine) == {"bad_records"}
+
+
+def test_no_new_merchants_stop_nobody_and_a_silent_table_says_its_last_day(tables) -> None:
+    registered = pd.to_datetime(tables["merchants"]["registered_at"])
+    old = tables["merchants"][registered < AS_OF - pd.Timedelta(days=800)]
+    records = read(tables | {"merchants": old, "bank_txns": cut(tables["bank_txns"], "at", 9)})
+    refuse_silent(records, ["merchants", "orders"], AS_OF)
+    with pytest.raises(RecordError, match=r"soon after its last fact, 2013-04-2[12]"):
+        refuse_silent(records, ["merchants", "bank_txns"], AS_OF)

@@ -121,7 +121,8 @@ def place_grades(policy: Any, p: Floats) -> tuple[list[str], npt.NDArray[np.int6
     scale = getattr(policy, "grades", policy)
     names, upper = getattr(scale, "names", None), getattr(scale, "upper_pd", None)
     if names is None or upper is None:
-        do = "give load_policy('ali-2013'), not its name"
+        name = policy if isinstance(policy, str) else "ali-2013"
+        do = f"give alicredit.load_policy({name!r}), not its name"
         refuse("policy", "must be a policy with grades", type(policy).__name__, do)
     at = np.searchsorted(np.asarray(upper, dtype=np.float64), p, side="left")
     return list(names), np.minimum(at, len(names) - 1).astype(np.int64)

@@ -20,6 +20,7 @@ from alicredit.evaluation.beside import (
     compare_reference,
     hold_grades,
     level_tests,
+    place_grades,
     scored_side,
 )
 from alicredit.evaluation.card import ModelCard, lay_out_card
@@ -150,6 +151,8 @@ def validate_model(
         refuse("y", "must be known for each row", f"{int(np.isnan(label).sum())} NaN", do)
     portable = portable_of("model", model)
     check_claim(portable, y)
+    if policy is not None:
+        place_grades(policy, np.empty(0))  # refused before the work
     if cohort is not None:
         require_cohort(cohort)
     side = scored_side("X", portable, X, cohort)
