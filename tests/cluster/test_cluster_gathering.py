@@ -218,7 +218,7 @@ def test_sums_that_are_sent_come_back_as_they_were(tables: dict[str, pa.Table]) 
         expected = sum_of_part(records, name)
         back = summing.received(name, sent.filter(pa.array(of == name)))
         assert back.schema == expected.schema, name
-        if name == "customs_prices":  # what it is made of lacks here
+        if name in ("customs_prices", "peer_power"):  # what they are made of lacks here
             assert expected.num_columns == 0
             continue
         assert len(expected) > 10
