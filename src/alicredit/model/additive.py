@@ -32,7 +32,7 @@ _FEW_DEFAULTS = 200
 """Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
 
 _SEEN_ROWS, _LEAST_SEEN = 100_000, 0.5
-"""Rows that a tree of points sees at most, but half of all: a fifth cost 13 % of regret (assumed)."""
+"""Rows that a tree of points sees at most, but half of all: fewer cost regret (assumed)."""
 
 _FEWEST = 10
 _BAGS = 2
