@@ -31,8 +31,8 @@ Split = tuple[Positions, Positions]
 _FEW_DEFAULTS = 200
 """Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
 
-_SEEN_ROWS, _LEAST_SEEN = 100_000, 0.2
-"""Rows that a tree of points sees at most, but a fifth of all (assumed)."""
+_SEEN_ROWS, _LEAST_SEEN = 100_000, 0.5
+"""Rows that a tree of points sees at most, but half of all: fewer cost regret (assumed)."""
 
 _FEWEST = 10
 _BAGS = 2

@@ -25,6 +25,7 @@ from alicredit.model.points import (
     step_means,
     whole,
 )
+from alicredit.model.turns import ends_of
 from alicredit.portable.checking import points_within, reach_of
 from alicredit.portable.file import sealed
 from alicredit.portable.model import ScoreModel
@@ -209,7 +210,7 @@ def _of_numbers(column: Floats, function: StepFunction, max_steps: int | None) -
         steps = [slice(at, at + 1) for at in range(len(function.values))]
     else:
         steps = merge_steps(function.values, counts, max_steps)
-    cuts = _cuts(function.cuts, steps, known)
+    cuts = _cuts(function.cuts, steps, raw, known)
     step = np.searchsorted(cuts, column, side="left")
     step = np.where(np.isnan(column), len(cuts) + 1, step)
     return _Steps((), cuts, step_means(function.values, counts, steps), step)
@@ -231,14 +232,16 @@ def _of_the_middle(points: Sequence[int], counts: Floats) -> int:
     return int(points[order[middle]])
 
 
-def _cuts(edges: Floats, steps: list[slice], values: Floats) -> tuple[float, ...]:
+def _cuts(edges: Floats, steps: list[slice], step: Places, values: Floats) -> tuple[float, ...]:
     """Give the cuts between merged steps, of few digits, parting the training values the same."""
+    low, high = ends_of(step, values, len(edges) + 1)
+    below = np.maximum.accumulate(high)
+    above = np.minimum.accumulate(low[::-1])[::-1]
     cuts: list[float] = []
-    for step in steps[:-1]:
-        edge = float(edges[step.stop - 1])
-        below, above = values[values <= edge], values[values > edge]
-        inside = len(below) and len(above)
-        cuts.append(simple_cut(float(below.max()), float(above.min())) if inside else edge)
+    for each in steps[:-1]:
+        edge, most, least = edges[each.stop - 1], below[each.stop - 1], above[each.stop]
+        inside = np.isfinite(most) and np.isfinite(least)
+        cuts.append(simple_cut(float(most), float(least)) if inside else float(edge))
     return tuple(cuts)
 
 

@@ -1,4 +1,4 @@
-"""Steps that turn at most once: greedy cuts and pooled neighbours, compiled."""
+"""Steps that turn at most once: greedy cuts and pooled neighbours; sums by bins; compiled."""
 
 from __future__ import annotations
 
@@ -188,3 +188,38 @@ def pool_steps(n: Any, d: Any, starts: Any, directions: Any, floor: float) -> An
         rows[last], bad[last] = n[first + size], d[first + size]
         last += 1
     return pool, rows[:last], bad[:last]
+
+
+@compiled
+def add_places(places: Any, table: Any) -> Any:
+    """Add up what each row's bins are worth; row k of the table is of input k."""
+    found = np.zeros(len(places))
+    for at in range(places.shape[1]):
+        own = table[at]
+        column = places[:, at]
+        for row in range(len(column)):
+            found[row] += own[column[row]]
+    return found
+
+
+@compiled
+def tally_places(places: Any, weight: Any, size: int) -> Any:
+    """Add up a number a row by each input's bins."""
+    found = np.zeros((places.shape[1], size))
+    for at in range(places.shape[1]):
+        own = found[at]
+        column = places[:, at]
+        for row in range(len(column)):
+            own[column[row]] += weight[row]
+    return found
+
+
+@compiled
+def ends_of(step: Any, values: Any, size: int) -> Any:
+    """Give the smallest and the largest value of each step; of one without any infinities."""
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    for row in range(len(step)):
+        at = step[row]
+        low[at] = min(low[at], values[row])
+        high[at] = max(high[at], values[row])
+    return low, high
