@@ -1,8 +1,9 @@
-"""Out of time on 20,000 simulated merchants, the model nearly knows what the simulator knows.
+"""Out of time on simulated merchants, the model nearly knows what the simulator knows.
 
 One world at a stressed rate, held to bounds that were those of the mean of several, and one at the
 ordinary rate. With some 4 % of bad loans the level of one world is known to about 3 % of itself, so
-that a tenth off is seen.
+that a tenth off is seen. At the ordinary rate outcomes of 12,000 merchants tell it to a quarter of
+itself only: there the model's level is held to the true one too, whose outcomes play no part.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ class Outcome:
     off_in_se: float
 
 
-def run(seed: int, rate: float) -> Outcome:
+def run(seed: int, rate: float, merchants: int = 20_000) -> Outcome:
     """Simulate, train before the cut on one loan a borrower and month, and look after it."""
-    records, truth = ac.simulate_platform(20_000, seed=seed, orders_per_month=4, default_rate=rate)
+    records, truth = ac.simulate_platform(
+        merchants, seed=seed, orders_per_month=4, default_rate=rate
+    )
     cohort = ac.Cohort.of_loans(records)
     month = cohort.frame["as_of"].dt.to_period("M")
     first = ~cohort.frame.assign(month=month).duplicated(["merchant_id", "month"])
@@ -62,5 +65,6 @@ def test_ranking_and_level_at_a_stressed_rate() -> None:
 
 @pytest.mark.slow
 def test_level_at_the_ordinary_rate() -> None:
-    found = run(0, 0.008)
+    found = run(0, 0.008, 12_000)
     assert abs(found.off_in_se) < 2, found
+    assert abs(found.mean_pd / found.mean_true - 1) < 0.25, found

@@ -283,10 +283,15 @@ def _batches(
     if not is_short:
         return arrow_reader(con, text, BATCH_ROWS)
     found = con.execute(text).fetchnumpy()
-    columns = [
-        pa.array(np.ma.getdata(each), mask=np.ma.getmaskarray(each)) for each in found.values()
-    ]
-    return [pa.RecordBatch.from_arrays(columns, list(found))]
+    return [pa.RecordBatch.from_arrays([_arrow(each) for each in found.values()], list(found))]
+
+
+def _arrow(column: npt.NDArray[Any]) -> pa.Array:
+    """Turn a column to Arrow; times are microseconds whatever DuckDB's release gives."""
+    values, missing = np.ma.getdata(column), np.ma.getmaskarray(column)
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[us]", copy=False)
+    return pa.array(values, mask=missing)
 
 
 def _numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:
