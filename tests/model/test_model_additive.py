@@ -15,7 +15,7 @@ from sklearn.isotonic import isotonic_regression
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from alicredit.cohort import Cohort
-from alicredit.model import DefaultModel, additive
+from alicredit.model import DefaultModel, additive, learning
 from alicredit.model.folds import periods_of
 from alicredit.model.learner import TrainingSet
 from alicredit.model.marginal import fit_marginal
@@ -263,7 +263,7 @@ def test_costs_say_what_merging_and_rounding_lose(fitted) -> None:
 
 def test_points_have_at_most_so_many_steps_and_their_feature_iv(fitted) -> None:
     model, frame, y = fitted
-    assert max(len(table.points) for table in model.portable_.tables) <= 8
+    assert max(len(table.points) for table in model.portable_.tables) <= learning.FEW_STEPS
     card = model.scorecard()
     by_hand = card.groupby("feature")["iv"].sum()
     for feature, each in card.groupby("feature"):

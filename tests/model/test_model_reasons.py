@@ -208,7 +208,9 @@ def test_weight_of_evidence_is_the_log_odds_of_a_step_against_all(model: ScoreMo
     bad, good = lines["defaults"], lines["rows"] - lines["defaults"]
     plain = np.log((good / good.sum()) / (bad / bad.sum()))
     # Half a case is added to each cell, so that an empty one has a value.
-    np.testing.assert_allclose(lines["woe"], plain, atol=0.05)
+    is_thick = np.minimum(bad, good) >= 10
+    assert is_thick.sum() >= 5
+    np.testing.assert_allclose(lines["woe"][is_thick], plain[is_thick], atol=0.05)
     information = ((good / good.sum() - bad / bad.sum()) * plain).sum()
     assert lines["iv"].sum() == pytest.approx(information, rel=0.05)
 
