@@ -123,7 +123,7 @@ MODELS: dict[str, Fit] = {
 
 
 def compare(out: Path, name: str, folder: Path | None, models: list[str], repeats: int) -> None:
-    """Judge models on the same folds of a set; add a line for each fold and model that lacks one."""
+    """Judge models on the same folds of a set; add a line where a fold and model has none."""
     known: set[tuple[str, int, int, str]] = set()
     if out.exists():
         lines = pd.read_csv(out)
@@ -162,7 +162,7 @@ def summary(lines: pd.DataFrame, models: list[str]) -> pd.DataFrame:
         index=["repeat", "fold"], columns="model", values=[*measures, "seconds"]
     )
     wide = wide.dropna()
-    found = wide.mean().unstack(0).loc[order, [*measures, "seconds"]]
+    found = pd.DataFrame({kind: wide[kind][order].mean() for kind in [*measures, "seconds"]})
     for measure in measures:
         apart = wide[measure][order].sub(wide[measure][order[0]], axis=0)
         found[f"{measure}_apart"] = apart.mean()
