@@ -1,15 +1,18 @@
 """The default model against its peers: same rows, same folds, nothing tuned.
 
-``python benchmarks/model_quality.py FOLDER [--sets ...] [--repeats N] [--models ...]``: FOLDER
-holds public sets as Parquet (``south_german``, ``taiwan_default``, ``slovak_sme``). Five stratified
-folds, dealt anew in each repeat. Peers that are not installed are left out. The table gives the
-mean of AUC, log loss and Brier score over folds, the paired difference in AUC and log loss to the
-first model and its standard error over folds, and seconds of fitting.
+``python benchmarks/model_quality.py OUT.csv [--folder FOLDER] [--sets ...] [--repeats N]
+[--models ...]``: FOLDER holds public sets as Parquet (``south_german``, ``taiwan_default``,
+``slovak_sme`` and others); sets called ``made_...`` need none. Five stratified folds, dealt anew in
+each repeat. Lines are added to OUT.csv as they are found and those that are there are not found
+again. Peers that are not installed are left out. The table gives the mean of AUC, log loss and
+Brier score over folds, their paired difference to the first model, its standard error over folds,
+and CPU-seconds of fitting.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import time
 import warnings
 from collections.abc import Callable
@@ -33,6 +36,7 @@ import alicredit as ac
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Fit = Callable[[pd.DataFrame, Floats], Callable[[pd.DataFrame], Floats]]
+_COLUMNS = ("set", "repeat", "fold", "model", "shape", "auc", "log_loss", "brier", "seconds")
 REGULARISED = {
     "n_estimators": 300, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 40,
     "subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.6, "reg_lambda": 5.0,
@@ -118,55 +122,70 @@ MODELS: dict[str, Fit] = {
 }
 
 
-def compare(X: pd.DataFrame, y: Floats, models: list[str], repeats: int) -> pd.DataFrame:
-    """Judge models on the same folds; a line for each fold and model."""
-    lines = []
-    for repeat in range(repeats):
-        folds = StratifiedKFold(5, shuffle=True, random_state=repeat)
-        for fold, (learn, judge) in enumerate(folds.split(X, y)):
-            for name in models:
-                start = time.perf_counter()
-                try:
-                    predict = MODELS[name](X.iloc[learn], y[learn])
-                except ImportError:
-                    continue
-                seconds = time.perf_counter() - start
-                pd_ = np.clip(predict(X.iloc[judge]), 1e-9, 1 - 1e-9)
-                truth = y[judge]
-                lines.append({
-                    "model": name, "fold": (repeat, fold), "auc": roc_auc_score(truth, pd_),
-                    "log_loss": log_loss(truth, pd_), "brier": brier_score_loss(truth, pd_),
-                    "seconds": seconds,
-                })  # fmt: skip
-    return pd.DataFrame(lines)
+def compare(out: Path, name: str, folder: Path | None, models: list[str], repeats: int) -> None:
+    """Judge models on the same folds of a set; add a line where a fold and model has none."""
+    known: set[tuple[str, int, int, str]] = set()
+    if out.exists():
+        lines = pd.read_csv(out)
+        known = set(lines[["set", "repeat", "fold", "model"]].itertuples(index=False, name=None))
+    X, y = read_set(name, folder)
+    with out.open("a", newline="") as file:
+        found = csv.writer(file)
+        if not out.stat().st_size:
+            found.writerow(_COLUMNS)
+        for repeat in range(repeats):
+            folds = StratifiedKFold(5, shuffle=True, random_state=repeat)
+            for fold, (learn, judge) in enumerate(folds.split(X, y)):
+                for model in models:
+                    if (name, repeat, fold, model) in known:
+                        continue
+                    start = time.process_time()
+                    try:
+                        predict = MODELS[model](X.iloc[learn], y[learn])
+                    except ImportError:
+                        continue
+                    seconds = time.process_time() - start
+                    pd_ = np.clip(predict(X.iloc[judge]), 1e-9, 1 - 1e-9)
+                    truth = y[judge]
+                    losses = log_loss(truth, pd_), brier_score_loss(truth, pd_)
+                    shape = getattr(predict, "shape", "")
+                    auc = roc_auc_score(truth, pd_)
+                    found.writerow((name, repeat, fold, model, shape, auc, *losses, seconds))
+                    file.flush()
 
 
-def summary(lines: pd.DataFrame) -> pd.DataFrame:
+def summary(lines: pd.DataFrame, models: list[str]) -> pd.DataFrame:
     """Give means over folds, and paired differences to the first model with their errors."""
-    order = list(dict.fromkeys(lines["model"]))
-    found = lines.groupby("model")[["auc", "log_loss", "brier", "seconds"]].mean().loc[order]
-    for measure in ("auc", "log_loss"):
-        wide = lines.pivot_table(index="fold", columns="model", values=measure)[order]
-        apart = wide.sub(wide[order[0]], axis=0)
+    order = [model for model in models if (lines["model"] == model).any()]
+    measures = ["auc", "log_loss", "brier"]
+    wide = lines.pivot_table(
+        index=["repeat", "fold"], columns="model", values=[*measures, "seconds"]
+    )
+    wide = wide.dropna()
+    found = pd.DataFrame({kind: wide[kind][order].mean() for kind in [*measures, "seconds"]})
+    for measure in measures:
+        apart = wide[measure][order].sub(wide[measure][order[0]], axis=0)
         found[f"{measure}_apart"] = apart.mean()
         found[f"{measure}_se"] = apart.std(ddof=1) / len(apart) ** 0.5
+    found["folds"] = len(wide)
     return found
 
 
 def main() -> None:
     """Print a table for each set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--sets", nargs="+", default=["south_german", "taiwan_default"])
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     for name in given.sets:
-        X, y = read_set(name, given.folder)
-        table = summary(compare(X, y, given.models, given.repeats))
-        print(f"\n{name}: {len(y)} rows, {int(y.sum())} defaults, {given.repeats} x 5 folds")
-        print(table.round(5).to_string())
+        compare(given.out, name, given.folder, given.models, given.repeats)
+        lines = pd.read_csv(given.out)
+        print(f"\n{name}")
+        print(summary(lines[lines["set"] == name], given.models).round(5).to_string())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """A small night's work for the tests of the run into a folder, also as a process of its own.
 
 ``python nightly_stage.py MODEL FEATURES OUT [BYTES]`` decides; with BYTES no file may be larger.
+``python nightly_stage.py MODEL FEATURES`` decides for each line of its input, which names a folder,
+in a process forked for it: it writes the number of the process and, once it has ended, how.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import sys
@@ -66,5 +69,25 @@ def main(model: str, features: str, out: str, largest: str = "") -> None:
     ac.score_portfolio(None, ac.load_model(model), as_of=AS_OF, features=features, out=run)
 
 
+def serve(model: str, features: str) -> None:
+    """Decide in a forked process for each folder that is asked for."""
+    import duckdb  # noqa: F401 - what a run loads is loaded once, before it forks
+    import pyarrow.parquet  # noqa: F401
+
+    import alicredit as ac
+    from alicredit.portfolio import Run  # noqa: F401
+
+    ac.score_portfolio, ac.load_model(model)
+    for line in sys.stdin:
+        process = os.fork()
+        if not process:
+            main(model, features, line.strip())
+            os._exit(0)
+        sys.stdout.write(f"{process}\n")
+        sys.stdout.flush()
+        sys.stdout.write(f"{os.waitpid(process, 0)[1]}\n")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    (serve if len(sys.argv) == 3 else main)(*sys.argv[1:])
