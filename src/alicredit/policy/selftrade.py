@@ -11,16 +11,24 @@ from __future__ import annotations
 FAST_ORDERS, FAST_HOURS = 2, 24
 """Orders confirmed within so many hours of shipment beyond which it is no chance: assumed."""
 
+_CONFIRMED = """o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+ AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND o.confirmed_at >= {since_half}"""
+
 _SET_ASIDE = f"""
 CREATE TEMP TABLE set_aside AS
-SELECT q.row, o.buyer_id FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
- AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
- AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND o.confirmed_at >= {{since_half}}
-GROUP BY q.row, o.buyer_id HAVING count(*) FILTER (WHERE o.confirmed_at >= o.shipped_at
- AND o.confirmed_at < o.shipped_at + INTERVAL {FAST_HOURS} HOUR)
- >= greatest({FAST_ORDERS}, count(*) / 3.0)
+WITH fast AS MATERIALIZED (
+  SELECT q.row, q.merchant_id, q.as_of, o.buyer_id, count(*) AS orders
+  FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id AND {_CONFIRMED}
+   AND o.confirmed_at >= o.shipped_at AND o.confirmed_at < o.shipped_at + INTERVAL {FAST_HOURS} HOUR
+  GROUP BY ALL HAVING count(*) >= {FAST_ORDERS})
+SELECT q.row, q.buyer_id FROM fast q JOIN ({{orders}}) o
+ ON o._merchant_id = q.merchant_id AND o.buyer_id = q.buyer_id AND {_CONFIRMED}
+GROUP BY q.row, q.buyer_id, q.orders HAVING q.orders >= count(*) / 3.0
 UNION SELECT row, merchant_id FROM question
 """
+"""Only of buyers with enough fast orders all are counted: pairs of shop and buyer are as many as
+orders, and those few."""
+
 _RELATED = """
 UNION SELECT q.row, l.b FROM question q JOIN (
   SELECT _merchant_id AS a, other_id AS b, _happened, _known FROM ({related_parties})
