@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from alicredit.checks import refusal
+from alicredit.errors import RecordError
 from alicredit.records.declaration import Table
 from alicredit.records.facts import own_fact_sql, quoted
 from alicredit.records.reading import Records, require_records
@@ -81,6 +84,24 @@ def open_seen(
         if TABLES[name].parent:
             con.execute(f"CREATE VIEW {_own(name)} AS {own}")
     return con
+
+
+@contextmanager
+def looking(
+    records: Records, moment: pd.Timestamp | None, tables: Collection[str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Look at facts on a connection of their own; refuse records that break meanwhile."""
+    con = None
+    try:
+        con = open_seen(records, moment, tables)
+        yield con
+    except duckdb.Error as error:
+        do = "give more memory" if isinstance(error, duckdb.OutOfMemoryException) else ""
+        first = str(error).splitlines()[0]
+        raise RecordError(refusal("records", "must be readable", first, do)) from error
+    finally:
+        if con is not None:
+            con.close()
 
 
 def _own(table: str) -> str:

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import nearest, refusal
-from alicredit.errors import RecordError
-from alicredit.records.asking import Check, failing, open_seen, readable, seen
+from alicredit.checks import nearest
+from alicredit.records.asking import Check, failing, looking, readable, seen
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
@@ -61,14 +60,9 @@ def find_problems(records: Records, *, as_of: object = None) -> pd.DataFrame:
     alicredit.errors.RecordError: table 'merchants' must be among the records...
     """
     moment = None if as_of is None else as_moment("as_of", as_of)
-    con = open_seen(records, moment)
-    try:
+    with looking(records, moment) as con:
         found = [_line(con, check) for check in failing(con, records, _checks(records, moment))]
         stale = list(_stale(con, records)) if as_of is None else []
-    except duckdb.Error as error:
-        raise _unreadable(error) from error
-    finally:
-        con.close()
     noted = [
         (note.table, note.rule, note.severity, note.rows, "", note.message)
         for note in records.findings
@@ -115,8 +109,7 @@ def merchants_in_error(
     alicredit.errors.RecordError: table 'merchants' must be among the records...
     """
     moment = as_moment("as_of", as_of)
-    con = open_seen(records, moment, tables)
-    try:
+    with looking(records, moment, tables) as con:
         errors = [
             check
             for check in _checks(records, moment)
@@ -128,10 +121,6 @@ def merchants_in_error(
             for check in failing(con, records, errors)
         ]
         frames = [con.execute(sql).df() for sql in [_NOBODY, *parts]]
-    except duckdb.Error as error:
-        raise _unreadable(error) from error
-    finally:
-        con.close()
     frame = pd.concat(frames, ignore_index=True)
     return frame.sort_values(["merchant_id", "table", "rule"], ignore_index=True)
 
@@ -152,20 +141,10 @@ def sales_ratios(records: Records, *, as_of: object) -> npt.NDArray[np.float64]:
         for table, columns in RATIO_NEEDS.items()
     ):
         return np.empty(0)
-    con = open_seen(records, moment, RATIO_NEEDS)
-    try:
+    with looking(records, moment, RATIO_NEEDS) as con:
         views = {table: seen(table) for table in RATIO_NEEDS}
         found = con.execute(SALES_RATIOS.format(**views)).fetchnumpy()["ratio"]
-    except duckdb.Error as error:
-        raise _unreadable(error) from error
-    finally:
-        con.close()
     return np.ma.filled(np.ma.masked_array(found, dtype=np.float64), np.nan)
-
-
-def _unreadable(error: Exception) -> RecordError:
-    """Compose the refusal of records that break while they are looked at."""
-    return RecordError(refusal("records", "must be readable", str(error).splitlines()[0]))
 
 
 def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
