@@ -2,8 +2,8 @@
 
 Steps find any shape and pay for it; where an input acts along a line, one slope says more of few
 defaults than any steps do. The slopes here are those of a penalised logistic regression whose
-penalties the rows themselves set (variances by EM, as of random effects), read as a table of fine
-steps, so that what is deployed is a sum of tables as ever.
+penalties the rows themselves set (variances by evidence, as of random effects), read as a table of
+fine steps, so that what is deployed is a sum of tables as ever.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ _LEARNED, _BY_CHORDS = 30_000, 60_000
 
 _CUT_ROWS = 100_000
 """Rows whose values say where bins are cut, at most (assumed)."""
+
+_CURVED, _FEWEST_CURVED = 4_000_000_000, 2_000
+"""Products of columns that a curvature is summed up of, but of so many rows (assumed)."""
+
+_TRIES = 2
+"""Times that a slope that stops at its bound is let go again (assumed)."""
+
+_ANEW = frozenset((0, 1, 2, 3, 5, 8, 13, 21, 34))
+"""Steps before which the curvature is found anew."""
 
 _ROUNDS, _NARROWEST, _NEAR, _LONGEST = 60, 1e-4, 5e-4, 2.0
 _BLOCK = 16_384
@@ -117,11 +126,13 @@ def fit_linear(
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """A constant, slopes, and the variance of each kind of them."""
+    """A constant, slopes, the variance of each kind of them, the curvature, the rows' weight."""
 
     constant: float
     slopes: Floats
     variance: Floats
+    curve: Floats
+    mass: float
 
     def margins(self, columns: Columns) -> Floats:
         """Give the margins of rows."""
@@ -217,83 +228,83 @@ def _scaled(values: Floats, mass: Floats) -> Floats | None:
 
 
 def _fit(columns: Columns, y: Floats, weight: Floats, start: _Fit | None = None) -> _Fit:
-    """Fit a penalised logistic regression; without a start its variances, too."""
+    """Fit a penalised logistic regression; without a start its variances, too.
+
+    Each step has the gradient of all rows; the curvature, which costs more, is that of some rows
+    and found anew ever more seldom. With a start it is the start's. Variances follow the fixed
+    point of EM by the shorter way of MacKay (1992): the squares of slopes over how many of them the
+    rows determine.
+    """
     rate = float(np.average(y, weights=weight))
     size = len(columns.values) + 1
-    beta = np.zeros(size)
-    beta[0] = np.log(rate / (1 - rate))
-    variance = np.full(_KINDS, _SPREAD**2)
+    beta = np.append(np.log(rate / (1 - rate)), np.zeros(size - 1))
+    variance, curve = np.full(_KINDS, _SPREAD**2), np.empty((0, 0))
     if start is not None:
         beta, variance = np.append(start.constant, start.slopes), start.variance
-    sign = np.append(0, columns.directions)
-    for _ in range(_ROUNDS):
-        gradient, curve = _derivatives(columns, y, weight, beta)
+        curve = start.curve * (weight.sum() / start.mass)
+    sign, stopped = np.append(0, columns.directions), np.zeros(size, dtype=np.int64)
+    for step_at in range(_ROUNDS):
+        p = _probabilities(columns, beta)
+        if start is None and step_at in _ANEW:
+            curve = _curvature(columns, weight * p * (1 - p), _CURVED // size**2)
+        gradient = columns.gradient(weight * (y - p))
         penalty = np.append(0.0, 1 / variance[columns.groups])
         gradient -= penalty * beta
-        curve[np.diag_indices(size)] += penalty + 1e-9
-        free = np.flatnonzero((sign == 0) | (beta != 0) | (gradient * sign > 0))
-        inverse = np.linalg.inv(curve[np.ix_(free, free)])
+        may = (gradient * sign > 0) & (stopped < _TRIES)
+        free = np.flatnonzero((sign == 0) | (beta != 0) | may)
+        own = curve[np.ix_(free, free)]
+        own[np.diag_indices(len(free))] += penalty[free] + 1e-9
         step = np.zeros(size)
-        step[free] = inverse @ gradient[free]
+        if start is None:
+            inverse = np.linalg.inv(own)
+            step[free] = inverse @ gradient[free]
+        else:
+            step[free] = np.linalg.solve(own, gradient[free])
         step *= min(1.0, _LONGEST / max(float(np.abs(step).max()), 1e-12))
         before, beta = beta, beta + step
+        stopped += beta * sign < 0
         beta[beta * sign < 0] = 0.0
         change = float(np.abs(beta - before).max())
         if start is None:
-            squares = (beta[free] ** 2 + np.diag(inverse))[1:]
-            old, variance = variance, _variances(columns.groups[free[1:] - 1], squares)
+            told = 1 - np.diag(inverse)[1:] * penalty[free[1:]]
+            groups = columns.groups[free[1:] - 1]
+            old, variance = variance, _variances(groups, beta[free[1:]] ** 2, told)
             change = max(change, float(np.abs(np.log(variance / old)).max()) / 300)
-        if change < _NARROWEST:
+        if change < (_NARROWEST if start is None else _NEAR):
             break
-    return _Fit(float(beta[0]), beta[1:], variance)
+    return _Fit(float(beta[0]), beta[1:], variance, curve, float(weight.sum()))
+
+
+def _probabilities(columns: Columns, beta: Floats) -> Floats:
+    """Give the probabilities of rows."""
+    margin = beta[0] + np.asarray(add_places(columns.places, columns.table(beta[1:])))
+    return np.asarray(1 / (1 + np.exp(-np.clip(margin, -500, 500))))
 
 
 def _fit_many(columns: Columns, y: Floats, weight: Floats) -> _Fit:
-    """Fit as on fewer rows, then let all rows move the slopes with the curvature of those.
-
-    Each step needs the gradient alone; steps shrink as the curvature of few rows is near that of
-    all, a factor of ten or more.
-    """
+    """Fit as on fewer rows, then let all rows move the slopes with the curvature of those."""
     few = np.arange(0, len(y), -(-len(y) // _LEARNED))
-    part = columns.take(few)
-    found = _fit(part, y[few], weight[few])
-    beta = np.append(found.constant, found.slopes)
-    penalty = np.append(0.0, 1 / found.variance[columns.groups])
-    curve = _derivatives(part, y[few], weight[few], beta)[1] * (weight.sum() / weight[few].sum())
-    curve[np.diag_indices(len(beta))] += penalty + 1e-9
-    sign = np.append(0, columns.directions)
-    for _ in range(_ROUNDS):
-        margin = _Fit(float(beta[0]), beta[1:], found.variance).margins(columns)
-        p = 1 / (1 + np.exp(-np.clip(margin, -500, 500)))
-        gradient = columns.gradient(weight * (y - p)) - penalty * beta
-        free = np.flatnonzero((sign == 0) | (beta != 0) | (gradient * sign > 0))
-        step = np.zeros(len(beta))
-        step[free] = np.linalg.solve(curve[np.ix_(free, free)], gradient[free])
-        before, beta = beta, beta + step
-        beta[beta * sign < 0] = 0.0
-        if np.abs(beta - before).max() < _NEAR:
-            break
-    return _Fit(float(beta[0]), beta[1:], found.variance)
+    return _fit(columns, y, weight, start=_fit(columns.take(few), y[few], weight[few]))
 
 
-def _variances(groups: Whole, squares: Floats) -> Floats:
+def _variances(groups: Whole, squares: Floats, told: Floats) -> Floats:
     """Give the variance of each kind of slope, with a prior worth some of them."""
     total = np.bincount(groups, weights=squares, minlength=_KINDS) + _WITNESSES * _SPREAD**2
-    return np.asarray(total / (np.bincount(groups, minlength=_KINDS) + _WITNESSES))
+    count = np.bincount(groups, weights=np.maximum(told, 0.0), minlength=_KINDS)
+    return np.asarray(total / (count + _WITNESSES))
 
 
-def _derivatives(
-    columns: Columns, y: Floats, weight: Floats, beta: Floats
-) -> tuple[Floats, Floats]:
-    """Give the gradient and the curvature of the log likelihood, block by block."""
-    gradient, curve = np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
-    for start in range(0, len(y), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        X, own = columns.block(rows), weight[rows]
-        p = 1 / (1 + np.exp(-np.clip(X @ beta, -500, 500)))
-        gradient += X.T @ (own * (y[rows] - p))
-        curve += (X * (own * p * (1 - p))[:, None]).T @ X
-    return gradient, curve
+def _curvature(columns: Columns, information: Floats, most: int) -> Floats:
+    """Give the curvature of the log likelihood by some rows, for all."""
+    every = -(-len(information) // max(most, _FEWEST_CURVED))
+    rows = np.arange(0, len(information), every)
+    some, own = columns.take(rows), information[rows]
+    size = len(columns.values) + 1
+    curve = np.zeros((size, size))
+    for start in range(0, len(rows), _BLOCK):
+        X = some.block(slice(start, start + _BLOCK))
+        curve += (X * own[start : start + _BLOCK, None]).T @ X
+    return curve * (float(information.sum()) / max(float(own.sum()), 1e-300))
 
 
 def _honest(columns: Columns, data: TrainingSet, weight: Floats, found: _Fit) -> Floats:
