@@ -15,7 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from alicredit.model import DefaultModel, linear
 from alicredit.model.learner import TrainingSet
 from alicredit.model.linear import fit_linear
+from alicredit.model.points import StepFunction
 from alicredit.model.steps import place_rows
+from alicredit.model.sums import Learned, Sum
 
 LEVELS = 4
 
@@ -204,3 +206,17 @@ def test_of_many_rows_the_curvature_of_some_leads_to_the_slopes_of_all(
     few = margins(fit_linear(data.take(np.arange(0, 20_000, 5)), [0] * 4), [0] * 4, X)
     assert np.abs(by_chords - all_at_once).max() < 0.02
     assert np.abs(few - all_at_once).max() > 0.05
+
+
+def test_what_has_no_share_need_not_have_been_learned() -> None:
+    line, trees, card = (
+        Sum([StepFunction(np.array([k]), np.array([0.1 * k, 1.0]), 0.2)], float(k))
+        for k in (1, 2, 3)
+    )
+    every, some = Learned(line, trees, card), Learned(line, None, card)
+    for shares in ((0.7, 0.0, 0.3), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)):
+        a, b = every.blend(shares), some.blend(shares)
+        assert a.constant == b.constant == pytest.approx(shares[0] + 3 * shares[2])
+        np.testing.assert_array_equal(a.functions[0].values, b.functions[0].values)
+    alone = Learned(line, None, None).blend((0.0, 0.6, 0.4))
+    np.testing.assert_array_equal(alone.functions[0].values, line.functions[0].values)

@@ -26,7 +26,7 @@ def run_tables(options: argparse.Namespace) -> int:
     table = TABLES[require_one_of("table", options.table, tuple(TABLES))]
     lines = [_column(table, column) for column in table.columns]
     key = ", ".join(table.key)
-    show(pd.DataFrame(lines), f"{table.name}: {table.title}; one row a {key}", options)
+    show(pd.DataFrame(lines), f"{table.name}: {table.title}; one row for each {key}", options)
     if table.restricted:
         say("Read only with a stated purpose and legal basis, in data_use.toml.", options)
     return DONE

@@ -47,7 +47,7 @@ def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) 
     Traceback (most recent call last):
     alicredit.errors.RecordError: table 'traffic_daily' must not have fallen silent: ...
     """
-    read = set(base_tables(tables))
+    read = _may_not_be_silent(tables)
     there = [name for name in records.tables if name in read and records.holds_facts(name)]
     quiet = find_quiet(records, as_of, there)
     if quiet:
@@ -56,7 +56,7 @@ def refuse_silent(records: Records, tables: Iterable[str], as_of: pd.Timestamp) 
 
 def refuse_stale(feeds: pd.DataFrame, tables: Iterable[str], as_of: pd.Timestamp) -> None:
     """Stop a run by what :func:`alicredit.monitoring.stale_feeds` says of its tables."""
-    read = set(base_tables(tables)) - {"merchants"}  # no new merchant says nothing of the others
+    read = _may_not_be_silent(tables)
     silent = feeds[(feeds["status"] == "stale") & feeds["table"].isin(read)]
     if len(silent):
         feed = silent.iloc[0]
@@ -71,3 +71,8 @@ def refuse_stale(feeds: pd.DataFrame, tables: Iterable[str], as_of: pd.Timestamp
             "the features yourself and pass features="
         )
         raise RecordError(refusal(f"table {feed['table']!r}", rule, found, do))
+
+
+def _may_not_be_silent(tables: Iterable[str]) -> frozenset[str]:
+    """Name the tables of records behind some; that nobody new came says nothing of the others."""
+    return frozenset(base_tables(tables)) - {"merchants"}

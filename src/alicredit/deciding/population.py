@@ -22,6 +22,7 @@ from alicredit.checks import (
 from alicredit.cohort import Cohort
 from alicredit.deciding.feeds import refuse_silent
 from alicredit.derived import base_tables, derive_recent
+from alicredit.engine.streams import NEVER, reach
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
@@ -113,13 +114,12 @@ def used_tables(catalogue: Catalogue) -> frozenset[str]:
 
 def reaches_of(catalogue: Catalogue) -> dict[str, int | None]:
     """Give how far back, in microseconds, each table is read; None where all of it is."""
-    found: dict[str, int | None] = {}
+    found: dict[str, int] = {}
     for feature in catalogue:
         if feature.table:
-            start, last = feature.window[0], found.get(feature.table, 0)
-            is_all = start is None or last is None or bool(feature.time)
-            found[feature.table] = None if is_all else max(-(start or 0), last or 0)
-    return found
+            back = NEVER if feature.time else reach(feature)[0]
+            found[feature.table] = max(back, found.get(feature.table, 0))
+    return {table: None if back == NEVER else back for table, back in found.items()}
 
 
 def catalogue_of(models: Mapping[str, Any]) -> Catalogue:

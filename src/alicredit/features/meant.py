@@ -44,7 +44,7 @@ def note_of_meanings(catalogue: Catalogue) -> str:
     own = {
         name: [getattr(catalogue[name], each) for each in MEANING]
         for name in catalogue.names
-        if name not in _built_in()
+        if name not in built_in()
     }
     return json.dumps(own, ensure_ascii=False) if own else ""
 
@@ -133,6 +133,6 @@ def _json(note: Any) -> dict[Any, Any]:
 
 
 @cache
-def _built_in() -> frozenset[str]:
+def built_in() -> frozenset[str]:
     """Give the names of the built-in features."""
     return frozenset(CATALOGUE.names)

@@ -158,23 +158,22 @@ def simplify_points(
 
 def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
     """Learn points on all rows, as judged."""
+    _, of_trees, of_marginal = plan.shares
     starts_at_line = data.defaults >= _FEW_DEFAULTS
-    line, honest = learn_line(inputs, data, honest=starts_at_line)
-    bags = _BAGS if len(data.y) <= _BAGGED_ROWS else 1
-    boosters = fit_for(
-        one_input,
-        data,
-        plan.rounds,
-        bags=bags,
-        seed=plan.seed,
-        threads=plan.threads,
-        margin=honest,
-    )
-    learned = Learned(
-        line,
-        _read(boosters, inputs, data, None, line if starts_at_line else None),
-        _marginal(inputs, data, plan.seed) if plan.shares[2] else None,
-    )
+    line, honest = learn_line(inputs, data, honest=starts_at_line and of_trees > 0)
+    boosted = None
+    if of_trees:
+        boosters = fit_for(
+            one_input,
+            data,
+            plan.rounds,
+            bags=_BAGS if len(data.y) <= _BAGGED_ROWS else 1,
+            seed=plan.seed,
+            threads=plan.threads,
+            margin=honest,
+        )
+        boosted = _read(boosters, inputs, data, None, line if starts_at_line else None)
+    learned = Learned(line, boosted, _marginal(inputs, data, plan.seed) if of_marginal else None)
     total = learned.blend(plan.shares)
     return _simple(_with_codes(total, inputs, data), inputs, data, plan)[1]
 

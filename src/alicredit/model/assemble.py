@@ -14,6 +14,8 @@ from alicredit.calibration.logodds import Calibration
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.features import CATALOGUE, digest_of_definitions
+from alicredit.features.meant import built_in
+from alicredit.model.carried import Carried
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.parts import Parts, margins_of
@@ -75,15 +77,14 @@ def assemble(
     scale: PointScale,
     claim: Claim,
     training: Mapping[str, Any],
+    carried: Carried,
     long_run_rate: float | None = None,
-    definitions: Any = "",
-    meanings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ScoreModel:
     """Put the probability of each whole point in reach to parts: the model that is deployed.
 
     ``margin`` are the log-odds of the training rows before calibration: their mean probability is
-    brought to the rate of defaults, or to a long-run rate that is known. ``meanings`` says of
-    inputs that are not built in what they mean: code, titles and unit.
+    brought to the rate of defaults, or to a long-run rate that is known. ``carried`` says by what
+    definitions inputs were built, and what those that are not built in mean.
     """
     rate = float(np.average(data.y, weights=data.weight))
     calibration = calibration.deployed(margin, data.weight, rate)
@@ -97,7 +98,7 @@ def assemble(
     if kept.unit > 1:  # between two whole points bounds run straight, so they must not turn
         lower = np.minimum.accumulate(lower)
         upper = np.maximum.accumulate(upper[::-1])[::-1]
-    tables = tuple(replace(table, **(meanings or {}).get(table.name, {})) for table in kept.tables)
+    tables = tuple(_with_texts(t, carried.meanings.get(t.name)) for t in kept.tables)
     tiny = np.finfo(np.float64).tiny
     model = ScoreModel(
         tables=tables,
@@ -117,11 +118,16 @@ def assemble(
             "form": calibration.form,
             "slope": calibration.slope,
         },
-        catalogue_digest=digest_of_definitions((table.name for table in kept.tables), definitions),
+        catalogue_digest=digest_of_definitions((t.name for t in tables), carried.definitions),
         model_id="",
         reasons={code: _texts_of(code) for code in sorted({t.code for t in tables})},
     )
     return sealed(model)
+
+
+def _with_texts(table: PointTable, meaning: Mapping[str, Any] | None) -> PointTable:
+    """Give a table its own meaning, where it came with one."""
+    return replace(table, **meaning) if meaning else table
 
 
 def _texts_of(code: str) -> tuple[str, str]:
@@ -258,15 +264,9 @@ def _seen(column: Floats, kind: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _built_in() -> frozenset[str]:
-    """Give the names of the built-in features."""
-    return frozenset(CATALOGUE.names)
-
-
-@functools.cache
 def _meaning(name: str) -> dict[str, Any]:
     """Give what a built-in feature means to a reader; another column is its own title."""
-    if name in _built_in():
+    if name in built_in():
         feature = CATALOGUE[name]
         return {
             "code": feature.code,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,8 @@ from alicredit.checks import given_or, refusal, require_between
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.evaluation.contradictions import listed
-from alicredit.features.meant import read_meanings, read_uses
 from alicredit.model.assemble import assemble
+from alicredit.model.carried import Carried, read_carried
 from alicredit.model.folds import make_folds, periods_of
 from alicredit.model.inputs import (
     Inputs,
@@ -30,7 +29,7 @@ from alicredit.model.inputs import (
     read_weights,
     require_both_classes,
 )
-from alicredit.model.lawful import require_lawful, use_facts
+from alicredit.model.lawful import require_lawful
 from alicredit.model.learner import TrainingSet, plain_algebra
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
 from alicredit.model.opposed import weigh_directions
@@ -219,15 +218,9 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         order = _canonical_order(cohort, label)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
-        carried = getattr(X, "attrs", {})
-        stated = use_facts(read_uses(carried.get("data_use")))
-        noted = {**_noted(X), **stated, **use_facts(data_use)}
-        definitions = carried.get("definitions", "")
-        meanings = read_meanings(carried.get("meanings"))
+        carried = read_carried(X, data_use)
         with plain_algebra():
-            self.portable_ = self._learn(
-                inputs, label, weight, cohort, claim, noted, definitions, meanings
-            )
+            self.portable_ = self._learn(inputs, label, weight, cohort, claim, carried)
             self.sign_evidence_ = weigh_directions(
                 inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
             )
@@ -246,22 +239,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         weight: Floats,
         cohort: Cohort | None,
         claim: Claim,
-        noted: Mapping[str, str],
-        definitions: Any,
-        meanings: Mapping[str, Mapping[str, str]],
+        carried: Carried,
     ) -> ScoreModel:
         """Judge shapes out of fold, learn the one taken on all rows, put the model together."""
-        cluster = _clusters(cohort, len(label))
-        data = TrainingSet(
-            inputs.X,
-            label,
-            weight,
-            inputs.directions,
-            inputs.category_positions,
-            cluster,
-            periods_of(label, cohort, defaults=DEFAULTS_OF_A_PERIOD, most=MOST_PERIODS),
-            inputs.raw,
-        )
+        data = _training_set(inputs, label, weight, cohort)
         shapes = shapes_of(self.shape, data)
         repeats = 1 if len(shapes) == 1 else repeats_of(len(label), data.defaults)
         folds = [
@@ -281,7 +262,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         training = _facts(
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )
-        training |= {"shape_asked": self.shape, "repeats": repeats, **noted}
+        training |= {"shape_asked": self.shape, "repeats": repeats, **carried.facts}
         training["data_digest"] = data_digest(inputs, label, weight)
         if choice.judged.points is not None:
             training |= choice.judged.points.facts()
@@ -298,8 +279,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             claim=claim,
             training=training,
             long_run_rate=None if self.long_run_rate is None else float(self.long_run_rate),
-            definitions=definitions,
-            meanings=meanings,
+            carried=carried,
         )
 
     def _weights(self, given: Any, label: Floats) -> Floats:
@@ -424,6 +404,22 @@ def _canonical_order(cohort: Cohort | None, label: Floats) -> npt.NDArray[np.int
     return frame.sort_values(keys, kind="stable").index.to_numpy(np.int64)
 
 
+def _training_set(
+    inputs: Inputs, label: Floats, weight: Floats, cohort: Cohort | None
+) -> TrainingSet:
+    """Put together what shapes learn from."""
+    return TrainingSet(
+        inputs.X,
+        label,
+        weight,
+        inputs.directions,
+        inputs.category_positions,
+        _clusters(cohort, len(label)),
+        periods_of(label, cohort, defaults=DEFAULTS_OF_A_PERIOD, most=MOST_PERIODS),
+        inputs.raw,
+    )
+
+
 def _clusters(cohort: Cohort | None, rows: int) -> npt.NDArray[np.int64]:
     """Number the merchants of the rows; each row its own where none are known."""
     if cohort is None:
@@ -449,11 +445,3 @@ def _facts(
         facts["first_as_of"] = f"{as_of.min():%Y-%m-%d}"
         facts["last_as_of"] = f"{as_of.max():%Y-%m-%d}"
     return facts
-
-
-def _noted(X: Any) -> dict[str, str]:
-    """Take the digest of the peers that features were held against, where a frame carries it."""
-    peers = getattr(X, "attrs", {}).get("peers")
-    if isinstance(peers, str) and re.fullmatch("[0-9a-f]{64}", peers):
-        return {"peers": peers}
-    return {}

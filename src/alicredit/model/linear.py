@@ -227,52 +227,76 @@ def _scaled(values: Floats, mass: Floats) -> Floats | None:
     return np.append(apart / spread, 0.0)
 
 
-def _fit(columns: Columns, y: Floats, weight: Floats, start: _Fit | None = None) -> _Fit:
-    """Fit a penalised logistic regression; without a start its variances, too.
+def _fit(columns: Columns, y: Floats, weight: Floats) -> _Fit:
+    """Fit a penalised logistic regression and its variances.
 
     Each step has the gradient of all rows; the curvature, which costs more, is that of some rows
-    and found anew ever more seldom. With a start it is the start's. Variances follow the fixed
-    point of EM by the shorter way of MacKay (1992): the squares of slopes over how many of them the
-    rows determine.
+    and found anew ever more seldom. Variances follow the fixed point of EM by the shorter way of
+    MacKay (1992): the squares of slopes over how many of them the rows determine.
     """
     rate = float(np.average(y, weights=weight))
     size = len(columns.values) + 1
     beta = np.append(np.log(rate / (1 - rate)), np.zeros(size - 1))
     variance, curve = np.full(_KINDS, _SPREAD**2), np.empty((0, 0))
-    if start is not None:
-        beta, variance = np.append(start.constant, start.slopes), start.variance
-        curve = start.curve * (weight.sum() / start.mass)
     sign, stopped = np.append(0, columns.directions), np.zeros(size, dtype=np.int64)
     for step_at in range(_ROUNDS):
         p = _probabilities(columns, beta)
-        if start is None and step_at in _ANEW:
+        if step_at in _ANEW:
             curve = _curvature(columns, weight * p * (1 - p), _CURVED // size**2)
-        gradient = columns.gradient(weight * (y - p))
         penalty = np.append(0.0, 1 / variance[columns.groups])
-        gradient -= penalty * beta
-        may = (gradient * sign > 0) & (stopped < _TRIES)
-        free = np.flatnonzero((sign == 0) | (beta != 0) | may)
-        own = curve[np.ix_(free, free)]
-        own[np.diag_indices(len(free))] += penalty[free] + 1e-9
-        step = np.zeros(size)
-        if start is None:
-            inverse = np.linalg.inv(own)
-            step[free] = inverse @ gradient[free]
-        else:
-            step[free] = np.linalg.solve(own, gradient[free])
-        step *= min(1.0, _LONGEST / max(float(np.abs(step).max()), 1e-12))
-        before, beta = beta, beta + step
+        gradient = columns.gradient(weight * (y - p)) - penalty * beta
+        free = _free(beta, gradient, sign, stopped)
+        inverse = np.linalg.inv(_penalised(curve, penalty, free))
+        before, beta = beta, beta + _step(inverse @ gradient[free], free, size)
         stopped += beta * sign < 0
         beta[beta * sign < 0] = 0.0
-        change = float(np.abs(beta - before).max())
-        if start is None:
-            told = 1 - np.diag(inverse)[1:] * penalty[free[1:]]
-            groups = columns.groups[free[1:] - 1]
-            old, variance = variance, _variances(groups, beta[free[1:]] ** 2, told)
-            change = max(change, float(np.abs(np.log(variance / old)).max()) / 300)
-        if change < (_NARROWEST if start is None else _NEAR):
+        told = 1 - np.diag(inverse)[1:] * penalty[free[1:]]
+        groups = columns.groups[free[1:] - 1]
+        old, variance = variance, _variances(groups, beta[free[1:]] ** 2, told)
+        moved = float(np.abs(np.log(variance / old)).max()) / 300
+        if max(float(np.abs(beta - before).max()), moved) < _NARROWEST:
             break
     return _Fit(float(beta[0]), beta[1:], variance, curve, float(weight.sum()))
+
+
+def _settle(columns: Columns, y: Floats, weight: Floats, start: _Fit) -> _Fit:
+    """Let rows move the slopes of a fit; its variances, and its curvature for their mass, stand."""
+    size = len(columns.values) + 1
+    beta = np.append(start.constant, start.slopes)
+    penalty = np.append(0.0, 1 / start.variance[columns.groups])
+    curve = start.curve * (weight.sum() / start.mass)
+    sign, stopped = np.append(0, columns.directions), np.zeros(size, dtype=np.int64)
+    for _ in range(_ROUNDS):
+        miss = weight * (y - _probabilities(columns, beta))
+        gradient = columns.gradient(miss) - penalty * beta
+        free = _free(beta, gradient, sign, stopped)
+        step = np.linalg.solve(_penalised(curve, penalty, free), gradient[free])
+        before, beta = beta, beta + _step(step, free, size)
+        stopped += beta * sign < 0
+        beta[beta * sign < 0] = 0.0
+        if float(np.abs(beta - before).max()) < _NEAR:
+            break
+    return _Fit(float(beta[0]), beta[1:], start.variance, curve, float(weight.sum()))
+
+
+def _free(beta: Floats, gradient: Floats, sign: Whole, stopped: Whole) -> Whole:
+    """Name the slopes that may move: not those at a bound that they would cross, or often did."""
+    may = (gradient * sign > 0) & (stopped < _TRIES)
+    return np.flatnonzero((sign == 0) | (beta != 0) | may)
+
+
+def _penalised(curve: Floats, penalty: Floats, free: Whole) -> Floats:
+    """Give the curvature of the penalised log likelihood by the slopes that may move."""
+    own = curve[np.ix_(free, free)]
+    own[np.diag_indices(len(free))] += penalty[free] + 1e-9
+    return own
+
+
+def _step(found: Floats, free: Whole, size: int) -> Floats:
+    """Give a step of all slopes from that of some, no longer than the longest."""
+    step = np.zeros(size)
+    step[free] = found
+    return step * min(1.0, _LONGEST / max(float(np.abs(step).max()), 1e-12))
 
 
 def _probabilities(columns: Columns, beta: Floats) -> Floats:
@@ -284,7 +308,7 @@ def _probabilities(columns: Columns, beta: Floats) -> Floats:
 def _fit_many(columns: Columns, y: Floats, weight: Floats) -> _Fit:
     """Fit as on fewer rows, then let all rows move the slopes with the curvature of those."""
     few = np.arange(0, len(y), -(-len(y) // _LEARNED))
-    return _fit(columns, y, weight, start=_fit(columns.take(few), y[few], weight[few]))
+    return _settle(columns, y, weight, _fit(columns.take(few), y[few], weight[few]))
 
 
 def _variances(groups: Whole, squares: Floats, told: Floats) -> Floats:
@@ -316,7 +340,7 @@ def _honest(columns: Columns, data: TrainingSet, weight: Floats, found: _Fit) ->
     for k in range(_FOLDS):
         judge, learn = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
         if len(judge) and data.y[learn].max() > data.y[learn].min():
-            other = _fit(columns.take(learn), data.y[learn], weight[learn], start=found)
+            other = _settle(columns.take(learn), data.y[learn], weight[learn], found)
             margin[judge] = other.margins(columns.take(judge))
     return margin
 

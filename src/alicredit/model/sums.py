@@ -46,10 +46,13 @@ class Sum:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What is added up in shares: line, trees and, of few defaults, marginal scorecard."""
+    """What is added up in shares: line, trees and, of few defaults, marginal scorecard.
+
+    What has no share need not have been learned.
+    """
 
     line: Sum
-    boosted: Sum
+    boosted: Sum | None
     marginal: Sum | None
 
     @property
@@ -59,9 +62,9 @@ class Learned:
 
     def blend(self, shares: Sequence[float]) -> Sum:
         """Add up shares of what there is."""
-        used = [(each, k) for each, k in zip(self.every, shares, strict=False) if k] or [
-            (self.line, 1.0)
-        ]
+        parts = (self.line, self.boosted, self.marginal)
+        there = [(each, k) for each, k in zip(parts, shares, strict=True) if each is not None and k]
+        used = there or [(self.line, 1.0)]
         total = sum(k for _, k in used)
         return add_sums([(each, k / total) for each, k in used])
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Step = tuple[float, float, str]
-_NOWHERE: Step = (math.nan, math.nan, "")
 
 
 def lay_out_card(
