@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from alicredit.cohort import Cohort, require_cohort
 from alicredit.errors import RecordError
 from alicredit.ledger import days_past_due_at
 from alicredit.policy.related import STANDING, links_sql
-from alicredit.policy.selftrade import NOT_SET_ASIDE, set_aside_sql
+from alicredit.policy.sold import hold_orders, order_queries
 from alicredit.records import Records, require_records
 from alicredit.records.sources import literal
 
@@ -54,104 +56,19 @@ FROM question q JOIN ({violations}) v ON v._merchant_id = q.merchant_id
  AND v._happened < q.as_of AND v._known < q.as_of AND v._happened >= q.as_of - INTERVAL 365 DAY
 GROUP BY q.row
 """
-_SALES = """
-WITH sale AS NOT MATERIALIZED (
-  SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen,
-         CAST(floor((date_diff('microsecond', o.confirmed_at, q.as_of) - 1) / 2592000000000.0)
-              AS INTEGER) AS period
-  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
-   AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND o.confirmed_at >= {since_half}
-   AND {honest}),
-back AS ({back}),
-net AS (SELECT row, period, fen FROM sale UNION ALL SELECT row, period, -fen FROM back),
-month AS (SELECT row, period, greatest(sum(fen), 0) AS fen FROM net
-          WHERE period BETWEEN 0 AND 5 GROUP BY row, period)
-SELECT row, list_sort(list_concat(list(CAST(fen AS BIGINT)), [0, 0, 0, 0, 0, 0])
-       [1:6]) AS months FROM (SELECT row, fen FROM month ORDER BY row, fen DESC) GROUP BY row
-"""
-_BACK = """
-  SELECT q.row, TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen,
-         CAST(floor((date_diff('microsecond', r._happened, q.as_of) - 1) / 2592000000000.0)
-              AS INTEGER) AS period
-  FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
-   AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 180 DAY
-   AND r._happened >= {since_half} AND r.order_id IN (SELECT order_id FROM sale)
-"""
-_NO_BACK = "SELECT row, fen, period FROM sale WHERE false"
-_YEAR = """
-WITH sale AS NOT MATERIALIZED (
-  SELECT q.row, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
-  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
-   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND o.confirmed_at >= {since_year}
-   AND {honest}),
-back AS ({back})
-SELECT row, CAST(greatest(sum(fen), 0) AS BIGINT) AS year_fen
-FROM (SELECT row, fen FROM sale UNION ALL SELECT row, -fen FROM back) GROUP BY row
-"""
-_YEAR_BACK = """
-  SELECT s.row, TRY_CAST(round(r.amount * 100) AS BIGINT) AS fen
-  FROM (SELECT * FROM sale WHERE order_id IN (SELECT order_id FROM refunds)) s
-  JOIN ({refunds}) r ON r.order_id = s.order_id
-  JOIN question q ON q.row = s.row AND r._happened < q.as_of AND r._known < q.as_of
-"""
-_NO_YEAR_BACK = "SELECT row, fen FROM sale WHERE false"
-_BASE = """
-WITH open_order AS (
-  SELECT q.row, q.as_of, o.order_id, TRY_CAST(round(o.amount * 100) AS BIGINT) AS fen
-  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of
-  WHERE o.shipped_at < q.as_of AND (o.confirmed_at IS NULL OR o.confirmed_at >= q.as_of)
-    AND (o.closed_at IS NULL OR o.closed_at >= q.as_of)
-    AND o._happened >= q.as_of - INTERVAL 30 DAY AND o._happened >= {since_month}
-    AND coalesce(o.payment, 'escrow') = 'escrow' AND NOT coalesce(o.is_virtual_goods, false)
-    AND {honest}),
-hurt AS ({hurt}),
-pledged AS ({pledged}),
-asked_back AS ({asked_back}),
-sold AS (
-  SELECT q.row, sum(TRY_CAST(round(o.amount * 100) AS BIGINT)) AS fen
-  FROM question q JOIN ({orders}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
-   AND o.paid_at >= q.as_of - INTERVAL 90 DAY AND o.paid_at >= {since_quarter} GROUP BY q.row)
-SELECT o.row, CAST(sum(o.fen) AS BIGINT) AS base_fen,
-       CAST(coalesce(any_value(a.fen), 0) AS BIGINT) AS refunded_fen,
-       CAST(coalesce(any_value(s.fen), 0) AS BIGINT) AS sold_fen
-FROM open_order o LEFT JOIN asked_back a ON a.row = o.row LEFT JOIN sold s ON s.row = o.row
-WHERE NOT EXISTS (SELECT 1 FROM hurt h WHERE h.row = o.row AND h.order_id = o.order_id)
-  AND NOT EXISTS (SELECT 1 FROM pledged p WHERE p.row = o.row AND p.order_id = o.order_id)
-GROUP BY o.row
-"""
-_HURT = """
-  SELECT DISTINCT o.row, r.order_id FROM open_order o JOIN ({claims}) r ON r.order_id = o.order_id
-   AND r._happened < o.as_of AND r._known < o.as_of
-"""
-_ASKED_BACK = """
-  SELECT q.row, sum(TRY_CAST(round(r.amount * 100) AS BIGINT)) AS fen
-  FROM question q JOIN ({refunds}) r ON r._merchant_id = q.merchant_id
-   AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 90 DAY
-   AND r._happened >= {since_quarter} GROUP BY q.row
-"""
-_PLEDGED = """
-  SELECT DISTINCT o.row, p.order_id FROM open_order o JOIN ({loan_orders}) p
-    ON p.order_id = o.order_id AND p._happened < o.as_of AND p._known < o.as_of
-  JOIN ({balance}) b ON b.row = o.row AND b.loan_id = p.loan_id WHERE b.owed_fen > 0
-"""
 _BALANCE = """
-  SELECT l.row, l.loan_id, l.fen - coalesce(sum(TRY_CAST(round(p.principal * 100) AS BIGINT)), 0)
-         AS owed_fen
-  FROM (SELECT q.row, q.as_of, l.loan_id, TRY_CAST(round(l.principal * 100) AS BIGINT) AS fen
-        FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
-         AND l._happened < q.as_of AND l._known < q.as_of) l
-  LEFT JOIN ({repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
-   AND p._known < l.as_of GROUP BY l.row, l.loan_id, l.fen
+CREATE TEMP TABLE balance AS
+SELECT l.row, l.loan_id, l.fen - coalesce(sum(TRY_CAST(round(p.principal * 100) AS BIGINT)), 0)
+       AS owed_fen
+FROM (SELECT q.row, q.as_of, l.loan_id, TRY_CAST(round(l.principal * 100) AS BIGINT) AS fen
+      FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
+       AND l._happened < q.as_of AND l._known < q.as_of) l
+LEFT JOIN ({repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
+ AND p._known < l.as_of GROUP BY l.row, l.loan_id, l.fen HAVING owed_fen > 0
 """
-_OWED = (
-    "SELECT row, CAST(sum(greatest(owed_fen, 0)) AS BIGINT) AS owed_fen "
-    "FROM ({balance}) GROUP BY row"
-)
-_NO_ROWS = "SELECT 0 AS row, '' AS order_id, 0 AS fen WHERE false"
+"""Loans that are owed, few of all that there were."""
+
+_OWED = "SELECT row, CAST(sum(owed_fen) AS BIGINT) AS owed_fen FROM balance GROUP BY row"
 _NO_PAYMENTS = (
     "SELECT '' AS loan_id, 0.0 AS principal, NULL::TIMESTAMP AS _happened, "
     "NULL::TIMESTAMP AS _known WHERE false"
@@ -214,10 +131,10 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
         parts = facts | _starts(cohort)
-        if "orders" in facts:
-            con.execute(set_aside_sql(parts))
+        for sql in _held(records, parts):
+            con.execute(sql)
         frame = pd.DataFrame({"row": np.arange(len(cohort))})
-        for sql in _queries(parts):
+        for sql in _queries(records, parts):
             frame = frame.merge(con.execute(sql).df(), on="row", how="left")
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
@@ -270,7 +187,15 @@ def _questions(cohort: Cohort) -> pa.Table:
     )
 
 
-def _queries(facts: dict[str, str]) -> list[str]:
+def _held(records: Records, facts: dict[str, str]) -> Iterator[str]:
+    """Write the statements that hold what several queries read."""
+    if "loans" in facts:
+        yield _BALANCE.format(**{"repayments": _NO_PAYMENTS} | facts)
+    if "orders" in facts:
+        yield from hold_orders(records, facts)
+
+
+def _queries(records: Records, facts: dict[str, str]) -> list[str]:
     """Write the queries that the present tables allow."""
     simple = {
         "merchants": _PROFILE,
@@ -278,37 +203,16 @@ def _queries(facts: dict[str, str]) -> list[str]:
         "blacklist": _BLACKLIST,
         "violations": _VIOLATIONS,
         "account_events": STANDING,
+        "loans": _OWED,
     }
     queries = [sql.format(**facts) for name, sql in simple.items() if name in facts]
     if "related_parties" in facts:
         queries.append(links_sql(facts))
-    balance = ""
-    if "loans" in facts:
-        paid = facts.get("repayments", _NO_PAYMENTS)
-        balance = _BALANCE.format(loans=facts["loans"], repayments=paid)
-        queries.append(_OWED.format(balance=balance))
     if "orders" not in facts:
         return queries
     if "ratings" in facts:
         queries.append(_RATINGS.format(**facts))
-    back = _BACK.format(**facts) if "refunds" in facts else _NO_BACK
-    queries.append(_SALES.format(back=back, honest=NOT_SET_ASIDE, **facts))
-    year_back = _YEAR_BACK.format(**facts) if "refunds" in facts else _NO_YEAR_BACK
-    queries.append(_YEAR.format(back=year_back, honest=NOT_SET_ASIDE, **facts))
-    claims = " UNION ALL ".join(
-        f"SELECT order_id, _happened, _known FROM ({facts[name]})"
-        for name in ("refunds", "disputes")
-        if name in facts
-    )
-    has_pledges = balance and "loan_orders" in facts
-    parts = {
-        **facts,
-        "honest": NOT_SET_ASIDE,
-        "hurt": _HURT.format(claims=claims) if claims else _NO_ROWS,
-        "asked_back": _ASKED_BACK.format(**facts) if "refunds" in facts else _NO_ROWS,
-        "pledged": _PLEDGED.format(balance=balance, **facts) if has_pledges else _NO_ROWS,
-    }
-    return [*queries, _BASE.format(**parts)]
+    return [*queries, *order_queries(records, facts, has_balance="loans" in facts)]
 
 
 def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.DataFrame:

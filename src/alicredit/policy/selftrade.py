@@ -8,6 +8,8 @@ applying then earn it nothing (DOMAIN 1.4, 5.7).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 FAST_ORDERS, FAST_HOURS = 2, 24
 """Orders confirmed within so many hours of shipment beyond which it is no chance: assumed."""
 
@@ -24,7 +26,6 @@ WITH fast AS MATERIALIZED (
 SELECT q.row, q.buyer_id FROM fast q JOIN ({{orders}}) o
  ON o._merchant_id = q.merchant_id AND o.buyer_id = q.buyer_id AND {_CONFIRMED}
 GROUP BY q.row, q.buyer_id, q.orders HAVING q.orders >= count(*) / 3.0
-UNION SELECT row, merchant_id FROM question
 """
 """Only of buyers with enough fast orders all are counted: pairs of shop and buyer are as many as
 orders, and those few."""
@@ -36,13 +37,12 @@ UNION SELECT q.row, l.b FROM question q JOIN (
   SELECT other_id, _merchant_id, _happened, _known FROM ({related_parties})) l
  ON l.a = q.merchant_id AND l._happened < q.as_of AND l._known < q.as_of
 """
-NOT_SET_ASIDE = (
-    "NOT EXISTS (SELECT 1 FROM set_aside s WHERE s.row = q.row AND s.buyer_id = o.buyer_id)"
-)
-"""Condition on a question ``q`` and an order ``o``."""
+OF_ITSELF = "o.buyer_id = q.merchant_id"
+"""Condition on a question ``q`` and an order ``o``: of a buyer who is the merchant, whom the list
+leaves out, since he would be as many as the questions."""
 
 
-def set_aside_sql(facts: dict[str, str]) -> str:
+def set_aside_sql(facts: Mapping[str, str]) -> str:
     """Write the statement that lists the buyers set aside for each question."""
     more = _RELATED.format(**facts) if "related_parties" in facts else ""
     return _SET_ASIDE.format(**facts) + more

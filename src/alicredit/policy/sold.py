@@ -1,0 +1,192 @@
+"""What shops sold net of what came back, and the orders that are under way: each read once.
+
+Statements over a table ``question`` (``row, merchant_id, as_of``) and the SQL of facts. Orders are
+many, what is claimed of them is little: so orders are added up as they are read, and only what came
+back, what is under way and buyers set aside are held. What is added is whole fen, so that neither
+the order nor the parts of a sum matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from alicredit.policy.selftrade import OF_ITSELF, set_aside_sql
+from alicredit.records import Records
+from alicredit.records.facts import own_fact_sql
+
+_PERIODS = 6
+"""Of 30 days each, over which monthly sales are counted (DOMAIN 1.4)."""
+
+_FEN = "TRY_CAST(round({amount} * 100) AS BIGINT)"
+_PERIOD = """CAST(floor((date_diff('microsecond', {time}, {as_of}) - 1) / 2592000000000.0)
+  AS INTEGER)"""
+
+_RETURNED = f"""
+CREATE TEMP TABLE returned AS
+SELECT q.row, {_FEN.format(amount="r.amount")} AS fen, o.buyer_id,
+       coalesce({OF_ITSELF}, false) AS is_own,
+       r._happened >= q.as_of - INTERVAL 90 DAY AS is_recent,
+       coalesce(o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+         AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH, false) AS is_sale,
+       CASE WHEN is_sale AND r._happened >= q.as_of - INTERVAL 180 DAY
+         AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
+         THEN {_PERIOD.format(time="r._happened", as_of="q.as_of")} END AS period
+FROM ({{own_refunds}}) r JOIN ({{orders}}) o ON o.order_id = r.order_id
+ JOIN question q ON q.merchant_id = o._merchant_id
+WHERE r._happened < q.as_of AND greatest(r._known, o._happened, o._known) < q.as_of
+ AND (is_sale OR is_recent)
+"""
+"""Refunds of orders that were sales, and recent refunds; a refund is its order's merchant's."""
+
+_BACK = """
+SELECT row, sum(fen) AS fen, {periods} FROM returned r ANTI JOIN set_aside s
+  ON s.row = r.row AND s.buyer_id = r.buyer_id
+WHERE r.is_sale AND NOT r.is_own GROUP BY row
+"""
+_NO_BACK = "SELECT 0 AS row, 0 AS fen, {periods} WHERE false"
+_SALES = f"""
+WITH sale AS (
+  SELECT q.row, o.buyer_id, {_FEN.format(amount="o.amount")} AS fen,
+         {_PERIOD.format(time="o.confirmed_at", as_of="q.as_of")} AS period
+  FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND o.confirmed_at >= {{since_year}}
+  WHERE NOT coalesce({OF_ITSELF}, false)),
+sold AS (SELECT row, sum(fen) AS fen, {{sums}} FROM sale o ANTI JOIN set_aside s
+  ON s.row = o.row AND s.buyer_id = o.buyer_id GROUP BY row),
+back AS ({{back}})
+SELECT s.row, CAST(greatest(s.fen - coalesce(b.fen, 0), 0) AS BIGINT) AS year_fen,
+       list_sort([{{months}}]) AS months
+FROM sold s LEFT JOIN back b ON b.row = s.row
+"""
+_OPEN = f"""
+CREATE TEMP TABLE open_order AS
+WITH shipped AS (
+  SELECT q.row, q.as_of, o.order_id, o.buyer_id, {_FEN.format(amount="o.amount")} AS fen
+  FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of
+  WHERE o.shipped_at < q.as_of AND (o.confirmed_at IS NULL OR o.confirmed_at >= q.as_of)
+    AND (o.closed_at IS NULL OR o.closed_at >= q.as_of)
+    AND o._happened >= q.as_of - INTERVAL 30 DAY AND o._happened >= {{since_month}}
+    AND coalesce(o.payment, 'escrow') = 'escrow' AND NOT coalesce(o.is_virtual_goods, false)
+    AND NOT coalesce({OF_ITSELF}, false))
+SELECT o.row, o.as_of, o.order_id, o.fen FROM shipped o ANTI JOIN set_aside s
+  ON s.row = o.row AND s.buyer_id = o.buyer_id
+"""
+_BASE = f"""
+WITH hurt AS ({{hurt}}),
+pledged AS ({{pledged}}),
+base AS (
+  SELECT o.row, sum(o.fen) AS fen FROM open_order o
+   ANTI JOIN hurt h ON h.row = o.row AND h.order_id = o.order_id
+   ANTI JOIN pledged p ON p.row = o.row AND p.order_id = o.order_id GROUP BY o.row),
+asked_back AS ({{asked_back}}),
+paid AS (
+  SELECT q.row, sum({_FEN.format(amount="o.amount")}) AS fen
+  FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
+   AND o.paid_at >= q.as_of - INTERVAL 90 DAY AND o.paid_at >= {{since_quarter}} GROUP BY q.row)
+SELECT b.row, CAST(b.fen AS BIGINT) AS base_fen,
+       CAST(coalesce(a.fen, 0) AS BIGINT) AS refunded_fen,
+       CAST(coalesce(s.fen, 0) AS BIGINT) AS sold_fen
+FROM base b LEFT JOIN asked_back a ON a.row = b.row LEFT JOIN paid s ON s.row = b.row
+"""
+_HURT = """
+  SELECT DISTINCT o.row, o.order_id FROM open_order o JOIN ({claims}) r ON r.order_id = o.order_id
+   AND r._happened < o.as_of AND r._known < o.as_of
+"""
+_PLEDGED = """
+  SELECT DISTINCT o.row, o.order_id FROM open_order o JOIN (
+    SELECT * FROM ({loan_orders}) WHERE order_id IN (SELECT order_id FROM open_order)) p
+    ON p.order_id = o.order_id AND p._happened < o.as_of AND p._known < o.as_of
+  JOIN balance b ON b.row = o.row AND b.loan_id = p.loan_id
+"""
+_NO_ORDERS = "SELECT 0 AS row, '' AS order_id WHERE false"
+_ASKED_BACK = "SELECT row, sum(fen) AS fen FROM returned WHERE is_recent GROUP BY row"
+_NO_SUMS = "SELECT 0 AS row, 0 AS fen WHERE false"
+
+
+def hold_orders(records: Records, facts: Mapping[str, str]) -> Iterator[str]:
+    """Write the statements that hold the few orders and refunds that are looked at twice.
+
+    Parameters
+    ----------
+    records : Records
+        With orders.
+    facts : mapping of str to str
+        The SQL of facts by table, and the moments before which no question reads.
+
+    Yields
+    ------
+    str
+        The next statement.
+
+    Examples
+    --------
+    >>> from alicredit import simulate_platform
+    >>> records, _ = simulate_platform(2, seed=1)
+    >>> facts = {"orders": records.fact_sql("orders"), "since_half": "DATE '2013-01-01'"}
+    >>> facts["since_month"] = facts["since_half"]
+    >>> [each.split()[3] for each in hold_orders(records, facts)]
+    ['set_aside', 'open_order']
+    """
+    yield set_aside_sql(facts)
+    if "refunds" in facts:
+        own = own_fact_sql(records.columns("refunds"), "refunds")
+        yield _RETURNED.format(own_refunds=own, **facts)
+    yield _OPEN.format(**facts)
+
+
+def order_queries(
+    records: Records, facts: Mapping[str, str], *, has_balance: bool
+) -> tuple[str, str]:
+    """Write the queries of what was sold by month and year, and of the order base.
+
+    Parameters
+    ----------
+    records : Records
+        With orders.
+    facts : mapping of str to str
+        As for :func:`hold_orders`, whose statements have run.
+    has_balance : bool
+        Whether a table ``balance`` (``row, loan_id``) says which loans are owed.
+
+    Returns
+    -------
+    tuple of str
+        ``row, year_fen, months`` and ``row, base_fen, refunded_fen, sold_fen``.
+
+    Examples
+    --------
+    >>> from alicredit import simulate_platform
+    >>> records, _ = simulate_platform(2, seed=1)
+    >>> facts = {"orders": "SELECT 1", "since_year": "DATE '2012-01-01'"}
+    >>> sales, base = order_queries(records, facts | {"since_quarter": "..."}, has_balance=False)
+    >>> "returned" in sales
+    False
+    """
+    has_back = "refunds" in facts
+    per = "sum(fen) FILTER (WHERE period = {k}) AS fen_{k}" if has_back else "0 AS fen_{k}"
+    back = (_BACK if has_back else _NO_BACK).format(periods=_each(per))
+    sums = _each("sum(fen) FILTER (WHERE period = {k}) AS fen_{k}")
+    month = "CAST(greatest(coalesce(s.fen_{k}, 0) - coalesce(b.fen_{k}, 0), 0) AS BIGINT)"
+    sales = _SALES.format(back=back, sums=sums, months=_each(month), **facts)
+    claims = " UNION ALL ".join(
+        "SELECT order_id, _happened, _known FROM "
+        f"({own_fact_sql(records.columns(name), name)})"
+        for name in ("refunds", "disputes")
+        if name in facts
+    )
+    has_pledges = has_balance and "loan_orders" in facts
+    base = _BASE.format(
+        hurt=_HURT.format(claims=claims) if claims else _NO_ORDERS,
+        pledged=_PLEDGED.format(**facts) if has_pledges else _NO_ORDERS,
+        asked_back=_ASKED_BACK if has_back else _NO_SUMS,
+        **facts,
+    )
+    return sales, base
+
+
+def _each(text: str) -> str:
+    """Write something once for each period."""
+    return ", ".join(text.format(k=k) for k in range(_PERIODS))
