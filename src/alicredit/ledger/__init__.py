@@ -1,7 +1,8 @@
 """Each loan's state on each day, from dues and payments: for features, labels and monitoring."""
 
-from alicredit.ledger.arrears import Spells, days_past_due_at, find_spells
+from alicredit.ledger.arrears import Spells, find_spells
 from alicredit.ledger.faults import find_uncounted, find_unknown
+from alicredit.ledger.late import days_past_due_at
 from alicredit.ledger.plans import dues_in_force
 from alicredit.ledger.postings import (
     DEFAULT_LOSS,

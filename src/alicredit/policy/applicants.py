@@ -126,7 +126,7 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
     require_records(records)
     require_cohort(cohort)
     facts = {name: records.fact_sql(name) for name in _USED if name in records}
-    con = records.connect()
+    con = records.connect(list(facts))
     try:
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
@@ -167,13 +167,12 @@ def _days_past_due(records: Records, asked: pd.DataFrame) -> npt.NDArray[np.floa
 
 
 def _starts(cohort: Cohort) -> dict[str, str]:
-    """Write the moments before which no question reads, which a reader of files can skip by."""
+    """Write the moments before which, and from which on, no question reads: readers skip by them."""
     first = cohort.frame["as_of"].min()
     days = {"since_month": 31, "since_quarter": 91, "since_half": 181, "since_year": 367}
-    return {
-        name: f"TIMESTAMP {literal(str(first - pd.Timedelta(days=many)))}"
-        for name, many in days.items()
-    }
+    moments = {name: first - pd.Timedelta(days=many) for name, many in days.items()}
+    moments["last"] = cohort.frame["as_of"].max()
+    return {name: f"TIMESTAMP {literal(str(each))}" for name, each in moments.items()}
 
 
 def _questions(cohort: Cohort) -> pa.Table:

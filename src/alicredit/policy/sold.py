@@ -23,18 +23,22 @@ _PERIOD = """CAST(floor((date_diff('microsecond', {time}, {as_of}) - 1) / 259200
 
 _RETURNED = f"""
 CREATE TEMP TABLE returned AS
-SELECT q.row, {_FEN.format(amount="r.amount")} AS fen, o.buyer_id,
+WITH matched AS MATERIALIZED (
+  SELECT r.amount, r._happened, greatest(r._known, o._happened, o._known) AS _known,
+         o._merchant_id, o.buyer_id, o.confirmed_at, o._happened AS ordered_at, o._known AS seen_at
+  FROM ({{own_refunds}}) r JOIN ({{orders}}) o ON o.order_id = r.order_id
+  WHERE r._happened < {{last}} AND (o.confirmed_at >= {{since_year}}
+    OR r._happened >= {{since_quarter}}))
+SELECT q.row, {_FEN.format(amount="o.amount")} AS fen, o.buyer_id,
        coalesce({OF_ITSELF}, false) AS is_own,
-       r._happened >= q.as_of - INTERVAL 90 DAY AS is_recent,
-       coalesce(o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
+       o._happened >= q.as_of - INTERVAL 90 DAY AS is_recent,
+       coalesce(o.ordered_at < q.as_of AND o.seen_at < q.as_of AND o.confirmed_at < q.as_of
          AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH, false) AS is_sale,
-       CASE WHEN is_sale AND r._happened >= q.as_of - INTERVAL 180 DAY
+       CASE WHEN is_sale AND o._happened >= q.as_of - INTERVAL 180 DAY
          AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
-         THEN {_PERIOD.format(time="r._happened", as_of="q.as_of")} END AS period
-FROM ({{own_refunds}}) r JOIN ({{orders}}) o ON o.order_id = r.order_id
- JOIN question q ON q.merchant_id = o._merchant_id
-WHERE r._happened < q.as_of AND greatest(r._known, o._happened, o._known) < q.as_of
- AND (is_sale OR is_recent)
+         THEN {_PERIOD.format(time="o._happened", as_of="q.as_of")} END AS period
+FROM matched o JOIN question q ON q.merchant_id = o._merchant_id
+WHERE o._happened < q.as_of AND o._known < q.as_of AND (is_sale OR is_recent)
 """
 """Refunds of orders that were sales, and recent refunds; a refund is its order's merchant's."""
 
