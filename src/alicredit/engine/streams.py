@@ -195,10 +195,13 @@ def join_once(
         whose, slot = "", ""
         if asked.slots is None:
             whose, slot = " JOIN _slots s ON f._merchant_id = s.merchant_id", "s.slot AS _slot, "
-        past = f" WHERE f._happened < CAST('{asked.last}' AS TIMESTAMP)"
+        bounds = [f"f._happened < CAST('{asked.last}' AS TIMESTAMP)"] * bool(TABLES[table].parent)
+        starts = [_start(each, asked) for each in members]
+        bounds += [f"({' OR '.join(dict.fromkeys(starts))})"] * all(starts)
+        past = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {slot}{_held(members)} "
-            f"FROM ({records.fact_sql(table)}) f{whose}{past if TABLES[table].parent else ''}"
+            f"FROM ({records.fact_sql(table)}) f{whose}{past}"
         )
     return replace(asked, joined=joined)
 
@@ -373,15 +376,27 @@ def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> st
     return " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
 
 
+def _time(stream: Stream) -> str:
+    """Write the time by which a stream's events are placed in windows."""
+    return f"CAST(f.{quoted(stream.time)} AS TIMESTAMP)" if stream.time else "f._happened"
+
+
+def _start(stream: Stream, asked: Asked) -> str:
+    """Write the condition on events that windows reach back to; none where they reach all."""
+    back = max(reach(feature)[0] for feature in stream.features)
+    if back >= NEVER:
+        return ""
+    return f"{_time(stream)} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
+
+
 def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
     """Write a table's facts beside their merchant's slot and their time; and that time."""
     last = f"CAST('{asked.last}' AS TIMESTAMP)"
-    time = f"CAST(f.{quoted(stream.time)} AS TIMESTAMP)" if stream.time else "f._happened"
-    back = max(reach(feature)[0] for feature in stream.features)
+    time = _time(stream)
     ahead = max(reach(feature)[1] for feature in stream.features)
     bounds = [f"f._happened < {last}", f"{time} < {last} + to_microseconds({ahead})"]
-    if back < NEVER:
-        bounds.append(f"{time} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})")
+    if start := _start(stream, asked):
+        bounds.append(start)
     if _may_be_late(records, stream):
         bounds.append(f"f._known < {last}")
     facts = asked.joined.get(stream.table) or f"({records.fact_sql(stream.table)})"
