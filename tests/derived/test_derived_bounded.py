@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from derived_stage import merchants, on
 
@@ -59,6 +60,79 @@ def test_dues_made_a_part_at_a_time_are_those_made_at_once(
     columns = list(held.columns)
     found = laid["loan_dues"].to_pandas()[columns].sort_values(columns, ignore_index=True)
     pd.testing.assert_frame_equal(found, held.sort_values(columns, ignore_index=True))
+
+
+def loans_of_all_kinds(seed: int) -> dict[str, pd.DataFrame]:
+    """Draw loans listed twice or not at all, late, unlike or impossible dues and payments."""
+    rng = np.random.default_rng(seed)
+    size = 400
+    taken = pd.DatetimeIndex([on(day) for day in np.round(rng.uniform(0, 20, size), 1)])
+    term = pd.to_timedelta(rng.choice([-1, 0, 30], size), "D")
+    loans = pd.DataFrame({
+        "loan_id": [f"l{k}" if k % 37 else "l1" for k in range(size)],
+        "merchant_id": rng.choice(["m", "n"], size), "product_id": "p",
+        "principal": rng.choice([0, 0.5, 1000.0, 333.33, 2e11, -5, np.nan], size,
+                                p=[0.1, 0.1, 0.35, 0.35, 0.03, 0.03, 0.04]),
+        "rate": rng.choice([0, 0.0005, 0.9], size), "rate_unit": rng.choice(["day", "month"], size),
+        "disbursed_at": taken, "due_at": taken + term,
+    }).astype({"loan_id": object})  # fmt: skip
+    loans.loc[rng.random(size) < 0.03, "due_at"] = pd.NaT
+    loans["known_at"] = taken + pd.to_timedelta(rng.choice([0, 0, 0, 5], size), "D")
+    loans.loc[rng.random(size) < 0.03, "loan_id"] = None
+    known, named = loans["known_at"].to_numpy(), loans["loan_id"].to_numpy(object)
+
+    def rows(share: float) -> np.ndarray:
+        many = rng.choice([1, 2, 3], size, p=[0.8, 0.1, 0.1])
+        return np.repeat(np.arange(size), np.where(rng.random(size) < share, many, 0))
+
+    at = rows(0.8)
+    dues = pd.DataFrame({
+        "loan_id": named[at], "interest": rng.choice([0, 7], len(at)),
+        "principal": rng.choice([100_000, 33_333, 0, 10**14, -1], len(at),
+                                p=[0.5, 0.3, 0.1, 0.05, 0.05]),
+        "due_at": taken[at] + pd.to_timedelta(rng.choice([-2, 10, 30], len(at)), "D"),
+        "known_at": known[at] + pd.to_timedelta(rng.choice([-3, 0, 8], len(at)), "D"),
+    })  # fmt: skip
+    dues.loc[rng.random(len(at)) < 0.2, "known_at"] = pd.NaT
+    at = rows(0.85)
+    when = taken[at] + pd.to_timedelta(rng.choice([-1, 0, 10, 30.5, 45], len(at)), "D")
+    paid = pd.DataFrame({
+        "loan_id": named[at], "at": when,
+        "amount": rng.choice([1000.0, 333.33, 900.0, 0.0, -3.0, np.inf, np.nan], len(at),
+                             p=[0.4, 0.2, 0.2, 0.05, 0.05, 0.05, 0.05]),
+        "principal": rng.choice([1000.0, 333.33, 0.5, 0.0, np.nan], len(at)),
+        "penalty": rng.choice([0, 150.0, np.nan], len(at)),
+        "known_at": when + pd.to_timedelta(rng.choice([0, 0, 9], len(at)), "D"),
+    })  # fmt: skip
+    extra = {"loan_id": ["nobody's"], "at": [on(3)], "amount": [1.0]}
+    paid = pd.concat([paid, pd.DataFrame(extra)], ignore_index=True)
+    return {"merchants": merchants(["m", "n"]), "loans": loans, "repayments": paid,
+            "instalments": dues}  # fmt: skip
+
+
+@pytest.mark.parametrize("without", ["", "instalments", "known_at", "principal", "penalty"])
+@pytest.mark.parametrize("seed", range(3))
+def test_dues_that_are_found_sooner_are_those_of_the_whole_query(
+    seed: int, without: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = loans_of_all_kinds(seed)
+    tables.pop(without, None)
+    if without in ("known_at", "principal", "penalty"):
+        held_back = {"repayments"} if without != "known_at" else set(tables)
+        tables = {n: t.drop(columns=without, errors="ignore") if n in held_back else t
+                  for n, t in tables.items()}  # fmt: skip
+    records = ac.read_records(tables)
+    held = derive_tables(records, ["loan_dues"])["loan_dues"].to_pandas()
+    monkeypatch.setattr(derive, "_MANY", 0)
+    monkeypatch.setattr(derive, "_PLAIN_BYTES", 400_000)
+    laid = derive_tables(records.within(Bound(300_000_000, str(tmp_path))), ["loan_dues"])
+    plain = pq.read_metadata(laid.sources["loan_dues"].paths[0]).num_rows
+    assert plain > (20 if without != "principal" else 3)
+    assert len(laid.sources["loan_dues"].paths) >= 3
+    columns = list(held.columns)
+    found = laid["loan_dues"].to_pandas()[columns].sort_values(columns, ignore_index=True)
+    pd.testing.assert_frame_equal(found, held.sort_values(columns, ignore_index=True))
+    assert found["days_late"].nunique() > 3
 
 
 def test_memory_that_is_too_small_is_told_as_such(tmp_path: Path) -> None:

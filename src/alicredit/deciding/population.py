@@ -22,6 +22,7 @@ from alicredit.checks import (
 from alicredit.cohort import Cohort
 from alicredit.deciding.feeds import refuse_silent
 from alicredit.derived import base_tables, derive_recent
+from alicredit.engine.sql import stored_columns
 from alicredit.engine.streams import NEVER, reach
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame
@@ -97,7 +98,9 @@ def gatherer_of(
     cohort = Cohort.at(records, as_of)
     catalogue = catalogue_of(models)
     refuse_silent(records, catalogue.tables, as_of)
-    whole = derive_recent(records, reaches_of(catalogue), as_of)  # once, not once a chunk
+    whole = derive_recent(  # once, not once a chunk
+        records, reaches_of(catalogue), as_of, columns=columns_of(catalogue)
+    )
     refuse_unlike_units(sales_ratios(records, as_of=as_of))
     faulty = merchants_in_error(records, as_of=as_of, tables=used_tables(catalogue))["merchant_id"]
     debts = debts_of_groups(records, cohort, as_of)
@@ -120,6 +123,15 @@ def reaches_of(catalogue: Catalogue) -> dict[str, int | None]:
             back = NEVER if feature.time else reach(feature)[0]
             found[feature.table] = max(back, found.get(feature.table, 0))
     return {table: None if back == NEVER else back for table, back in found.items()}
+
+
+def columns_of(catalogue: Catalogue) -> dict[str, set[str]]:
+    """Give the stored columns of each table that features read."""
+    found: dict[str, set[str]] = {}
+    for feature in catalogue:
+        if feature.table:
+            found.setdefault(feature.table, set()).update(stored_columns(feature))
+    return found
 
 
 def catalogue_of(models: Mapping[str, Any]) -> Catalogue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from alicredit.records import Table
@@ -30,7 +30,8 @@ class DerivedTable:
     optional : tuple of str, default ()
         Tables that it reads where they are there.
     needs : mapping of str to tuple of (str, str), default empty
-        Column -> (table, column) without which this column cannot be made and is left out.
+        Column -> (table, column) without which this column cannot be made and is left out. An
+        optional table that stands here bears on these columns alone.
     owner : str, default "merchant"
         ``"merchant"``, or ``"peers"``: ``merchant_id`` names a group of merchants.
     is_of_others : bool, default False
@@ -51,6 +52,10 @@ class DerivedTable:
     apart : str, default ""
         A column of all that it is made of, rows of unlike values of which never meet, so that it
         can be made a part at a time; empty where there is none.
+    plain, involved : str, default ""
+        A query of the rows of those values of ``apart`` that ``involved`` does not give, the same
+        rows as of ``sql`` but found sooner; and the query of the others, with how many ``rows``
+        each has. They read ``NAME_own`` too: rows of their own, without what their parent knows.
     """
 
     table: Table
@@ -65,8 +70,15 @@ class DerivedTable:
     summed: tuple[str, ...] = ()
     lasting: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     apart: str = ""
+    plain: str = ""
+    involved: str = ""
 
     @property
     def name(self) -> str:
         """Give the table's name."""
         return self.table.name
+
+    def is_of_use(self, source: str, columns: Set[str] | None) -> bool:
+        """Tell whether an optional table bears on any of the columns that are read; None: all."""
+        on = [c for c, needs in self.needs.items() if source in {table for table, _ in needs}]
+        return columns is None or not on or not columns.isdisjoint(on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +14,9 @@ import pyarrow as pa
 from alicredit.checks import refusal
 from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.schema import DERIVED
+from alicredit.derived.views import Of, own_steps, steps_of, view_of
 from alicredit.errors import RecordError
-from alicredit.records import TABLES, Records, fact_sql, quoted
+from alicredit.records import Records, fact_sql, quoted
 from alicredit.records.bounds import Bound
 from alicredit.records.sources import Source, arrow_reader, literal
 
@@ -23,34 +24,14 @@ BATCH = 1_000_000
 _ROW_BYTES = 500
 """What a row that a table is made of takes while it is made: measured of dues."""
 
+_PLAIN_BYTES = 100
+"""The same where it is found sooner: measured of dues."""
+
+_MANY = 2**19
+"""Rows from which on it is worth while to find the plain ones first (assumed)."""
+
 WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
 """Older DuckDB may take what is outer-joined to a table without facts for empty too."""
-
-
-@dataclass(frozen=True)
-class View(Source):
-    """Rows that a query gives, made anew at each reading.
-
-    Parameters
-    ----------
-    text : str, default ""
-        The query.
-    parts : tuple of Source, default ()
-        What it reads.
-    """
-
-    text: str = ""
-    parts: tuple[Source, ...] = ()
-
-    @property
-    def sql(self) -> str:
-        """Give the FROM clause that reads the rows."""
-        return f"({self.text})"
-
-    def attach(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make what it reads visible to a connection."""
-        for part in self.parts:
-            part.attach(con)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +51,7 @@ def derive_tables(
     *,
     sums: Mapping[str, pa.Table] | None = None,
     since: Mapping[str, pd.Timestamp] | None = None,
+    columns: Mapping[str, Set[str]] | None = None,
 ) -> Records:
     """Add derived tables to records, as far as their sources are there.
 
@@ -85,6 +67,9 @@ def derive_tables(
     since : mapping of str to pandas.Timestamp or None, default None
         Wanted table -> the day from which its rows are wanted, which are then the only ones of a
         table that can tell which facts bear on these; None: all rows.
+    columns : mapping of str to set of str or None, default None
+        Wanted table -> the columns that are read; what is made of tables of their own for others
+        alone is left out. None: all.
 
     Returns
     -------
@@ -127,10 +112,10 @@ def derive_tables(
     ]
     if not new:
         return records
-    sums, since = sums or {}, since or {}
+    sums, since, columns = sums or {}, since or {}, columns or {}
     made = {
-        each.name: _made(records, each, _Of(sums.get(each.name), since.get(each.name)))
-        for each in new
+        name: _made(records, each, Of(sums.get(name), since.get(name), columns.get(name)))
+        for name, each in ((each.name, each) for each in new)
     }
     sources = dict(records.sources) | made
     held = {each.name: getattr(records, each.name) for each in fields(Records)}
@@ -188,21 +173,9 @@ def unreadable(derived: DerivedTable, error: duckdb.Error) -> RecordError:
     return RecordError(refusal("records", rule, str(error).splitlines()[0], do))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Of:
-    """What a table is made of: sums that are given, facts from a day on, a part of the rows."""
-
-    sums: pa.Table | None = None
-    since: pd.Timestamp | None = None
-    part: str = ""
-
-
-_ALL = _Of()
-
-
-def _made(records: Records, derived: DerivedTable, what: _Of) -> Source:
+def _made(records: Records, derived: DerivedTable, what: Of) -> Source:
     """Make a derived table, or the view that gives it; in a file where memory is bounded."""
-    view = _view(records, derived, what)
+    view = view_of(records, derived, what)
     con = records.connect([])
     try:
         con.execute(WHOLE_JOINS)
@@ -228,99 +201,58 @@ def _written(
     records: Records,
     bound: Bound,
     derived: DerivedTable,
-    what: _Of,
+    what: Of,
 ) -> Iterator[str]:
     """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
-    parts = _parts_of(records, bound, derived)
+    rows = _rows_of(records, derived)
+    if derived.plain and rows >= _MANY:
+        whose, left = _involved(con, records, derived, what)
+        for part in _parts(rows * _PLAIN_BYTES, bound, f"{{0}} NOT IN ({whose})"):
+            yield _laid(con, records, bound, derived, replace(what, part=part, is_plain=True))
+        if left:
+            for part in _parts(left * _ROW_BYTES, bound, f"{{0}} IN ({whose})"):
+                yield _laid(con, records, bound, derived, replace(what, part=part))
+        return
+    for part in _parts(rows * _ROW_BYTES if derived.apart else 0, bound, ""):
+        yield _laid(con, records, bound, derived, replace(what, part=part))
+
+
+def _involved(
+    con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable, what: Of
+) -> tuple[str, int]:
+    """Hold the values whose rows are not found sooner: give their query, and their rows."""
+    steps, _ = steps_of(records, derived, what)
+    steps += own_steps(records, derived)
+    held = quoted(f"_involved_{derived.name}")
+    con.execute(f"CREATE TEMP TABLE {held} AS WITH {', '.join(steps)} FROM ({derived.involved})")
+    ((left,),) = con.execute(f"SELECT coalesce(sum(rows), 0) FROM {held}").fetchall()
+    return f"SELECT {quoted(derived.apart)} FROM {held}", int(left)
+
+
+def _laid(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    bound: Bound,
+    derived: DerivedTable,
+    what: Of,
+) -> str:
+    """Write rows of a derived table to the next file of its own."""
+    view, folder = view_of(records, derived, what), Path(bound.folder)
+    number = len(list(folder.glob(f"{derived.name}-*.parquet")))
+    path = str(folder / f"{derived.name}-{number:05d}.parquet")
+    con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
+    return path
+
+
+def _rows_of(records: Records, derived: DerivedTable) -> int:
+    """Count the rows that a table is made of."""
+    names = (*derived.sources, *derived.optional)
+    return sum(records.count(name) for name in names if name in records)
+
+
+def _parts(size: int, bound: Bound, whose: str) -> Iterator[str]:
+    """Write the conditions of parts, so that what each is made of fits the memory."""
+    parts = max(1, -(-size // bound.memory_bytes))
     for part in range(parts):
-        whose = f"{part} = hash({{}}) % {parts}" if parts > 1 else ""
-        view = _view(records, derived, replace(what, part=whose))
-        path = str(Path(bound.folder) / f"{derived.name}-{part:05d}.parquet")
-        con.execute(f"COPY (SELECT * FROM {view.sql}) TO {literal(path)} (FORMAT parquet)")
-        yield path
-
-
-def _parts_of(records: Records, bound: Bound, derived: DerivedTable) -> int:
-    """Give in how many parts a table is made, so that what it is made of fits the memory."""
-    if not derived.apart:
-        return 1
-    names = [name for name in (*derived.sources, *derived.optional) if name in records]
-    rows = sum(records.count(name) for name in names)
-    return max(1, -(-rows * _ROW_BYTES // bound.memory_bytes))
-
-
-def steps_of(
-    records: Records, derived: DerivedTable, what: _Of = _ALL
-) -> tuple[list[str], tuple[Source, ...]]:
-    """Write each source of a derived table, as far as it is made of it, as its queries read it."""
-    lasting = derived.lasting if what.since is not None else {}
-    names = [*derived.sources, *(name for name in derived.optional if records.holds_facts(name))]
-    parents = [TABLES[name].parent_table for name in names]
-    read = [name for name in dict.fromkeys((*parents, *names)) if name]
-    columns = {name: records.columns(name) for name in read}
-    whose = f" WHERE {what.part.format(quoted(derived.apart))}" if what.part else ""
-    steps = [f"{quoted(name)} AS ({_canonical(records, name, whose)})" for name in read]
-    for name in names:
-        facts = fact_sql(columns, name)
-        if name in lasting and what.since is not None:
-            moment, days = lasting[name]
-            start = literal(str(what.since - pd.Timedelta(days=days)))
-            facts = f"SELECT * FROM ({facts}) WHERE {moment} >= TIMESTAMP {start}"
-        steps.append(f"{quoted(f'{name}_facts')} AS ({facts})")
-    lacking = [name for name in derived.optional if name not in names]
-    steps += [f"{quoted(f'{name}_facts')} AS ({empty_facts(name)})" for name in lacking]
-    return steps, tuple(records.sources[name] for name in read)
-
-
-def _view(records: Records, derived: DerivedTable, what: _Of) -> View:
-    """Write a derived table's query, with its sums: those that are given, or its own."""
-    steps, parts = steps_of(records, derived, what)
-    name = f"{derived.name}_sums"
-    if derived.sums and what.sums is not None:
-        whole = Source(f"{name}_given", memory=what.sums)
-        exact = ", ".join(f"CAST({quoted(s)} AS HUGEINT) AS {quoted(s)}" for s in derived.summed)
-        steps.append(f"{quoted(name)} AS (SELECT * REPLACE ({exact}) FROM {whole.sql})")
-        parts = (*parts, whole)
-    elif derived.sums:
-        steps.append(f"{quoted(name)} AS MATERIALIZED ({derived.sums})")
-    kept = [
-        column.name
-        for column in derived.table.columns
-        if all(_has(records, *need) for need in derived.needs.get(column.name, ()))
-    ]
-    listed = ", ".join(quoted(name) for name in (*kept, "known_at"))
-    text = f"WITH {', '.join(steps)} SELECT {listed} FROM ({derived.sql})"
-    if what.since is not None and derived.lasting:
-        since = literal(str(what.since))
-        text += f" WHERE {quoted(derived.table.happened)} >= TIMESTAMP {since}"
-    return View(derived.name, text=text, parts=parts)
-
-
-def _has(records: Records, table: str, column: str) -> bool:
-    """Tell whether a column is there."""
-    return table in records and column in records.columns(table)
-
-
-def _canonical(records: Records, name: str, whose: str) -> str:
-    """Write the query of a table's rows, or some of them, in canonical types."""
-    projection: Mapping[str, str] = records.projection(name)
-    listed = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in projection.items())
-    rows = f"SELECT {listed} FROM {records.sources[name].sql}"
-    return f"SELECT * FROM ({rows}){whose}" if whose else rows
-
-
-def empty_facts(name: str) -> str:
-    """Write the query of a table's facts where it has none.
-
-    Examples
-    --------
-    >>> empty_facts("violations").endswith("WHERE false")
-    True
-    """
-    listed = ", ".join(
-        f"CAST(NULL AS {column.sql_type}) AS {quoted(column.name)}"
-        for column in TABLES[name].columns
-    )
-    times = "CAST(NULL AS TIMESTAMP) AS _happened, CAST(NULL AS TIMESTAMP) AS _known"
-    texts = "CAST(NULL AS VARCHAR) AS _merchant_id, CAST(NULL AS VARCHAR) AS _key"
-    return f"SELECT {listed}, {times}, {texts} WHERE false"
+        share = f"{part} = hash({{0}}) % {parts}" if parts > 1 else ""
+        yield " AND ".join(each for each in (share, whose) if each)

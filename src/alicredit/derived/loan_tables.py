@@ -104,6 +104,68 @@ SELECT loan_id, merchant_id, taken_at, due_at, CAST(day AS TIMESTAMP) AS due_day
        known AS known_at
 FROM told"""
 
+_OWED, _LENT = (each.format(cast="TRY_CAST") for each in (OWED_FEN, PRINCIPAL_FEN))
+
+_INVOLVED = f"""
+SELECT loan_id, count(*) AS rows
+FROM (SELECT l.loan_id, 1 AS is_loan, NULL AS is_due, NULL AS is_paid,
+             coalesce(l.principal {_MONEY} OR l._happened IS NULL OR l.due_at IS NULL
+               OR coalesce({_OWED}, 0) NOT BETWEEN -1e15 AND 1e15, true) AS is_odd,
+             greatest(l._happened, l._known) AS since, CAST(NULL AS TIMESTAMP) AS told
+      FROM loans_facts l
+      UNION ALL
+      SELECT d.loan_id, NULL, 1, NULL,
+             coalesce(d.principal {_FEW} OR d.interest {_FEW} OR coalesce(d.fee, 0) {_FEW}
+               OR d.due_at IS NULL, true), NULL, d._known
+      FROM instalments_own d
+      UNION ALL
+      SELECT p.loan_id, NULL, NULL, 1,
+             coalesce(p.amount {_MONEY} OR p.principal {_MONEY} OR coalesce(p.interest, 0) {_MONEY}
+               OR coalesce(p.penalty, 0) {_MONEY} OR p._happened IS NULL, true), NULL, NULL
+      FROM repayments_own p)
+WHERE loan_id IS NOT NULL GROUP BY loan_id
+HAVING count(is_loan) > 0 AND (count(is_loan) > 1 OR count(is_due) > 1 OR count(is_paid) > 1
+  OR bool_or(is_odd) OR coalesce(max(told) > max(since), false))"""
+"""Loans that stand twice, with several dues or payments, values that lack or are impossible, or a
+due that became known after the loan did."""
+
+_PLAIN = f"""
+WITH one AS (
+  SELECT l.loan_id, l._merchant_id AS merchant_id, l._happened AS taken_at,
+         greatest(l._happened, l._known) AS known, {_LENT} AS lent,
+         CASE WHEN d.loan_id IS NULL THEN l.due_at ELSE d.due_at END AS due_at,
+         CASE WHEN d.loan_id IS NULL THEN {_LENT} ELSE d.principal END AS principal,
+         CASE WHEN d.loan_id IS NULL THEN coalesce({_OWED}, {_LENT})
+           ELSE d.principal + d.interest + coalesce(d.fee, 0) END AS fen,
+         p._happened AS stamp, CASE WHEN p.loan_id IS NOT NULL
+           THEN greatest(p._happened, p._known, l._happened, l._known) END AS paid_known,
+         CAST(round(p.amount * 100) AS BIGINT)
+           - CAST(round(coalesce(p.penalty, 0) * 100) AS BIGINT) AS paid,
+         CAST(round(p.principal * 100) AS BIGINT) AS back
+  FROM loans_facts l LEFT JOIN instalments_own d ON d.loan_id = l.loan_id
+  LEFT JOIN repayments_own p ON p.loan_id = l.loan_id WHERE l.loan_id IS NOT NULL),
+held AS (
+  SELECT *, CAST(due_at AS DATE) AS day,
+         fen - CAST(least(10000, floor(lent * 0.1)) AS BIGINT) AS need FROM one),
+told AS (
+  SELECT *, need > 0 AND (paid >= need OR back >= lent) AS is_reached,
+         CASE WHEN paid_known IS DISTINCT FROM known AND (need <= 0 OR lent <= 0) THEN known
+           WHEN need <= 0 OR paid >= need OR back >= lent THEN paid_known END AS seen_at
+  FROM held),
+settled AS (
+  SELECT *, CASE WHEN seen_at IS NOT NULL THEN CASE WHEN is_reached AND paid_known <= seen_at
+    THEN stamp ELSE least(known, due_at) END END AS settled_at FROM told)
+SELECT loan_id, merchant_id, taken_at, due_at, CAST(day AS TIMESTAMP) AS due_day,
+       CAST(day AS TIMESTAMP) + INTERVAL 1 DAY AS late_from, fen AS amount, principal,
+       CAST(NULL AS TIMESTAMP) AS replaced_at, seen_at AS settled_seen_at, settled_at,
+       CASE WHEN seen_at IS NOT NULL
+         THEN CAST(greatest(date_diff('day', day, CAST(settled_at AS DATE)), 0) AS DOUBLE)
+       END AS days_late,
+       known AS known_at
+FROM settled"""
+"""The same of loans with one due at most, known with the loan, and one payment at most: what ran up
+over several is one number, and seen either with the loan or with the payment."""
+
 LOAN_DUES = DerivedTable(
     Table(
         "loan_dues",
@@ -137,6 +199,8 @@ LOAN_DUES = DerivedTable(
     _DUES,
     optional=("instalments",),
     apart="loan_id",
+    plain=_PLAIN,
+    involved=_INVOLVED,
 )
 """A due is settled when what is known to be paid, penalties apart, reaches all that fell due by its
 day, but for an immaterial rest, or when the principal is repaid. ``settled_seen_at`` is the moment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.cohort import Cohort
-from alicredit.derived.derive import WHOLE_JOINS, derive_tables, empty_facts
+from alicredit.derived.derive import WHOLE_JOINS, derive_tables
 from alicredit.derived.peer_tables import EVERYONE, LEAST_PEERS, PEER_SALES, SPANS
+from alicredit.derived.views import empty_facts
 from alicredit.records import Records
 
 _GROUPS = """
@@ -102,7 +103,11 @@ def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
 
 
 def derive_recent(
-    records: Records, reaches: Mapping[str, int | None], as_of: pd.Timestamp
+    records: Records,
+    reaches: Mapping[str, int | None],
+    as_of: pd.Timestamp,
+    *,
+    columns: Mapping[str, Set[str]] | None = None,
 ) -> Records:
     """Add the derived tables that questions of one moment read, as far back as they read them.
 
@@ -114,6 +119,8 @@ def derive_recent(
         Wanted table -> the microseconds before the moment in which its rows are read; None: all.
     as_of : pandas.Timestamp
         The moment.
+    columns : mapping of str to set of str or None, default None
+        Wanted table -> the columns of it that are read; None: all.
 
     Returns
     -------
@@ -144,7 +151,7 @@ def derive_recent(
         for name, back in reaches.items()
         if back is not None
     }
-    made = derive_tables(records, reaches, since=since)
+    made = derive_tables(records, reaches, since=since, columns=columns)
     if PEER_SALES.name not in since or PEER_SALES.name not in made:
         return made
     con = made.connect()
@@ -159,7 +166,7 @@ def derive_recent(
         is_whole = not con.execute(query, [as_of.to_pydatetime()]).fetchall()
     finally:
         con.close()
-    return made if is_whole else derive_tables(records, reaches)
+    return made if is_whole else derive_tables(records, reaches, columns=columns)
 
 
 _UNTOLD = """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from alicredit.derived.derive import BATCH, WHOLE_JOINS, is_fed, steps_of, unreadable
+from alicredit.derived.derive import BATCH, WHOLE_JOINS, is_fed, unreadable
 from alicredit.derived.schema import DERIVED
+from alicredit.derived.views import steps_of
 from alicredit.records import Records, quoted
 from alicredit.records.sources import arrow_reader
 

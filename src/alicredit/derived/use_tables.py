@@ -88,6 +88,11 @@ LOAN_EFFECTS = DerivedTable(
         "ad_change": (("traffic_daily", "ad_spend"),),
         "sales_change": (("orders", "paid_at"),),
     },
+    lasting={
+        "loans": ("_happened", 16),
+        "traffic_daily": ("CAST(day AS TIMESTAMP)", 44),
+        "orders": ("paid_at", 44),
+    },
 )
 """Logarithms of a day's visitors, advertising and sales in the 14 days after the day of a loan over
 those in the 28 before (plus one), seen when these 14 days are over; of what was known by then.
@@ -150,6 +155,7 @@ LOAN_SPENDING = DerivedTable(
     ),
     {"loans": (), "bank_txns": ("kind",)},
     _SPENDING,
+    lasting={"loans": ("_happened", 2), "bank_txns": ("_happened", 92)},
 )
 """Shares of the principal, at most one: what left within a day for no named purpose, and what went
 to suppliers within 14 days. Nothing where no posting of the 90 days before or since is known."""
