@@ -124,8 +124,9 @@ def test_what_another_question_may_see_is_not_seen() -> None:
         "confirmed_at": [*(first - (30 * k + 5) * DAY for k in range(6)), first + DAY],
         "amount": 100.0,
     })  # fmt: skip
+    opened = [first - (30 * k + 4) * DAY for k in range(4)]
     refunds = pd.DataFrame({"id": [f"r{k}" for k in range(4)], "order_id": "late", "amount": 40.0,
-                            "opened_at": [first - (30 * k + 4) * DAY for k in range(4)]})  # fmt: skip
+                            "opened_at": opened})  # fmt: skip
     merchants = pd.DataFrame({"merchant_id": ["m"], "platform": "taobao",
                               "registered_at": pd.Timestamp("2010-01-01")})  # fmt: skip
     records = ac.read_records({"merchants": merchants, "orders": orders, "refunds": refunds})

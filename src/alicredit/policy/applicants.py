@@ -167,7 +167,7 @@ def _days_past_due(records: Records, asked: pd.DataFrame) -> npt.NDArray[np.floa
 
 
 def _starts(cohort: Cohort) -> dict[str, str]:
-    """Write the moments before which, and from which on, no question reads: readers skip by them."""
+    """Write the moments between which questions read, which a reader of files can skip by."""
     first = cohort.frame["as_of"].min()
     days = {"since_month": 31, "since_quarter": 91, "since_half": 181, "since_year": 367}
     moments = {name: first - pd.Timedelta(days=many) for name, many in days.items()}
