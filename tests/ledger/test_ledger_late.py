@@ -67,6 +67,8 @@ def test_days_are_those_of_the_replay_of_every_loan(seed: int) -> None:
     assert found.to_numpy()[late].tolist() == (wanted[late] + 1).tolist()
     assert set(found.to_numpy()[~late]) <= {0.0, 1.0}
     assert 10 < late.sum() < 55
+    twice = days_past_due_at(records, pd.concat([asked, asked[::2]], ignore_index=True))
+    assert twice.tolist() == [*found, *found[::2]]
 
 
 @pytest.mark.parametrize("seed", range(2))

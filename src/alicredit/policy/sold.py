@@ -125,9 +125,12 @@ def hold_orders(records: Records, facts: Mapping[str, str]) -> Iterator[str]:
 
     Examples
     --------
-    >>> from alicredit import simulate_platform
-    >>> records, _ = simulate_platform(2, seed=1)
-    >>> facts = {"orders": records.fact_sql("orders"), "since_half": "DATE '2013-01-01'"}
+    >>> import pandas as pd
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> facts = {"orders": "SELECT 1", "since_half": "DATE '2013-01-01'"}
     >>> facts["since_month"] = facts["since_half"]
     >>> [each.split()[3] for each in hold_orders(records, facts)]
     ['set_aside', 'open_order']
@@ -160,8 +163,11 @@ def order_queries(
 
     Examples
     --------
-    >>> from alicredit import simulate_platform
-    >>> records, _ = simulate_platform(2, seed=1)
+    >>> import pandas as pd
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
     >>> facts = {"orders": "SELECT 1", "since_year": "DATE '2012-01-01'"}
     >>> sales, base = order_queries(records, facts | {"since_quarter": "..."}, has_balance=False)
     >>> "returned" in sales
