@@ -2,7 +2,7 @@
 
 from alicredit.ledger.arrears import Spells, find_spells
 from alicredit.ledger.faults import find_uncounted, find_unknown
-from alicredit.ledger.late import days_past_due_at
+from alicredit.ledger.late import count_days, days_past_due_at, hold_unpaid
 from alicredit.ledger.plans import dues_in_force
 from alicredit.ledger.postings import (
     DEFAULT_LOSS,
@@ -35,12 +35,14 @@ __all__ = [
     "StateRules",
     "asset_quality",
     "classify_loans",
+    "count_days",
     "days_past_due_at",
     "dues_in_force",
     "expected_credit_loss",
     "find_spells",
     "find_uncounted",
     "find_unknown",
+    "hold_unpaid",
     "is_listed",
     "read_postings",
     "replay",

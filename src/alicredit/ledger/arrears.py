@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refusal, require_between, require_columns, require_whole
+from alicredit.checks import refusal, require_between, require_whole
 from alicredit.errors import RecordError
 from alicredit.ledger.plans import dues_in_force
 from alicredit.ledger.postings import Postings, require_each_once

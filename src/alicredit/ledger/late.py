@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refusal, require_columns
@@ -19,27 +23,38 @@ from alicredit.ledger.postings import (
 from alicredit.records import Records
 from alicredit.records.facts import own_fact_sql, quoted
 
+LATE_TABLES = ("loans", "instalments", "repayments", "restructures")
+"""Tables that tell how late a loan is, those that are there."""
+
+_ROW_BYTES = 200
+"""What a loan or a payment takes while both are laid beside each other (assumed)."""
+
+_NO_UNPAID = """
+CREATE TEMP TABLE unpaid (merchant_id VARCHAR, as_of TIMESTAMP, loan_id VARCHAR, owed_fen HUGEINT)
+"""
 _UNPAID = """
-CREATE TEMP TABLE unpaid AS
-SELECT DISTINCT loan_id FROM (
-  SELECT l.loan_id, l.principal_fen, l.is_bad, {paid_sums} FROM (
+INSERT INTO unpaid
+SELECT merchant_id, as_of, loan_id, loan_fen - coalesce(told_fen, 0) AS left_fen FROM (
+  SELECT l.merchant_id, l.as_of, l.loan_id, l.principal_fen, l.is_bad,
+         sum(TRY_CAST(round(p.principal * 100) AS BIGINT)), {paid_sums} FROM (
     SELECT q.as_of, q.merchant_id, l.loan_id, l.due_at, l.rate, l.rate_unit, l._happened,
            {principal} AS principal_fen, NOT {loan_counts} AS is_bad
-    FROM asked q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
+    FROM (SELECT DISTINCT merchant_id, as_of FROM question WHERE {whose}) q
+    JOIN ({loans}) l ON l._merchant_id = q.merchant_id
      AND l._happened < q.as_of AND l._known < q.as_of) l
   LEFT JOIN ({own_repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
    AND p._known < l.as_of
   GROUP BY l.merchant_id, l.as_of, l.loan_id, l.principal_fen, l.is_bad)
-  AS paid (loan_id, loan_fen, is_bad, fen, principal_fen, penalty_fen, interest_fen, rest_fen)
-WHERE is_bad OR NOT coalesce(
+  AS paid (merchant_id, as_of, loan_id, loan_fen, is_bad, told_fen,
+    fen, principal_fen, penalty_fen, interest_fen, rest_fen)
+WHERE is_bad OR left_fen > 0 OR NOT coalesce(
   rest_fen IS NOT NULL AND principal_fen - greatest(rest_fen, 0) >= loan_fen, false)
 """
-"""Loans that may be late at some question, few of all; of any other the principal is back, whatever
-a fee took of it."""
+"""Loans that may be late, or that payments do not say to be repaid: few of all. Of any other the
+principal is back, whatever a fee took of it."""
 
 _AT = """
-WITH question AS (SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked),
-loan AS (
+WITH loan AS (
   SELECT q.row, q.as_of, l.loan_id, l.due_at, l.rate, l.rate_unit, l._happened,
          {principal} AS principal_fen, NOT {loan_counts} AS is_bad,
          coalesce({owed}, {principal}) AS owed_fen
@@ -96,6 +111,10 @@ bad AS (
     AND coalesce(b.principal_fen, 0) < l.principal_fen))
 SELECT q.row, CASE WHEN b.row IS NULL THEN coalesce(l.days, 0) END AS days
 FROM question q LEFT JOIN late l USING (row) LEFT JOIN bad b USING (row) ORDER BY row
+"""
+_QUESTION = """
+CREATE TEMP TABLE question AS
+SELECT row_number() OVER () - 1 AS row, merchant_id, as_of FROM asked
 """
 _NO_PAYMENT = (
     "SELECT NULL::VARCHAR AS loan_id, 0.0 AS amount, 0.0 AS principal, 0.0 AS interest, "
@@ -162,8 +181,111 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
     if "loans" not in records or frame.empty:
         return pd.Series(np.zeros(len(frame)))
     asked = frame[["merchant_id", "as_of"]].assign(as_of=frame["as_of"].astype("datetime64[us]"))
-    asked_of = ("loans", "instalments", "repayments", "restructures")
-    facts = {name: records.fact_sql(name) for name in asked_of if name in records}
+    con = records.connect([name for name in LATE_TABLES if name in records])
+    try:
+        con.register("asked", asked.assign(merchant_id=asked["merchant_id"].astype(object)))
+        con.execute(_QUESTION)
+        hold_unpaid(con, records)
+        return pd.Series(count_days(con, records))
+    finally:
+        con.close()
+
+
+def hold_unpaid(con: duckdb.DuckDBPyConnection, records: Records) -> None:
+    """Hold the loans that may be late, or owed, in a table ``unpaid`` of a connection.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+        Over the loan tables, with a table ``question`` (``row, merchant_id, as_of``).
+    records : Records
+        With ``loans``; as many are looked at together as a bound of memory allows.
+
+    Raises
+    ------
+    RecordError
+        If an amount is no money.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
+    ...     "due_at": pd.to_datetime(["2012-12-11"])})
+    >>> records = read_records({"merchants": merchants, "loans": loans})
+    >>> con = records.connect(["loans"])
+    >>> asked = "SELECT 0 AS row, 'm' AS merchant_id, TIMESTAMP '2012-12-21' AS as_of"
+    >>> _ = con.execute(f"CREATE TEMP TABLE question AS {asked}")
+    >>> hold_unpaid(con, records)
+    >>> con.execute("SELECT merchant_id, loan_id, owed_fen FROM unpaid").fetchall()
+    [('m', 'l', 500000)]
+    """
+    parts = 1
+    if records.bound is not None:
+        rows = sum(records.count(name) for name in ("loans", "repayments") if name in records)
+        parts = max(1, -(-rows * _ROW_BYTES // records.bound.memory_bytes))
+    texts = _texts(records)
+    own = texts["repayments"]
+    if "repayments" in records:  # by themselves: a loan is visible where it is joined to
+        own = own_fact_sql(records.columns("repayments"), "repayments")
+    with _counting():
+        con.execute(_NO_UNPAID)
+        for part in range(parts):
+            whose = f"hash(merchant_id) % {parts} = {part}" if parts > 1 else "true"
+            con.execute(_UNPAID.format(own_repayments=own, whose=whose, **texts))
+
+
+def count_days(con: duckdb.DuckDBPyConnection, records: Records) -> npt.NDArray[np.float64]:
+    """Count how late each question's merchant is; as :func:`days_past_due_at`, by row.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+        With the tables ``question`` and ``unpaid``; its loan tables hold but the loans of the
+        latter from here on.
+    records : Records
+        With ``loans``.
+
+    Returns
+    -------
+    float64 array
+        Whole days, in the order of ``row``.
+
+    Raises
+    ------
+    RecordError
+        If an amount is no money.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
+    ...     "due_at": pd.to_datetime(["2012-12-11"])})
+    >>> records = read_records({"merchants": merchants, "loans": loans})
+    >>> con = records.connect(["loans"])
+    >>> asked = "SELECT 0 AS row, 'm' AS merchant_id, TIMESTAMP '2012-12-21' AS as_of"
+    >>> _ = con.execute(f"CREATE TEMP TABLE question AS {asked}")
+    >>> hold_unpaid(con, records)
+    >>> count_days(con, records).tolist()
+    [10.0]
+    """
+    with _counting():
+        for name in (each for each in LATE_TABLES if each in records):
+            _keep_unpaid(con, name)
+        found = con.execute(_AT.format(**_texts(records))).df()
+    return found["days"].to_numpy(np.float64)
+
+
+def _texts(records: Records) -> dict[str, str]:
+    """Write the parts of the queries."""
+    facts = {name: records.fact_sql(name) for name in LATE_TABLES if name in records}
     parts = {"repayments": _NO_PAYMENT, "instalments": _NO_INSTALMENT,
              "restructures": _NO_RESTRUCTURE} | facts  # fmt: skip
     parts |= {"principal": PRINCIPAL_FEN.format(cast="TRY_CAST")}
@@ -172,26 +294,17 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
     parts |= {"payment_counts": PAYMENT_COUNTS, "loan_counts": LOAN_COUNTS}
     if "instalments" in facts:
         parts["instalments"] = _BY_INSTALMENT.format(**facts)
-    con = records.connect(list(facts))
+    return parts
+
+
+@contextmanager
+def _counting() -> Iterator[None]:
+    """Say of amounts that cannot be counted whose they are."""
     try:
-        con.register("asked", asked.assign(merchant_id=asked["merchant_id"].astype(object)))
-        con.execute(_UNPAID.format(own_repayments=_own(records, parts), **parts))
-        for name in facts:
-            _keep_unpaid(con, name)
-        rows = con.execute(_AT.format(**parts)).df()
+        yield
     except duckdb.Error as error:
         rule = "must hold amounts of money that can be counted"
         raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
-    finally:
-        con.close()
-    return rows["days"].astype(np.float64)
-
-
-def _own(records: Records, parts: dict[str, str]) -> str:
-    """Write the query of payments by themselves: each loan is visible where it is joined to."""
-    if "repayments" not in records:
-        return parts["repayments"]
-    return own_fact_sql(records.columns("repayments"), "repayments")
 
 
 def _keep_unpaid(con: duckdb.DuckDBPyConnection, name: str) -> None:

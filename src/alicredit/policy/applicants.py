@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from alicredit.checks import refusal
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.errors import RecordError
-from alicredit.ledger import days_past_due_at
+from alicredit.ledger import count_days, hold_unpaid
 from alicredit.policy.related import STANDING, links_sql
 from alicredit.policy.sold import hold_orders, order_queries
 from alicredit.records import Records, require_records
@@ -58,24 +55,11 @@ GROUP BY q.row
 """
 _BALANCE = """
 CREATE TEMP TABLE balance AS
-SELECT l.row, l.loan_id, l.fen - coalesce(sum(TRY_CAST(round(p.principal * 100) AS BIGINT)), 0)
-       AS owed_fen
-FROM (SELECT q.row, q.as_of, l.loan_id, TRY_CAST(round(l.principal * 100) AS BIGINT) AS fen
-      FROM question q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
-       AND l._happened < q.as_of AND l._known < q.as_of) l
-LEFT JOIN ({repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
- AND p._known < l.as_of GROUP BY l.row, l.loan_id, l.fen HAVING owed_fen > 0
+SELECT q.row, u.loan_id, u.owed_fen FROM question q JOIN unpaid u
+  ON u.merchant_id = q.merchant_id AND u.as_of = q.as_of AND u.owed_fen > 0
 """
-"""Loans that are owed, few of all that there were."""
-
 _OWED = "SELECT row, CAST(sum(owed_fen) AS BIGINT) AS owed_fen FROM balance GROUP BY row"
-_NO_PAYMENTS = (
-    "SELECT '' AS loan_id, 0.0 AS principal, NULL::TIMESTAMP AS _happened, "
-    "NULL::TIMESTAMP AS _known WHERE false"
-)
 _LEAST_HAIRCUT = 0.02
-_LOAN_ROW_BYTES = 500
-"""What a loan, a due or a payment takes while days past due are counted (assumed)."""
 
 
 def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
@@ -126,23 +110,26 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
     require_records(records)
     require_cohort(cohort)
     facts = {name: records.fact_sql(name) for name in _USED if name in records}
-    con = records.connect(list(facts))
+    con = records.connect([name for name in APPLICANT_TABLES if name in records])
     try:
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
         parts = facts | _starts(cohort)
-        for sql in _held(records, parts):
+        if "loans" in facts:
+            hold_unpaid(con, records)
+            con.execute(_BALANCE)
+        for sql in hold_orders(records, parts) if "orders" in facts else ():
             con.execute(sql)
         frame = pd.DataFrame({"row": np.arange(len(cohort))})
         for sql in _queries(records, parts):
             frame = frame.merge(con.execute(sql).df(), on="row", how="left")
+        frame["days_past_due"] = count_days(con, records) if "loans" in facts else 0.0
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
         rule = "must be readable while facts of applicants are gathered"
         raise RecordError(refusal("records", rule, first, "run find_problems")) from error
     finally:
         con.close()
-    frame["days_past_due"] = _days_past_due(records, cohort.frame)
     return _named(frame, cohort, facts)
 
 
@@ -154,20 +141,8 @@ APPLICANT_TABLES = (*_USED, "instalments", "restructures")
 """Tables that facts of applicants are gathered from; the last two tell the days past due."""
 
 
-def _days_past_due(records: Records, asked: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Count how late each is, as many together as a bound of memory allows."""
-    parts = 1
-    if records.bound is not None:
-        names = [name for name in ("loans", "instalments", "repayments") if name in records]
-        rows = sum(records.count(name) for name in names)
-        parts = max(1, -(-rows * _LOAN_ROW_BYTES // records.bound.memory_bytes))
-    pieces = np.array_split(np.arange(len(asked)), parts)
-    found = [days_past_due_at(records, asked.iloc[each]) for each in pieces if len(each)]
-    return np.concatenate([each.to_numpy(np.float64) for each in found])
-
-
 def _starts(cohort: Cohort) -> dict[str, str]:
-    """Write the moments before which, and from which on, no question reads: readers skip by them."""
+    """Write the moments between which questions read, which a reader of files can skip by."""
     first = cohort.frame["as_of"].min()
     days = {"since_month": 31, "since_quarter": 91, "since_half": 181, "since_year": 367}
     moments = {name: first - pd.Timedelta(days=many) for name, many in days.items()}
@@ -184,14 +159,6 @@ def _questions(cohort: Cohort) -> pa.Table:
             "as_of": pa.array(cohort.frame["as_of"].to_numpy().astype("datetime64[us]")),
         }
     )
-
-
-def _held(records: Records, facts: dict[str, str]) -> Iterator[str]:
-    """Write the statements that hold what several queries read."""
-    if "loans" in facts:
-        yield _BALANCE.format(**{"repayments": _NO_PAYMENTS} | facts)
-    if "orders" in facts:
-        yield from hold_orders(records, facts)
 
 
 def _queries(records: Records, facts: dict[str, str]) -> list[str]:

@@ -23,19 +23,21 @@ WITH fast AS MATERIALIZED (
   FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id AND {_CONFIRMED}
    AND o.confirmed_at >= o.shipped_at AND o.confirmed_at < o.shipped_at + INTERVAL {FAST_HOURS} HOUR
   GROUP BY ALL HAVING count(*) >= {FAST_ORDERS})
-SELECT q.row, q.buyer_id FROM fast q JOIN ({{orders}}) o
+SELECT q.row, q.merchant_id, q.as_of, q.buyer_id FROM fast q JOIN ({{orders}}) o
  ON o._merchant_id = q.merchant_id AND o.buyer_id = q.buyer_id AND {_CONFIRMED}
-GROUP BY q.row, q.buyer_id, q.orders HAVING q.orders >= count(*) / 3.0
+WHERE q.buyer_id <> q.merchant_id
+GROUP BY q.row, q.merchant_id, q.as_of, q.buyer_id, q.orders
+HAVING q.orders >= count(*) / 3.0
 """
 """Only of buyers with enough fast orders all are counted: pairs of shop and buyer are as many as
 orders, and those few."""
 
 _RELATED = """
-UNION SELECT q.row, l.b FROM question q JOIN (
+UNION SELECT q.row, q.merchant_id, q.as_of, l.b FROM question q JOIN (
   SELECT _merchant_id AS a, other_id AS b, _happened, _known FROM ({related_parties})
   UNION ALL
   SELECT other_id, _merchant_id, _happened, _known FROM ({related_parties})) l
- ON l.a = q.merchant_id AND l._happened < q.as_of AND l._known < q.as_of
+ ON l.a = q.merchant_id AND l._happened < q.as_of AND l._known < q.as_of AND l.b <> l.a
 """
 OF_ITSELF = "o.buyer_id = q.merchant_id"
 """Condition on a question ``q`` and an order ``o``: of a buyer who is the merchant, whom the list

@@ -43,11 +43,10 @@ WHERE o._happened < q.as_of AND o._known < q.as_of AND (is_sale OR is_recent)
 """Refunds of orders that were sales, and recent refunds; a refund is its order's merchant's."""
 
 _BACK = """
-SELECT row, sum(fen) AS fen, {periods} FROM returned r ANTI JOIN set_aside s
-  ON s.row = r.row AND s.buyer_id = r.buyer_id
-WHERE r.is_sale AND NOT r.is_own GROUP BY row
+UNION ALL
+SELECT row, -fen, period FROM returned r ANTI JOIN set_aside s
+  ON s.row = r.row AND s.buyer_id = r.buyer_id WHERE r.is_sale AND NOT r.is_own
 """
-_NO_BACK = "SELECT 0 AS row, 0 AS fen, {periods} WHERE false"
 _SALES = f"""
 WITH sale AS (
   SELECT q.row, o.buyer_id, {_FEN.format(amount="o.amount")} AS fen,
@@ -56,12 +55,11 @@ WITH sale AS (
    AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
    AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND o.confirmed_at >= {{since_year}}
   WHERE NOT coalesce({OF_ITSELF}, false)),
-sold AS (SELECT row, sum(fen) AS fen, {{sums}} FROM sale o ANTI JOIN set_aside s
-  ON s.row = o.row AND s.buyer_id = o.buyer_id GROUP BY row),
-back AS ({{back}})
-SELECT s.row, CAST(greatest(s.fen - coalesce(b.fen, 0), 0) AS BIGINT) AS year_fen,
-       list_sort([{{months}}]) AS months
-FROM sold s LEFT JOIN back b ON b.row = s.row
+net AS (
+  SELECT o.row, o.fen, o.period FROM sale o ANTI JOIN set_aside s
+    ON s.row = o.row AND s.buyer_id = o.buyer_id {{back}})
+SELECT row, CAST(greatest(sum(fen), 0) AS BIGINT) AS year_fen, list_sort([{{months}}]) AS months
+FROM net GROUP BY row
 """
 _OPEN = f"""
 CREATE TEMP TABLE open_order AS
@@ -127,9 +125,12 @@ def hold_orders(records: Records, facts: Mapping[str, str]) -> Iterator[str]:
 
     Examples
     --------
-    >>> from alicredit import simulate_platform
-    >>> records, _ = simulate_platform(2, seed=1)
-    >>> facts = {"orders": records.fact_sql("orders"), "since_half": "DATE '2013-01-01'"}
+    >>> import pandas as pd
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> facts = {"orders": "SELECT 1", "since_half": "DATE '2013-01-01'"}
     >>> facts["since_month"] = facts["since_half"]
     >>> [each.split()[3] for each in hold_orders(records, facts)]
     ['set_aside', 'open_order']
@@ -162,22 +163,21 @@ def order_queries(
 
     Examples
     --------
-    >>> from alicredit import simulate_platform
-    >>> records, _ = simulate_platform(2, seed=1)
+    >>> import pandas as pd
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
     >>> facts = {"orders": "SELECT 1", "since_year": "DATE '2012-01-01'"}
     >>> sales, base = order_queries(records, facts | {"since_quarter": "..."}, has_balance=False)
     >>> "returned" in sales
     False
     """
     has_back = "refunds" in facts
-    per = "sum(fen) FILTER (WHERE period = {k}) AS fen_{k}" if has_back else "0 AS fen_{k}"
-    back = (_BACK if has_back else _NO_BACK).format(periods=_each(per))
-    sums = _each("sum(fen) FILTER (WHERE period = {k}) AS fen_{k}")
-    month = "CAST(greatest(coalesce(s.fen_{k}, 0) - coalesce(b.fen_{k}, 0), 0) AS BIGINT)"
-    sales = _SALES.format(back=back, sums=sums, months=_each(month), **facts)
+    months = ", ".join(map(_month, range(_PERIODS)))
+    sales = _SALES.format(back=_BACK if has_back else "", months=months, **facts)
     claims = " UNION ALL ".join(
-        "SELECT order_id, _happened, _known FROM "
-        f"({own_fact_sql(records.columns(name), name)})"
+        f"SELECT order_id, _happened, _known FROM ({own_fact_sql(records.columns(name), name)})"
         for name in ("refunds", "disputes")
         if name in facts
     )
@@ -191,6 +191,7 @@ def order_queries(
     return sales, base
 
 
-def _each(text: str) -> str:
-    """Write something once for each period."""
-    return ", ".join(text.format(k=k) for k in range(_PERIODS))
+def _month(period: int) -> str:
+    """Write the sum of a period of 30 days, the last being 0; not below nothing."""
+    fen = f"sum(fen) FILTER (WHERE period = {period})"
+    return f"CAST(greatest(coalesce({fen}, 0), 0) AS BIGINT)"
