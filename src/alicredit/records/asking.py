@@ -32,8 +32,8 @@ class Check:
 
     ``condition``, where a row alone can tell, lets all such questions of a table be counted in one
     reading of it; ``absent`` names the column that it finds missing, and ``beyond`` the column that
-    it finds outside bounds, of which a file's footer may say that nothing is; ``unique`` names columns that together must not stand twice, which hashes
-    can tell.
+    it finds outside bounds, of which a file's footer may say that nothing is; ``unique`` names
+    columns that together must not stand twice, which hashes can tell.
     """
 
     table: str
