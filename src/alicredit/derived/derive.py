@@ -24,11 +24,14 @@ BATCH = 1_000_000
 _ROW_BYTES = 500
 """What a row that a table is made of takes while it is made: measured of dues."""
 
-_PLAIN_BYTES = 100
+_PLAIN_BYTES = 220
 """The same where it is found sooner: measured of dues."""
 
 _MANY = 2**19
 """Rows from which on it is worth while to find the plain ones first (assumed)."""
+
+_MOST = 0.8
+"""Share of the rows that may be left, for the plain ones to be worth finding (assumed)."""
 
 WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
 """Older DuckDB may take what is outer-joined to a table without facts for empty too."""
@@ -215,29 +218,31 @@ def _written(
     what: Of,
 ) -> Iterator[str]:
     """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
-    rows = _rows_of(con, records, derived) if derived.apart else 0
+    rows, held, whose = _rows_of(con, records, derived) if derived.apart else 0, "", ""
     if derived.plain and rows >= _MANY:
-        whose, left = _involved(con, records, derived, what)
-        for part in _parts(rows * _PLAIN_BYTES, bound, f"{{0}} NOT IN ({whose})"):
-            yield _laid(con, records, bound, derived, replace(what, part=part, is_plain=True))
-        if left:
-            for part in _parts(left * _ROW_BYTES, bound, f"{{0}} IN ({whose})"):
-                yield _laid(con, records, bound, derived, replace(what, part=part))
-        return
-    for part in _parts(rows * _ROW_BYTES, bound, ""):
-        yield _laid(con, records, bound, derived, replace(what, part=part))
+        held, left = _involved(con, records, derived, what)
+        if left <= _MOST * rows:
+            others = f"hash({{0}}) NOT IN (SELECT hashed FROM {held})"
+            for part in _parts(rows * _PLAIN_BYTES, bound, others):
+                yield _laid(con, records, bound, derived, replace(what, part=part, is_plain=True))
+            rows, whose = left, others.replace(" NOT ", " ")
+    if rows or not whose:
+        for part in _parts(rows * _ROW_BYTES, bound, whose):
+            yield _laid(con, records, bound, derived, replace(what, part=part))
+    if held:
+        con.execute(f"DROP TABLE {held}")
 
 
 def _involved(
     con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable, what: Of
 ) -> tuple[str, int]:
-    """Hold the values whose rows are not found sooner: give their query, and their rows."""
+    """Hold hashes of the values whose rows are not found sooner: name them, count their rows."""
     steps, _ = steps_of(records, derived, what)
     steps += own_steps(records, derived)
     held = quoted(f"_involved_{derived.name}")
     con.execute(f"CREATE TEMP TABLE {held} AS WITH {', '.join(steps)} FROM ({derived.involved})")
     ((left,),) = con.execute(f"SELECT coalesce(sum(rows), 0) FROM {held}").fetchall()
-    return f"SELECT {quoted(derived.apart)} FROM {held}", int(left)
+    return held, int(left)
 
 
 def _laid(
