@@ -222,7 +222,7 @@ def known_merchants(records: Records, moment: pd.Timestamp) -> list[str | None]:
     Traceback (most recent call last):
     alicredit.errors.RecordError: records must be what read_records gives; found DataFrame. ...
     """
-    con = require_records(records).connect()
+    con = require_records(records).connect(["merchants"])
     try:
         rows = con.execute(
             f"SELECT DISTINCT _merchant_id FROM ({records.fact_sql('merchants')}) "

@@ -124,6 +124,7 @@ def test_dues_that_are_found_sooner_are_those_of_the_whole_query(
     records = ac.read_records(tables)
     held = derive_tables(records, ["loan_dues"])["loan_dues"].to_pandas()
     monkeypatch.setattr(derive, "_MANY", 0)
+    monkeypatch.setattr(derive, "_MOST", 1)
     monkeypatch.setattr(derive, "_PLAIN_BYTES", 400_000)
     laid = derive_tables(records.within(Bound(300_000_000, str(tmp_path))), ["loan_dues"])
     plain = pq.read_metadata(laid.sources["loan_dues"].paths[0]).num_rows
@@ -133,6 +134,24 @@ def test_dues_that_are_found_sooner_are_those_of_the_whole_query(
     found = laid["loan_dues"].to_pandas()[columns].sort_values(columns, ignore_index=True)
     pd.testing.assert_frame_equal(found, held.sort_values(columns, ignore_index=True))
     assert found["days_late"].nunique() > 3
+
+
+@pytest.mark.parametrize(("many", "most", "files"), [(0, 1, 2), (0, 0.01, 1), (10**9, 1, 1)])
+def test_plain_dues_are_found_first_where_they_are_many_and_most(
+    many: int, most: float, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = ac.read_records(SAMPLE)
+    monkeypatch.setattr(derive, "_MANY", many)
+    monkeypatch.setattr(derive, "_MOST", most)
+    bound = Bound(600_000_000, str(tmp_path))
+    for _ in range(2):  # what is made again overwrites nothing that is being read
+        laid = derive_tables(records.within(bound), ["loan_dues"])
+        assert len(laid.sources["loan_dues"].paths) == files
+    assert len(list(tmp_path.iterdir())) == 2 * files
+    held = derive_tables(records, ["loan_dues"])["loan_dues"].to_pandas()
+    columns = list(held.columns)
+    found = laid["loan_dues"].to_pandas()[columns].sort_values(columns, ignore_index=True)
+    pd.testing.assert_frame_equal(found, held.sort_values(columns, ignore_index=True))
 
 
 def test_memory_that_is_too_small_is_told_as_such(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -18,7 +20,8 @@ from alicredit.errors import RecordError
 from alicredit.records import findings, merchants_in_error, repeats
 from alicredit.records.asking import open_seen
 from alicredit.records.bounds import Bound
-from alicredit.records.repeats import full_columns, repeated_hashes
+from alicredit.records.repeats import full_columns, repeated_hashes, spans_of
+from alicredit.records.twins import find_twins
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 Tables = dict[str, pd.DataFrame]
@@ -60,6 +63,42 @@ def test_what_is_too_much_to_hold_goes_through_files(tmp_path: Path, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9).map(lambda k: k << 60), max_size=90))
+def test_numbers_that_stand_twice_are_found_without_sorting_them_all(numbers: list[int]) -> None:
+    hashes = np.array(numbers, np.uint64)
+    kept = hashes.copy()
+    want = sorted(number for number, count in Counter(numbers).items() if count > 1)
+    assert find_twins(hashes).tolist() == want
+    assert (hashes == kept).all()
+
+
+@pytest.mark.parametrize("size", [1_000, 300_000])
+def test_many_keys_are_told_alike_by_sorting_and_by_places(size: int, monkeypatch) -> None:
+    rng = np.random.default_rng(size)
+    hashes = rng.integers(0, 2**64, size, dtype=np.uint64)
+    hashes[: size // 50] = hashes[size // 50 : size // 50 * 2]
+    hashes[-3:] = hashes[-4]
+    rng.shuffle(hashes)
+    values, counts = np.unique(hashes, return_counts=True)
+    for few in (0, 10 * size):
+        monkeypatch.setattr(repeats, "_SORTED", few)
+        assert (repeats._twice([hashes[:500], hashes[500:]]) == values[counts > 1]).all()
+
+
+def test_no_more_files_are_open_than_allowed(tmp_path: Path, monkeypatch) -> None:
+    con = duckdb.connect()
+    con.register("given", pd.DataFrame({"id": np.arange(9_000) % 8_500}))
+    monkeypatch.setattr(repeats, "_HELD", 10)
+    monkeypatch.setattr(repeats, "_FILES", 7)
+    seen, deal = [], repeats._deal
+    monkeypatch.setattr(
+        repeats, "_deal", lambda h, paths: (seen.append(len(paths)), deal(h, paths))
+    )
+    assert len(repeated_hashes(con, "given", ["id"], str(tmp_path))) == 500
+    assert seen == [7]
+
+
 def written(tmp_path: Path, **columns: pa.Array) -> repeats.Source:
     rows = {"merchant_id": pa.array(["a", "b", "c"]), "platform": pa.array(["taobao"] * 3),
             "registered_at": pa.array([pd.Timestamp("2011-05-01")] * 3)}  # fmt: skip
@@ -88,6 +127,39 @@ def test_reals_files_of_text_and_footers_without_counts_are_never_sure(tmp_path:
     pq.write_table(pa.table(frame), tmp_path / "m.parquet", write_statistics=False)
     untold = ac.read_records({"merchants": str(tmp_path / "m.parquet")}).sources["merchants"]
     assert full_columns(untold) == frozenset()
+
+
+def test_spans_of_numbers_are_those_of_all_files_where_each_footer_tells(tmp_path: Path) -> None:
+    source = written(tmp_path, cert_level=pa.array([1, 2, 3]), rate=pa.array([0.5, np.nan, -0.0]))
+    assert spans_of(source) == {"cert_level": (1, 3), "rate": (0.0, 0.5)}
+    source = written(
+        tmp_path, cert_level=pa.array([-7, None, 2]), rate=pa.array([np.inf, 1.0, None])
+    )
+    assert spans_of(source) == {"cert_level": (-7, 3), "rate": (0.0, np.inf)}
+    source = written(tmp_path, cert_level=pa.array([None] * 3, pa.int64()))
+    assert "cert_level" not in spans_of(source)
+    assert spans_of(replace(source, paths=(*source.paths, str(tmp_path / "gone")))) == {}
+    held = ac.read_records({"merchants": pq.read_table(source.paths[0])}).sources["merchants"]
+    assert spans_of(held) == {}
+
+
+@pytest.mark.parametrize(("worst", "is_told"), [(-0.01, True), (0.0, False), (1e12, True)])
+def test_a_value_beyond_bounds_is_told_whether_or_not_footers_do(
+    tables, tmp_path: Path, worst: float, is_told: bool
+) -> None:
+    for at, has_footers in enumerate((True, False)):
+        place = tmp_path / str(at)
+        place.mkdir()
+        orders = tables["orders"].copy()
+        orders.loc[7, "amount"] = worst
+        for name, frame in (tables | {"orders": orders}).items():
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            pq.write_table(table, place / f"{name}.parquet", write_statistics=has_footers)
+        records = ac.read_records(place)
+        assert bool(spans_of(records.sources["orders"])) == has_footers
+        found = merchants_in_error(records, as_of="2015-01-01")
+        want = [(orders["merchant_id"][7], "orders", "amount impossible")] if is_told else []
+        assert list(found.itertuples(index=False, name=None)) == want
 
 
 @pytest.fixture(scope="module")

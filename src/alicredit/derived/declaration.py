@@ -53,9 +53,9 @@ class DerivedTable:
         A column of all that it is made of, rows of unlike values of which never meet, so that it
         can be made a part at a time; empty where there is none.
     plain, involved : str, default ""
-        A query of the rows of those values of ``apart`` that ``involved`` does not give, the same
-        rows as of ``sql`` but found sooner; and the query of the others, with how many ``rows``
-        each has. They read ``NAME_own`` too: rows of their own, without what their parent knows.
+        A query of the rows of those values of ``apart`` whose hash ``involved`` does not give, the
+        same rows as of ``sql`` but found sooner; and the query of the others' hashes (``hashed``),
+        with how many ``rows`` each has. They read ``NAME_own`` too: rows without their parent's.
     """
 
     table: Table

@@ -24,11 +24,14 @@ BATCH = 1_000_000
 _ROW_BYTES = 500
 """What a row that a table is made of takes while it is made: measured of dues."""
 
-_PLAIN_BYTES = 100
+_PLAIN_BYTES = 220
 """The same where it is found sooner: measured of dues."""
 
 _MANY = 2**19
 """Rows from which on it is worth while to find the plain ones first (assumed)."""
+
+_MOST = 0.8
+"""Share of the rows that may be left, for the plain ones to be worth finding (assumed)."""
 
 WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
 """Older DuckDB may take what is outer-joined to a table without facts for empty too."""
@@ -113,10 +116,16 @@ def derive_tables(
     if not new:
         return records
     sums, since, columns = sums or {}, since or {}, columns or {}
-    made = {
-        name: _made(records, each, Of(sums.get(name), since.get(name), columns.get(name)))
-        for name, each in ((each.name, each) for each in new)
-    }
+    made = {}
+    con = records.connect([])
+    try:
+        con.execute(WHOLE_JOINS)
+        for each in new:
+            name = each.name
+            what = Of(sums.get(name), since.get(name), columns.get(name))
+            made[name] = _made(con, records, each, what)
+    finally:
+        con.close()
     sources = dict(records.sources) | made
     held = {each.name: getattr(records, each.name) for each in fields(Records)}
     return DerivedRecords(**(held | {"sources": MappingProxyType(sources)}))
@@ -173,27 +182,32 @@ def unreadable(derived: DerivedTable, error: duckdb.Error) -> RecordError:
     return RecordError(refusal("records", rule, str(error).splitlines()[0], do))
 
 
-def _made(records: Records, derived: DerivedTable, what: Of) -> Source:
+def _made(
+    con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable, what: Of
+) -> Source:
     """Make a derived table, or the view that gives it; in a file where memory is bounded."""
     view = view_of(records, derived, what)
-    con = records.connect([])
     try:
-        con.execute(WHOLE_JOINS)
         view.attach(con)
-        rows = con.execute(f"DESCRIBE SELECT * FROM {view.sql}").fetchall()
-        types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
         if derived.is_view:
-            return replace(view, types=MappingProxyType(types))
+            return replace(view, types=_types(con, view.sql))
         if records.bound is not None:
             con.execute("SET preserve_insertion_order = false")  # nobody asks for an order of rows
             paths = tuple(_written(con, records, records.bound, derived, what))
-            return Source(derived.name, paths=paths, types=MappingProxyType(types))
-        held = arrow_reader(con, f"SELECT * FROM {view.sql}", BATCH).read_all()
-        return Source(derived.name, memory=held, types=MappingProxyType(types))
+            laid = Source(derived.name, paths=paths)
+            return replace(laid, types=_types(con, laid.sql))
+        rows = arrow_reader(con, f"SELECT * FROM {view.sql}", BATCH).read_all()
+        held = Source(derived.name, memory=rows)
+        held.attach(con)
+        return replace(held, types=_types(con, held.sql))
     except duckdb.Error as error:
         raise unreadable(derived, error) from error
-    finally:
-        con.close()
+
+
+def _types(con: duckdb.DuckDBPyConnection, rows: str) -> Mapping[str, str]:
+    """Give the types of rows; planned is only what stands there, so ask of what has been made."""
+    described = con.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+    return MappingProxyType({str(name): str(kind).split("(")[0] for name, kind, *_ in described})
 
 
 def _written(
@@ -204,29 +218,31 @@ def _written(
     what: Of,
 ) -> Iterator[str]:
     """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
-    rows = _rows_of(records, derived)
+    rows, held, whose = _rows_of(con, records, derived) if derived.apart else 0, "", ""
     if derived.plain and rows >= _MANY:
-        whose, left = _involved(con, records, derived, what)
-        for part in _parts(rows * _PLAIN_BYTES, bound, f"{{0}} NOT IN ({whose})"):
-            yield _laid(con, records, bound, derived, replace(what, part=part, is_plain=True))
-        if left:
-            for part in _parts(left * _ROW_BYTES, bound, f"{{0}} IN ({whose})"):
-                yield _laid(con, records, bound, derived, replace(what, part=part))
-        return
-    for part in _parts(rows * _ROW_BYTES if derived.apart else 0, bound, ""):
-        yield _laid(con, records, bound, derived, replace(what, part=part))
+        held, left = _involved(con, records, derived, what)
+        if left <= _MOST * rows:
+            others = f"hash({{0}}) NOT IN (SELECT hashed FROM {held})"
+            for part in _parts(rows * _PLAIN_BYTES, bound, others):
+                yield _laid(con, records, bound, derived, replace(what, part=part, is_plain=True))
+            rows, whose = left, others.replace(" NOT ", " ")
+    if rows or not whose:
+        for part in _parts(rows * _ROW_BYTES, bound, whose):
+            yield _laid(con, records, bound, derived, replace(what, part=part))
+    if held:
+        con.execute(f"DROP TABLE {held}")
 
 
 def _involved(
     con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable, what: Of
 ) -> tuple[str, int]:
-    """Hold the values whose rows are not found sooner: give their query, and their rows."""
+    """Hold hashes of the values whose rows are not found sooner: name them, count their rows."""
     steps, _ = steps_of(records, derived, what)
     steps += own_steps(records, derived)
     held = quoted(f"_involved_{derived.name}")
     con.execute(f"CREATE TEMP TABLE {held} AS WITH {', '.join(steps)} FROM ({derived.involved})")
     ((left,),) = con.execute(f"SELECT coalesce(sum(rows), 0) FROM {held}").fetchall()
-    return f"SELECT {quoted(derived.apart)} FROM {held}", int(left)
+    return held, int(left)
 
 
 def _laid(
@@ -244,10 +260,12 @@ def _laid(
     return path
 
 
-def _rows_of(records: Records, derived: DerivedTable) -> int:
+def _rows_of(con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable) -> int:
     """Count the rows that a table is made of."""
-    names = (*derived.sources, *derived.optional)
-    return sum(records.count(name) for name in names if name in records)
+    names = [name for name in (*derived.sources, *derived.optional) if name in records]
+    counts = [f"(SELECT count(*) FROM {records.sources[name].sql})" for name in names]
+    ((rows,),) = con.execute(f"SELECT {' + '.join(counts)}").fetchall()
+    return int(rows)
 
 
 def _parts(size: int, bound: Bound, whose: str) -> Iterator[str]:

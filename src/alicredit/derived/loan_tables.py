@@ -107,7 +107,7 @@ FROM told"""
 _OWED, _LENT = (each.format(cast="TRY_CAST") for each in (OWED_FEN, PRINCIPAL_FEN))
 
 _INVOLVED = f"""
-SELECT loan_id, count(*) AS rows
+SELECT hash(loan_id) AS hashed, count(*) AS rows
 FROM (SELECT l.loan_id, 1 AS is_loan, NULL AS is_due, NULL AS is_paid,
              coalesce(l.principal {_MONEY} OR l._happened IS NULL OR l.due_at IS NULL
                OR coalesce({_OWED}, 0) NOT BETWEEN -1e15 AND 1e15, true) AS is_odd,
@@ -123,7 +123,7 @@ FROM (SELECT l.loan_id, 1 AS is_loan, NULL AS is_due, NULL AS is_paid,
              coalesce(p.amount {_MONEY} OR p.principal {_MONEY} OR coalesce(p.interest, 0) {_MONEY}
                OR coalesce(p.penalty, 0) {_MONEY} OR p._happened IS NULL, true), NULL, NULL
       FROM repayments_own p)
-WHERE loan_id IS NOT NULL GROUP BY loan_id
+WHERE loan_id IS NOT NULL GROUP BY hashed
 HAVING count(is_loan) > 0 AND (count(is_loan) > 1 OR count(is_due) > 1 OR count(is_paid) > 1
   OR bool_or(is_odd) OR coalesce(max(told) > max(since), false))"""
 """Loans that stand twice, with several dues or payments, values that lack or are impossible, or a

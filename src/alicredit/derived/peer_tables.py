@@ -51,33 +51,40 @@ grouped AS (
 
 _SALES_SUMS = f"""
 WITH {SPANS},
-every AS (
-  FROM (SELECT merchant_id, since, until, category FROM span)
-  UNION ALL SELECT merchant_id, TIMESTAMP '0001-01-01', min(since), NULL FROM span GROUP BY ALL),
+every AS MATERIALIZED (
+  SELECT row_number() OVER () AS span, dense_rank() OVER (ORDER BY category) AS kind, *
+  FROM (SELECT merchant_id, since, until, category FROM span
+        UNION ALL
+        SELECT merchant_id, TIMESTAMP '0001-01-01', min(since), NULL FROM span GROUP BY ALL)),
 sale AS (
   SELECT _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day,
          greatest(paid_at, _happened, _known) AS seen_at, CAST(round(amount * 100) AS BIGINT) AS fen
   FROM orders_facts WHERE paid_at IS NOT NULL AND amount BETWEEN 0 AND 1e11),
 placed AS (
-  SELECT f.*, CAST(seen_at AS DATE) AS seen_day, s.category,
-         coalesce(CAST(s.since AS DATE) = CAST(seen_at AS DATE)
-                  OR CAST(s.until AS DATE) = CAST(seen_at AS DATE), false) AS is_edge
-  FROM sale f LEFT JOIN every s
-    ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
+  SELECT span, kind, day, CAST(seen_at AS DATE) AS seen_day, fen, is_edge,
+         CASE WHEN is_edge OR span IS NULL THEN merchant_id END AS merchant_id,
+         CASE WHEN is_edge THEN seen_at END AS seen_at
+  FROM (SELECT s.span, s.kind, f.*,
+               coalesce(CAST(s.since AS DATE) = CAST(seen_at AS DATE)
+                        OR CAST(s.until AS DATE) = CAST(seen_at AS DATE), false) AS is_edge
+        FROM sale f LEFT JOIN every s
+          ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until)),
 edge AS (
-  SELECT f.merchant_id, f.day, f.seen_day, f.fen, s.category
+  SELECT s.span, s.kind, f.day, f.seen_day, f.fen
   FROM (SELECT merchant_id, day, seen_day, max(seen_at) AS seen_at, CAST(sum(fen) AS BIGINT) AS fen
         FROM placed WHERE is_edge GROUP BY ALL) f
   LEFT JOIN every s
     ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
 fact AS (
-  SELECT merchant_id, day, seen_day, fen, category FROM placed WHERE NOT is_edge
-  UNION ALL SELECT * FROM edge),
+  SELECT span, kind, merchant_id AS stray, day, seen_day, fen FROM placed WHERE NOT is_edge
+  UNION ALL SELECT span, kind, NULL, day, seen_day, fen FROM edge),
 spell AS (
-  SELECT merchant_id, category,
-         date_diff('day', DATE '0001-01-01', seen_day) // {ACTIVE_DAYS} AS number,
-         min(seen_day) AS first, max(seen_day) AS last
-  FROM fact GROUP BY ALL),
+  SELECT coalesce(e.merchant_id, stray) AS merchant_id, e.category, number,
+         min(first) AS first, max(last) AS last
+  FROM (SELECT span, stray, min(seen_day) AS first, max(seen_day) AS last,
+               date_diff('day', DATE '0001-01-01', seen_day) // {ACTIVE_DAYS} AS number
+        FROM fact GROUP BY ALL)
+  LEFT JOIN every e USING (span) GROUP BY ALL),
 seen AS (
   SELECT peers, first, last, lag(last) OVER w AS before, lead(first) OVER w AS after
   FROM (SELECT category AS peers, * EXCLUDE (category) FROM spell WHERE {_IS_GROUP}
@@ -85,7 +92,10 @@ seen AS (
         SELECT '{EVERYONE}', merchant_id, number, min(first), max(last) FROM spell
         GROUP BY merchant_id, number)
   WINDOW w AS (PARTITION BY peers, merchant_id ORDER BY number)),
-summed AS (SELECT category, day, seen_day, sum(fen) AS fen FROM fact GROUP BY ALL)
+summed AS (
+  SELECT category, day, seen_day, fen
+  FROM (SELECT kind, day, seen_day, sum(fen) AS fen FROM fact GROUP BY ALL)
+  LEFT JOIN (SELECT DISTINCT kind, category FROM every) USING (kind))
 SELECT category AS peers, day, seen_day, fen, CAST(0 AS HUGEINT) AS step
 FROM summed WHERE {_IS_GROUP}
 UNION ALL
@@ -99,9 +109,9 @@ FROM (SELECT peers, first AS day, 1 AS step FROM seen
       WHERE after IS NULL OR date_diff('day', last, after) > {ACTIVE_DAYS})
 GROUP BY peers, day"""
 """A merchant's sales of a day count for the category that it had at the last of them: looked up
-once a row but on days on which it changed. Days on which it sold are not sorted: between two of the
-same spell of 90 days no gap is longer, so that the first and last of each spell say when it began
-and ended to be one that sells."""
+once a row but on days on which it changed. Rows carry numbers of what they belong to, not texts.
+Days on which it sold are not sorted: between two of the same spell of 90 days no gap is longer, so
+that the first and last of each spell say when it began and ended to be one that sells."""
 
 _SALES = f"""
 WITH change AS (

@@ -78,7 +78,7 @@ def ask_of_peers(records: Records, cohort: Cohort) -> tuple[Cohort, npt.NDArray[
 
 def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
     """Name the group of each question."""
-    con = records.connect()
+    con = records.connect(_told_of(records))
     try:
         con.execute(WHOLE_JOINS)
         con.register(
@@ -100,6 +100,12 @@ def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
         return [str(name) for _, name in con.execute(query).fetchall()]
     finally:
         con.close()
+
+
+def _told_of(records: Records) -> list[str]:
+    """Name the tables that tell the group of a merchant."""
+    names = ("merchants", "merchant_history", PEER_SALES.name)
+    return [name for name in names if name in records]
 
 
 def derive_recent(
@@ -154,7 +160,7 @@ def derive_recent(
     made = derive_tables(records, reaches, since=since, columns=columns)
     if PEER_SALES.name not in since or PEER_SALES.name not in made:
         return made
-    con = made.connect()
+    con = made.connect(_told_of(made))
     try:
         con.execute(WHOLE_JOINS)
         history = "merchant_history"

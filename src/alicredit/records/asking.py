@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,7 +18,7 @@ from alicredit.errors import RecordError
 from alicredit.records.declaration import Table
 from alicredit.records.facts import own_fact_sql, quoted
 from alicredit.records.reading import Records, require_records
-from alicredit.records.repeats import full_columns, hash_sql, repeated_hashes
+from alicredit.records.repeats import full_columns, hash_sql, repeated_hashes, spans_of
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal
 
@@ -31,9 +31,9 @@ class Check:
     """One question put to a table: the query of its bad rows (``key``, ``_merchant_id``).
 
     ``condition``, where a row alone can tell, lets all such questions of a table be counted in one
-    reading of it; ``absent`` names the column that it finds missing, of which a file's footer may
-    say that nothing is; ``unique`` names columns that together must not stand twice, which hashes
-    can tell.
+    reading of it; ``absent`` names the column that it finds missing, and ``beyond`` the column that
+    it finds outside bounds, of which a file's footer may say that nothing is; ``unique`` names
+    columns that together must not stand twice, which hashes can tell.
     """
 
     table: str
@@ -43,6 +43,7 @@ class Check:
     message: str
     condition: str = ""
     absent: str = ""
+    beyond: tuple[str, float, float] | None = None
     unique: tuple[str, ...] = ()
 
 
@@ -138,12 +139,14 @@ def failing(
     asked = list(checks)
     tables = {check.table for check in asked if check.absent}
     full = {name: full_columns(records.sources[name]) for name in tables}
+    bounded = {check.table for check in asked if check.beyond}
+    spans = {name: spans_of(records.sources[name]) for name in bounded}
     found: set[int] = set()
     alone: dict[str, list[int]] = {}
     folder = None if records.bound is None else records.bound.folder
     repeats = cache(lambda name, key: repeated_hashes(con, quoted(name), key, folder))
     for at, check in enumerate(asked):
-        if check.absent and check.absent in full[check.table]:
+        if check.absent in full.get(check.table, ()) or _lies_within(check, spans):
             continue
         if check.unique:
             asked[at] = check = _narrowed(con, repeats, check)
@@ -158,6 +161,15 @@ def failing(
         is_sure = not TABLES[table].parent
         found |= {at for at in told if is_sure or _finds(con, asked[at])}
     return [asked[at] for at in sorted(found)]
+
+
+def _lies_within(check: Check, spans: Mapping[str, Mapping[str, tuple[float, float]]]) -> bool:
+    """Tell whether footers say of a column that no value is beyond its bounds."""
+    if check.beyond is None:
+        return False
+    column, low, high = check.beyond
+    told = spans[check.table].get(column)
+    return told is not None and low <= told[0] and told[1] <= high
 
 
 def _finds(con: duckdb.DuckDBPyConnection, check: Check) -> bool:

@@ -299,7 +299,8 @@ def _of_column(table: Table, column: Column) -> Iterator[Check]:
         high = 1e300 if column.high is None else column.high
         condition = f"{name} NOT BETWEEN {low!r} AND {high!r}"
         message = f"{column.name} must lie from {low:g} to {high:g}: mend or remove the rows"
-        yield _of_rows(table.name, f"{column.name} impossible", "error", condition, message)
+        of_rows = _of_rows(table.name, f"{column.name} impossible", "error", condition, message)
+        yield replace(of_rows, beyond=(column.name, low, high))
 
 
 def _line(con: duckdb.DuckDBPyConnection, check: Check) -> tuple[str, str, str, int, str, str]:

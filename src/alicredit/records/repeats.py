@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from math import isnan
 from pathlib import Path
 
 import duckdb
@@ -22,8 +23,12 @@ from alicredit.records.sources import REAL, Source, arrow_reader
 
 Hashes = npt.NDArray[np.uint64]
 
-_HELD = 2**23
-"""Hashes that are held and sorted at once."""
+_HELD = 2**21
+"""Hashes that are held at once: as many as the places of their bits stay near the processor."""
+_FILES = 500
+"""Files that are open at once, at most."""
+_SORTED = 2**18
+"""Hashes that are sorted sooner than kernels are loaded to look at them (assumed)."""
 _BATCH = 2**17
 
 
@@ -58,7 +63,7 @@ def repeated_hashes(
     array([], dtype=uint64)
     """
     ((count,),) = con.execute(f"SELECT count(*) FROM {rows}").fetchall()
-    shares = -(-int(count) // _HELD)
+    shares = min(-(-int(count) // _HELD), _FILES)
     hashed = _hashed(con, rows, key)
     if shares <= 1:
         return _twice([*hashed])
@@ -91,8 +96,8 @@ def _deal(hashed: Iterator[Hashes], paths: list[Path]) -> None:
     files = [path.open("wb") for path in paths]
     try:
         for batch in hashed:
-            share = (batch >> np.uint64(40)) % np.uint64(len(files))
-            ends = np.cumsum(np.bincount(share.astype(np.int64), minlength=len(files)))[:-1]
+            share = ((batch >> np.uint64(40)) % np.uint64(len(files))).astype(np.uint16)
+            ends = np.cumsum(np.bincount(share, minlength=len(files)))[:-1]
             own = np.split(batch[np.argsort(share, kind="stable")], ends)
             for file, values in zip(files, own, strict=True):
                 values.tofile(file)
@@ -105,6 +110,10 @@ def _twice(parts: list[Hashes]) -> Hashes:
     """Find the values that stand more than once, in order."""
     every = np.concatenate(parts) if parts else np.empty(0, np.uint64)
     parts.clear()
+    if len(every) > _SORTED:
+        from alicredit.records.twins import find_twins  # what it compiles with is slow to import
+
+        return find_twins(every)
     every.sort()
     return np.unique(every[1:][every[1:] == every[:-1]])
 
@@ -152,3 +161,51 @@ def _full_of(footer: pq.FileMetaData, names: set[str]) -> set[str]:
 def _is_full(counted: pq.Statistics | None) -> bool:
     """Tell whether a column's statistics say that no value is missing."""
     return counted is not None and counted.has_null_count and counted.null_count == 0
+
+
+def spans_of(source: Source) -> dict[str, tuple[float, float]]:
+    """Give the least and the largest number of columns, where footers of files tell them.
+
+    Parameters
+    ----------
+    source : Source
+        A table's rows; only of Parquet files is anything told.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        By column of numbers; one that is no number is none of them. Nothing of columns of which a
+        footer does not tell, nor of files that cannot be read.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    if source.is_csv:
+        return found
+    for number, path in enumerate(source.paths):
+        try:
+            with pq.ParquetFile(path) as file:
+                told = _spans_in(file.metadata)
+        except (OSError, pa.ArrowException):
+            return {}
+        found = told if not number else {
+            name: (min(span[0], told[name][0]), max(span[1], told[name][1]))
+            for name, span in found.items() if name in told
+        }  # fmt: skip
+    return found
+
+
+def _spans_in(footer: pq.FileMetaData) -> dict[str, tuple[float, float]]:
+    """Give the spans of a file's columns of numbers, where each group of rows tells its own."""
+    groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
+    found = {}
+    for at in range(footer.num_columns):
+        if footer.schema.column(at).physical_type not in _NUMBERS:
+            continue
+        counted = [group.column(at).statistics for group in groups]
+        if counted and all(each is not None and each.has_min_max for each in counted):
+            lows, highs = [each.min for each in counted], [each.max for each in counted]
+            if all(type(each) in (int, float) and not isnan(each) for each in (*lows, *highs)):
+                found[footer.schema.column(at).path] = min(lows), max(highs)
+    return found
+
+
+_NUMBERS = ("INT32", "INT64", "FLOAT", "DOUBLE")

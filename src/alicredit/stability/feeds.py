@@ -211,11 +211,17 @@ def count_arrivals(
     for name in chosen:
         if name not in declared:
             refuse("tables", "must be among the records", repr(name), nearest(name, declared))
-    con = known.connect()
+    con = known.connect(_with_parents(chosen))
     try:
         return {name: _by_day(con, known.fact_sql(name), moment) for name in chosen}
     finally:
         con.close()
+
+
+def _with_parents(tables: Iterable[str]) -> list[str]:
+    """Name tables, and those through which their rows find their merchant, each once."""
+    named = [name for table in tables for name in (table, TABLES[table].parent_table) if name]
+    return list(dict.fromkeys(named))
 
 
 def find_quiet(records: Records, moment: pd.Timestamp, tables: Sequence[str]) -> list[str]:
@@ -225,7 +231,7 @@ def find_quiet(records: Records, moment: pd.Timestamp, tables: Sequence[str]) ->
     a table with a parent is seen at once where it happened on these days, too.
     """
     since = (moment.floor("D") - pd.Timedelta(days=1)).to_pydatetime()
-    con = require_records(records).connect()
+    con = require_records(records).connect(_with_parents(tables))
     quiet = []
     try:
         for name in tables:
