@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.placing import place_columns
+from alicredit.model.placing import between_levels, place_columns
 from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction
 from alicredit.model.turns import add_places, tally_places
 
@@ -144,11 +144,12 @@ class _Fit:
 def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
     """Lay inputs out as columns."""
     samples = [_sample(data.X[:, at]) for at in range(len(sizes))]
-    cuts, sides = [], []
+    cuts: list[Floats] = []
+    sides: list[Floats] = []
     for at, size in enumerate(sizes):
         own = np.empty(0) if size else _cuts(data.X[samples[at], at])
         cuts.append(own)
-        sides.append(np.arange(size - 1) + 0.5 if size else own)
+        sides.append(between_levels(size) if size else own)
     places = place_columns(data.X, sides, [len(own) + 1 for own in sides])
     masses = tally_places(places, data.weight, max(map(len, sides), default=0) + 2)
     found: list[tuple[int, Floats, int, int]] = []

@@ -32,6 +32,17 @@ def place_columns(X: Floats, cuts: Sequence[Floats], gone: Sequence[int]) -> npt
     return found
 
 
+def between_levels(levels: int) -> Floats:
+    """Give the cuts between so many levels, coded 0, 1 and so on.
+
+    Examples
+    --------
+    >>> between_levels(3)
+    array([0.5, 1.5])
+    """
+    return np.arange(levels - 1, dtype=np.float64) + 0.5
+
+
 def _padded(cuts: Floats) -> Floats:
     """Fill cuts up with infinities, which no value passes, to one less than a power of two."""
     size = 2 ** len(cuts).bit_length() - 1

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.placing import add_values, place_columns
+from alicredit.model.placing import add_values, between_levels, place_columns
 from alicredit.model.points import StepFunction, merge_steps, step_means, tally
 from alicredit.model.turns import tally_places
 
@@ -74,7 +74,7 @@ def values_of(function: StepFunction) -> Floats:
 def place_rows(functions: Sequence[StepFunction], sizes: Sequence[int], X: Floats) -> Placed:
     """Find each row's step; ``sizes`` are the known levels of categories, 0 for numbers."""
     cuts = [
-        np.arange(max(function.levels, default=-1) + 1) + 0.5 if size else function.cuts
+        between_levels(max(function.levels, default=-1) + 2) if size else function.cuts
         for function, size in zip(functions, sizes, strict=True)
     ]
     return Placed(place_columns(X, cuts, [len(own) + 1 for own in cuts]))
