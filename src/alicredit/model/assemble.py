@@ -19,6 +19,7 @@ from alicredit.model.carried import Carried
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet
 from alicredit.model.parts import Parts, margins_of
+from alicredit.model.placing import place_columns
 from alicredit.model.points import (
     FEWEST_OF_A_STEP,
     StepFunction,
@@ -38,6 +39,7 @@ from alicredit.vocabulary import REASONS
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
+Whole = npt.NDArray[np.integer[Any]]
 
 
 def table_parts(
@@ -57,11 +59,18 @@ def table_parts(
     input the values of special codes and, last, of the missing, where they differ.
     """
     tables, centres = [], []
+    cuts = [
+        np.empty(0) if kind == "category" else function.cuts
+        for function, kind in zip(functions, inputs.kinds, strict=True)
+    ]
+    places = place_columns(data.X, cuts, [len(own) + 1 for own in cuts])
     for at, function in enumerate(functions):
         if specials and at in specials:
             function = replace(function, missing=float(specials[at][-1]))
         own = specials[at][:-1] if specials and at in specials else None
-        table, centre = _table(inputs, data, at, function, scale.factor * unit, max_steps, own)
+        table, centre = _table(
+            inputs, data, places[:, at], at, function, scale.factor * unit, max_steps, own
+        )
         tables.append(table)
         centres.append(centre)
     base = whole([unit * (scale.offset - scale.factor * (constant + sum(centres)))])[0]
@@ -149,6 +158,7 @@ class _Steps:
 def _table(
     inputs: Inputs,
     data: TrainingSet,
+    place: Whole,
     at: int,
     function: StepFunction,
     factor: float,
@@ -157,10 +167,11 @@ def _table(
 ) -> tuple[PointTable, float]:
     """Make one input's table; give its mean margin, which is kept in the base."""
     name, kind = inputs.names[at], inputs.kinds[at]
+    column = np.ascontiguousarray(data.X[:, at])
     if kind == "category":
-        own = _of_levels(inputs.levels[name], data.X[:, at], function)
+        own = _of_levels(inputs.levels[name], column, function)
     else:
-        own = _of_numbers(data.X[:, at], function, max_steps)
+        own = _of_numbers(column, place, function, max_steps)
     codes = inputs.specials[at] if inputs.specials else ()
     step = _with_codes(own, data.given[:, at], codes)
     size = len(own.margins)
@@ -180,7 +191,7 @@ def _table(
         levels=own.levels,
         missing_points=points[-1],
         reference=_of_the_middle(points, counts),
-        **_seen(data.X[:, at], kind),
+        **_seen(column, kind),
         missing_share=float(np.isnan(data.given[:, at]).mean()),
         direction=inputs.directions[at],
         **_meaning(name),
@@ -207,23 +218,29 @@ def _of_levels(levels: tuple[str, ...], column: Floats, function: StepFunction) 
     return _Steps(levels, (), margins, step)
 
 
-def _of_numbers(column: Floats, function: StepFunction, max_steps: int | None) -> _Steps:
-    """Merge the steps of a number to at most so many; None leaves them as they are."""
-    known = column[~np.isnan(column)]
-    raw = np.searchsorted(function.cuts, known, side="left")
-    counts = np.bincount(raw, minlength=len(function.values)).astype(float)
+def _of_numbers(
+    column: Floats, place: Whole, function: StepFunction, max_steps: int | None
+) -> _Steps:
+    """Merge the steps of a number to at most so many; None leaves them as they are.
+
+    ``place`` is the step of each row, the missing last.
+    """
+    size = len(function.values)
+    counts = np.bincount(place, minlength=size + 1)[:size].astype(float)
     if max_steps is None:
-        steps = [slice(at, at + 1) for at in range(len(function.values))]
+        steps = [slice(at, at + 1) for at in range(size)]
     else:
         steps = merge_steps(function.values, counts, max_steps)
-    cuts = _cuts(function.cuts, steps, raw, known)
-    step = np.searchsorted(cuts, column, side="left")
-    step = np.where(np.isnan(column), len(cuts) + 1, step)
+    cuts = _cuts(function.cuts, steps, place, column)
+    members = np.repeat(np.arange(len(steps)), [each.stop - each.start for each in steps])
+    step = np.append(members, len(steps))[place]
     return _Steps((), cuts, step_means(function.values, counts, steps), step)
 
 
 def _with_codes(own: _Steps, given: Floats, codes: tuple[float, ...]) -> Places:
     """Give each row's step with one for each special code between the steps and the missing."""
+    if not codes:
+        return own.step
     step, size = own.step.copy(), len(own.margins)
     step[step == size] += len(codes)
     for k, code in enumerate(codes):
@@ -238,9 +255,9 @@ def _of_the_middle(points: Sequence[int], counts: Floats) -> int:
     return int(points[order[middle]])
 
 
-def _cuts(edges: Floats, steps: list[slice], step: Places, values: Floats) -> tuple[float, ...]:
+def _cuts(edges: Floats, steps: list[slice], step: Whole, values: Floats) -> tuple[float, ...]:
     """Give the cuts between merged steps, of few digits, parting the training values the same."""
-    low, high = ends_of(step, values, len(edges) + 1)
+    low, high = (each[:-1] for each in ends_of(step, values, len(edges) + 2))
     below = np.maximum.accumulate(high)
     above = np.minimum.accumulate(low[::-1])[::-1]
     cuts: list[float] = []

@@ -108,8 +108,11 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
         for name, kind in zip(names, kinds, strict=True)
     )
     raw = np.column_stack(columns)
-    known = [np.where(np.isin(c, own), np.nan, c) for c, own in zip(columns, codes, strict=True)]
-    is_coded = any(np.isin(c, own).any() for c, own in zip(columns, codes, strict=True))
+    coded = [bool(own) and np.isin(c, own) for c, own in zip(columns, codes, strict=True)]
+    is_coded = any(np.any(each) for each in coded)
+    known = [
+        np.where(at, np.nan, c) if np.any(at) else c for at, c in zip(coded, columns, strict=True)
+    ]
     numbers = np.column_stack(known) if is_coded else raw
     return Inputs(
         names, tuple(kinds), levels, numbers, signs, tuple(codes), raw if is_coded else None

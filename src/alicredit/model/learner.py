@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_BINS = 63
 
+_MANY_ROWS, _BIN_ROWS = 200_000, 50_000
+"""Of more rows than the first, so many say where bins are cut: 800 a bin (assumed)."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
@@ -76,7 +79,7 @@ def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     return {
         "objective": "binary",
         "num_leaves": 4,
-        "learning_rate": 0.06 if defaults < 2000 else 0.1,
+        "learning_rate": pace_of_points(defaults),
         "min_data_in_leaf": max(leaf, 1),
         "lambda_l2": 5.0,
         "feature_fraction": 0.5,
@@ -96,8 +99,27 @@ def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
     }
 
 
+def pace_of_points(defaults: int) -> float:
+    """Say how fast points learn: the faster the more defaults (assumed).
+
+    At 0.2 half as many trees are grown as at 0.1. On mechanisms whose truth is known that costs
+    2 % of the regret at 6,000 defaults; at 25,000 up to 2 % on curves and nothing else.
+
+    Examples
+    --------
+    >>> [pace_of_points(defaults) for defaults in (500, 2_000, 10_000, 15_000, 20_000, 90_000)]
+    [0.06, 0.1, 0.1, 0.15, 0.2, 0.2]
+    """
+    return 0.06 if defaults < 2_000 else float(np.clip(defaults / 100_000, 0.1, 0.2))
+
+
 def dataset(data: TrainingSet, reference: Any = None, *, margin: Floats | None = None) -> Any:
-    """Hand rows to LightGBM, with the margin each of them already has."""
+    """Hand rows to LightGBM, with the margin each of them already has.
+
+    Rows that judge are binned as those that are learned from, their ``reference``.
+    """
+    rows = len(data.y) if reference is None else len(reference.label)
+    seen = _BIN_ROWS if rows > _MANY_ROWS else _MANY_ROWS
     return lgb.Dataset(
         data.X,
         label=data.y,
@@ -105,6 +127,11 @@ def dataset(data: TrainingSet, reference: Any = None, *, margin: Floats | None =
         init_score=margin,
         reference=reference,
         categorical_feature=list(data.categories),
-        params={"max_bin": _MOST_BINS, "verbosity": -1, "feature_pre_filter": False},
+        params={
+            "max_bin": _MOST_BINS,
+            "bin_construct_sample_cnt": seen,
+            "verbosity": -1,
+            "feature_pre_filter": False,
+        },
         free_raw_data=False,
     )

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction, tally
+from alicredit.model.placing import between_levels, place_columns
+from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction
 from alicredit.model.turns import add_places, tally_places
 
 Floats = npt.NDArray[np.float64]
@@ -41,7 +43,7 @@ _LEARNED, _BY_CHORDS = 30_000, 60_000
 """Of more rows than the second, so many set the variances and the curvature (assumed)."""
 
 _CUT_ROWS = 100_000
-"""Rows whose values say where bins are cut, at most (assumed)."""
+"""Rows whose values say where bins are cut and what they stand for, at most (assumed)."""
 
 _CURVED, _FEWEST_CURVED = 4_000_000_000, 2_000
 """Products of columns that a curvature is summed up of, but of so many rows (assumed)."""
@@ -66,7 +68,7 @@ class Columns:
     """
 
     cuts: list[Floats]
-    places: npt.NDArray[np.int16]
+    places: npt.NDArray[Any]
     owner: Whole
     values: list[Floats]
     groups: Whole
@@ -141,24 +143,26 @@ class _Fit:
 
 def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
     """Lay inputs out as columns."""
-    cuts, places = [], np.empty(data.X.shape, dtype=np.int16, order="F")
+    samples = [_sample(data.X[:, at]) for at in range(len(sizes))]
+    cuts: list[Floats] = []
+    sides: list[Floats] = []
+    for at, size in enumerate(sizes):
+        own = np.empty(0) if size else _cuts(data.X[samples[at], at])
+        cuts.append(own)
+        sides.append(between_levels(size) if size else own)
+    places = place_columns(data.X, sides, [len(own) + 1 for own in sides])
+    masses = tally_places(places, data.weight, max(map(len, sides), default=0) + 2)
     found: list[tuple[int, Floats, int, int]] = []
     for at, size in enumerate(sizes):
-        column = data.X[:, at]
-        gone = np.isnan(column)
-        edges = np.empty(0) if size else _cuts(column[~gone])
-        bins = size or len(edges) + 1
-        known = column if size else np.searchsorted(edges, column, side="left")
-        place = np.where(gone, bins, known).astype(np.int64)
-        places[:, at] = place
-        cuts.append(edges)
-        mass = tally(place, data.weight, bins + 1)
-        rows = np.bincount(place, minlength=bins + 1)
+        bins = len(sides[at]) + 1
+        mass = masses[at, : bins + 1]
+        rows = np.bincount(places[:, at], minlength=bins + 1)
         if size:
             often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP).tolist()
             found += [(at, _indicator(level, mass), _LEVEL, 0) for level in often]
         else:
-            lines = _lines(column, place, mass)
+            some = samples[at]
+            lines = _lines(data.X[some, at], places[some, at], mass)
             kind = _SKEWED if len(lines) > 1 else _LINE
             found += [(at, line, kind, data.directions[at]) for line in lines]
         if rows[-1] >= FEWEST_OF_A_STEP:
@@ -169,11 +173,17 @@ def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
     return Columns(cuts, places, owner, [each[1] for each in found], groups, directions)
 
 
+def _sample(column: Floats) -> Whole:
+    """Name the rows of known values, or so many of many."""
+    known = np.flatnonzero(~np.isnan(column))
+    return known[:: max(-(-len(known) // _CUT_ROWS), 1)]
+
+
 def _cuts(known: Floats) -> Floats:
     """Cut a column of numbers to bins: of as many rows each, and of one width each."""
     if not len(known):
         return np.empty(0)
-    known = np.sort(known[:: -(-len(known) // _CUT_ROWS)])
+    known = np.sort(known)
     starts = np.flatnonzero(np.diff(known, prepend=-np.inf) > 0)
     if len(starts) <= MOST_BINS:
         return known[starts][:-1]
@@ -192,18 +202,20 @@ def _indicator(bin_: int, mass: Floats) -> Floats:
     return found - mass[bin_] / mass.sum()
 
 
-def _lines(column: Floats, place: Whole, mass: Floats) -> list[Floats]:
-    """Give a number's bins by their mean value and, where that is skewed, by normal scores."""
-    known = ~np.isnan(column)
-    if not known.any():
+def _lines(known: Floats, place: npt.NDArray[Any], mass: Floats) -> list[Floats]:
+    """Give a number's bins by their mean value and, where that is skewed, by normal scores.
+
+    ``known`` are values of it, in every bin some, and ``place`` their bins.
+    """
+    if not len(known):
         return []
-    low, high = np.quantile(column[known], [_TAIL, 1 - _TAIL])
-    clipped = np.clip(column[known], low, high)
+    low, high = np.quantile(known, [_TAIL, 1 - _TAIL])
+    clipped = np.clip(known, low, high)
     clipped = clipped - clipped.min()  # of large numbers close to each other no digit is lost
     clipped = clipped / max(float(clipped.max()), np.finfo(np.float64).tiny)
     own = mass[:-1]
-    total = np.bincount(place[known], weights=clipped, minlength=len(own))
-    count = np.bincount(place[known], minlength=len(own))
+    total = np.bincount(place, weights=clipped, minlength=len(own))
+    count = np.bincount(place, minlength=len(own))
     mean = total / np.maximum(count, 1)
     upto = np.cumsum(count)
     scores = ndtri((upto - count / 2) / upto[-1])

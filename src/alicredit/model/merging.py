@@ -64,7 +64,11 @@ def _ends(cost: Any, most: int, budget: float) -> Any:
 
 
 def _costs(values: Floats, mass: Floats) -> Floats:
-    """Give what is lost by making one group of the rows from each start to each end."""
+    """Give what is lost by making one group of the rows from each start to each end.
+
+    Rows that weigh nothing beside the others add nothing to a running sum: a group of them alone
+    has no weight left, and costs nothing.
+    """
     n, columns = values.shape
     w = np.concatenate([[0.0], np.cumsum(mass)])
     wx = np.vstack([np.zeros(columns), np.cumsum(mass[:, None] * values, axis=0)])
@@ -72,7 +76,8 @@ def _costs(values: Floats, mass: Floats) -> Floats:
     cost = np.full((n + 1, n + 1), np.inf)
     for start in range(n):
         ends = slice(start + 1, n + 1)
-        squares = ((wx[ends] - wx[start]) ** 2).sum(axis=1) / (w[ends] - w[start])
+        squares, held = ((wx[ends] - wx[start]) ** 2).sum(axis=1), w[ends] - w[start]
+        squares = np.divide(squares, held, out=np.zeros(len(held)), where=held > 0)
         cost[start, ends] = np.maximum(wxx[ends] - wxx[start] - squares, 0)
     cost[cost < 1e-12 * max(wxx[-1], 1e-12)] = 0.0
     return cost

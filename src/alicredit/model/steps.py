@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from alicredit.model.learner import TrainingSet
+from alicredit.model.placing import add_values, between_levels, place_columns
 from alicredit.model.points import StepFunction, merge_steps, step_means, tally
+from alicredit.model.turns import tally_places
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -48,14 +51,15 @@ fine steps the second (assumed)."""
 class Placed:
     """The step of each row in each input's function; the missing come last."""
 
-    steps: Whole
+    steps: npt.NDArray[Any]
 
     def margins(self, functions: Sequence[StepFunction], constant: float) -> Floats:
         """Add up what the functions give each row."""
-        total = np.full(len(self.steps), constant)
-        for at, function in enumerate(functions):
-            total += values_of(function)[self.steps[:, at]]
-        return total
+        values = [values_of(function) for function in functions]
+        table = np.zeros((len(values), max(map(len, values), default=1)))
+        for at, own in enumerate(values):
+            table[at, : len(own)] = own
+        return np.asarray(add_values(self.steps, table, float(constant)))
 
 
 def values_of(function: StepFunction) -> Floats:
@@ -69,19 +73,11 @@ def values_of(function: StepFunction) -> Floats:
 
 def place_rows(functions: Sequence[StepFunction], sizes: Sequence[int], X: Floats) -> Placed:
     """Find each row's step; ``sizes`` are the known levels of categories, 0 for numbers."""
-    steps = np.empty(X.shape, dtype=np.int64)
-    for at, (function, size) in enumerate(zip(functions, sizes, strict=True)):
-        column = X[:, at]
-        if size and function.levels:
-            last = max(function.levels) + 1
-            step, gone = np.minimum(np.nan_to_num(column), last), last + 1
-        elif size:
-            step, gone = np.zeros(len(X)), 1
-        else:
-            step = np.searchsorted(function.cuts, column, side="left")
-            gone = len(function.values)
-        steps[:, at] = np.where(np.isnan(column), gone, step)
-    return Placed(steps)
+    cuts = [
+        between_levels(max(function.levels, default=-1) + 2) if size else function.cuts
+        for function, size in zip(functions, sizes, strict=True)
+    ]
+    return Placed(place_columns(X, cuts, [len(own) + 1 for own in cuts]))
 
 
 def simplify(
@@ -110,11 +106,13 @@ def simplify(
     rate = float(np.average(data.y, weights=weight))
     information = weight * (p * (1 - p) + rate * (1 - rate)) / 2
     usual = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)), max_steps
-    merged, groups, masses = [], [], []
-    for at, function in enumerate(functions):
-        line = _line(function)
+    merged, masses = [], []
+    lines = [_line(function) for function in functions]
+    most = max((len(line.values) for line in lines), default=0) + 1
+    by_step = tally_places(placed.steps, information, most)
+    for at, (function, line) in enumerate(zip(functions, lines, strict=True)):
         size = len(line.values)
-        mass = tally(placed.steps[:, at], information, size + 1)[np.concatenate(line.order)]
+        mass = by_step[at, np.concatenate(line.order)]
         steps = [slice(0, 1)]
         if size > 1:
             budget, most = usual
@@ -124,10 +122,10 @@ def simplify(
         merged.append(line.merged(mass, steps))
         members = np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps])
         masses.append(tally(members, mass, 1))
-        groups.append(merged[-1].places(placed.steps[:, at]))
     has_periods = data.period is not None and bool(data.period.any())
     if not has_periods and not any(function.levels for function in functions):
         return [line.function for line in merged]
+    groups = [line.places(placed.steps[:, at]) for at, line in enumerate(merged)]
     return _held(merged, constant, Placed(np.column_stack(groups)), masses, data)
 
 
