@@ -184,10 +184,57 @@ def test_rows_of_one_merchant_are_one_witness() -> None:
     owner = np.repeat(np.arange(1000), 10)
     tenfold = calibrate(margin[owner], y[owner], np.ones(10_000), owner)
     naive = calibrate(margin[owner], y[owner], np.ones(10_000), np.arange(10_000))
-    assert width(tenfold) == pytest.approx(width(single), rel=1e-6)
+    # How far rows share a fate is found, not given: as sure as 1,000 merchants make it.
+    assert width(tenfold) == pytest.approx(width(single), rel=0.01)
     assert width(naive) < 0.5 * width(single)
     counted = tenfold.seen.bad.sum() / tenfold.seen.design_effect
-    assert counted == pytest.approx(y.sum(), rel=1e-9)
+    assert counted == pytest.approx(y.sum(), rel=0.02)
+    assert counted < y.sum()
+
+
+@pytest.mark.parametrize("merchants", [2, 5, 40])
+def test_the_design_effect_of_a_level_is_that_of_the_jackknife_by_merchant(merchants) -> None:
+    # By hand, for margins all alike: the level without a merchant, in turn.
+    rng = np.random.default_rng(merchants)
+    who = rng.integers(0, merchants, 600)
+    y = (rng.random(600) < 0.1 + 0.3 * (who % 2)).astype(float)
+    found = calibrate(np.full(600, -2.0), y, np.ones(600), who)
+    p = (y.sum() + 0.5) / 601
+    off = [600 / (600 - np.sum(who == k)) * np.sum(y[who == k] - p) for k in range(merchants)]
+    spread = (merchants - 1) / merchants * np.sum(np.square(off))
+    few = (stats.t(merchants - 1).ppf(0.95) / stats.norm.ppf(0.95)) ** 2
+    want = max(spread * few / np.sum((y - p) ** 2), 1.0)
+    assert found.seen.design_effect == pytest.approx(want, rel=1e-6)
+
+
+def test_rows_of_one_merchant_tell_never_more_than_rows_of_many() -> None:
+    for seed in range(20):
+        margin, y = draw(600, intercept=0.0, slope=1.0, seed=seed)
+        who = np.random.default_rng(seed).integers(0, 5, 600)
+        assert calibrate(margin, y, np.ones(600), who).seen.design_effect >= 1
+
+
+def test_one_merchant_in_all_rows_is_refused() -> None:
+    margin, y = draw(600, intercept=0.0, slope=1.0, seed=1)
+    for weight in (np.ones(600), np.arange(1.0, 601.0)):
+        with pytest.raises(InputError, match="cluster must name several merchants"):
+            calibrate(margin, y, weight, np.zeros(600, dtype=np.int64))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("merchants", [3, 5, 20])
+def test_few_merchants_are_covered(merchants) -> None:
+    at, z = np.array([-5.0, -4.0, -3.0, -2.0]), np.linspace(-6, 6, 401)
+    true = np.array([np.average(expit(a + 0.7 * z), weights=np.exp(-(z**2) / 2)) for a in at])
+    covered = []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        margin, who = rng.normal(-3, 1.2, 1_500), rng.integers(0, merchants, 1_500)
+        fate = 0.7 * rng.normal(size=merchants)[who]
+        y = (rng.random(1_500) < expit(margin + fate)).astype(float)
+        lower, _, upper = calibrate(margin, y, np.ones(1_500), who).probabilities(at)
+        covered.append((lower <= true) & (true <= upper))
+    assert np.mean(covered) > 0.84  # nominal 90 %
 
 
 def test_a_tenfold_copy_frees_no_slope_that_the_rows_themselves_do_not() -> None:
@@ -249,7 +296,8 @@ def test_deployed_scores_of_another_spread_keep_what_ranks_say() -> None:
     assert np.abs(np.log(after / before)).mean() < 0.03
     assert wider.slope == pytest.approx(1 / 1.3, rel=0.05)
     same = found.deployed(margin, np.ones(len(y)), float(y.mean()))
-    assert width(wider, -1.0) > width(same, -1.0) > width(found, -1.0)
+    assert width(wider, -1.0) > width(same, -1.0)
+    assert width(same, -1.0) == pytest.approx(width(found, -1.0), rel=1e-3)
 
 
 REFUSED = {

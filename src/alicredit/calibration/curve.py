@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from alicredit.checks import refuse
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,7 +57,13 @@ class Curve:
 
     def logit(self, margin: Floats) -> Floats:
         """Give the log-odds at each margin."""
-        return self.level + lengths(margin, self.knots, self.pivot) @ self.slopes
+        m = np.asarray(margin, dtype=np.float64)
+        if not len(self.knots):
+            return self.level + (m - self.pivot) * self.slopes[0]
+        heights = self.level + lengths(self.knots, self.knots, self.pivot) @ self.slopes
+        piece = np.searchsorted(self.knots, m, side="left")
+        start = np.maximum(piece - 1, 0)
+        return np.asarray(heights[start] + (m - self.knots[start]) * self.slopes[piece])
 
     def at_rate(self, margin: Floats, weight: Floats, rate: float) -> Curve:
         """Move the level so that the weighted mean probability is a rate."""
@@ -64,11 +71,11 @@ class Curve:
         return replace(self, level=float(levels_at(plain[None], weight, np.array([rate]))[0]))
 
 
-def average(curves: Sequence[Curve], share: Floats) -> Curve:
-    """Give the curve of mean level and mean log-slopes of curves that bend at the same knots."""
-    level = float(share @ np.array([each.level for each in curves]))
-    log_slopes = share @ np.log([each.slopes for each in curves])
-    return replace(curves[0], level=level, slopes=np.exp(log_slopes))
+def through(margin: Floats, logit: Floats, pivot: float) -> Curve:
+    """Give the curve that runs straight from each rising pair to the next, and on beyond."""
+    knots, slopes = margin[1:-1], np.diff(logit) / np.diff(margin)
+    curve = Curve(0.0, pivot, knots, slopes)
+    return replace(curve, level=float(logit[0] - curve.logit(margin[:1])[0]))
 
 
 def lengths(margin: Floats, knots: Floats, pivot: float) -> Floats:
@@ -200,19 +207,54 @@ def _added(at: npt.NDArray[np.int64], values: Floats) -> Floats:
 def _design_effect(
     curve: Curve, margin: Floats, y: Floats, weight: Floats, cluster: npt.NDArray[np.int64]
 ) -> float:
-    """Give the mean design effect of level and slope: scores summed by merchant against by row."""
-    off = y - rising(curve.logit(margin))
-    score = np.column_stack([off, off * (margin - curve.pivot)])
-    by_row = (score * weight[:, None]).T @ score
-    _, who = np.unique(cluster, return_inverse=True)
-    sums = np.column_stack([np.bincount(who, weight * each) for each in score.T])
-    sums = sums[np.lexsort(sums.T)]
-    return float(np.trace(np.linalg.pinv(by_row) @ (sums.T @ sums)) / _rank(by_row))
+    """Give the mean design effect of level and slope: scores summed by merchant against by row.
+
+    Level and slope were fitted to the same rows, so that a merchant of weight pulls them its way
+    and its sum is small whatever its fate: each merchant's sum is taken off the fit without it (the
+    jackknife by cluster; Bell and McCaffrey 2002), and the less merchants tell of their own spread
+    the wider intervals must be: Student's t against the normal law at tails of 5 %, as many degrees
+    of freedom as merchants but one. Rows of one merchant never count for more than rows of as many
+    merchants.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    _, who, rows = np.unique(cluster, return_inverse=True, return_counts=True)
+    if rows.max() == 1 and weight.min() == weight.max():
+        return float(weight[0])  # nobody shares a fate
+    p, off = rising(curve.logit(margin)), margin - curve.pivot
+    told = weight * p * (1 - p)
+    design = np.column_stack([np.ones(len(margin)), off])
+    if float(told @ off**2) <= 1e-12 * float(told.sum()):
+        design = design[:, :1]
+    score = design * (y - p)[:, None]
+    each = score * weight[:, None]
+    sums = np.column_stack([_added(who, column) for column in each.T])
+    pairs = [[_added(who, told * i * j) for i in design.T] for j in design.T]
+    apart = _without(np.array(pairs).transpose(2, 0, 1), (design * told[:, None]).T @ design, sums)
+    apart = apart[np.lexsort(apart.T)]
+    few = float(stdtrit(len(rows) - 1, 0.95) / ndtri(0.95)) ** 2
+    jackknife = apart.T @ apart * (1 - 1 / len(rows)) * few
+    by_row = np.linalg.pinv(each.T @ score)
+    return max(float(np.trace(by_row @ mine)) for mine in (jackknife, each.T @ each)) / len(by_row)
 
 
-def _rank(matrix: Floats) -> int:
-    """Give the rank of a small matrix, at least 1."""
-    return max(int(np.linalg.matrix_rank(matrix)), 1)
+def _without(held: Floats, every: Floats, sums: Floats) -> Floats:
+    """Give each merchant's sum of scores off the fit to all others.
+
+    ``held`` is what each tells of level and slope, ``every`` all of them. A merchant who alone
+    tells of either leaves nothing to be held against.
+    """
+    others = every - held
+    if (np.linalg.det(others) <= 1e-9 * np.linalg.det(every)).any():
+        refuse(
+            "cluster",
+            "must name several merchants who each tell of level and slope: how far rows of one "
+            "merchant share a fate cannot be told from one; give more merchants, or each row its "
+            "own where rows are independent",
+            f"{len(held)}, of whom one alone tells",
+        )
+    found: Floats = (every @ np.linalg.solve(others, sums[:, :, None]))[:, :, 0]
+    return found
 
 
 def plain_curve(seen: Witnesses) -> Curve:

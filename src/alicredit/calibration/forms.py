@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from alicredit.calibration.curve import (
     plain_curve,
     rising,
     thinned,
+    through,
 )
 
 PIECES = 8
@@ -22,6 +24,10 @@ PIECES = 8
 
 DRAWS = 256
 """Curves that stand for all that may be: their tails hold a dozen."""
+
+_GRID = 512
+_BEYOND = 3.0
+"""How far beyond all rows a mean curve is drawn, in log-odds, before it runs on straight."""
 
 MOST_PLACES = 128
 _LONGEST_STEP, _NEAR = 2.0, 1e-10
@@ -140,6 +146,8 @@ class Posterior:
         What the rate itself leaves open: added to the levels.
     probability : array, shape (draws,)
         Of each curve; they sum to 1.
+    drawn : array, shape (draws, 2)
+        Standard normals of each curve's own: for its rate, and for what is added to its slopes.
     evidence : float
         Logarithm of the probability of what was seen, but for a constant of all forms.
     """
@@ -150,16 +158,25 @@ class Posterior:
     levels: Floats
     offsets: Floats
     probability: Floats
+    drawn: Floats
     evidence: float
 
     def logit(self, margin: Floats) -> Floats:
         """Give each curve's log-odds at each margin but for its level, shape (draws, rows)."""
         return np.exp(self.log_slopes) @ lengths(margin, self.knots, self.pivot).T
 
-    def mean(self) -> Curve:
-        """Give the curve of the mean log-slopes: where nothing is known, the margin itself."""
-        p = self.probability
-        return Curve(float(p @ self.levels), self.pivot, self.knots, np.exp(p @ self.log_slopes))
+    def mean(self, low: float, high: float) -> Curve:
+        """Give the curve of the mean probability, each curve at its level.
+
+        Of all numbers the mean has the least expected loss, by any score that asks for the truth
+        (logarithm, Brier). A mean of curves that rise, it rises. Drawn between two margins and
+        somewhat beyond.
+        """
+        at = np.linspace(low - _BEYOND, high + _BEYOND, _GRID)
+        logit = (self.logit(at) + self.levels[:, None]).T
+        yes, no = (-np.logaddexp(0, sign * logit) for sign in (-1, 1))
+        mean = _log_mean(yes, self.probability) - _log_mean(no, self.probability)
+        return through(at, mean, self.pivot)
 
     def at_rate(self, margin: Floats, weight: Floats, rate: float) -> Posterior:
         """Move each curve so that the weighted mean probability is a rate."""
@@ -167,16 +184,13 @@ class Posterior:
         rates = np.full(len(self.levels), rate)
         return replace(self, levels=levels_at(self.logit(places), held, rates))
 
-    def grown(self, factor: float, extra: float) -> Posterior:
-        """Multiply the variance of log-slopes, and add one that all pieces share."""
-        middle = self.probability @ self.log_slopes
-        apart = np.sqrt(factor) * (self.log_slopes - middle)
-        shared = np.sqrt(extra) * normals(DRAWS, PIECES + 3)[:, 1]
-        return replace(self, log_slopes=middle + apart + shared[:, None])
+    def apart(self, error: float) -> Posterior:
+        """Add an error to log-slopes that all pieces share, of so much standard deviation."""
+        return replace(self, log_slopes=self.log_slopes + error * self.drawn[:, 1:])
 
     def with_level(self, error: float) -> Posterior:
         """Take the level as known but for a standard error."""
-        return replace(self, offsets=error * normals(DRAWS, PIECES + 3)[:, 0])
+        return replace(self, offsets=error * self.drawn[:, 0])
 
     def bounds(self, margin: Floats, tail: float) -> tuple[Floats, Floats]:
         """Give the log-odds that curves worth a tail stay below, and curves worth a tail above."""
@@ -204,7 +218,8 @@ def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     seen, root = frame.seen, frame.root(form)
     size = root.shape[1]
     mode, covariance = _mode(frame, root)
-    drawn = normals(draws if size else 1, PIECES + 3)[:, 2 : 2 + size]
+    sequence = normals(draws if size else 1, PIECES + 3)
+    drawn = sequence[:, 2 : 2 + size]
     z = mode + drawn @ np.linalg.cholesky(covariance).T
     log_slopes = z @ root.T
     plain = np.exp(log_slopes) @ frame.lengths.T
@@ -217,8 +232,40 @@ def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     share = np.exp(weight - most)
     evidence = most + float(np.log(share.mean()) + np.linalg.slogdet(covariance)[1] / 2)
     share /= share.sum()
-    pivot, knots = frame.plain.pivot, frame.knots
-    return Posterior(pivot, knots, log_slopes, levels, np.zeros(len(z)), share, evidence)
+    pivot, knots, own = frame.plain.pivot, frame.knots, sequence[:, :2]
+    return Posterior(pivot, knots, log_slopes, levels, np.zeros(len(z)), share, own, evidence)
+
+
+def mixed(every: Sequence[Posterior]) -> Posterior:
+    """Put forms together, each as likely as the others before rows are seen.
+
+    The probability of a curve is that of its form, given what was seen, times its own within it.
+    """
+    share, evidence = shares(every)
+    parts = zip(share, every, strict=True)
+    return replace(
+        every[0],
+        log_slopes=np.vstack([each.log_slopes for each in every]),
+        levels=np.concatenate([each.levels for each in every]),
+        offsets=np.concatenate([each.offsets for each in every]),
+        probability=np.concatenate([part * each.probability for part, each in parts]),
+        drawn=np.vstack([each.drawn for each in every]),
+        evidence=evidence,
+    )
+
+
+def shares(every: Sequence[Posterior]) -> tuple[Floats, float]:
+    """Give the probability of each form given what was seen, and the evidence of all."""
+    evidence = np.array([each.evidence for each in every])
+    share = np.exp(evidence - evidence.max())
+    return share / share.sum(), float(evidence.max() + np.log(share.mean()))
+
+
+def _log_mean(logs: Floats, share: Floats) -> Floats:
+    """Give the logarithm of the mean of each line's exponentials."""
+    logs = logs + np.log(np.maximum(share, 1e-300))
+    most = logs.max(axis=1, keepdims=True)
+    return np.asarray(most[:, 0] + np.log(np.exp(logs - most).sum(axis=1)))
 
 
 def with_rates(found: Posterior, frame: Frame) -> Posterior:
@@ -228,7 +275,7 @@ def with_rates(found: Posterior, frame: Frame) -> Posterior:
     seen = frame.seen
     bad = seen.bad.sum() / seen.design_effect
     good = max(seen.independent - bad, 0.0)
-    rates = betaincinv(bad + 0.5, good + 0.5, ndtr(normals(DRAWS, PIECES + 3)[:, 0]))
+    rates = betaincinv(bad + 0.5, good + 0.5, ndtr(found.drawn[:, 0]))
     plain = np.exp(found.log_slopes) @ frame.lengths.T
     levels = levels_at(plain, seen.weight, np.clip(rates, 1e-300, 1 - 1e-15))
     return replace(found, offsets=levels - found.levels)
