@@ -28,6 +28,8 @@ Ints = npt.NDArray[np.int64]
 
 _KEPT_SHARE = 0.9
 
+_OF_ENDS = {"days_since_first": "min(_time)", "days_since": "max(_time)"}
+
 FEW = 2**19
 """Rows of a table that is held once for all its streams, if it has no more (assumed)."""
 
@@ -231,6 +233,18 @@ def _is_single(stream: Stream, asked: Asked) -> bool:
     return asked.is_single and not stream.is_ahead
 
 
+def is_at_ends(stream: Stream, *, is_single: bool) -> bool:
+    """Tell whether of each merchant's events the first and the last say all, as of one moment."""
+    features = stream.features
+    return (
+        is_single
+        and not stream.is_ahead
+        and len({reach(feature) for feature in features}) == 1
+        and all(feature.aggregate in _OF_ENDS and feature.min_support <= 1 for feature in features)
+        and not any(feature.hit or feature.measure or feature.weight for feature in features)
+    )
+
+
 def read_events(
     con: duckdb.DuckDBPyConnection,
     records: Records,
@@ -373,7 +387,11 @@ def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> st
         columns.append("_key AS _tie")
     where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
-    return " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
+    rows = " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
+    if not is_at_ends(stream, is_single=asked.is_single):
+        return rows
+    ends = ", ".join(sorted({_OF_ENDS[feature.aggregate] for feature in stream.features}))
+    return f"SELECT _slot, unnest([{ends}]) AS _time FROM ({rows}) GROUP BY _slot"
 
 
 def _time(stream: Stream) -> str:

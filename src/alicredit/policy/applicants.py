@@ -118,7 +118,7 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
         if "loans" in facts:
             hold_unpaid(con, records)
             con.execute(_BALANCE)
-        for sql in hold_orders(records, parts) if "orders" in facts else ():
+        for sql in hold_orders(parts) if "orders" in facts else ():
             con.execute(sql)
         frame = pd.DataFrame({"row": np.arange(len(cohort))})
         for sql in _queries(records, parts):

@@ -1,9 +1,9 @@
 """What shops sold net of what came back, and the orders that are under way: each read once.
 
 Statements over a table ``question`` (``row, merchant_id, as_of``) and the SQL of facts. Orders are
-many, what is claimed of them is little: so orders are added up as they are read, and only what came
-back, what is under way and buyers set aside are held. What is added is whole fen, so that neither
-the order nor the parts of a sum matter.
+many, what is claimed of them is little: so orders are added up as they are read, and only what is
+under way and buyers set aside are held. What is added is whole fen, so that neither the order nor
+the parts of a sum matter.
 """
 
 from __future__ import annotations
@@ -21,34 +21,27 @@ _FEN = "TRY_CAST(round({amount} * 100) AS BIGINT)"
 _PERIOD = """CAST(floor((date_diff('microsecond', {time}, {as_of}) - 1) / 2592000000000.0)
   AS INTEGER)"""
 
-_RETURNED = f"""
-CREATE TEMP TABLE returned AS
-WITH matched AS MATERIALIZED (
+_RETURNED = f"""matched AS MATERIALIZED (
   SELECT r.amount, r._happened, greatest(r._known, o._happened, o._known) AS _known,
          o._merchant_id, o.buyer_id, o.confirmed_at, o._happened AS ordered_at, o._known AS seen_at
   FROM ({{own_refunds}}) r JOIN ({{orders}}) o ON o.order_id = r.order_id
-  WHERE r._happened < {{last}} AND (o.confirmed_at >= {{since_year}}
-    OR r._happened >= {{since_quarter}}))
-SELECT q.row, {_FEN.format(amount="o.amount")} AS fen, o.buyer_id,
-       coalesce({OF_ITSELF}, false) AS is_own,
-       o._happened >= q.as_of - INTERVAL 90 DAY AS is_recent,
-       coalesce(o.ordered_at < q.as_of AND o.seen_at < q.as_of AND o.confirmed_at < q.as_of
-         AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH, false) AS is_sale,
-       CASE WHEN is_sale AND o._happened >= q.as_of - INTERVAL 180 DAY
-         AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
-         THEN {_PERIOD.format(time="o._happened", as_of="q.as_of")} END AS period
-FROM matched o JOIN question q ON q.merchant_id = o._merchant_id
-WHERE o._happened < q.as_of AND o._known < q.as_of AND (is_sale OR is_recent)
+  WHERE r._happened < {{last}} AND o.confirmed_at >= {{since_year}}),
+back AS (
+  SELECT q.row, o.buyer_id, -{_FEN.format(amount="o.amount")} AS fen,
+         CASE WHEN o._happened >= q.as_of - INTERVAL 180 DAY
+           AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
+           THEN {_PERIOD.format(time="o._happened", as_of="q.as_of")} END AS period
+  FROM matched o JOIN question q ON q.merchant_id = o._merchant_id
+   AND o._happened < q.as_of AND o._known < q.as_of
+   AND o.ordered_at < q.as_of AND o.seen_at < q.as_of AND o.confirmed_at < q.as_of
+   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH
+  WHERE NOT coalesce({OF_ITSELF}, false)),
 """
-"""Refunds of orders that were sales, and recent refunds; a refund is its order's merchant's."""
+"""Refunds of orders that were sales; a refund is its order's merchant's."""
 
-_BACK = """
-UNION ALL
-SELECT row, -fen, period FROM returned r ANTI JOIN set_aside s
-  ON s.row = r.row AND s.buyer_id = r.buyer_id WHERE r.is_sale AND NOT r.is_own
-"""
+_BACK = " UNION ALL SELECT row, buyer_id, fen, period FROM back"
 _SALES = f"""
-WITH sale AS (
+WITH {{returned}}sale AS (
   SELECT q.row, o.buyer_id, {_FEN.format(amount="o.amount")} AS fen,
          {_PERIOD.format(time="o.confirmed_at", as_of="q.as_of")} AS period
   FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
@@ -56,8 +49,8 @@ WITH sale AS (
    AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND o.confirmed_at >= {{since_year}}
   WHERE NOT coalesce({OF_ITSELF}, false)),
 net AS (
-  SELECT o.row, o.fen, o.period FROM sale o ANTI JOIN set_aside s
-    ON s.row = o.row AND s.buyer_id = o.buyer_id {{back}})
+  SELECT o.row, o.fen, o.period FROM (SELECT * FROM sale{{back}}) o
+  ANTI JOIN set_aside s ON s.row = o.row AND s.buyer_id = o.buyer_id)
 SELECT row, CAST(greatest(sum(fen), 0) AS BIGINT) AS year_fen, list_sort([{{months}}]) AS months
 FROM net GROUP BY row
 """
@@ -104,17 +97,20 @@ _PLEDGED = """
   JOIN balance b ON b.row = o.row AND b.loan_id = p.loan_id
 """
 _NO_ORDERS = "SELECT 0 AS row, '' AS order_id WHERE false"
-_ASKED_BACK = "SELECT row, sum(fen) AS fen FROM returned WHERE is_recent GROUP BY row"
+_ASKED_BACK = f"""
+  SELECT q.row, sum({_FEN.format(amount="r.amount")}) AS fen
+  FROM question q JOIN ({{refunds}}) r ON r._merchant_id = q.merchant_id
+   AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 90 DAY
+   AND r._happened >= {{since_quarter}} GROUP BY q.row
+"""
 _NO_SUMS = "SELECT 0 AS row, 0 AS fen WHERE false"
 
 
-def hold_orders(records: Records, facts: Mapping[str, str]) -> Iterator[str]:
-    """Write the statements that hold the few orders and refunds that are looked at twice.
+def hold_orders(facts: Mapping[str, str]) -> Iterator[str]:
+    """Write the statements that hold the few orders and buyers that are looked at twice.
 
     Parameters
     ----------
-    records : Records
-        With orders.
     facts : mapping of str to str
         The SQL of facts by table, and the moments before which no question reads.
 
@@ -125,20 +121,12 @@ def hold_orders(records: Records, facts: Mapping[str, str]) -> Iterator[str]:
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from alicredit.records import read_records
-    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
-    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> records = read_records({"merchants": merchants})
     >>> facts = {"orders": "SELECT 1", "since_half": "DATE '2013-01-01'"}
     >>> facts["since_month"] = facts["since_half"]
-    >>> [each.split()[3] for each in hold_orders(records, facts)]
+    >>> [each.split()[3] for each in hold_orders(facts)]
     ['set_aside', 'open_order']
     """
     yield set_aside_sql(facts)
-    if "refunds" in facts:
-        own = own_fact_sql(records.columns("refunds"), "refunds")
-        yield _RETURNED.format(own_refunds=own, **facts)
     yield _OPEN.format(**facts)
 
 
@@ -175,7 +163,11 @@ def order_queries(
     """
     has_back = "refunds" in facts
     months = ", ".join(map(_month, range(_PERIODS)))
-    sales = _SALES.format(back=_BACK if has_back else "", months=months, **facts)
+    returned = back = ""
+    if has_back:
+        own = own_fact_sql(records.columns("refunds"), "refunds")
+        returned, back = _RETURNED.format(own_refunds=own, **facts), _BACK
+    sales = _SALES.format(returned=returned, back=back, months=months, **facts)
     claims = " UNION ALL ".join(
         f"SELECT order_id, _happened, _known FROM ({own_fact_sql(records.columns(name), name)})"
         for name in ("refunds", "disputes")
@@ -185,7 +177,7 @@ def order_queries(
     base = _BASE.format(
         hurt=_HURT.format(claims=claims) if claims else _NO_ORDERS,
         pledged=_PLEDGED.format(**facts) if has_pledges else _NO_ORDERS,
-        asked_back=_ASKED_BACK if has_back else _NO_SUMS,
+        asked_back=_ASKED_BACK.format(**facts) if has_back else _NO_SUMS,
         **facts,
     )
     return sales, base
