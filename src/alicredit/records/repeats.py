@@ -27,7 +27,7 @@ _HELD = 2**21
 """Hashes that are held at once: as many as the places of their bits stay near the processor."""
 _FILES = 500
 """Files that are open at once, at most."""
-_SORTED = 2**18
+_SORTED = 2**20
 """Hashes that are sorted sooner than kernels are loaded to look at them (assumed)."""
 _BATCH = 2**17
 
