@@ -216,6 +216,40 @@ def test_faults_are_those_that_every_row_tells(tables, tmp_path: Path, seed: int
     assert len(merchants_in_error(records, as_of="2013-05-01"))
 
 
+PAID_BADLY = {
+    "clean": [("l", 5, 60.0), ("l", 9, 40.0)],
+    "too much": [("l", 5, 60.0), ("l", 9, 40.01)],
+    "too early": [("l", -1, 60.0)],
+    "too much, some of it later": [("l", 5, 60.0), ("l", 40, 41.0)],
+    "too early and of nobody": [("nobody's", -1, 600.0)],
+    "too much but for what is negative": [("l", 5, 160.0), ("l", 9, -70.0)],
+}
+
+
+@pytest.mark.parametrize("kind", PAID_BADLY)
+@pytest.mark.parametrize("twice", [False, True])
+def test_payments_that_cannot_be_are_told_whatever_is_asked_first(kind: str, twice: bool) -> None:
+    day, start = pd.Timedelta(1, "D"), pd.Timestamp("2013-01-01")
+    loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": "m", "product_id": "p", "rate": 0.0,
+                          "principal": 100.0, "disbursed_at": start,
+                          "due_at": start + 30 * day})  # fmt: skip
+    paid = pd.DataFrame(PAID_BADLY[kind], columns=["loan_id", "day", "principal"])
+    paid = paid.assign(at=start + pd.to_timedelta(paid.pop("day"), "D"), amount=paid["principal"])
+    merchants = pd.DataFrame({"merchant_id": ["m"], "platform": "taobao", "registered_at": start})
+    records = ac.read_records({"merchants": merchants, "repayments": paid,
+                               "loans": pd.concat([loans] * (1 + twice))})  # fmt: skip
+    for moment in (None, start + 20 * day):
+        listed = ac.find_problems(records, as_of=moment)
+        listed = listed[listed["rule"] != "stale feed"]
+        pairs = sorted(zip(listed["table"], listed["rule"], strict=True))
+        assert pairs == looked_up(records, moment)
+        rules = {rule for table, rule in pairs if table == "repayments"}
+        much = {"too much", "too much, some of it later"} if moment is None else {"too much"}
+        if not twice:
+            assert ("more principal repaid than lent" in rules) == (kind in much)
+            assert ("repayment before disbursement" in rules) == (kind == "too early")
+
+
 def test_repeated_keys_name_their_merchants_however_many_there_are(tables, monkeypatch) -> None:
     orders = tables["orders"]
     twice = pd.concat([orders, orders.iloc[[3, 3, 9]]], ignore_index=True)

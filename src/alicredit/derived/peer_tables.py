@@ -49,10 +49,14 @@ grouped AS (
   WHERE {_IS_GROUP}
   UNION ALL SELECT '{EVERYONE}', * EXCLUDE (category) FROM member)"""
 
+_SPELL = f"CAST(date_diff('day', DATE '0001-01-01', {{}}) // {ACTIVE_DAYS} AS INTEGER)"
+"""The number of the spell in which a day lies."""
+
 _SALES_SUMS = f"""
 WITH {SPANS},
 every AS MATERIALIZED (
-  SELECT row_number() OVER () AS span, dense_rank() OVER (ORDER BY category) AS kind, *
+  SELECT CAST(row_number() OVER () AS INTEGER) AS span,
+         CAST(dense_rank() OVER (ORDER BY category) AS INTEGER) AS kind, *
   FROM (SELECT merchant_id, since, until, category FROM span
         UNION ALL
         SELECT merchant_id, TIMESTAMP '0001-01-01', min(since), NULL FROM span GROUP BY ALL)),
@@ -69,21 +73,24 @@ placed AS (
                         OR CAST(s.until AS DATE) = CAST(seen_at AS DATE), false) AS is_edge
         FROM sale f LEFT JOIN every s
           ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until)),
+part AS MATERIALIZED (
+  SELECT CASE WHEN NOT is_edge THEN span END AS span, merchant_id,
+         CAST(date_diff('day', DATE '0001-01-01', seen_day)
+              // CASE WHEN is_edge THEN 1 ELSE {ACTIVE_DAYS} END AS INTEGER) AS number,
+         CASE WHEN is_edge THEN day END AS day,
+         min(seen_day) AS first, max(seen_day) AS last, max(seen_at) AS seen_at,
+         sum(CASE WHEN is_edge THEN fen END) AS fen
+  FROM placed GROUP BY 1, 2, 3, 4),
 edge AS (
-  SELECT s.span, s.kind, f.day, f.seen_day, f.fen
-  FROM (SELECT merchant_id, day, seen_day, max(seen_at) AS seen_at, CAST(sum(fen) AS BIGINT) AS fen
-        FROM placed WHERE is_edge GROUP BY ALL) f
-  LEFT JOIN every s
+  SELECT s.span, s.kind, f.day, f.last AS seen_day, CAST(f.fen AS BIGINT) AS fen
+  FROM (FROM part WHERE day IS NOT NULL) f LEFT JOIN every s
     ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
-fact AS (
-  SELECT span, kind, merchant_id AS stray, day, seen_day, fen FROM placed WHERE NOT is_edge
-  UNION ALL SELECT span, kind, NULL, day, seen_day, fen FROM edge),
 spell AS (
-  SELECT coalesce(e.merchant_id, stray) AS merchant_id, e.category, number,
+  SELECT coalesce(e.merchant_id, f.stray) AS merchant_id, e.category, number,
          min(first) AS first, max(last) AS last
-  FROM (SELECT span, stray, min(seen_day) AS first, max(seen_day) AS last,
-               date_diff('day', DATE '0001-01-01', seen_day) // {ACTIVE_DAYS} AS number
-        FROM fact GROUP BY ALL)
+  FROM (SELECT span, merchant_id AS stray, number, first, last FROM part WHERE day IS NULL
+        UNION ALL
+        SELECT span, NULL, {_SPELL.format("seen_day")}, seen_day, seen_day FROM edge) f
   LEFT JOIN every e USING (span) GROUP BY ALL),
 seen AS (
   SELECT peers, first, last, lag(last) OVER w AS before, lead(first) OVER w AS after
@@ -93,9 +100,10 @@ seen AS (
         GROUP BY merchant_id, number)
   WINDOW w AS (PARTITION BY peers, merchant_id ORDER BY number)),
 summed AS (
-  SELECT category, day, seen_day, fen
-  FROM (SELECT kind, day, seen_day, sum(fen) AS fen FROM fact GROUP BY ALL)
-  LEFT JOIN (SELECT DISTINCT kind, category FROM every) USING (kind))
+  SELECT category, day, seen_day, sum(fen) AS fen
+  FROM (SELECT kind, day, seen_day, sum(fen) AS fen FROM placed WHERE NOT is_edge GROUP BY ALL
+        UNION ALL SELECT kind, day, seen_day, fen FROM edge)
+  LEFT JOIN (SELECT DISTINCT kind, category FROM every) USING (kind) GROUP BY ALL)
 SELECT category AS peers, day, seen_day, fen, CAST(0 AS HUGEINT) AS step
 FROM summed WHERE {_IS_GROUP}
 UNION ALL

@@ -33,7 +33,8 @@ class Check:
     ``condition``, where a row alone can tell, lets all such questions of a table be counted in one
     reading of it; ``absent`` names the column that it finds missing, and ``beyond`` the column that
     it finds outside bounds, of which a file's footer may say that nothing is; ``unique`` names
-    columns that together must not stand twice, which hashes can tell.
+    columns that together must not stand twice, which hashes can tell; ``hint`` is a query that
+    finds a row wherever ``sql`` does, as long as the keys of parents stand once.
     """
 
     table: str
@@ -45,6 +46,7 @@ class Check:
     absent: str = ""
     beyond: tuple[str, float, float] | None = None
     unique: tuple[str, ...] = ()
+    hint: str = ""
 
 
 def seen(table: str) -> str:
@@ -83,7 +85,7 @@ def open_seen(
             own = _as_seen(TABLES[name], own, when, perhaps)
         con.execute(f"CREATE VIEW {seen(name)} AS {facts}")
         if TABLES[name].parent:
-            con.execute(f"CREATE VIEW {_own(name)} AS {own}")
+            con.execute(f"CREATE VIEW {seen_alone(name)} AS {own}")
     return con
 
 
@@ -105,7 +107,7 @@ def looking(
             con.close()
 
 
-def _own(table: str) -> str:
+def seen_alone(table: str) -> str:
     """Name the view of a table's own rows, without its parent's."""
     return quoted("_own_" + table) if TABLES[table].parent else seen(table)
 
@@ -145,6 +147,12 @@ def failing(
     alone: dict[str, list[int]] = {}
     folder = None if records.bound is None else records.bound.folder
     repeats = cache(lambda name, key: repeated_hashes(con, quoted(name), key, folder))
+    hinted = cache(lambda hint: bool(con.execute(f"{hint} LIMIT 1").fetchall()))
+
+    def may_be(check: Check) -> bool:
+        parent, _, link = TABLES[check.table].parent.partition(".")
+        return not check.hint or len(repeats(parent, (link,))) > 0 or hinted(check.hint)
+
     for at, check in enumerate(asked):
         if check.absent in full.get(check.table, ()) or _lies_within(check, spans):
             continue
@@ -152,11 +160,11 @@ def failing(
             asked[at] = check = _narrowed(con, repeats, check)
         if check.condition:
             alone.setdefault(check.table, []).append(at)
-        elif check.sql and _finds(con, check):
+        elif check.sql and may_be(check) and _finds(con, check):
             found.add(at)
     for table, those in alone.items():
         every = ", ".join(f"coalesce(bool_or({asked[at].condition}), false)" for at in those)
-        (row,) = con.execute(f"SELECT {every} FROM {_own(table)}").fetchall()
+        (row,) = con.execute(f"SELECT {every} FROM {seen_alone(table)}").fetchall()
         told = [at for at, is_bad in zip(those, row, strict=True) if is_bad]
         is_sure = not TABLES[table].parent
         found |= {at for at in told if is_sure or _finds(con, asked[at])}

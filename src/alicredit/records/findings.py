@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import nearest
-from alicredit.records.asking import Check, failing, looking, readable, seen
+from alicredit.records.asking import Check, failing, looking, readable, seen, seen_alone
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
@@ -172,8 +172,9 @@ def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
         )
         if needed:
             views = {table: seen(table) for table in across.needs}
-            sql = across.sql.format(**views)
-            yield Check(across.table, across.name, across.severity, sql, across.message)
+            views |= {f"own_{table}": seen_alone(table) for table in across.needs}
+            sql, hint = across.sql.format(**views), across.hint.format(**views)
+            yield Check(across.table, across.name, across.severity, sql, across.message, hint=hint)
     if "merchant_history" not in records:
         yield Check(
             "merchant_history", "no history", "note",

@@ -27,7 +27,7 @@ _HELD = 2**21
 """Hashes that are held at once: as many as the places of their bits stay near the processor."""
 _FILES = 500
 """Files that are open at once, at most."""
-_SORTED = 2**18
+_SORTED = 2**20
 """Hashes that are sorted sooner than kernels are loaded to look at them (assumed)."""
 _BATCH = 2**17
 
@@ -92,11 +92,14 @@ def _hashed(con: duckdb.DuckDBPyConnection, rows: str, key: Sequence[str]) -> It
 
 
 def _deal(hashed: Iterator[Hashes], paths: list[Path]) -> None:
-    """Write hashes into files, those that are equal into the same."""
+    """Write hashes into files, those that are equal into the same: by their last bits.
+
+    Their first ones, by which they are looked up then, stay spread in each file.
+    """
     files = [path.open("wb") for path in paths]
     try:
         for batch in hashed:
-            share = ((batch >> np.uint64(40)) % np.uint64(len(files))).astype(np.uint16)
+            share = batch.astype(np.uint16) % np.uint16(len(files))
             ends = np.cumsum(np.bincount(share, minlength=len(files)))[:-1]
             own = np.split(batch[np.argsort(share, kind="stable")], ends)
             for file, values in zip(files, own, strict=True):
