@@ -32,8 +32,8 @@ _FEW_DEFAULTS = 200
 """Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
 
 _SEEN_ROWS, _LEAST_SEEN = 100_000, 0.51
-"""Rows that a tree of points sees at most, but more than half of all: fewer cost regret, and of half
-LightGBM makes a copy for every tree, which takes longer than seeing some more (assumed)."""
+"""Rows that a tree of points sees at most, but more than half of all: fewer cost regret (assumed),
+and of half LightGBM makes a copy for every tree, which takes longer than to see some more."""
 
 _FEWEST = 10
 _BAGS = 2

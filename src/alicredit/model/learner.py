@@ -102,8 +102,8 @@ def parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
 def pace_of_points(defaults: int) -> float:
     """Say how fast points learn: the faster the more defaults (assumed).
 
-    At 0.2 half as many trees are grown as at 0.1. On mechanisms whose truth is known that costs
-    2 % of the regret at 6,000 defaults; at 25,000 up to 2 % on curves and nothing else.
+    At 0.2 half as many trees are grown as at 0.1. Where the truth is known and is a sum of curves,
+    that costs 2 % of the regret at 6,000 defaults, and 1 to 3 % at 25,000; where it is not, 0.1 %.
 
     Examples
     --------
