@@ -37,10 +37,12 @@ test-fast: setup
 BRIEFLY = audit cluster docs house loans release simulate windows \
   databases/test_databases_night.py databases/test_databases_server.py features/test_features_daily.py \
   features/test_features_engine.py features/test_features_future.py \
-  features/test_features_others.py flow/test_flow_bad_input.py model/test_model_lawful.py \
+  features/test_features_others.py flow/test_flow_bad_input.py losses/test_losses_lgd.py \
+  model/test_model_lawful.py \
   model/test_model_reasons.py model/test_model_shapes.py model/test_model_specials.py \
   monitoring/test_monitoring_use_of_funds.py monitoring/test_monitoring_warning_peers.py \
-  portfolio/test_portfolio_faults.py recovery/test_recovery_conduct.py \
+  portfolio/test_portfolio_faults.py recovery/test_recovery_claims.py \
+  recovery/test_recovery_conduct.py recovery/test_recovery_plans.py \
   recovery/test_recovery_restoration.py \
   recovery/test_recovery_worklist.py report/test_report_browser.py
 

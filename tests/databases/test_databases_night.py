@@ -29,7 +29,7 @@ FEW = (
 def night(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("night")
     records, _ = ac.simulate_platform(
-        100, seed=3, start="2011-07-01", months=30, orders_per_month=2, default_rate=0.3
+        75, seed=3, start="2011-07-01", months=30, orders_per_month=2, default_rate=0.3
     )
     tables = {name: records[name].to_pandas() for name in records.tables if name != "bank_txns"}
     tables["orders"].loc[[40, 400], "amount"] = -1.0

@@ -153,11 +153,13 @@ def test_a_rewritten_past_is_found_and_built_anew(kind: str, seed: int, gap: str
     found = step(tables, after, start, start + pd.Timedelta(gap))
     altered = found.work.set_index("table")["altered"]
     assert altered.max() == 1, "others than the one merchant were thought altered"
+    read = ("orders", "bank_txns")  # rows beyond all windows rewrite nothing that was read
+    of_these = FEW.subset([feature.name for feature in FEW if feature.table in read])
     built = [
-        ac.build_features(records_of(each), cohort_at(start, names()), catalogue=FEW)
+        ac.build_features(records_of(each), cohort_at(start, names()), catalogue=of_these)
         for each in (tables, after)
     ]
-    for name in ("orders", "bank_txns"):  # rows beyond all windows rewrite nothing that was read
+    for name in read:
         mine = [feature.name for feature in FEW if feature.table == name]
         if not built[0][mine].equals(built[1][mine]):
             assert altered[name] == 1, name

@@ -128,7 +128,6 @@ def test_the_end_of_a_large_table_read_apart_gives_the_same_bits(
     cohort = many(23, moments.index, questions)
     if questions == 1:
         cohort = ac.Cohort.at(records, moments.max())
-    whole = ac.build_features(records, cohort, catalogue=WIDE)
     streams, answer = [], run.build_stream
 
     def counted(*given: Any) -> list[Any]:
@@ -136,7 +135,7 @@ def test_the_end_of_a_large_table_read_apart_gives_the_same_bits(
         return answer(*given)
 
     monkeypatch.setattr(run, "build_stream", counted)
-    ac.build_features(records, cohort, catalogue=WIDE)
+    whole = ac.build_features(records, cohort, catalogue=WIDE)
     before = len(streams)
     streams.clear()
     monkeypatch.setattr(run, "_LARGE_ROWS", 0)

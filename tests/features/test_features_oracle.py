@@ -79,7 +79,7 @@ def test_the_declarations_under_test_use_every_aggregate() -> None:
 
 
 def test_every_feature_is_what_plain_pandas_says() -> None:
-    tables, moments = make_tables(1), make_moments(1)
+    tables, moments = make_tables(1, 5), make_moments(1, 5)
     found = ac.build_features(records_of(tables), cohort_of(moments), catalogue=WIDE)
     truth = expected(WIDE, tables, moments)
     assert list(truth.columns[truth.isna().all()]) == []

@@ -170,7 +170,8 @@ def one_merchant(**tables: pd.DataFrame) -> ac.Records:
 
 def value(records: ac.Records, name: str, as_of: str) -> float:
     cohort = ac.Cohort.from_frame(pd.DataFrame({"merchant_id": ["m"], "as_of": [as_of]}))
-    return float(build_features(records, cohort)[name].iloc[0])
+    one = ac.CATALOGUE.subset([name])
+    return float(build_features(records, cohort, catalogue=one)[name].iloc[0])
 
 
 def orders_at(paid: list[str], **columns) -> pd.DataFrame:

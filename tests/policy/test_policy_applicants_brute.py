@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -43,8 +44,17 @@ def facts(request, platform: ac.Records) -> tuple[pd.Timestamp, pd.DataFrame]:
     return pd.Timestamp(request.param), frame.set_index("merchant_id")
 
 
-def of(tables: dict[str, pd.DataFrame], name: str, merchant: str) -> pd.DataFrame:
-    return tables[name][tables[name]["merchant_id"] == merchant]
+@pytest.fixture(scope="module")
+def own(tables: dict[str, pd.DataFrame]) -> Callable[[str, str], pd.DataFrame]:
+    """Give the rows of a merchant in a table, taken apart once."""
+    apart: dict[str, dict[str, pd.DataFrame]] = {}
+
+    def of(name: str, merchant: str) -> pd.DataFrame:
+        if name not in apart:
+            apart[name] = dict(list(tables[name].groupby("merchant_id")))
+        return apart[name].get(merchant, tables[name][:0])
+
+    return of
 
 
 def set_aside(orders: pd.DataFrame, at: pd.Timestamp) -> set[str]:
@@ -69,8 +79,9 @@ def test_ratings_of_the_last_year(tables, facts) -> None:
     orders = tables["orders"].set_index("order_id")["merchant_id"]
     ratings = tables["ratings"].assign(merchant_id=tables["ratings"]["order_id"].map(orders))
     window = (ratings["rated_at"] < at) & (ratings["rated_at"] >= at - pd.Timedelta(days=365))
+    given = dict(list(ratings[window].groupby("merchant_id")))
     for merchant, line in frame.iterrows():
-        mine = ratings[window & (ratings["merchant_id"] == merchant)]
+        mine = given.get(merchant, ratings[:0])
         assert line["ratings"] == len(mine)
         if len(mine):
             assert line["positive_rating_share"] == pytest.approx((mine["polarity"] == 1).mean())
@@ -78,46 +89,47 @@ def test_ratings_of_the_last_year(tables, facts) -> None:
             assert math.isnan(line["positive_rating_share"])
 
 
-def test_violations_of_the_last_year(tables, facts) -> None:
+def test_violations_of_the_last_year(own, facts) -> None:
     at, frame = facts
     for merchant, line in frame.iterrows():
         points = 0.0
-        for row in of(tables, "violations", merchant).itertuples():
+        for row in own("violations", merchant).itertuples():
             if at - pd.Timedelta(days=365) <= row.at < at:
                 points += row.points
         assert line["violation_points_365d"] == points
 
 
-def test_who_is_on_the_blacklist(tables, facts) -> None:
+def test_who_is_on_the_blacklist(own, facts) -> None:
     at, frame = facts
     for merchant, line in frame.iterrows():
         listed = False
-        for row in of(tables, "blacklist", merchant).to_dict("records"):
+        for row in own("blacklist", merchant).to_dict("records"):
             ends = row.get("to")
             listed |= row["from"] < at and (ends is None or pd.isna(ends) or ends >= at)
         assert bool(line["blacklisted"]) is listed
 
 
-def test_what_is_owed_is_what_was_lent_less_what_came_back(tables, facts) -> None:
+def test_what_is_owed_is_what_was_lent_less_what_came_back(tables, own, facts) -> None:
     at, frame = facts
-    repayments = tables["repayments"]
+    came = tables["repayments"][tables["repayments"]["at"] < at]
+    came = {loan: list(rows) for loan, rows in came.groupby("loan_id")["principal"]}
     for merchant, line in frame.iterrows():
         owed = 0
-        for loan in of(tables, "loans", merchant).itertuples():
+        for loan in own("loans", merchant).itertuples():
             if loan.disbursed_at >= at:
                 continue
-            back = repayments[(repayments["loan_id"] == loan.loan_id) & (repayments["at"] < at)]
-            owed += max(fen(loan.principal) - sum(fen(each) for each in back["principal"]), 0)
+            back = sum(fen(each) for each in came.get(loan.loan_id, []))
+            owed += max(fen(loan.principal) - back, 0)
         assert fen(line["outstanding"]) == owed
 
 
-def test_monthly_sales_are_the_median_of_six_periods_of_settled_sales(tables, facts) -> None:
+def test_monthly_sales_are_the_median_of_six_periods_of_settled_sales(tables, own, facts) -> None:
     at, frame = facts
     refunds = tables["refunds"].groupby("order_id")
     month = pd.Timedelta(days=30)
     for merchant, line in frame.iterrows():
         periods = [0] * 6
-        mine = of(tables, "orders", merchant)
+        mine = own("orders", merchant)
         aside = set_aside(mine, at)
         for order in mine.itertuples():
             when = order.confirmed_at
@@ -135,18 +147,18 @@ def test_monthly_sales_are_the_median_of_six_periods_of_settled_sales(tables, fa
 
 
 def test_the_order_base_holds_what_is_shipped_unconfirmed_unpledged_and_unclaimed(
-    tables, facts
+    tables, own, facts
 ) -> None:
     at, frame = facts
     day = pd.Timedelta(days=1)
     loans = tables["loans"].set_index("loan_id")
     back = tables["repayments"]
     back = back[back["at"] < at].groupby("loan_id")["principal"].sum()
-    pledges = tables["loan_orders"]
+    pledges = tables["loan_orders"].groupby("order_id")["loan_id"].apply(list).to_dict()
+    claimed = set(tables["refunds"].loc[tables["refunds"]["opened_at"] < at, "order_id"])
     for merchant, line in frame.iterrows():
-        mine = of(tables, "orders", merchant)
+        mine = own("orders", merchant)
         mine = mine[mine["created_at"] < at]
-        claimed = set(tables["refunds"].loc[tables["refunds"]["opened_at"] < at, "order_id"])
         base = 0
         aside = set_aside(mine, at)
         for order in mine.itertuples():
@@ -161,9 +173,9 @@ def test_the_order_base_holds_what_is_shipped_unconfirmed_unpledged_and_unclaime
             if order.payment == "cod" or order.is_virtual_goods:
                 continue
             is_pledged = False
-            for pledge in pledges[pledges["order_id"] == order.order_id].itertuples():
-                loan = loans.loc[pledge.loan_id]
-                owes = fen(loan["principal"]) - fen(back.get(pledge.loan_id, 0.0)) > 0
+            for pledged in pledges.get(order.order_id, []):
+                loan = loans.loc[pledged]
+                owes = fen(loan["principal"]) - fen(back.get(pledged, 0.0)) > 0
                 is_pledged |= loan["disbursed_at"] < at and owes
             if not is_pledged:
                 base += fen(order.amount)
@@ -194,12 +206,12 @@ def test_registration_and_shop_are_what_was_known(tables, facts) -> None:
         assert line["snapshots"] == 1
 
 
-def test_the_last_change_before_the_moment_counts(tables, facts) -> None:
+def test_the_last_change_before_the_moment_counts(tables, own, facts) -> None:
     at, frame = facts
     merchants = tables["merchants"].set_index("merchant_id")
     for merchant, line in frame.iterrows():
         now = {name: merchants.loc[merchant, name] for name in ("membership", "region")}
-        history = of(tables, "merchant_history", merchant).sort_values("event_time", kind="stable")
+        history = own("merchant_history", merchant).sort_values("event_time", kind="stable")
         for change in history.itertuples():
             known = getattr(change, "known_at", change.event_time)
             known = change.event_time if pd.isna(known) else known

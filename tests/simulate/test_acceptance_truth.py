@@ -1,9 +1,9 @@
 """Out of time on simulated merchants, the model nearly knows what the simulator knows.
 
 One world at a stressed rate, held to bounds that were those of the mean of several, and one at the
-ordinary rate. Of each borrower one loan a quarter is looked at: more of them share one fate and tell
-little more. With some 4 % of bad loans the level of one world is known to about 4 % of itself, so
-that a tenth off is seen. At the ordinary rate outcomes of 12,000 merchants tell it to a quarter of
+ordinary rate. Of each borrower one loan a quarter is looked at: more would share its fate and tell
+little. With some 4 % of bad loans the level of one world is known to about 4 % of itself, so that
+a tenth off is seen. At the ordinary rate outcomes of 12,000 merchants tell it to a quarter of
 itself only: there the model's level is held to the true one too, whose outcomes play no part.
 """
 
