@@ -29,6 +29,9 @@ _GRID = 512
 _BEYOND = 3.0
 """How far beyond all rows a mean curve is drawn, in log-odds, before it runs on straight."""
 
+DIMENSIONS = PIECES + 3
+"""Standard normals of a curve: of its rate, of an error of all slopes, of its slope and pieces."""
+
 MOST_PLACES = 128
 _LONGEST_STEP, _NEAR = 2.0, 1e-10
 _ROUNDING = 1e-9
@@ -45,11 +48,16 @@ class Form:
         Standard deviation of the log-slope at the pivot.
     bend : float
         Standard deviation by which the log-slope wanders over one unit of margin: a Wiener process
-        on either side of the pivot, so that what lies farther out may differ more.
+        on either side of the pivot, so that what lies farther out may differ more. It may turn
+        at once, anywhere.
+    lean : float, default 0
+        Standard deviation by which the log-slope changes over each unit, steadily: a trend on
+        either side of the pivot, each its own.
     """
 
     slope: float
     bend: float
+    lean: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,8 @@ class Frame:
         How far each place lies from the pivot within each piece.
     walk : array, shape (pieces, pieces)
         A root of the covariance of a Wiener process from the pivot at the middles of the pieces.
+    trend : array, shape (pieces, 2)
+        How far the middles of the pieces lie above the pivot, and below.
     """
 
     seen: Witnesses
@@ -75,6 +85,7 @@ class Frame:
     knots: Floats
     lengths: Floats
     walk: Floats
+    trend: Floats
 
     @classmethod
     def of(cls, rows: Witnesses) -> Frame:
@@ -97,6 +108,7 @@ class Frame:
             knots,
             lengths(seen.margin, knots, plain.pivot),
             wiener_root(middles - plain.pivot),
+            np.maximum(np.outer(middles - plain.pivot, [1.0, -1.0]), 0.0),
         )
 
     def root(self, form: Form) -> Floats:
@@ -104,7 +116,11 @@ class Frame:
         columns = []
         if form.slope:
             columns.append(np.full((len(self.walk), 1), form.slope))
-        if form.bend:
+        if form.lean:
+            walk, trend = form.bend * self.walk, form.lean * self.trend
+            both = walk @ walk.T + trend @ trend.T
+            columns.append(np.linalg.cholesky(both + _ROUNDING * np.eye(len(both))))
+        elif form.bend:
             columns.append(form.bend * self.walk)
         return np.hstack(columns) if columns else np.zeros((len(self.walk), 0))
 
@@ -218,7 +234,7 @@ def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     seen, root = frame.seen, frame.root(form)
     size = root.shape[1]
     mode, covariance = _mode(frame, root)
-    sequence = normals(draws if size else 1, PIECES + 3)
+    sequence = normals(draws if size else 1, DIMENSIONS)
     drawn = sequence[:, 2 : 2 + size]
     z = mode + drawn @ np.linalg.cholesky(covariance).T
     log_slopes = z @ root.T
