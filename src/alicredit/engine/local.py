@@ -134,16 +134,6 @@ def build_stream(
     return [(feature, np.concatenate(rows)) for feature, rows in left.items()]
 
 
-def width_of(stream: Stream) -> int:
-    """Count the columns that are held of a stream's events, their time among them."""
-    layout, asked = Layout(), Asked(0, 0)
-    for feature in stream.features:
-        _wanted(feature, 0, 0, layout, asked)
-    layout.is_placed = any(is_placed(feature) for feature in stream.features)
-    Impossible(layout, stream)
-    return layout.width
-
-
 def _wanted(feature: Feature, out: int, window: int, layout: Layout, asked: Asked) -> _Want:
     """Ask for the columns that a feature reads."""
     number = weight = key = hit = -1

@@ -18,7 +18,7 @@ from alicredit.checks import refuse
 from alicredit.cohort import Cohort
 from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
-from alicredit.engine.local import build_stream, width_of
+from alicredit.engine.local import build_stream
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.streams import (
     NEVER,
@@ -280,12 +280,12 @@ def _parts(events: int, stream: Stream, budget: int, moments: int) -> int:
     An event is held as it was read; where it is placed among others of its time, all are held row
     by row and in columns, too, and else those of one share at a time. Half is left for the rest.
     """
-    width = width_of(stream)
+    columns = len({name for feature in stream.features for name in feature.columns})
     is_single = moments == 1 and not stream.is_ahead
     if any(is_placed(feature) for feature in stream.features):
-        row = _CELL_BYTES * width
+        row = _CELL_BYTES * (2 + columns)
     else:
-        row = 2 * (4 + 8 * (width + (0 if is_single else 2)))
+        row = 2 * (4 + 8 * (1 + columns + (0 if is_single else 2)))
     need = events * (1 if is_single else 1 + len(stream.timing)) * row
     return max(1, -(-need // max(budget, 1)))
 
@@ -314,13 +314,9 @@ def _within(
     time = time or table.happened
     if back == NEVER or time not in table or rows <= _LARGE_ROWS:
         return rows
-    first = as_of.min() - np.timedelta64(back, "us")
-    if not stream.time and table.period != "instant":
-        first -= _PERIOD
-    last = as_of.max() + np.timedelta64(max(reach(each)[1] for each in stream.features), "us")
-    within = f"{quoted(time)} >= $1 AND {quoted(time)} < $2"
-    sql = f"SELECT count(*) FROM {quoted(stream.table)} WHERE {within}"
-    ((found,),) = con.execute(sql, [first.astype(object), last.astype(object)]).fetchall()
+    first = as_of.min() - np.timedelta64(back, "us") - _PERIOD
+    sql = f"SELECT count(*) FROM {quoted(stream.table)} WHERE {quoted(time)} >= $1"
+    ((found,),) = con.execute(sql, [first.astype(object)]).fetchall()
     return int(found)
 
 
