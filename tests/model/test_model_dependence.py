@@ -16,6 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from alicredit.calibration.logodds import calibrate
 from alicredit.cohort import Cohort
+from alicredit.errors import InputError
 from alicredit.evaluation import (
     auc,
     calibration_line,
@@ -232,3 +233,11 @@ def test_a_validation_says_what_is_claimed_of_whom_and_how_sure(shape: str) -> N
     alone = validate_model(model, frame, label)
     assert "no cohort was given" in repr(alone)
     assert alone.facts["shape"] == model.portable_.shape
+
+
+def test_a_cohort_of_one_merchant_is_refused() -> None:
+    X, y = order_loans(70_000)
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    alone = COHORT.frame.assign(merchant_id="m")
+    with pytest.raises(InputError, match="cluster must name several merchants"):
+        DefaultModel("points", directions=None).fit(frame, y, cohort=Cohort.from_frame(alone))
