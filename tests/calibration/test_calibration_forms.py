@@ -11,17 +11,9 @@ from scipy.special import expit, logit
 
 from alicredit.calibration import calibrate, rising
 from alicredit.calibration.curve import gather, lengths, levels_at, thinned
-from alicredit.calibration.forms import (
-    Form,
-    Frame,
-    mixed,
-    normals,
-    posterior,
-    shares,
-    wiener_root,
-    with_rates,
-)
+from alicredit.calibration.forms import Form, Frame, wiener_root
 from alicredit.calibration.logodds import FORMS, OPEN
+from alicredit.calibration.posterior import mixed, normals, posterior, shares, with_rates
 
 
 def rows_of(rows: int, *, slope: float = 1.0, seed: int = 0, intercept: float = 0.0):

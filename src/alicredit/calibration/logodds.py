@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.calibration.curve import Curve, Floats, Witnesses, gather, rising
-from alicredit.calibration.forms import (
+from alicredit.calibration.forms import Form, Frame
+from alicredit.calibration.posterior import (
     DRAWS,
-    Form,
-    Frame,
     Posterior,
     mixed,
     posterior,
