@@ -171,7 +171,7 @@ def failing(
     return [asked[at] for at in sorted(found)]
 
 
-def _lies_within(check: Check, spans: Mapping[str, Mapping[str, tuple[float, float]]]) -> bool:
+def _lies_within(check: Check, spans: Mapping[str, Mapping[str, tuple[int, int]]]) -> bool:
     """Tell whether footers say of a column that no value is beyond its bounds."""
     if check.beyond is None:
         return False

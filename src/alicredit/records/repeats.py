@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from math import isnan
 from pathlib import Path
 
 import duckdb
@@ -166,8 +165,10 @@ def _is_full(counted: pq.Statistics | None) -> bool:
     return counted is not None and counted.has_null_count and counted.null_count == 0
 
 
-def spans_of(source: Source) -> dict[str, tuple[float, float]]:
-    """Give the least and the largest number of columns, where footers of files tell them.
+def spans_of(source: Source) -> dict[str, tuple[int, int]]:
+    """Give the least and the largest of columns of whole numbers, where footers of files tell them.
+
+    Of other numbers a footer does not tell whether one of them is no number (NaN).
 
     Parameters
     ----------
@@ -176,11 +177,11 @@ def spans_of(source: Source) -> dict[str, tuple[float, float]]:
 
     Returns
     -------
-    dict of str to (float, float)
-        By column of numbers; one that is no number is none of them. Nothing of columns of which a
-        footer does not tell, nor of files that cannot be read.
+    dict of str to (int, int)
+        By column of whole numbers. Nothing of columns of which a footer does not tell, nor of
+        files that cannot be read.
     """
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, tuple[int, int]] = {}
     if source.is_csv:
         return found
     for number, path in enumerate(source.paths):
@@ -196,19 +197,19 @@ def spans_of(source: Source) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _spans_in(footer: pq.FileMetaData) -> dict[str, tuple[float, float]]:
-    """Give the spans of a file's columns of numbers, where each group of rows tells its own."""
+def _spans_in(footer: pq.FileMetaData) -> dict[str, tuple[int, int]]:
+    """Give the spans of a file's columns of whole numbers, where each row group tells its own."""
     groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
     found = {}
     for at in range(footer.num_columns):
-        if footer.schema.column(at).physical_type not in _NUMBERS:
+        if footer.schema.column(at).physical_type not in _WHOLE:
             continue
         counted = [group.column(at).statistics for group in groups]
         if counted and all(each is not None and each.has_min_max for each in counted):
             lows, highs = [each.min for each in counted], [each.max for each in counted]
-            if all(type(each) in (int, float) and not isnan(each) for each in (*lows, *highs)):
+            if all(type(each) is int for each in (*lows, *highs)):  # dates and decimals are not
                 found[footer.schema.column(at).path] = min(lows), max(highs)
     return found
 
 
-_NUMBERS = ("INT32", "INT64", "FLOAT", "DOUBLE")
+_WHOLE = ("INT32", "INT64")
