@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import alicredit as ac
+from alicredit.errors import RecordError
 from alicredit.ledger import days_past_due_at, read_postings, replay
+from alicredit.policy import build_applicants
+from alicredit.records.bounds import Bound
 
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 DAY = pd.Timedelta(days=1)
 MOMENTS = pd.to_datetime(["2012-06-01", "2012-09-15", "2013-01-01"])
 
@@ -89,3 +95,11 @@ def test_a_loan_that_is_repaid_changes_no_day(seed: int) -> None:
     assert after.tolist() == before.tolist()
     unpaid = days_past_due_at(ac.read_records(book | added), asked)
     assert (unpaid > 100).sum() == more["merchant_id"].nunique()
+
+
+@pytest.mark.parametrize("ask", [build_applicants, lambda r, c: days_past_due_at(r, c.frame)])
+def test_memory_that_is_too_small_is_not_told_as_money(ask, tmp_path: Path) -> None:
+    records = ac.read_records(SAMPLE)
+    cohort = ac.Cohort.at(records, "2013-01-01")
+    with pytest.raises(RecordError, match=r"within the memory that is given.*give more memory"):
+        ask(records.within(Bound(1_500_000, str(tmp_path))), cohort)

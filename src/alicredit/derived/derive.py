@@ -11,13 +11,12 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.checks import refusal
 from alicredit.derived.declaration import DerivedTable
 from alicredit.derived.schema import DERIVED
 from alicredit.derived.views import Of, own_steps, steps_of, view_of
 from alicredit.errors import RecordError
 from alicredit.records import Records, fact_sql, quoted
-from alicredit.records.bounds import Bound
+from alicredit.records.bounds import Bound, query_refused
 from alicredit.records.sources import Source, arrow_reader, literal
 
 BATCH = 1_000_000
@@ -177,9 +176,7 @@ def is_fed(records: Records, derived: DerivedTable) -> bool:
 def unreadable(derived: DerivedTable, error: duckdb.Error) -> RecordError:
     """Say of rows that cannot be read what they are read for."""
     rule = f"must be readable while {derived.name} is made of them"
-    is_full = isinstance(error, duckdb.OutOfMemoryException)
-    do = "give more memory" if is_full else "run find_problems"
-    return RecordError(refusal("records", rule, str(error).splitlines()[0], do))
+    return query_refused(error, rule, do="run find_problems")
 
 
 def _made(

@@ -15,15 +15,16 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.catalogue import CATALOGUE
-from alicredit.checks import refusal, refuse, require_one_of, whole_file
+from alicredit.checks import refuse, require_one_of, whole_file
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import ask_of_peers, derive_tables
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.sql import composed_sql, is_fed
-from alicredit.errors import FeatureError, RecordError
+from alicredit.errors import FeatureError
 from alicredit.features.others import is_of_peers, note_of_peers
 from alicredit.records import Records, quoted
+from alicredit.records.bounds import query_refused
 from alicredit.records.reading import require_records
 from alicredit.records.sources import literal
 
@@ -199,8 +200,7 @@ def _reading() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         rule = "must be readable while features are built"
-        first = str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        raise query_refused(error, rule, do="run find_problems") from error
 
 
 def _on_spark(

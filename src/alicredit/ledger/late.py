@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refusal, require_columns
-from alicredit.errors import RecordError
+from alicredit.checks import require_columns
 from alicredit.ledger.postings import (
     INSTALMENT_COUNTS,
     LOAN_COUNTS,
@@ -21,6 +20,7 @@ from alicredit.ledger.postings import (
     PRINCIPAL_FEN,
 )
 from alicredit.records import Records
+from alicredit.records.bounds import query_refused
 from alicredit.records.facts import own_fact_sql, quoted
 
 LATE_TABLES = ("loans", "instalments", "repayments", "restructures")
@@ -304,7 +304,7 @@ def _counting() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         rule = "must hold amounts of money that can be counted"
-        raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
+        raise query_refused(error, rule, subject="the loan tables") from error
 
 
 def _keep_unpaid(con: duckdb.DuckDBPyConnection, name: str) -> None:

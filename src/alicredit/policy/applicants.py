@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.checks import refusal
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.errors import RecordError
 from alicredit.ledger import count_days, hold_unpaid
 from alicredit.policy.related import STANDING, links_sql
 from alicredit.policy.sold import hold_orders, order_queries
 from alicredit.records import Records, require_records
+from alicredit.records.bounds import query_refused
 from alicredit.records.sources import literal
 
 _PROFILE = """
@@ -125,9 +124,8 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
             frame = frame.merge(con.execute(sql).df(), on="row", how="left")
         frame["days_past_due"] = count_days(con, records) if "loans" in facts else 0.0
     except duckdb.Error as error:
-        first = str(error).splitlines()[0]
         rule = "must be readable while facts of applicants are gathered"
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        raise query_refused(error, rule, do="run find_problems") from error
     finally:
         con.close()
     return _named(frame, cohort, facts)

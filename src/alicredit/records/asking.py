@@ -13,8 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.checks import refusal
-from alicredit.errors import RecordError
+from alicredit.records.bounds import query_refused
 from alicredit.records.declaration import Table
 from alicredit.records.facts import own_fact_sql, quoted
 from alicredit.records.reading import Records, require_records
@@ -99,9 +98,7 @@ def looking(
         con = open_seen(records, moment, tables)
         yield con
     except duckdb.Error as error:
-        do = "give more memory" if isinstance(error, duckdb.OutOfMemoryException) else ""
-        first = str(error).splitlines()[0]
-        raise RecordError(refusal("records", "must be readable", first, do)) from error
+        raise query_refused(error, "must be readable") from error
     finally:
         if con is not None:
             con.close()
