@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from alicredit.model.learner import TrainingSet
 from alicredit.model.linear import MOST_BINS, fit_linear
 from alicredit.model.merging import merge_rows
-from alicredit.model.placing import add_values, place_columns
+from alicredit.model.placing import place_columns
 from alicredit.model.points import StepFunction
 from alicredit.model.steps import place_rows, simplify
+from alicredit.model.turns import add_places
 
 WHOLE = st.integers(-6, 6).map(float)
 
@@ -66,7 +67,7 @@ def test_values_are_added_in_the_order_of_inputs() -> None:
     total = np.full(500, 0.3)
     for at in range(9):
         total = total + table[at][places[:, at]]
-    np.testing.assert_array_equal(add_values(places, table, 0.3), total)
+    np.testing.assert_array_equal(add_places(places, table, 0.3), total)
 
 
 def test_levels_numbers_and_the_missing_have_their_own_steps() -> None:

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.alerts.rules import REFUNDS, SALES, WarningRules
-from alicredit.checks import refusal, refuse, require_columns
+from alicredit.checks import refuse, require_columns
 from alicredit.cohort import Cohort
 from alicredit.derived import MOVED_AWAY
-from alicredit.errors import InputError, RecordError
+from alicredit.errors import InputError
 from alicredit.features import Catalogue, Feature, build_frame
 from alicredit.features.build import is_supplied
 from alicredit.records import Records
+from alicredit.records.bounds import query_refused
 
 __all__ = ["build_values", "read_scores"]
 
@@ -251,8 +252,9 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
         )  # fmt: skip
         found = con.execute(query).fetchnumpy()["share"]
     except duckdb.Error as error:
-        rule, first = "must be readable", str(error).splitlines()[0]
-        raise RecordError(refusal("table 'bank_txns'", rule, first, "run find_problems")) from error
+        raise query_refused(
+            error, "must be readable", subject="table 'bank_txns'", do="run find_problems"
+        ) from error
     finally:
         con.close()
     return np.asarray(np.ma.filled(np.ma.masked_array(found), np.nan), dtype=float)

@@ -16,9 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alicredit.checks import refusal
-from alicredit.errors import RecordError
 from alicredit.records import TABLES, Column, Records, Table, quoted
+from alicredit.records.bounds import query_refused
 from alicredit.records.sources import arrow_reader
 
 Mask = npt.NDArray[np.bool_]
@@ -223,8 +222,8 @@ def read_rows(records: Records, merchants: Sequence[str]) -> dict[str, pa.Table]
             for name in records.tables
         }
     except duckdb.Error as error:
-        rule, first = "must be readable while features are audited", str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        rule = "must be readable while features are audited"
+        raise query_refused(error, rule, do="run find_problems") from error
     finally:
         con.close()
 

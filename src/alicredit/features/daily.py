@@ -18,18 +18,19 @@ import pandas as pd
 
 import alicredit
 from alicredit.catalogue import CATALOGUE
-from alicredit.checks import refusal, refuse, require_kind, require_one_of
+from alicredit.checks import refuse, require_kind, require_one_of
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import MEASURES, Catalogue, Feature
 from alicredit.declarations.aggregates import SINCE
 from alicredit.derived import DERIVED, TABLES, base_tables, derive_tables
 from alicredit.engine.run import read_size
-from alicredit.errors import FeatureError, RecordError
+from alicredit.errors import FeatureError
 from alicredit.features.build import add_composed, build_base, frame_of, is_supplied
 from alicredit.features.changes import DAY_US, find_changes
 from alicredit.features.daily_file import DailyFeatures, read_daily_features, write_daily_features
 from alicredit.features.others import note_of_peers
 from alicredit.records import Records
+from alicredit.records.bounds import query_refused
 from alicredit.records.reading import require_records
 
 log = logging.getLogger(__name__)
@@ -158,8 +159,7 @@ def update_features(
         peers = note_of_peers(step.records, cohort, catalogue)
     except duckdb.Error as error:
         rule = "must be readable while features are brought up to date"
-        first = str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        raise query_refused(error, rule, do="run find_problems") from error
     frame = frame_of(catalogue, places, values)
     frame.attrs = peers
     hidden = [f.name for f in catalogue if f.is_part and f.table and f.table not in DERIVED]

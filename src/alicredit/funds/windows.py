@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refusal
 from alicredit.derived import MOVED_AWAY
-from alicredit.errors import RecordError
 from alicredit.records import Records, quoted
+from alicredit.records.bounds import query_refused
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -117,8 +116,7 @@ def read_daily(records: Records, merchants: pd.Index, moment: pd.Timestamp) -> d
             numbers = {n: rows[n].fillna(0).to_numpy(dtype=np.int64) for n in values}
             found[source] = Daily.of(place.astype(np.int64), rows["day"].to_numpy(), numbers)
     except duckdb.Error as error:
-        rule, first = "must be readable", str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        raise query_refused(error, "must be readable", do="run find_problems") from error
     finally:
         con.close()
     return found

@@ -15,6 +15,7 @@ from alicredit.errors import RecordError
 from alicredit.ledger.fees import without_fees
 from alicredit.ledger.plans import PLANNED, of_plans
 from alicredit.records import Records
+from alicredit.records.bounds import query_refused
 
 log = logging.getLogger(__name__)
 
@@ -283,7 +284,7 @@ def read_postings(records: Records) -> Postings:
                   if name in facts]  # fmt: skip
     except duckdb.Error as error:
         rule = "must hold amounts of money that can be counted"
-        raise RecordError(refusal("the loan tables", rule, str(error).splitlines()[0])) from error
+        raise query_refused(error, rule, subject="the loan tables") from error
     finally:
         con.close()
     dues = _with_ends(loans, listed, events)

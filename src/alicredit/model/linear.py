@@ -138,7 +138,9 @@ class _Fit:
 
     def margins(self, columns: Columns) -> Floats:
         """Give the margins of rows."""
-        return self.constant + np.asarray(add_places(columns.places, columns.table(self.slopes)))
+        return self.constant + np.asarray(
+            add_places(columns.places, columns.table(self.slopes), 0.0)
+        )
 
 
 def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
@@ -313,7 +315,7 @@ def _step(found: Floats, free: Whole, size: int) -> Floats:
 
 def _probabilities(columns: Columns, beta: Floats) -> Floats:
     """Give the probabilities of rows."""
-    margin = beta[0] + np.asarray(add_places(columns.places, columns.table(beta[1:])))
+    margin = beta[0] + np.asarray(add_places(columns.places, columns.table(beta[1:]), 0.0))
     return np.asarray(1 / (1 + np.exp(-np.clip(margin, -500, 500))))
 
 

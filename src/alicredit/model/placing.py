@@ -69,15 +69,3 @@ def _place(X: Any, edges: Any, starts: Any, gone: Any, found: Any) -> None:
                 half //= 2
             for row in range(many):
                 found[first + row, at] = gone[at] if np.isnan(values[row]) else place[row]
-
-
-@compiled
-def add_values(places: Any, table: Any, start: float) -> Any:
-    """Add up what each row's places are worth to a start; row k of the table is of input k."""
-    found = np.full(len(places), start)
-    for at in range(places.shape[1]):
-        own = table[at]
-        column = places[:, at]
-        for row in range(len(column)):
-            found[row] += own[column[row]]
-    return found

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.model.learner import TrainingSet
-from alicredit.model.placing import add_values, between_levels, place_columns
+from alicredit.model.placing import between_levels, place_columns
 from alicredit.model.points import StepFunction, merge_steps, step_means, tally
-from alicredit.model.turns import tally_places
+from alicredit.model.turns import add_places, tally_places
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class Placed:
         table = np.zeros((len(values), max(map(len, values), default=1)))
         for at, own in enumerate(values):
             table[at, : len(own)] = own
-        return np.asarray(add_values(self.steps, table, float(constant)))
+        return np.asarray(add_places(self.steps, table, float(constant)))
 
 
 def values_of(function: StepFunction) -> Floats:
@@ -108,8 +108,8 @@ def simplify(
     usual = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)), max_steps
     merged, masses = [], []
     lines = [_line(function) for function in functions]
-    most = max((len(line.values) for line in lines), default=0) + 1
-    by_step = tally_places(placed.steps, information, most)
+    widest = max((len(line.values) for line in lines), default=0) + 1
+    by_step = tally_places(placed.steps, information, widest)
     for at, (function, line) in enumerate(zip(functions, lines, strict=True)):
         size = len(line.values)
         mass = by_step[at, np.concatenate(line.order)]

@@ -191,9 +191,9 @@ def pool_steps(n: Any, d: Any, starts: Any, directions: Any, floor: float) -> An
 
 
 @compiled
-def add_places(places: Any, table: Any) -> Any:
-    """Add up what each row's bins are worth; row k of the table is of input k."""
-    found = np.zeros(len(places))
+def add_places(places: Any, table: Any, start: float) -> Any:
+    """Add up what each row's bins are worth to a start; row k of the table is of input k."""
+    found = np.full(len(places), start)
     for at in range(places.shape[1]):
         own = table[at]
         column = places[:, at]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from alicredit.checks import refusal
-from alicredit.errors import RecordError
 from alicredit.ledger import Postings, dues_in_force
 from alicredit.ledger.plans import PLANNED
 from alicredit.records import Records
+from alicredit.records.bounds import query_refused
 
 PLAN_DAYS = 35
 """A plan is taken to be kept for so many days from its acceptance and each payment (assumed)."""
@@ -63,8 +62,8 @@ def read_known(
             con.register("debtor", debtors)
         return con.execute(sql.format(**facts), [moment.to_pydatetime()]).df()
     except duckdb.Error as error:
-        rule, first = "must be readable while conduct is gathered", str(error).splitlines()[0]
-        raise RecordError(refusal("records", rule, first, "run find_problems")) from error
+        rule = "must be readable while conduct is gathered"
+        raise query_refused(error, rule, do="run find_problems") from error
     finally:
         con.close()
 
