@@ -20,6 +20,7 @@ from alicredit.checks import (
     require_kind,
 )
 from alicredit.cohort import Cohort
+from alicredit.deciding.counted import counting, take_counted
 from alicredit.deciding.feeds import refuse_silent
 from alicredit.derived import base_tables, derive_recent
 from alicredit.engine.sql import stored_columns
@@ -74,12 +75,16 @@ class Gatherer:
     def gather(self, start: int, stop: int, *, memory: str | None = None) -> Population:
         """Build inputs and facts of the merchants from one position to another."""
         part = self.cohort[start:stop]
-        inputs = build_frame(self.whole, part, catalogue=self.catalogue, memory=memory)
-        return self.with_facts(part, inputs)
+        catalogue = counting(self.catalogue, self.whole)
+        frame = build_frame(self.whole, part, catalogue=catalogue, memory=memory)
+        inputs = frame.iloc[:, : len(self.catalogue.names)]
+        return self.with_facts(part, inputs, take_counted(frame))
 
-    def with_facts(self, part: Cohort, inputs: pd.DataFrame) -> Population:
+    def with_facts(
+        self, part: Cohort, inputs: pd.DataFrame, counted: pd.DataFrame | None = None
+    ) -> Population:
         """Put facts and statuses beside the inputs of some merchants."""
-        facts = build_applicants(self.records, part)
+        facts = build_applicants(self.records, part, counted=counted)
         if self.debts is not None:
             owed = facts["merchant_id"].map(self.debts)
             facts["group_outstanding"] = owed.where(owed.notna(), facts["outstanding"])

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from alicredit.checks import refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.ledger import count_days, hold_unpaid
 from alicredit.policy.related import STANDING, links_sql
-from alicredit.policy.sold import hold_orders, order_queries
+from alicredit.policy.sold import hold_orders, order_queries, turnover_query
 from alicredit.records import Records, require_records
 from alicredit.records.bounds import query_refused
 from alicredit.records.sources import literal
@@ -61,7 +62,9 @@ _OWED = "SELECT row, CAST(sum(owed_fen) AS BIGINT) AS owed_fen FROM balance GROU
 _LEAST_HAIRCUT = 0.02
 
 
-def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
+def build_applicants(
+    records: Records, cohort: Cohort, *, counted: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Gather what rules and limits must know of each row, from facts visible before its as_of.
 
     Membership and region come from ``merchant_history`` where it speaks, from registration
@@ -79,6 +82,10 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
         violations, events of accounts or loans mean none.
     cohort : Cohort
         Who, and as of when.
+    counted : pandas.DataFrame or None, default None
+        What has been counted of the cohort's rows already, in their order, and is not again:
+        ``ratings`` and ``positive_rating_share`` of 365 days, ``refunded_fen`` and ``sold_fen`` of
+        90 days (what was refunded, what was paid), either pair or both; None: nothing.
 
     Returns
     -------
@@ -119,8 +126,8 @@ def build_applicants(records: Records, cohort: Cohort) -> pd.DataFrame:
             con.execute(_BALANCE)
         for sql in hold_orders(parts) if "orders" in facts else ():
             con.execute(sql)
-        frame = pd.DataFrame({"row": np.arange(len(cohort))})
-        for sql in _queries(records, parts):
+        frame = _rows(cohort, counted)
+        for sql in _queries(records, parts, frame):
             frame = frame.merge(con.execute(sql).df(), on="row", how="left")
         frame["days_past_due"] = count_days(con, records) if "loans" in facts else 0.0
     except duckdb.Error as error:
@@ -159,8 +166,19 @@ def _questions(cohort: Cohort) -> pa.Table:
     )
 
 
-def _queries(records: Records, facts: dict[str, str]) -> list[str]:
-    """Write the queries that the present tables allow."""
+def _rows(cohort: Cohort, counted: pd.DataFrame | None) -> pd.DataFrame:
+    """Number the questions, with what has been counted of them."""
+    rows = pd.DataFrame({"row": np.arange(len(cohort))})
+    if counted is None:
+        return rows
+    if len(counted) != len(cohort):
+        rule = f"must have a row for each of {len(cohort)} questions"
+        refuse("counted", rule, f"{len(counted)} rows")
+    return rows.assign(**{name: counted[name].to_numpy(np.float64) for name in counted})
+
+
+def _queries(records: Records, facts: dict[str, str], told: pd.DataFrame) -> list[str]:
+    """Write the queries that the present tables allow, of what is not told yet."""
     simple = {
         "merchants": _PROFILE,
         "merchant_history": _HISTORY,
@@ -174,8 +192,10 @@ def _queries(records: Records, facts: dict[str, str]) -> list[str]:
         queries.append(links_sql(facts))
     if "orders" not in facts:
         return queries
-    if "ratings" in facts:
+    if "ratings" in facts and "ratings" not in told:
         queries.append(_RATINGS.format(**facts))
+    if "sold_fen" not in told:
+        queries.append(turnover_query(facts))
     return [*queries, *order_queries(records, facts, has_balance="loans" in facts)]
 
 

@@ -68,23 +68,24 @@ WITH shipped AS (
 SELECT o.row, o.as_of, o.order_id, o.fen FROM shipped o ANTI JOIN set_aside s
   ON s.row = o.row AND s.buyer_id = o.buyer_id
 """
-_BASE = f"""
-WITH hurt AS ({{hurt}}),
-pledged AS ({{pledged}}),
+_BASE = """
+WITH hurt AS ({hurt}),
+pledged AS ({pledged}),
 base AS (
   SELECT o.row, sum(o.fen) AS fen FROM open_order o
    ANTI JOIN hurt h ON h.row = o.row AND h.order_id = o.order_id
-   ANTI JOIN pledged p ON p.row = o.row AND p.order_id = o.order_id GROUP BY o.row),
-asked_back AS ({{asked_back}}),
+   ANTI JOIN pledged p ON p.row = o.row AND p.order_id = o.order_id GROUP BY o.row)
+SELECT row, CAST(fen AS BIGINT) AS base_fen FROM base
+"""
+_TURNOVER = f"""
+WITH asked_back AS ({{asked_back}}),
 paid AS (
   SELECT q.row, sum({_FEN.format(amount="o.amount")}) AS fen
   FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
    AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
    AND o.paid_at >= q.as_of - INTERVAL 90 DAY AND o.paid_at >= {{since_quarter}} GROUP BY q.row)
-SELECT b.row, CAST(b.fen AS BIGINT) AS base_fen,
-       CAST(coalesce(a.fen, 0) AS BIGINT) AS refunded_fen,
-       CAST(coalesce(s.fen, 0) AS BIGINT) AS sold_fen
-FROM base b LEFT JOIN asked_back a ON a.row = b.row LEFT JOIN paid s ON s.row = b.row
+SELECT row, CAST(a.fen AS BIGINT) AS refunded_fen, CAST(s.fen AS BIGINT) AS sold_fen
+FROM asked_back a FULL JOIN paid s USING (row)
 """
 _HURT = """
   SELECT DISTINCT o.row, o.order_id FROM open_order o JOIN ({claims}) r ON r.order_id = o.order_id
@@ -133,7 +134,7 @@ def hold_orders(facts: Mapping[str, str]) -> Iterator[str]:
 def order_queries(
     records: Records, facts: Mapping[str, str], *, has_balance: bool
 ) -> tuple[str, str]:
-    """Write the queries of what was sold by month and year, and of the order base.
+    """Write the queries of what was sold by month and year, and of what is under way.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def order_queries(
     Returns
     -------
     tuple of str
-        ``row, year_fen, months`` and ``row, base_fen, refunded_fen, sold_fen``.
+        ``row, year_fen, months`` and ``row, base_fen``.
 
     Examples
     --------
@@ -157,7 +158,7 @@ def order_queries(
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
     >>> records = read_records({"merchants": merchants})
     >>> facts = {"orders": "SELECT 1", "since_year": "DATE '2012-01-01'"}
-    >>> sales, base = order_queries(records, facts | {"since_quarter": "..."}, has_balance=False)
+    >>> sales, base = order_queries(records, facts, has_balance=False)
     >>> "returned" in sales
     False
     """
@@ -177,10 +178,31 @@ def order_queries(
     base = _BASE.format(
         hurt=_HURT.format(claims=claims) if claims else _NO_ORDERS,
         pledged=_PLEDGED.format(**facts) if has_pledges else _NO_ORDERS,
-        asked_back=_ASKED_BACK.format(**facts) if has_back else _NO_SUMS,
-        **facts,
     )
     return sales, base
+
+
+def turnover_query(facts: Mapping[str, str]) -> str:
+    """Write the query of what was refunded and what was paid in 90 days.
+
+    Parameters
+    ----------
+    facts : mapping of str to str
+        As for :func:`hold_orders`.
+
+    Returns
+    -------
+    str
+        Gives ``row, refunded_fen, sold_fen``.
+
+    Examples
+    --------
+    >>> sql = turnover_query({"orders": "SELECT 1", "since_quarter": "DATE '2013-01-01'"})
+    >>> "refunded_fen" in sql
+    True
+    """
+    back = _ASKED_BACK.format(**facts) if "refunds" in facts else _NO_SUMS
+    return _TURNOVER.format(asked_back=back, **facts)
 
 
 def _month(period: int) -> str:

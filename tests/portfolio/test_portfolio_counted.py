@@ -1,0 +1,173 @@
+"""Facts counted beside the features are those that are read for themselves, bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alicredit as ac
+from alicredit.deciding.counted import counting, take_counted
+from alicredit.deciding.population import Gatherer
+from alicredit.errors import InputError
+from alicredit.policy import build_applicants
+from alicredit.records import Records
+
+AS_OF = pd.Timestamp("2013-05-01")
+DAY = pd.Timedelta(days=1)
+READ = ["orders_paid_count_90d", "refunds_amount_sum_30d", "ratings_dsr_mean_30d"]
+PAIRS = [["ratings", "positive_rating_share"], ["refunded_fen", "sold_fen"]]
+
+
+def make_tables(seed: int, size: int = 600) -> dict[str, pd.DataFrame]:
+    """Lay out orders, refunds and ratings of seven shops, the last of which sells nothing."""
+    rng = np.random.default_rng(seed)
+    created = AS_OF - pd.to_timedelta(rng.integers(-3 * 86_400, 420 * 86_400, size), unit="s")
+    paid = pd.Series(created + pd.to_timedelta(rng.integers(-60, 86_400, size), unit="s"))
+    cents = rng.integers(1, 99_999, size) / 1000  # halves of fen are rounded
+    orders = pd.DataFrame({
+        "order_id": [f"o{k}" for k in range(size)],
+        "merchant_id": rng.choice([f"m{k}" for k in range(6)], size),
+        "buyer_id": rng.choice([f"b{k}" for k in range(40)], size), "created_at": created,
+        "paid_at": paid.where(rng.random(size) < 0.9),
+        "shipped_at": paid + DAY, "confirmed_at": (paid + 9 * DAY).where(rng.random(size) < 0.7),
+        "amount": np.where(rng.random(size) < 0.03, np.nan, cents),
+    })  # fmt: skip
+
+    def later(rows: pd.DataFrame, days: int) -> pd.Series:
+        return rows["created_at"] + pd.to_timedelta(rng.integers(0, days, len(rows)), unit="D")
+
+    some, rated = orders.sample(150, random_state=seed), orders.sample(400, random_state=seed + 1)
+    refunds = pd.DataFrame({
+        "id": [f"r{k}" for k in range(150)], "order_id": some["order_id"].to_numpy(),
+        "opened_at": later(some, 60).to_numpy(), "amount": rng.integers(1, 9_999, 150) / 100,
+    })  # fmt: skip
+    ratings = pd.DataFrame({
+        "order_id": rated["order_id"].to_numpy(), "rated_at": later(rated, 30).to_numpy(),
+        "polarity": rng.choice([-1, 0, 1, None], 400, p=[0.1, 0.1, 0.7, 0.1]),
+        "dsr_desc": 4.0, "dsr_service": 4.5, "dsr_ship": 5.0,
+    }).astype({"polarity": "Int64"})  # fmt: skip
+    merchants = pd.DataFrame({"merchant_id": [f"m{k}" for k in range(7)], "platform": "taobao",
+                              "registered_at": pd.Timestamp("2010-01-01")})  # fmt: skip
+    loans = pd.DataFrame({
+        "loan_id": ["l"], "merchant_id": ["m0"], "product_id": ["taobao_order"], "rate": [0.0005],
+        "principal": [500.0], "disbursed_at": [AS_OF - 20 * DAY], "due_at": [AS_OF + 10 * DAY],
+    })  # fmt: skip
+    return {"merchants": merchants, "orders": orders, "refunds": refunds, "ratings": ratings,
+            "loans": loans}  # fmt: skip
+
+
+def gatherer(records: Records, names: list[str] = READ) -> Gatherer:
+    cohort = ac.Cohort.at(records, AS_OF)
+    return Gatherer(records, records, cohort, ac.CATALOGUE.subset(names), frozenset())
+
+
+def counted(records: Records, names: list[str] = READ) -> pd.DataFrame:
+    """Count facts beside features."""
+    catalogue = counting(ac.CATALOGUE.subset(names), records)
+    return take_counted(ac.build_features(records, gatherer(records).cohort, catalogue=catalogue))
+
+
+def assert_same(tables: dict[str, pd.DataFrame], names: list[str] = READ) -> None:
+    """Hold what is gathered against facts that are read for themselves."""
+    records = ac.read_records(tables)
+    whole = gatherer(records, names)
+    found = whole.gather(0, len(whole.cohort))
+    pd.testing.assert_frame_equal(
+        found.applicants, build_applicants(records, whole.cohort), check_exact=True
+    )
+    alone = ac.build_features(records, whole.cohort, catalogue=whole.catalogue)
+    pd.testing.assert_frame_equal(found.inputs, alone, check_exact=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_counted_beside_features_is_what_is_read_alone(seed: int) -> None:
+    tables = make_tables(seed)
+    assert_same(tables)
+    found = counted(ac.read_records(tables))
+    assert list(found) == [*PAIRS[0], *PAIRS[1]]
+    assert (found.iloc[:6] > 0).all().all()
+    assert found.iloc[6].fillna(0).tolist() == [0, 0, 0, 0]
+
+
+def test_the_numbers_are_those_of_loops() -> None:
+    tables = make_tables(9)
+    found = counted(ac.read_records(tables))
+    orders = tables["orders"].set_index("order_id")
+    shop = orders["merchant_id"]
+    for at in range(7):
+        many = good = back = sold = 0
+        for rating in tables["ratings"].itertuples():
+            made = max(rating.rated_at, orders["created_at"][rating.order_id])
+            if shop[rating.order_id] != f"m{at}" or made >= AS_OF:
+                continue
+            if rating.rated_at >= AS_OF - 365 * DAY:
+                many += 1
+                good += rating.polarity is not pd.NA and rating.polarity == 1
+        for refund in tables["refunds"].itertuples():
+            if shop[refund.order_id] == f"m{at}" and AS_OF > refund.opened_at >= AS_OF - 90 * DAY:
+                back += round(refund.amount * 100)
+        for order in orders.itertuples():
+            is_in = order.created_at < AS_OF and AS_OF > order.paid_at >= AS_OF - 90 * DAY
+            if order.merchant_id == f"m{at}" and is_in and order.amount == order.amount:
+                sold += int(order.amount * 100 + 0.5)
+        share = good / many if many else np.nan
+        np.testing.assert_array_equal(found.iloc[at], [many, share, back, sold])
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "left"),
+    [
+        ("ratings", "polarity", 7, PAIRS[1]),
+        ("orders", "amount", -5.0, PAIRS[0]),
+        ("orders", "amount", 3e11, PAIRS[0]),
+        ("orders", "amount", np.inf, PAIRS[0]),
+        ("refunds", "amount", 2e11, PAIRS[0]),
+    ],
+)
+def test_an_impossible_value_is_read_as_it_is(
+    table: str, column: str, value: float, left: list[str]
+) -> None:
+    tables = make_tables(1)
+    when = {"orders": "paid_at", "refunds": "opened_at", "ratings": "rated_at"}[table]
+    times = tables[table][when]
+    recent = times[(times < AS_OF - 2 * DAY) & (times > AS_OF - 80 * DAY)].index[0]
+    tables[table].loc[recent, column] = value
+    assert list(counted(ac.read_records(tables))) == left
+    if not np.isinf(value):
+        assert_same(tables)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "left"),
+    [(["refunds"], PAIRS[0]), (["ratings"], PAIRS[1]), (["orders", "refunds", "ratings"], [])],
+)
+def test_without_a_table_nothing_is_counted_of_it(lacking: list[str], left: list[str]) -> None:
+    tables = make_tables(2)
+    for table in lacking:
+        del tables[table]
+    assert_same(tables)
+    assert list(counted(ac.read_records(tables))) == left
+
+
+def test_of_tables_that_no_feature_reads_nothing_is_counted() -> None:
+    tables = make_tables(3)
+    records = ac.read_records(tables)
+    assert len(counting(ac.CATALOGUE.subset(READ[:1]), records)) == 1
+    assert_same(tables, READ[:1])
+    assert_same(tables, READ[2:])
+    tables["orders"] = tables["orders"].drop(columns="paid_at")
+    assert_same(tables)
+
+
+def test_a_repeated_order_counts_as_often_both_ways() -> None:
+    tables = make_tables(4)
+    tables["orders"] = pd.concat([tables["orders"], tables["orders"][:300]], ignore_index=True)
+    assert_same(tables)
+
+
+def test_what_is_counted_has_a_row_for_each_question() -> None:
+    records = ac.read_records(make_tables(5))
+    cohort = ac.Cohort.at(records, AS_OF)
+    with pytest.raises(InputError, match="counted must have a row for each of 7 questions; found"):
+        build_applicants(records, cohort, counted=pd.DataFrame({"ratings": [1.0]}))
