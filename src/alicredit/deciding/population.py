@@ -32,6 +32,7 @@ from alicredit.policy.applicants import APPLICANT_TABLES
 from alicredit.records import Records, merchants_in_error
 from alicredit.records.findings import sales_ratios
 from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
+from alicredit.records.units import are_surely_alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,8 @@ def gatherer_of(
     whole = derive_recent(  # once, not once a chunk
         records, reaches_of(catalogue), as_of, columns=columns_of(catalogue)
     )
-    refuse_unlike_units(sales_ratios(records, as_of=as_of))
+    if not are_surely_alike(records, as_of=as_of):
+        refuse_unlike_units(sales_ratios(records, as_of=as_of))
     faulty = merchants_in_error(records, as_of=as_of, tables=used_tables(catalogue))["merchant_id"]
     debts = debts_of_groups(records, cohort, as_of)
     return Gatherer(records, whole, cohort, catalogue, frozenset(faulty.tolist()), debts)
