@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from alicredit.declarations.declaration import Condition, Feature
@@ -29,6 +31,11 @@ Ints = npt.NDArray[np.int64]
 _KEPT_SHARE = 0.9
 
 _OF_ENDS = {"days_since_first": "min(_time)", "days_since": "max(_time)"}
+
+_NEAR = (1 / 16, 1 / 4)
+"""Parts of all time in which the end of a merchant's events is looked for first (assumed)."""
+
+_MET = 20_000
 
 FEW = 2**19
 """Rows of a table that is held once for all its streams, if it has no more (assumed)."""
@@ -136,7 +143,7 @@ class Asked:
     """What a query must know of the questions: who is asked about, the span of their moments.
 
     ``numbers`` are the identifiers that the connection shows as numbers. Merchants are numbered by
-    ``slots``, or where these are None by a table ``_slots`` (``merchant_id, slot``). ``joined``
+    ``slots``, or where these are None by the table ``whose`` (``merchant_id, slot``). ``joined``
     names tables of facts that have found their merchant already: see :func:`join_once`. ``events``
     says about how many facts of each table are of those who are asked about.
     """
@@ -145,6 +152,7 @@ class Asked:
     last: Any
     numbers: frozenset[tuple[str, str]] = frozenset()
     slots: Slots | None = None
+    whose: str = "_slots"
     joined: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
 
@@ -280,7 +288,10 @@ def read_events(
     timed = is_timed(records, stream, asked)
     slabs, ties = Slabs(shares), []
     is_short = asked.events.get(stream.table, FEW) < BATCH_ROWS
-    for batch in _batches(con, _query(records, stream, layout, asked), is_short=is_short):
+    text = _query(records, stream, layout, asked)
+    if is_at_ends(stream, is_single=asked.is_single) and asked.slots is None and not is_short:
+        text = _search_ends(con, records, stream, layout, asked)
+    for batch in _batches(con, text, is_short=is_short):
         merchant, its = _numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
         if layout.is_placed:
@@ -369,8 +380,10 @@ def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Bl
     return Block(merchant[by], columns)
 
 
-def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> str:
-    """Write the query of a stream's events, all versions."""
+def _query(
+    records: Records, stream: Stream, layout: Layout, asked: Asked, *, is_all: bool = False
+) -> str:
+    """Write the query of a stream's events, all versions; or of their ends, where these say all."""
     if _is_single(stream, asked):
         versions = [_single(records, stream, asked)]
     else:
@@ -388,10 +401,66 @@ def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> st
     where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
     rows = " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
-    if not is_at_ends(stream, is_single=asked.is_single):
+    if is_all or not is_at_ends(stream, is_single=asked.is_single):
         return rows
     ends = ", ".join(sorted({_OF_ENDS[feature.aggregate] for feature in stream.features}))
     return f"SELECT _slot, unnest([{ends}]) AS _time FROM ({rows}) GROUP BY _slot"
+
+
+def _search_ends(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    stream: Stream,
+    layout: Layout,
+    asked: Asked,
+) -> str:
+    """Find the first or last event of each merchant from that end on; write where they stand.
+
+    One that is found among the rows nearest to the end is not looked for among the others, which
+    are most. Where both ends are asked for, all rows are looked at.
+    """
+    ends = {_OF_ENDS[feature.aggregate] for feature in stream.features}
+    spans = _spans_from(con, records, stream, asked, is_first=ends == {"min(_time)"})
+    if len(ends) > 1 or not spans:
+        return _query(records, stream, layout, asked)
+    rows = _query(records, stream, layout, replace(asked, whose="_unfound"), is_all=True)
+    con.execute("CREATE OR REPLACE TEMP TABLE _found (_slot INTEGER, _time TIMESTAMP)")
+    for span in spans:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE _unfound AS "
+            "SELECT s.* FROM _slots s ANTI JOIN _found f ON f._slot = s.slot"
+        )
+        con.execute(
+            f"INSERT INTO _found SELECT _slot, {min(ends)} FROM ({rows}) "
+            f"WHERE {span} GROUP BY _slot"
+        )
+    return "SELECT _slot, _time FROM _found"
+
+
+def _spans_from(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    stream: Stream,
+    asked: Asked,
+    *,
+    is_first: bool,
+) -> list[str]:
+    """Cut time into spans, the shorter the nearer to an end; none where it cannot be guessed.
+
+    Where the first rows that are met begin is guess enough: spans are all of time in any case.
+    """
+    met = f"SELECT {_time(stream)} AS met FROM ({records.fact_sql(stream.table)}) f LIMIT {_MET}"
+    ((first,),) = con.execute(f"SELECT min(met) FROM ({met})").fetchall()
+    last = pd.Timestamp(asked.last).to_pydatetime()
+    if first is None or first >= last:
+        return []
+    cuts = [(last - first) * part for part in _NEAR]
+    moments = [first + cut if is_first else last - cut for cut in cuts]
+    told = [f"TIMESTAMP '{moment}'" for moment in moments]
+    nearer, further = ("<", ">=") if is_first else (">=", "<")
+    spans = [f"_time {nearer} {told[0]}"]
+    spans += [f"_time {further} {a} AND _time {nearer} {b}" for a, b in pairwise(told)]
+    return [*spans, f"_time {further} {told[-1]}"]
 
 
 def _time(stream: Stream) -> str:
@@ -421,7 +490,7 @@ def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
     source = f"FROM {facts} f"
     if asked.slots is None:
         if stream.table not in asked.joined:
-            source += " JOIN _slots s ON f._merchant_id = s.merchant_id"
+            source += f" JOIN {asked.whose} s ON f._merchant_id = s.merchant_id"
     else:
         bounds.append("f._merchant_id IS NOT NULL")
     return f"{source} WHERE {' AND '.join(bounds)}", time
