@@ -107,10 +107,15 @@ class Slabs:
         if folder is not None:
             self._rows = _LAID_ROWS
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether there is one share, of all: nobody's events would be kept with it."""
+        return len(self._shares) == 1
+
     def add(self, columns: Sequence[npt.NDArray[Any]]) -> None:
         """Copy a batch's columns; nobody's events are left out where there are several shares."""
         self._kinds = [column.dtype for column in columns]
-        if len(self._shares) == 1:
+        if self.is_whole:
             whole = self._room(0, columns, len(columns[0]))
             for into, column in zip(whole, columns, strict=True):
                 into[:] = column
