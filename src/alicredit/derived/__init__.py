@@ -1,6 +1,6 @@
 """Tables made of other facts: what a feature reads that nobody wrote down as such."""
 
-from alicredit.derived.declaration import PEERS, DerivedTable
+from alicredit.derived.declaration import PEERS, DerivedTable, RowsOf
 from alicredit.derived.derive import DerivedRecords, base_tables, derive_tables
 from alicredit.derived.peers import ask_of_peers, derive_recent
 from alicredit.derived.schema import DERIVED, TABLES
@@ -14,6 +14,7 @@ __all__ = [
     "TABLES",
     "DerivedRecords",
     "DerivedTable",
+    "RowsOf",
     "ask_of_peers",
     "base_tables",
     "derive_recent",

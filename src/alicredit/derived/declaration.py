@@ -12,6 +12,32 @@ PEERS = "peers"
 
 
 @dataclass(frozen=True, slots=True)
+class RowsOf:
+    """What says of a derived table that each of its rows is a row of another.
+
+    Columns of the same name hold the same, so that who reads the other reads both. A row is known
+    when the other's fact is and the time of it that counts is past.
+
+    Parameters
+    ----------
+    table : str
+        The other table.
+    time : str
+        The time of the other that counts: there is a row of each fact that has one. It is never
+        after the moment at which the row happens.
+    days : int
+        By how many days it is before that at most.
+    made : mapping of str to str
+        Column that the other lacks -> its expression over the other's facts.
+    """
+
+    table: str
+    time: str
+    days: int
+    made: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class DerivedTable:
     """A table of facts that are made of other facts, read as if it stood among the records.
 
@@ -56,6 +82,8 @@ class DerivedTable:
         A query of the rows of those values of ``apart`` whose hash ``involved`` does not give, the
         same rows as of ``sql`` but found sooner; and the query of the others' hashes (``hashed``),
         with how many ``rows`` each has. They read ``NAME_own`` too: rows without their parent's.
+    rows_of : RowsOf or None, default None
+        The table each row of which, or of some of which, is a row of this one.
     """
 
     table: Table
@@ -72,6 +100,7 @@ class DerivedTable:
     apart: str = ""
     plain: str = ""
     involved: str = ""
+    rows_of: RowsOf | None = None
 
     @property
     def name(self) -> str:

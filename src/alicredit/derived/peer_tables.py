@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alicredit.derived.declaration import PEERS, DerivedTable
+from alicredit.derived.declaration import PEERS, DerivedTable, RowsOf
 from alicredit.records import Column, Table
 from alicredit.records.declaration import merchant_column, number, yuan
 
@@ -164,10 +164,12 @@ PEER_SALES = DerivedTable(
 the day's, from the end of the day on which they became known. ``merchants`` counts those with a
 sale of the last 90 days, so that merchants who join or leave do not look like a season."""
 
-_BY_DAY = """
-SELECT order_id, _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day, amount,
-       greatest(paid_at, _happened, _known) AS known_at
-FROM orders_facts WHERE paid_at IS NOT NULL"""
+_PAID = RowsOf("orders", "paid_at", 1, {"day": "CAST(paid_at AS DATE)"})
+
+_BY_DAY = f"""
+SELECT order_id, _merchant_id AS merchant_id, {_PAID.made["day"]} AS day, amount,
+       greatest({_PAID.time}, _happened, _known) AS known_at
+FROM orders_facts WHERE {_PAID.time} IS NOT NULL"""
 
 SALES_BY_DAY = DerivedTable(
     Table(
@@ -181,6 +183,7 @@ SALES_BY_DAY = DerivedTable(
     {"orders": ("paid_at",)},
     _BY_DAY,
     is_view=True,
+    rows_of=_PAID,
 )
 """As ``peer_sales`` sees them: a day under way does not stand against whole days of peers."""
 

@@ -6,7 +6,7 @@ independent, so that any part of them gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -16,7 +16,7 @@ from alicredit.declarations import Feature
 from alicredit.engine import sql
 from alicredit.engine.columns import LIMIT, Columns, Pair, Stack
 from alicredit.engine.impossible import Impossible, Marks
-from alicredit.engine.slabs import Shares, shares_of
+from alicredit.engine.slabs import Shares, Slabs, shares_of
 from alicredit.engine.streams import (
     Asked,
     Layout,
@@ -26,9 +26,10 @@ from alicredit.engine.streams import (
     reach,
     read_events,
 )
+from alicredit.engine.together import back_of, read_together
 from alicredit.records import Records
 from alicredit.windows import keyed, ordered, periods, sums
-from alicredit.windows.grouped import Ints, Questions, Reach, Reals, Room, group_events
+from alicredit.windows.grouped import Block, Ints, Questions, Reach, Reals, Room, group_events
 
 _ADDED = {
     "count": sums.COUNT, "sum": sums.SUM, "mean": sums.MEAN, "std": sums.STD,
@@ -105,6 +106,84 @@ def build_stream(
         large that sums of 64 bits could overflow. What other merchants or later facts are does
         not matter, so that the answer to a question never hangs on what it is asked with.
     """
+    plan = _planned(stream, asked, places)
+    merchants, events = len(questions.start) - 1, asked.events.get(stream.table, 0)
+    shares = shares_of(merchants, events * (1 + len(stream.timing)), plan.layout.width)
+    if plan.layout.is_placed:
+        shares = Shares(merchants, max(1, merchants))
+    every = read_events(con, records, stream, plan.layout, asked, shares)
+
+    def take(share: int) -> list[Block]:
+        blocks, every[share] = every[share], []
+        return blocks
+
+    timed = is_timed(records, stream, asked)
+    return _answered(plan, shares, take, questions, out, timed=timed)
+
+
+def build_together(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    streams: Sequence[Stream],
+    questions: Questions,
+    asked: Asked,
+    places: Mapping[str, int],
+    out: Reals,
+    *,
+    events: int,
+    folder: str | None = None,
+) -> list[tuple[Feature, Ints]]:
+    """Answer the features of streams that one reading gives.
+
+    Parameters
+    ----------
+    con, records, questions, asked, places, out
+        As for :func:`build_stream`; all questions of one moment.
+    streams : sequence of Stream
+        As :func:`alicredit.engine.together.find_together` gives them.
+    events : int
+        About how many the first stream has.
+    folder : str or None, default None
+        Where events are laid that memory has no room for; None: all are held.
+
+    Returns
+    -------
+    list of (Feature, int64 array)
+        As :func:`build_stream`.
+    """
+    plans = [_planned(stream, asked, places) for stream in streams]
+    merchants, furthest = len(questions.start) - 1, back_of(streams[0])
+    shares = [
+        shares_of(merchants, events * back_of(stream) // furthest, plan.layout.width)
+        for stream, plan in zip(streams, plans, strict=True)
+    ]
+    layouts = [plan.layout for plan in plans]
+    read = read_together(con, records, streams, layouts, asked, shares, folder)
+    left = []
+    for plan, own in zip(plans, shares, strict=True):
+        slabs, read = read[0], read[1:]
+        none = [np.empty(0, np.int64)] * plan.layout.width
+
+        def take(share: int, slabs: Slabs = slabs, none: list[Ints] = none) -> list[Block]:
+            return slabs.take(share) or [Block(np.empty(0, np.int32), none)]
+
+        left += _answered(plan, own, take, questions, out, timed=False)
+    return left
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one stream is asked for."""
+
+    stream: Stream
+    layout: Layout
+    wants: list[_Want]
+    bad: Impossible
+    windows: list[tuple[int, int]]
+
+
+def _planned(stream: Stream, asked: Asked, places: Mapping[str, int]) -> _Plan:
+    """Ask for all columns that a stream's features read."""
     layout = Layout()
     windows = sorted({reach(feature) for feature in stream.features})
     wants = [
@@ -112,24 +191,30 @@ def build_stream(
         for feature in stream.features
     ]
     layout.is_placed = any(is_placed(want.feature) for want in wants)
-    bad = Impossible(layout, stream)
-    merchants, events = len(questions.start) - 1, asked.events.get(stream.table, 0)
-    shares = shares_of(merchants, events * (1 + len(stream.timing)), layout.width)
-    if layout.is_placed:
-        shares = Shares(merchants, max(1, merchants))
-    timed = is_timed(records, stream, asked)
+    return _Plan(stream, layout, wants, Impossible(layout, stream), windows)
+
+
+def _answered(
+    plan: _Plan,
+    shares: Shares,
+    take: Callable[[int], list[Block]],
+    questions: Questions,
+    out: Reals,
+    *,
+    timed: bool,
+) -> list[tuple[Feature, Ints]]:
+    """Answer a stream's features, a share of the merchants after the other; give what is left."""
     left: dict[Feature, list[Ints]] = {}
-    every = read_events(con, records, stream, layout, asked, shares)
-    back, ahead = np.array(windows, np.int64).T.copy()
+    back, ahead = np.array(plan.windows, np.int64).T.copy()
+    is_ahead = plan.stream.is_ahead
     room = Room()
     for share in range(len(shares)):
         own = shares.questions(questions, share)
-        blocks, every[share] = every[share], []
         sides = group_events(
-            blocks, len(own.start) - 1, is_timed=timed, is_ahead=stream.is_ahead, room=room
+            take(share), len(own.start) - 1, is_timed=timed, is_ahead=is_ahead, room=room
         )
-        job = _Job(own, Columns(sides, layout), Reach(back, ahead), out, room)
-        for feature, rows in job.answer(wants, bad):
+        job = _Job(own, Columns(sides, plan.layout), Reach(back, ahead), out, room)
+        for feature, rows in job.answer(plan.wants, plan.bad):
             left.setdefault(feature, []).append(rows)
     return [(feature, np.concatenate(rows)) for feature, rows in left.items()]
 

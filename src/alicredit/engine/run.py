@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -18,7 +20,7 @@ from alicredit.checks import refuse
 from alicredit.cohort import Cohort
 from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
-from alicredit.engine.local import build_stream
+from alicredit.engine.local import build_stream, build_together
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.streams import (
     NEVER,
@@ -31,6 +33,7 @@ from alicredit.engine.streams import (
     join_once,
     reach,
 )
+from alicredit.engine.together import back_of, base_of, find_together
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
@@ -105,9 +108,16 @@ def build_locally(
             con = records.connect(_tables(members), numbers=numbers)
             try:
                 con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
-                sizes = {name: _events(con, name) for name in {each.table for each in members}}
+                sizes = _sizes(con, members)
                 members = _split_long(members, sizes)
                 moments = len(np.unique(as_of))
+                groups: list[list[Stream]] = []
+                if moments == 1:
+                    groups, members = find_together(members, sizes)
+                (whole,) = _split(codes, merchants, as_of, 1)
+                for group in groups:
+                    asked = _ask(con, whole, numbers, max(sizes.values()))
+                    _answer_together(con, records, cohort, group, whole, asked, places, out, budget)
                 counts = [
                     2 * len(merchants)
                     if is_at_ends(each, is_single=moments == 1)
@@ -122,6 +132,45 @@ def build_locally(
                         _answer(con, records, cohort, group, part, asked, places, out)
             finally:
                 con.close()
+
+
+def _sizes(con: duckdb.DuckDBPyConnection, streams: list[Stream]) -> dict[str, int]:
+    """Count the rows of the tables of streams; of one made of another's rows count these."""
+    tables = {stream.table for stream in streams}
+    counted = {table: base_of(table) if base_of(table) in tables else table for table in tables}
+    sizes = {name: _events(con, name) for name in set(counted.values())}
+    return {table: sizes[name] for table, name in counted.items()}
+
+
+def _answer_together(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    cohort: Cohort,
+    streams: list[Stream],
+    whole: _Part,
+    asked: Asked,
+    places: Mapping[str, int],
+    out: Reals,
+    budget: int,
+) -> None:
+    """Answer streams that one reading gives; where memory has no room for it, from a file."""
+    first = streams[0]
+    size = _events(con, first.table)
+    events = _within(con, first, size, np.array([asked.first]))
+    room = sum(
+        events * back_of(each) // back_of(first) * _row_bytes(each, is_single=True)
+        for each in streams
+    )
+    folder = None
+    if room > budget:
+        folder = tempfile.gettempdir() if records.bound is None else records.bound.folder
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    left = build_together(
+        con, records, streams, whole.questions, asked, places, out, events=events, folder=folder
+    )
+    if left:
+        log.info("table %s: sums pass 64 bits, left to SQL", first.table)
+        _answer_by_sql(records, cohort, left, places, out)
 
 
 def _jobs(
@@ -280,14 +329,18 @@ def _parts(events: int, stream: Stream, budget: int, moments: int) -> int:
     An event is held as it was read; where it is placed among others of its time, all are held row
     by row and in columns, too, and else those of one share at a time. Half is left for the rest.
     """
-    columns = len({name for feature in stream.features for name in feature.columns})
     is_single = moments == 1 and not stream.is_ahead
-    if any(is_placed(feature) for feature in stream.features):
-        row = _CELL_BYTES * (2 + columns)
-    else:
-        row = 2 * (4 + 8 * (1 + columns + (0 if is_single else 2)))
+    row = _row_bytes(stream, is_single=is_single)
     need = events * (1 if is_single else 1 + len(stream.timing)) * row
     return max(1, -(-need // max(budget, 1)))
+
+
+def _row_bytes(stream: Stream, *, is_single: bool) -> int:
+    """Give what an event of a stream takes, twice over."""
+    columns = len({name for feature in stream.features for name in feature.columns})
+    if any(is_placed(feature) for feature in stream.features):
+        return _CELL_BYTES * (2 + columns)
+    return 2 * (4 + 8 * (1 + columns + (0 if is_single else 2)))
 
 
 def _split_long(streams: list[Stream], sizes: Mapping[str, int]) -> list[Stream]:

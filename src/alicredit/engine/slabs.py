@@ -7,7 +7,9 @@ is small enough to be laid where the last share's was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +22,7 @@ from alicredit.windows.grouped import Block, Questions
 
 BATCH_ROWS = 2**17
 _SLAB_ROWS = 2**20
+_LAID_ROWS = 2**15
 _SHARE_BYTES = 32 * 2**20
 """Of the events of one share, side by side; what the allocator still keeps (assumed)."""
 
@@ -74,18 +77,45 @@ def shares_of(merchants: int, events: int, width: int) -> Shares:
 
 
 class Slabs:
-    """Columns of events, merchants first, by share."""
+    """Columns of events, merchants first, by share.
 
-    def __init__(self, shares: Shares) -> None:
+    Parameters
+    ----------
+    shares : Shares
+        The merchants.
+    folder : str or None, default None
+        Where events are laid that memory has no room for; the file has no name there and goes with
+        the process. None: all are held.
+
+    Examples
+    --------
+    >>> room = Slabs(Shares(3, 2))
+    >>> room.add([np.array([2, 0], np.int32), np.array([7, 8])])
+    >>> [block.columns[0].tolist() for block in room.take(1)]
+    [[7]]
+    """
+
+    def __init__(self, shares: Shares, folder: str | None = None) -> None:
         self._shares = shares
         self._slabs: list[list[list[npt.NDArray[Any]]]] = [[] for _ in range(len(shares))]
         self._used: list[list[int]] = [[] for _ in range(len(shares))]
         self._dealt: list[npt.NDArray[Any]] = []
+        self._kinds: list[np.dtype[Any]] = []
+        self._file: Any = None if folder is None else tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._laid: list[list[tuple[int, int]]] = [[] for _ in range(len(shares))]
         self._rows = max(2 * BATCH_ROWS, _SLAB_ROWS // len(shares))
+        if folder is not None:
+            self._rows = _LAID_ROWS
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether there is one share, of all: nobody's events would be kept with it."""
+        return len(self._shares) == 1
 
     def add(self, columns: Sequence[npt.NDArray[Any]]) -> None:
         """Copy a batch's columns; nobody's events are left out where there are several shares."""
-        if len(self._shares) == 1:
+        self._kinds = [column.dtype for column in columns]
+        if self.is_whole:
             whole = self._room(0, columns, len(columns[0]))
             for into, column in zip(whole, columns, strict=True):
                 into[:] = column
@@ -98,6 +128,8 @@ class Slabs:
             for column, room in zip(columns, self._dealt, strict=True)
         ]
         for share, (first, last) in enumerate(pairwise(start.tolist())):
+            if first == last:
+                continue
             own = self._room(share, columns, last - first)
             for into, column in zip(own, dealt, strict=True):
                 into[:] = column[first:last]
@@ -107,6 +139,8 @@ class Slabs:
     ) -> list[npt.NDArray[Any]]:
         """Give room for so many rows of a share."""
         slabs, used = self._slabs[share], self._used[share]
+        if slabs and self._file is not None and used[-1] + rows > len(slabs[-1][0]):
+            self._lay(share)
         if not slabs or used[-1] + rows > len(slabs[-1][0]):
             slabs.append(_slab(columns, max(self._rows, rows)))
             used.append(0)
@@ -114,20 +148,43 @@ class Slabs:
         used[-1] = first + rows
         return [column[first : first + rows] for column in slabs[-1]]
 
+    def _lay(self, share: int) -> None:
+        """Lay a share's slab in the file, column by column, and use it again where it is usual."""
+        slab, rows = self._slabs[share][-1], self._used[share][-1]
+        self._laid[share].append((self._file.seek(0, os.SEEK_END), rows))
+        for column in slab:
+            column[:rows].tofile(self._file)
+        self._used[share][-1] = 0
+        if len(slab[0]) > self._rows:
+            self._slabs[share].clear()
+            self._used[share].clear()
+
+    def _pieces(self, share: int) -> Iterator[list[npt.NDArray[Any]]]:
+        """Give a share's columns, those in the file first, as they came."""
+        slabs, used = self._slabs[share], self._used[share]
+        for at, rows in self._laid[share]:
+            self._file.seek(at)
+            yield [np.fromfile(self._file, kind, rows) for kind in self._kinds]
+        for slab, rows in zip(slabs, used, strict=True):
+            yield [column[:rows] for column in slab]
+
+    def take(self, share: int) -> list[Block]:
+        """Give a share's columns in pieces that a cache can hold, and let go of them."""
+        low = np.int32(self._shares.span(share)[0])
+        blocks = []
+        for piece in self._pieces(share):
+            for first in range(0, len(piece[0]), BATCH_ROWS):
+                part = [column[first : first + BATCH_ROWS] for column in piece]
+                blocks.append(Block(part[0] - low if low else part[0], part[1:]))
+        self._slabs[share].clear()
+        self._used[share].clear()
+        self._laid[share].clear()
+        return blocks
+
     def blocks(self) -> list[list[Block]]:
-        """Give each share's columns in pieces that a cache can hold, and let go of them."""
-        found: list[list[Block]] = []
+        """Give all shares' columns, and let go of them."""
+        found = [self.take(share) for share in range(len(self._shares))]
         self._dealt = []
-        for share, (slabs, used) in enumerate(zip(self._slabs, self._used, strict=True)):
-            low = np.int32(self._shares.span(share)[0])
-            blocks = []
-            for slab, rows in zip(slabs, used, strict=True):
-                for first in range(0, rows, BATCH_ROWS):
-                    piece = [column[first : min(rows, first + BATCH_ROWS)] for column in slab]
-                    merchant = piece[0] - low if low else piece[0]
-                    blocks.append(Block(merchant, piece[1:]))
-            slabs.clear()
-            found.append(blocks)
         return found
 
 

@@ -7,13 +7,15 @@ columns filled in; where all questions have one moment, a single version is enou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from alicredit.declarations.declaration import Condition, Feature
@@ -29,6 +31,11 @@ Ints = npt.NDArray[np.int64]
 _KEPT_SHARE = 0.9
 
 _OF_ENDS = {"days_since_first": "min(_time)", "days_since": "max(_time)"}
+
+_NEAR = (1 / 16, 1 / 4)
+"""Parts of all time in which the end of a merchant's events is looked for first (assumed)."""
+
+_MET = 20_000
 
 FEW = 2**19
 """Rows of a table that is held once for all its streams, if it has no more (assumed)."""
@@ -79,6 +86,11 @@ class Layout:
         """Name the query's columns of numbers and keys, in the order of their rows."""
         numbers = [f"n{k}" for k in range(len(self.numbers))]
         return numbers + [f"k{k}" for k in range(len(self.keys))]
+
+    @property
+    def flag_names(self) -> list[str]:
+        """Name the query's columns of flags."""
+        return [f"f{k}" for k in range(len(self.flags))]
 
     @property
     def flag_row(self) -> int:
@@ -136,7 +148,7 @@ class Asked:
     """What a query must know of the questions: who is asked about, the span of their moments.
 
     ``numbers`` are the identifiers that the connection shows as numbers. Merchants are numbered by
-    ``slots``, or where these are None by a table ``_slots`` (``merchant_id, slot``). ``joined``
+    ``slots``, or where these are None by the table ``whose`` (``merchant_id, slot``). ``joined``
     names tables of facts that have found their merchant already: see :func:`join_once`. ``events``
     says about how many facts of each table are of those who are asked about.
     """
@@ -145,6 +157,7 @@ class Asked:
     last: Any
     numbers: frozenset[tuple[str, str]] = frozenset()
     slots: Slots | None = None
+    whose: str = "_slots"
     joined: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
 
@@ -198,7 +211,7 @@ def join_once(
         if asked.slots is None:
             whose, slot = " JOIN _slots s ON f._merchant_id = s.merchant_id", "s.slot AS _slot, "
         bounds = [f"f._happened < CAST('{asked.last}' AS TIMESTAMP)"] * bool(TABLES[table].parent)
-        starts = [_start(each, asked) for each in members]
+        starts = [start_sql(each, asked) for each in members]
         bounds += [f"({' OR '.join(dict.fromkeys(starts))})"] * all(starts)
         past = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         con.execute(
@@ -225,7 +238,7 @@ def is_placed(feature: Feature) -> bool:
 
 def is_timed(records: Records, stream: Stream, asked: Asked) -> bool:
     """Tell whether events carry the moments between which they are seen."""
-    return not _is_single(stream, asked) and _may_be_late(records, stream)
+    return not _is_single(stream, asked) and may_be_late(records, stream)
 
 
 def _is_single(stream: Stream, asked: Asked) -> bool:
@@ -280,8 +293,11 @@ def read_events(
     timed = is_timed(records, stream, asked)
     slabs, ties = Slabs(shares), []
     is_short = asked.events.get(stream.table, FEW) < BATCH_ROWS
-    for batch in _batches(con, _query(records, stream, layout, asked), is_short=is_short):
-        merchant, its = _numbered(batch, asked)
+    text = query_sql(records, stream, layout, asked)
+    if is_at_ends(stream, is_single=asked.is_single) and asked.slots is None and not is_short:
+        text = _search_ends(con, records, stream, layout, asked)
+    for batch in event_batches(con, text, is_short=is_short):
+        merchant, its = numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
         if layout.is_placed:
             ties.append(its["_tie"])
@@ -293,7 +309,7 @@ def read_events(
     return [share or [empty] for share in blocks]
 
 
-def _batches(
+def event_batches(
     con: duckdb.DuckDBPyConnection, text: str, *, is_short: bool
 ) -> Iterable[pa.RecordBatch]:
     """Read a query's rows; a short result at once, whose query is planned once and not twice."""
@@ -311,7 +327,7 @@ def _arrow(column: npt.NDArray[Any]) -> pa.Array:
     return pa.array(values, mask=missing)
 
 
-def _numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:
+def numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:
     """Number the merchants of a batch's events, and drop nobody's where these are many."""
     whose = _array(batch, "_slot")
     if asked.slots is None:
@@ -323,14 +339,22 @@ def _numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32
     return slots[kept], batch.filter(pa.array(kept))
 
 
+def columns_of(
+    batch: pa.RecordBatch, names: Iterable[str], flags: Sequence[str]
+) -> list[npt.NDArray[Any]]:
+    """Take a batch's columns as they lie in memory, its flags as bits of one."""
+    columns = [_array(batch, name) for name in names]
+    if flags:
+        columns.append(_array(batch, flags[0]))
+    for at, name in enumerate(flags[1:], 1):
+        columns[-1] = columns[-1] | _array(batch, name).astype(np.int64) << at
+    return columns
+
+
 def _columns(batch: pa.RecordBatch, layout: Layout, *, timed: bool) -> list[npt.NDArray[Any]]:
-    """Take a batch's columns as they lie in memory."""
+    """Take the columns of a stream's own query."""
     rows = len(batch)
-    columns = [_array(batch, name) for name in ("_time", *layout.names)]
-    if layout.flags:
-        columns.append(_array(batch, "f0"))
-    for at in range(1, len(layout.flags)):
-        columns[-1] = columns[-1] | _array(batch, f"f{at}").astype(np.int64) << at
+    columns = columns_of(batch, ("_time", *layout.names), layout.flag_names)
     if layout.is_placed:
         columns.append(np.zeros(rows, np.int64))
     if timed:
@@ -369,10 +393,21 @@ def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Bl
     return Block(merchant[by], columns)
 
 
-def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> str:
-    """Write the query of a stream's events, all versions."""
+def query_sql(
+    records: Records,
+    stream: Stream,
+    layout: Layout,
+    asked: Asked,
+    *,
+    is_all: bool = False,
+    only: str = "",
+) -> str:
+    """Write the query of a stream's events, all versions; or of their ends, where these say all.
+
+    ``only`` is a condition on facts ``f`` of one moment.
+    """
     if _is_single(stream, asked):
-        versions = [_single(records, stream, asked)]
+        versions = [_single(records, stream, asked, only)]
     else:
         versions = [_version(records, stream, asked, at) for at in range(len(stream.timing) + 1)]
     columns = ["_slot", "_time"]
@@ -388,67 +423,126 @@ def _query(records: Records, stream: Stream, layout: Layout, asked: Asked) -> st
     where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
     rows = " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
-    if not is_at_ends(stream, is_single=asked.is_single):
+    if is_all or not is_at_ends(stream, is_single=asked.is_single):
         return rows
     ends = ", ".join(sorted({_OF_ENDS[feature.aggregate] for feature in stream.features}))
     return f"SELECT _slot, unnest([{ends}]) AS _time FROM ({rows}) GROUP BY _slot"
 
 
-def _time(stream: Stream) -> str:
+def _search_ends(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    stream: Stream,
+    layout: Layout,
+    asked: Asked,
+) -> str:
+    """Find the first or last event of each merchant from that end on; write where they stand.
+
+    One that is found among the rows nearest to the end is not looked for among the others, which
+    are most. Where both ends are asked for, all rows are looked at.
+    """
+    ends = {_OF_ENDS[feature.aggregate] for feature in stream.features}
+    spans = _spans_from(con, records, stream, asked, is_first=ends == {"min(_time)"})
+    if len(ends) > 1 or not spans:
+        return query_sql(records, stream, layout, asked)
+    rows = query_sql(records, stream, layout, replace(asked, whose="_unfound"), is_all=True)
+    con.execute("CREATE OR REPLACE TEMP TABLE _found (_slot INTEGER, _time TIMESTAMP)")
+    for span in spans:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE _unfound AS "
+            "SELECT s.* FROM _slots s ANTI JOIN _found f ON f._slot = s.slot"
+        )
+        con.execute(
+            f"INSERT INTO _found SELECT _slot, {min(ends)} FROM ({rows}) "
+            f"WHERE {span} GROUP BY _slot"
+        )
+    return "SELECT _slot, _time FROM _found"
+
+
+def _spans_from(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    stream: Stream,
+    asked: Asked,
+    *,
+    is_first: bool,
+) -> list[str]:
+    """Cut time into spans, the shorter the nearer to an end; none where it cannot be guessed.
+
+    Where the first rows that are met begin is guess enough: spans are all of time in any case.
+    """
+    met = f"SELECT {time_sql(stream)} AS met FROM ({records.fact_sql(stream.table)}) f LIMIT {_MET}"
+    ((first,),) = con.execute(f"SELECT min(met) FROM ({met})").fetchall()
+    last = pd.Timestamp(asked.last).to_pydatetime()
+    if first is None or first >= last:
+        return []
+    cuts = [(last - first) * part for part in _NEAR]
+    moments = [first + cut if is_first else last - cut for cut in cuts]
+    told = [f"TIMESTAMP '{moment}'" for moment in moments]
+    nearer, further = ("<", ">=") if is_first else (">=", "<")
+    spans = [f"_time {nearer} {told[0]}"]
+    spans += [f"_time {further} {a} AND _time {nearer} {b}" for a, b in pairwise(told)]
+    return [*spans, f"_time {further} {told[-1]}"]
+
+
+def time_sql(stream: Stream) -> str:
     """Write the time by which a stream's events are placed in windows."""
     return f"CAST(f.{quoted(stream.time)} AS TIMESTAMP)" if stream.time else "f._happened"
 
 
-def _start(stream: Stream, asked: Asked) -> str:
+def start_sql(stream: Stream, asked: Asked) -> str:
     """Write the condition on events that windows reach back to; none where they reach all."""
     back = max(reach(feature)[0] for feature in stream.features)
     if back >= NEVER:
         return ""
-    return f"{_time(stream)} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
+    return f"{time_sql(stream)} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
 
 
 def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
     """Write a table's facts beside their merchant's slot and their time; and that time."""
     last = f"CAST('{asked.last}' AS TIMESTAMP)"
-    time = _time(stream)
+    time = time_sql(stream)
     ahead = max(reach(feature)[1] for feature in stream.features)
     bounds = [f"f._happened < {last}", f"{time} < {last} + to_microseconds({ahead})"]
-    if start := _start(stream, asked):
+    if start := start_sql(stream, asked):
         bounds.append(start)
-    if _may_be_late(records, stream):
+    if may_be_late(records, stream):
         bounds.append(f"f._known < {last}")
     facts = asked.joined.get(stream.table) or f"({records.fact_sql(stream.table)})"
     source = f"FROM {facts} f"
     if asked.slots is None:
         if stream.table not in asked.joined:
-            source += " JOIN _slots s ON f._merchant_id = s.merchant_id"
+            source += f" JOIN {asked.whose} s ON f._merchant_id = s.merchant_id"
     else:
         bounds.append("f._merchant_id IS NOT NULL")
     return f"{source} WHERE {' AND '.join(bounds)}", time
 
 
-def _shown(stream: Stream, is_seen: str) -> str:
-    """Write the columns that features read, each absent unless what times it was seen by then."""
-    table = TABLES[stream.table]
-    names = sorted({c for feature in stream.features for c in sql.stored_columns(feature)})
+def shown_sql(table: str, features: Iterable[Feature], is_seen: str, time: str = "") -> str:
+    """Write the columns that features read, each absent unless what times it was seen by then.
+
+    What is timed by the time that places the fact is seen with it.
+    """
+    names = sorted({c for feature in features for c in sql.stored_columns(feature)})
     shown = []
     for name in names:
-        timed_by = table[name].timed_by
+        timed_by = TABLES[table][name].timed_by
         column = f"f.{quoted(name)}"
-        if timed_by and timed_by != stream.time:
+        if timed_by and timed_by != time:
             at = f"CAST(f.{quoted(timed_by)} AS TIMESTAMP)"
             column = f"CASE WHEN {is_seen.format(at=at)} THEN {column} END"
         shown.append(f", {column} AS {quoted(name)}")
     return "".join(shown)
 
 
-def _single(records: Records, stream: Stream, asked: Asked) -> str:
+def _single(records: Records, stream: Stream, asked: Asked, only: str) -> str:
     """Write the facts as all questions of one moment see them."""
     source, time = _placed(records, stream, asked)
     last = f"CAST('{asked.last}' AS TIMESTAMP)"
-    shown = _shown(stream, "{at} < " + last)
+    shown = shown_sql(stream.table, stream.features, "{at} < " + last, stream.time)
     slot = asked.slot_sql(stream.table)
-    return f"SELECT {slot} AS _slot, {time} AS _time, f._key AS _key{shown} {source}"
+    more = f" AND {only}" if only else ""
+    return f"SELECT {slot} AS _slot, {time} AS _time, f._key AS _key{shown} {source}{more}"
 
 
 def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
@@ -471,7 +565,7 @@ def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
         seen_in = since if stream.is_ahead else f"greatest({since}, {time})"
         bounds.append(f"({until} IS NULL OR {until} > {seen_in})")
     more = "".join(f" AND {each}" for each in bounds)
-    shown = _shown(stream, "{at} <= " + since)
+    shown = shown_sql(stream.table, stream.features, "{at} <= " + since, stream.time)
     slot = asked.slot_sql(stream.table)
     return (
         f"SELECT {slot} AS _slot, {time} AS _time, {since} AS _since, {until} AS _until, "
@@ -479,7 +573,7 @@ def _version(records: Records, stream: Stream, asked: Asked, at: int) -> str:
     )
 
 
-def _may_be_late(records: Records, stream: Stream) -> bool:
+def may_be_late(records: Records, stream: Stream) -> bool:
     """Tell whether a fact can become known, or change, after its time."""
     table = TABLES[stream.table]
     known = {table.known, "known_at"} & set(records.columns(stream.table))

@@ -20,6 +20,17 @@ _END_OF_PERIOD = {
 }
 
 
+def end_of_period(period: str, expression: str) -> str:
+    """Write the moment at which a row of a day or a month, or of an instant, happens.
+
+    Examples
+    --------
+    >>> end_of_period("instant", '"paid_at"')
+    'CAST("paid_at" AS TIMESTAMP)'
+    """
+    return _END_OF_PERIOD[period].format(column=expression)
+
+
 def quoted(name: str) -> str:
     """Quote an identifier for SQL.
 
@@ -121,7 +132,7 @@ def _happened_sql(table: Table) -> str:
     """Give the moment at which a row happened; a schedule happens when its loan does."""
     if not table.happened:
         return "p._happened"
-    return _END_OF_PERIOD[table.period].format(column="t." + quoted(table.happened))
+    return end_of_period(table.period, "t." + quoted(table.happened))
 
 
 def _known_sql(table: Table, present: Collection[str], happened: str) -> str:
