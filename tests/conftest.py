@@ -50,6 +50,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             reporter.write_line(f"skipped, but not in known_skips.toml: {test}: {_skipped[test]}")
 
 
+@pytest.fixture
+def learning_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deal folds once and boost for few rounds, where no figure is asked for.
+
+    How a model is called, what it refuses and that it is the same twice do not hang on how well
+    it learns, and most of a small fit goes into that.
+    """
+    monkeypatch.setattr("alicredit.model.learning.REPEATS", 1)
+    monkeypatch.setattr("alicredit.model.boosting._PATIENCE", 8)
+    monkeypatch.setattr("alicredit.model.boosting.MOST_ROUNDS", 50)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Give the folder of real data sets, which is not part of the project; skip without it."""

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from feature_stage import plant_leak
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import alicredit as ac
 from alicredit.features import build_features
@@ -121,9 +119,7 @@ def undisturbed(platform) -> np.ndarray:
     return build(platform, sorted(platform["merchants"]["merchant_id"]))
 
 
-@pytest.mark.parametrize("how", ["change", "delete", "add"])
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=st.integers(0, 10_000))
+@pytest.mark.parametrize(("how", "seed"), [("change", 11), ("delete", 12), ("add", 13)])
 def test_no_later_fact_moves_one_bit_of_any_feature(
     platform, undisturbed, how: str, seed: int
 ) -> None:
@@ -147,14 +143,14 @@ def test_a_view_that_sees_a_day_too_far_is_caught(platform, monkeypatch) -> None
     assert moved(before, after)
 
 
-def test_past_facts_do_move_features(platform) -> None:
+def test_past_facts_do_move_features(platform, undisturbed) -> None:
     merchants = sorted(platform["merchants"]["merchant_id"])
     tables = dict(platform)
     for name in ("orders", "interactions_daily", "bank_txns", "loans", "declared_sales"):
         happened, _ = times_of(name, tables[name])
         keep = ~(happened < AS_OF) | (np.arange(len(happened)) % 3 > 0)
         tables[name] = tables[name][keep]
-    assert len(moved(build(platform, merchants), build(tables, merchants))) > 40
+    assert len(moved(undisturbed, build(tables, merchants))) > 40
 
 
 def one_merchant(**tables: pd.DataFrame) -> ac.Records:

@@ -60,6 +60,7 @@ def checks_of(shape: str) -> list[object]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.filterwarnings("ignore:Skipping check")
 @pytest.mark.parametrize(
     ("estimator", "check"),
@@ -106,6 +107,7 @@ def test_an_unfitted_model_says_so_everywhere(stage: Stage) -> None:
             use()
 
 
+@pytest.mark.usefixtures("learning_briefly")
 def test_cross_validation_and_a_pipeline(stage: Stage) -> None:
     X, y = stage.X[["debt", "sales", "noise"]], stage.y
     scores = cross_val_score(DefaultModel("points", directions=None), X, y, scoring="roc_auc", cv=3)
@@ -142,6 +144,7 @@ def test_columns_named_by_numbers(stage: Stage) -> None:
     assert (model.score_frame(X)["status"] == "ok").all()
 
 
+@pytest.mark.usefixtures("learning_briefly")
 def test_labels_of_any_two_words() -> None:
     X, y, _ = make_merchants(1500, seed=31)
     words = np.where(y == 1, "z_default", "a_good")
@@ -152,6 +155,7 @@ def test_labels_of_any_two_words() -> None:
     assert model.predict_proba(X).tolist() == plain.predict_proba(X).tolist()
 
 
+@pytest.mark.usefixtures("learning_briefly")
 def test_labels_that_are_booleans_or_whole_numbers_change_nothing() -> None:
     X, y, _ = make_merchants(1500, seed=32)
     plain = DefaultModel("points", directions=None).fit(X, y.to_numpy())
