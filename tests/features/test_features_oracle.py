@@ -129,7 +129,7 @@ def test_the_number_of_threads_changes_no_bit(
     connect = ac.Records.connect
 
     def with_threads(records: ac.Records, *given, **more) -> duckdb.DuckDBPyConnection:
-        con = connect(records, *given, **more)
+        con = connect(records, *given, **(more | {"kept": False}))  # a setting is its own
         con.execute(f"SET threads = {threads}")
         return con
 
