@@ -69,7 +69,7 @@ class Cohort:
         A loan without borrower, time or id asks nothing; ``find_problems`` lists it. Raises
         InputError for a product that no loan has.
         """
-        con = require_records(records).connect()
+        con = require_records(records).connect(kept=True)
         try:
             frame = con.execute(
                 "SELECT _merchant_id AS merchant_id, _happened AS as_of, loan_id, product_id "
@@ -222,7 +222,7 @@ def known_merchants(records: Records, moment: pd.Timestamp) -> list[str | None]:
     Traceback (most recent call last):
     alicredit.errors.RecordError: records must be what read_records gives; found DataFrame. ...
     """
-    con = require_records(records).connect(["merchants"])
+    con = require_records(records).connect(["merchants"], kept=True)
     try:
         rows = con.execute(
             f"SELECT DISTINCT _merchant_id FROM ({records.fact_sql('merchants')}) "

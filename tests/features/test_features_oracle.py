@@ -108,7 +108,7 @@ def work_on(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     connect = ac.Records.connect
 
     def with_threads(records: ac.Records, *given, **more) -> duckdb.DuckDBPyConnection:
-        con = connect(records, *given, **more)
+        con = connect(records, *given, **(more | {"kept": False}))  # a setting is its own
         con.execute(f"SET threads = {threads}")
         return con
 

@@ -150,7 +150,7 @@ def _others(records: Records, mine: pd.DataFrame) -> pd.DataFrame:
 
 def _everybody(records: Records, moments: pd.Series) -> pd.DataFrame:
     """List the merchants known at each of some moments."""
-    con = records.connect()
+    con = records.connect(kept=True)
     try:
         con.register("looks", pa.table({"as_of": pa.array(moments.to_numpy("datetime64[us]"))}))
         return con.execute(
@@ -242,7 +242,7 @@ def transferred_share(records: Records, loans: pd.DataFrame) -> Floats:
             "principal_fen": pa.array(loans["principal_fen"].to_numpy(np.int64)),
         }
     )
-    con = records.connect()
+    con = records.connect(kept=True)
     try:
         con.register("asked_rows", asked)
         con.execute("CREATE TEMP TABLE asked AS SELECT * FROM asked_rows")

@@ -17,6 +17,7 @@ from alicredit.derived.views import Of, own_steps, steps_of, view_of
 from alicredit.errors import RecordError
 from alicredit.records import Records, fact_sql, quoted
 from alicredit.records.bounds import Bound, query_refused
+from alicredit.records.kept import WHOLE_JOINS
 from alicredit.records.sources import Source, arrow_reader, literal
 
 BATCH = 1_000_000
@@ -31,9 +32,6 @@ _MANY = 2**19
 
 _MOST = 0.8
 """Share of the rows that may be left, for the plain ones to be worth finding (assumed)."""
-
-WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
-"""Older DuckDB may take what is outer-joined to a table without facts for empty too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +114,7 @@ def derive_tables(
         return records
     sums, since, columns = sums or {}, since or {}, columns or {}
     made = {}
-    con = records.connect([])
+    con = records.connect([], kept=True)
     try:
         con.execute(WHOLE_JOINS)
         for each in new:

@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from alicredit.cohort import Cohort
-from alicredit.derived.derive import WHOLE_JOINS, derive_tables
+from alicredit.derived.derive import derive_tables
 from alicredit.derived.peer_tables import EVERYONE, LEAST_PEERS, PEER_SALES, SPANS
 from alicredit.derived.views import empty_facts
 from alicredit.records import Records
+from alicredit.records.kept import WHOLE_JOINS
 
 _GROUPS = """
 WITH merchants_facts AS ({merchants}), merchant_history_facts AS ({history}), {spans},
@@ -78,7 +79,7 @@ def ask_of_peers(records: Records, cohort: Cohort) -> tuple[Cohort, npt.NDArray[
 
 def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
     """Name the group of each question."""
-    con = records.connect(_told_of(records))
+    con = records.connect(_told_of(records), kept=True)
     try:
         con.execute(WHOLE_JOINS)
         con.register(
@@ -160,7 +161,7 @@ def derive_recent(
     made = derive_tables(records, reaches, since=since, columns=columns)
     if PEER_SALES.name not in since or PEER_SALES.name not in made:
         return made
-    con = made.connect(_told_of(made))
+    con = made.connect(_told_of(made), kept=True)
     try:
         con.execute(WHOLE_JOINS)
         history = "merchant_history"

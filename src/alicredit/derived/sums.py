@@ -5,10 +5,11 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from alicredit.derived.derive import BATCH, WHOLE_JOINS, is_fed, unreadable
+from alicredit.derived.derive import BATCH, is_fed, unreadable
 from alicredit.derived.schema import DERIVED
 from alicredit.derived.views import steps_of
 from alicredit.records import Records, quoted
+from alicredit.records.kept import WHOLE_JOINS, open_kept
 from alicredit.records.sources import arrow_reader
 
 
@@ -62,7 +63,7 @@ def sum_of_part(records: Records, name: str) -> pa.Table:
                       for each in derived.summed)  # fmt: skip
     steps, parts = steps_of(records, derived)
     text = f"WITH {', '.join(steps)} SELECT * REPLACE ({exact}) FROM ({derived.sums})"
-    con = duckdb.connect()
+    con = open_kept()
     try:
         con.execute(WHOLE_JOINS)
         for part in parts:

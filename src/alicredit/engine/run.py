@@ -289,7 +289,7 @@ def _answer_by_sql(
 ) -> None:
     """Answer some rows of some features by the reference, whose sums have 128 bits."""
     every = np.unique(np.concatenate([rows for _, rows in left]))
-    con = records.connect()
+    con = records.connect(kept=True)
     try:
         found = build_by_sql(con, records, cohort[every], [feature for feature, _ in left])
     finally:

@@ -59,7 +59,7 @@ def find_changes(
     read = list(features)
     numbers = records.number_ids
     parent = TABLES[table].parent_table
-    con = records.connect([table, parent] if parent else [table], numbers=numbers)
+    con = records.connect([table, parent] if parent else [table], numbers=numbers, kept=True)
     try:
         found = con.execute(_changes_sql(records, table, read, _us(before), _us(after))).df()
     finally:

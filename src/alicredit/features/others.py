@@ -86,7 +86,7 @@ def digest_of_peers(records: Records, cohort: Cohort, *, catalogue: Catalogue = 
     tables = sorted({f.table for f in catalogue if f.table and is_of_others(f)})
     made = derive_tables(records, tables)
     digest = hashlib.sha256()
-    con = made.connect([name for name in tables if name in made])
+    con = made.connect([name for name in tables if name in made], kept=True)
     try:
         for name in tables:
             digest.update(f"{name}\n".encode())

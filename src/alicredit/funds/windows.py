@@ -89,7 +89,7 @@ def read_daily(records: Records, merchants: pd.Index, moment: pd.Timestamp) -> d
     Orders behind loans are left out: they are why a loan was drawn, not what it did.
     """
     found: dict[str, Daily] = {}
-    con = records.connect()
+    con = records.connect(kept=True)
     try:
         for source, (table, needed, time, values) in DAILY.items():
             if table not in records or not set(needed) <= set(records.columns(table)):
@@ -128,7 +128,7 @@ def read_merchants(records: Records, moment: pd.Timestamp) -> pd.DataFrame:
     The kind is the platform and the category: the one declared, else the commonest among the
     orders paid before the moment, taken as lasting.
     """
-    con = records.connect()
+    con = records.connect(kept=True)
     try:
         frame = con.execute(
             f"SELECT _merchant_id AS merchant_id, {_DAY.format('registered_at')} AS day, "

@@ -181,7 +181,7 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
     if "loans" not in records or frame.empty:
         return pd.Series(np.zeros(len(frame)))
     asked = frame[["merchant_id", "as_of"]].assign(as_of=frame["as_of"].astype("datetime64[us]"))
-    con = records.connect([name for name in LATE_TABLES if name in records])
+    con = records.connect([name for name in LATE_TABLES if name in records], kept=True)
     try:
         con.register("asked", asked.assign(merchant_id=asked["merchant_id"].astype(object)))
         con.execute(_QUESTION)

@@ -269,7 +269,7 @@ def read_postings(records: Records) -> Postings:
     """
     if "loans" not in records:
         raise RecordError(refusal("table 'loans'", "must be among the records", records.tables))
-    con = records.connect()
+    con = records.connect(kept=True)
     facts = {name: records.fact_sql(name) for name in _USED if name in records}
     try:
         loans = _frame(con, _LOANS.format(**facts))

@@ -302,7 +302,7 @@ def _costs(records: Records, until: pd.Timestamp, rules: WorkoutRules) -> pd.Dat
     if "collections" not in records:
         types = {"loan_id": "object", "day": "datetime64[us]", "fen": "int64"}
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
-    con = records.connect(["collections", "loans"])
+    con = records.connect(["collections", "loans"], kept=True)
     try:
         steps = con.execute(
             "SELECT loan_id, CAST(_happened AS DATE) AS day, action, count(*) AS steps "

@@ -116,7 +116,7 @@ def build_applicants(
     require_records(records)
     require_cohort(cohort)
     facts = {name: records.fact_sql(name) for name in _USED if name in records}
-    con = records.connect([name for name in APPLICANT_TABLES if name in records])
+    con = records.connect([name for name in APPLICANT_TABLES if name in records], kept=True)
     try:
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")

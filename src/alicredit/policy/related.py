@@ -163,7 +163,7 @@ def _asked(
     """Ask one table, if it is there."""
     if table not in records:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
-    con = records.connect([table])
+    con = records.connect([table], kept=True)
     try:
         query = sql.format(**{table: records.fact_sql(table)})
         return con.execute(query, [moment.to_pydatetime()]).df().astype(object)

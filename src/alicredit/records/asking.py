@@ -73,7 +73,7 @@ def open_seen(
     chosen = readable(require_records(records), tables)
     if tables is not None:
         chosen = readable(records, {*chosen, *(TABLES[name].parent_table for name in chosen)})
-    con = records.connect(None if tables is None else chosen)
+    con = records.connect(None if tables is None else chosen, kept=True)
     for name in chosen:
         facts, own = records.fact_sql(name), own_fact_sql(records.columns(name), name)
         if moment is not None:
@@ -82,9 +82,9 @@ def open_seen(
             facts = _as_seen(TABLES[name], facts, when, visible)
             perhaps = f"coalesce(_happened < {when}, true) AND coalesce(_known < {when}, true)"
             own = _as_seen(TABLES[name], own, when, perhaps)
-        con.execute(f"CREATE VIEW {seen(name)} AS {facts}")
+        con.execute(f"CREATE TEMP VIEW {seen(name)} AS {facts}")
         if TABLES[name].parent:
-            con.execute(f"CREATE VIEW {seen_alone(name)} AS {own}")
+            con.execute(f"CREATE TEMP VIEW {seen_alone(name)} AS {own}")
     return con
 
 

@@ -20,6 +20,7 @@ from alicredit.checks import refuse, require_columns, writing
 from alicredit.databases import Database, Wants, open_database, tell
 from alicredit.errors import RecordError
 from alicredit.records.facts import quoted
+from alicredit.records.kept import open_kept
 from alicredit.records.refusing import maybe, no_merchants
 from alicredit.records.schema import TABLES, Column
 from alicredit.records.sources import Source, literal, parsed_sql
@@ -153,7 +154,7 @@ def _meant(
         and pa.types.is_string(field.type)
     ]
     empty = pa.RecordBatch.from_pylist([], schema=reader.schema)
-    con = duckdb.connect()
+    con = open_kept()
     try:
         yield _parsed(con, table, empty, texts, database.timezone)
         for batch in _streamed(database, reader):
@@ -211,7 +212,7 @@ def _digest(path: str) -> str:
     schema = pq.read_schema(path)
     listed = ", ".join(map(quoted, schema.names))
     sql = f"SELECT count(*), sum(hash({listed})) FROM read_parquet({literal(path)})"
-    con = duckdb.connect()
+    con = open_kept()
     try:
         count, whole = con.execute(sql).fetchall()[0]
     finally:

@@ -21,6 +21,7 @@ from alicredit.records.bounds import Bound
 from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
 from alicredit.records.facts import fact_sql, quoted
+from alicredit.records.kept import open_kept
 from alicredit.records.refusing import (
     KNOWN_AT,
     maybe,
@@ -155,7 +156,7 @@ class Records:
         require_columns(f"table {table!r}", have, names, error=RecordError)
         require_whole("batch_rows", batch_rows, 1)
         listed = ", ".join(quoted(name) for name in names)
-        con = self.connect([table])
+        con = self.connect([table], kept=True)
         try:
             yield from arrow_reader(con, f"SELECT {listed} FROM {quoted(table)}", batch_rows)
         except (duckdb.Error, OSError, pa.ArrowException) as error:
@@ -168,7 +169,7 @@ class Records:
         batches = list(self.scan(table))
         if batches:
             return pa.Table.from_batches(batches)
-        con = self.connect([table])
+        con = self.connect([table], kept=True)
         try:
             schema = arrow_reader(con, f"SELECT * FROM {quoted(table)}", 1).schema
             return pa.Table.from_batches([], schema=schema)
@@ -178,7 +179,7 @@ class Records:
     def count(self, table: str) -> int:
         """Count the rows of a table; of Parquet files by their footers."""
         source = self._source(table)
-        con = self.connect([])
+        con = self.connect([], kept=True)
         try:
             source.attach(con)
             ((rows,),) = con.execute(f"SELECT count(*) FROM {source.sql}").fetchall()
@@ -214,6 +215,7 @@ class Records:
         tables: list[str] | None = None,
         *,
         numbers: Collection[tuple[str, str]] = frozenset(),
+        kept: bool = False,
     ) -> duckdb.DuckDBPyConnection:
         """Open a DuckDB connection that has one view of canonical types per table.
 
@@ -223,13 +225,20 @@ class Records:
             Which tables; all when None.
         numbers : collection of (str, str), default empty
             Identifiers, from ``number_ids``, to be shown as numbers instead of text.
+        kept : bool, default False
+            Whether on the database that this process keeps, which takes no time to be made: for
+            whoever sets nothing and makes temporary tables alone. Where memory is bounded the
+            database is always a fresh one.
 
         Returns
         -------
         duckdb.DuckDBPyConnection
-            A fresh connection in memory; the caller closes it.
+            In memory; the caller closes it. A database of its own unless ``kept``.
         """
-        con = duckdb.connect(config={"preserve_insertion_order": "true"})
+        if kept and self.bound is None:
+            con = open_kept()
+        else:
+            con = duckdb.connect(config={"preserve_insertion_order": "true"})
         if self.bound is not None:
             self.bound.hold(con)
         for name in self.tables if tables is None else tables:
@@ -242,7 +251,7 @@ class Records:
                 if table == name
             }
             listed = ", ".join(f"{sql} AS {quoted(col)}" for col, sql in projection.items())
-            con.execute(f"CREATE VIEW {quoted(name)} AS SELECT {listed} FROM {source.sql}")
+            con.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {listed} FROM {source.sql}")
         return con
 
     def fact_sql(self, table: str) -> str:
@@ -257,7 +266,7 @@ class Records:
             n for n in self.tables
             if n in TABLES and not TABLES[n].merchantless and self.holds_facts(n)
         ]  # fmt: skip
-        con = self.connect()
+        con = self.connect(kept=True)
         try:
             parts = [f"SELECT _happened FROM ({self.fact_sql(name)})" for name in timed]
             sql = f"SELECT min(_happened), max(_happened) FROM ({' UNION ALL '.join(parts)})"

@@ -10,6 +10,7 @@ from alicredit.checks import lacking_columns, near, refusal
 from alicredit.errors import RecordError
 from alicredit.records.declaration import Column
 from alicredit.records.facts import quoted
+from alicredit.records.kept import open_kept
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import Source, damaged, unreadable_sql
 
@@ -112,7 +113,7 @@ def _unreadable(source: Source, column: Column) -> Iterator[str]:
     condition = unreadable_sql(source, column)
     if not condition:
         return
-    con = duckdb.connect()
+    con = open_kept()
     try:
         source.attach(con)
         name = quoted(column.name)

@@ -16,6 +16,7 @@ from alicredit.checks import refusal
 from alicredit.errors import RecordError
 from alicredit.records.declaration import Column
 from alicredit.records.facts import quoted
+from alicredit.records.kept import open_kept
 
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _WHOLE = (*_SIGNED, "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
@@ -103,7 +104,7 @@ def find_sources(places: Mapping[str, object]) -> dict[str, Source]:
     RecordError
         If there is nothing to read, or it cannot be read.
     """
-    con = duckdb.connect()
+    con = open_kept()
     try:
         return {table: _typed(con, _untyped(table, where)) for table, where in places.items()}
     finally:

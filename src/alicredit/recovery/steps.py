@@ -56,7 +56,7 @@ def read_known(
         return pd.DataFrame({name: pd.Series(dtype=object) for name in empty})
     there = [name for name in tables if name in records]
     facts = {name: records.fact_sql(name) for name in there}
-    con = records.connect(there)
+    con = records.connect(there, kept=True)
     try:
         if debtors is not None:
             con.register("debtor", debtors)

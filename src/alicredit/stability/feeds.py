@@ -211,7 +211,7 @@ def count_arrivals(
     for name in chosen:
         if name not in declared:
             refuse("tables", "must be among the records", repr(name), nearest(name, declared))
-    con = known.connect(_with_parents(chosen))
+    con = known.connect(_with_parents(chosen), kept=True)
     try:
         return {name: _by_day(con, known.fact_sql(name), moment) for name in chosen}
     finally:
@@ -231,7 +231,7 @@ def find_quiet(records: Records, moment: pd.Timestamp, tables: Sequence[str]) ->
     a table with a parent is seen at once where it happened on these days, too.
     """
     since = (moment.floor("D") - pd.Timedelta(days=1)).to_pydatetime()
-    con = require_records(records).connect(_with_parents(tables))
+    con = require_records(records).connect(_with_parents(tables), kept=True)
     quiet = []
     try:
         for name in tables:
