@@ -20,7 +20,7 @@ from alicredit.errors import RecordError
 from alicredit.records import findings, merchants_in_error, repeats
 from alicredit.records.asking import open_seen
 from alicredit.records.bounds import Bound
-from alicredit.records.repeats import full_columns, repeated_hashes, spans_of
+from alicredit.records.repeats import copied_hashes, full_columns, repeated_hashes, spans_of
 from alicredit.records.twins import find_twins
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -60,6 +60,9 @@ def test_what_is_too_much_to_hold_goes_through_files(tmp_path: Path, monkeypatch
     monkeypatch.setattr(repeats, "_HELD", 5_000)
     laid = repeated_hashes(con, "given", ["id"], str(tmp_path))
     assert (laid == held).all()
+    copies = copied_hashes(con, "given", ["id"], str(tmp_path))
+    assert len(copies) == int(frame["id"].duplicated(keep=False).sum())
+    assert (np.unique(copies) == held).all()
     assert not list(tmp_path.iterdir())
 
 
@@ -68,7 +71,8 @@ def test_what_is_too_much_to_hold_goes_through_files(tmp_path: Path, monkeypatch
 def test_numbers_that_stand_twice_are_found_without_sorting_them_all(numbers: list[int]) -> None:
     hashes = np.array(numbers, np.uint64)
     kept = hashes.copy()
-    want = sorted(number for number, count in Counter(numbers).items() if count > 1)
+    counts = Counter(numbers)
+    want = sorted(number for number in numbers if counts[number] > 1)
     assert find_twins(hashes).tolist() == want
     assert (hashes == kept).all()
 
@@ -83,7 +87,8 @@ def test_many_keys_are_told_alike_by_sorting_and_by_places(size: int, monkeypatc
     values, counts = np.unique(hashes, return_counts=True)
     for few in (0, 10 * size):
         monkeypatch.setattr(repeats, "_SORTED", few)
-        assert (repeats._twice([hashes[:500], hashes[500:]]) == values[counts > 1]).all()
+        found = repeats._copies([hashes[:500], hashes[500:]])
+        assert (found == np.repeat(values, counts * (counts > 1))).all()
 
 
 def test_no_more_files_are_open_than_allowed(tmp_path: Path, monkeypatch) -> None:

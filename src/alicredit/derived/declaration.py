@@ -78,10 +78,12 @@ class DerivedTable:
     apart : str, default ""
         A column of all that it is made of, rows of unlike values of which never meet, so that it
         can be made a part at a time; empty where there is none.
-    plain, involved : str, default ""
-        A query of the rows of those values of ``apart`` whose hash ``involved`` does not give, the
-        same rows as of ``sql`` but found sooner; and the query of the others' hashes (``hashed``),
-        with how many ``rows`` each has. They read ``NAME_own`` too: rows without their parent's.
+    plain, odd : str, default ""
+        A query of the rows of plain values of ``apart``, the same rows as of ``sql`` but found
+        sooner; and the query of the hashes (``hashed``) of values that are not. They read
+        ``NAME_own`` too: rows without their parent's.
+    once : tuple of str, default ()
+        Tables in each of which a plain value stands once at most.
     rows_of : RowsOf or None, default None
         The table each row of which, or of some of which, is a row of this one.
     """
@@ -99,7 +101,8 @@ class DerivedTable:
     lasting: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     apart: str = ""
     plain: str = ""
-    involved: str = ""
+    odd: str = ""
+    once: tuple[str, ...] = ()
     rows_of: RowsOf | None = None
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -18,6 +19,7 @@ from alicredit.errors import RecordError
 from alicredit.records import Records, fact_sql, quoted
 from alicredit.records.bounds import Bound, query_refused
 from alicredit.records.kept import WHOLE_JOINS
+from alicredit.records.repeats import copied_hashes
 from alicredit.records.sources import Source, arrow_reader, literal
 
 BATCH = 1_000_000
@@ -215,7 +217,8 @@ def _written(
     """Write a derived table to files of the bound's folder, in as many parts as keep within it."""
     rows, held, whose = _rows_of(con, records, derived) if derived.apart else 0, "", ""
     if derived.plain and rows >= _MANY:
-        held, left = _involved(con, records, derived, what)
+        held, most = _involved(con, records, derived, what)
+        left = min(most, rows)
         if left <= _MOST * rows:
             others = f"hash({{0}}) NOT IN (SELECT hashed FROM {held})"
             for part in _parts(rows * _PLAIN_BYTES, bound, others):
@@ -231,13 +234,27 @@ def _written(
 def _involved(
     con: duckdb.DuckDBPyConnection, records: Records, derived: DerivedTable, what: Of
 ) -> tuple[str, int]:
-    """Hold hashes of the values whose rows are not found sooner: name them, count their rows."""
+    """Hold hashes of the values that are not plain: name them, and count their rows at most."""
     steps, _ = steps_of(records, derived, what)
     steps += own_steps(records, derived)
     held = quoted(f"_involved_{derived.name}")
-    con.execute(f"CREATE TEMP TABLE {held} AS WITH {', '.join(steps)} FROM ({derived.involved})")
-    ((left,),) = con.execute(f"SELECT coalesce(sum(rows), 0) FROM {held}").fetchall()
-    return held, int(left)
+    con.execute(
+        f"CREATE TEMP TABLE {held} AS WITH {', '.join(steps)} "
+        f"SELECT DISTINCT hashed FROM ({derived.odd}) WHERE hashed IS NOT NULL"
+    )
+    rows, folder = 0, None if records.bound is None else records.bound.folder
+    for name in (each for each in derived.once if records.holds_facts(each)):
+        value = f"{records.projection(name)[derived.apart]} AS {quoted(derived.apart)}"
+        told = f"(SELECT * FROM (SELECT {value} FROM {records.sources[name].sql})"
+        copies = copied_hashes(
+            con, f"{told} WHERE {quoted(derived.apart)} IS NOT NULL)", [derived.apart], folder
+        )
+        rows += len(copies)
+        con.register("_copies", pa.table({"hashed": np.unique(copies)}))
+        con.execute(f"INSERT INTO {held} SELECT hashed FROM _copies")
+        con.unregister("_copies")
+    ((values,),) = con.execute(f"SELECT count(DISTINCT hashed) FROM {held}").fetchall()
+    return held, rows + len(derived.once) * int(values)
 
 
 def _laid(

@@ -106,28 +106,22 @@ FROM told"""
 
 _OWED, _LENT = (each.format(cast="TRY_CAST") for each in (OWED_FEN, PRINCIPAL_FEN))
 
-_INVOLVED = f"""
-SELECT hash(loan_id) AS hashed, count(*) AS rows
-FROM (SELECT l.loan_id, 1 AS is_loan, NULL AS is_due, NULL AS is_paid,
-             coalesce(l.principal {_MONEY} OR l._happened IS NULL OR l.due_at IS NULL
-               OR coalesce({_OWED}, 0) NOT BETWEEN -1e15 AND 1e15, true) AS is_odd,
-             greatest(l._happened, l._known) AS since, CAST(NULL AS TIMESTAMP) AS told
-      FROM loans_facts l
-      UNION ALL
-      SELECT d.loan_id, NULL, 1, NULL,
-             coalesce(d.principal {_FEW} OR d.interest {_FEW} OR coalesce(d.fee, 0) {_FEW}
-               OR d.due_at IS NULL, true), NULL, d._known
-      FROM instalments_own d
-      UNION ALL
-      SELECT p.loan_id, NULL, NULL, 1,
-             coalesce(p.amount {_MONEY} OR p.principal {_MONEY} OR coalesce(p.interest, 0) {_MONEY}
-               OR coalesce(p.penalty, 0) {_MONEY} OR p._happened IS NULL, true), NULL, NULL
-      FROM repayments_own p)
-WHERE loan_id IS NOT NULL GROUP BY hashed
-HAVING count(is_loan) > 0 AND (count(is_loan) > 1 OR count(is_due) > 1 OR count(is_paid) > 1
-  OR bool_or(is_odd) OR coalesce(max(told) > max(since), false))"""
-"""Loans that stand twice, with several dues or payments, values that lack or are impossible, or a
-due that became known after the loan did."""
+_ODD = f"""
+SELECT hash(l.loan_id) AS hashed FROM loans_facts l
+WHERE coalesce(l.principal {_MONEY} OR l._happened IS NULL OR l.due_at IS NULL
+  OR coalesce({_OWED}, 0) NOT BETWEEN -1e15 AND 1e15, true)
+UNION ALL
+SELECT hash(d.loan_id) FROM instalments_own d
+WHERE coalesce(d.principal {_FEW} OR d.interest {_FEW} OR coalesce(d.fee, 0) {_FEW}
+  OR d.due_at IS NULL, true)
+UNION ALL
+SELECT hash(p.loan_id) FROM repayments_own p
+WHERE coalesce(p.amount {_MONEY} OR p.principal {_MONEY} OR coalesce(p.interest, 0) {_MONEY}
+  OR coalesce(p.penalty, 0) {_MONEY} OR p._happened IS NULL, true)
+UNION ALL
+SELECT hash(d.loan_id) FROM instalments_own d JOIN loans_facts l ON l.loan_id = d.loan_id
+WHERE d._known > greatest(l._happened, l._known)"""
+"""Loans with values that lack or are impossible, or a due that became known after the loan did."""
 
 _PLAIN = f"""
 WITH one AS (
@@ -200,7 +194,8 @@ LOAN_DUES = DerivedTable(
     optional=("instalments",),
     apart="loan_id",
     plain=_PLAIN,
-    involved=_INVOLVED,
+    odd=_ODD,
+    once=("loans", "instalments", "repayments"),
 )
 """A due is settled when what is known to be paid, penalties apart, reaches all that fell due by its
 day, but for an immaterial rest, or when the principal is repaid. ``settled_seen_at`` is the moment

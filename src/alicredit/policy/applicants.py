@@ -21,9 +21,9 @@ SELECT q.row, count(*) AS snapshots, any_value(m.platform) AS platform,
        any_value(m.membership) AS membership, any_value(m.region) AS region,
        any_value(m.city) AS city,
        min(m._happened) AS registered_at,
-       min(CASE WHEN m.shop_opened_at < q.as_of THEN m.shop_opened_at END) AS shop_opened_at
+       min(CASE WHEN m.shop_opened_at < {as_of} THEN m.shop_opened_at END) AS shop_opened_at
 FROM question q JOIN ({merchants}) m ON m._merchant_id = q.merchant_id
- AND m._happened < q.as_of AND m._known < q.as_of GROUP BY q.row
+ AND m._happened < {as_of} AND m._known < {as_of} GROUP BY q.row
 """
 _HISTORY = """
 SELECT q.row,
@@ -32,25 +32,25 @@ SELECT q.row,
        last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'region') AS region_now,
        last(h.value ORDER BY h._happened, h._key) FILTER (WHERE h.field = 'city') AS city_now
 FROM question q JOIN ({merchant_history}) h ON h._merchant_id = q.merchant_id
- AND h._happened < q.as_of AND h._known < q.as_of GROUP BY q.row
+ AND h._happened < {as_of} AND h._known < {as_of} GROUP BY q.row
 """
 _BLACKLIST = """
 SELECT q.row, count(*) AS listed FROM question q JOIN ({blacklist}) b
-  ON b._merchant_id = q.merchant_id AND b._happened < q.as_of AND b._known < q.as_of
-WHERE b."to" IS NULL OR b."to" >= q.as_of GROUP BY q.row
+  ON b._merchant_id = q.merchant_id AND b._happened < {as_of} AND b._known < {as_of}
+WHERE b."to" IS NULL OR b."to" >= {as_of} GROUP BY q.row
 """
 _RATINGS = """
 SELECT q.row, count(*) AS ratings,
        count(*) FILTER (WHERE r.polarity = 1) / CAST(count(*) AS DOUBLE) AS positive_rating_share
 FROM question q JOIN ({ratings}) r ON r._merchant_id = q.merchant_id
- AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 365 DAY
+ AND r._happened < {as_of} AND r._known < {as_of} AND r._happened >= {as_of} - INTERVAL 365 DAY
  AND r._happened >= {since_year}
 GROUP BY q.row
 """
 _VIOLATIONS = """
 SELECT q.row, sum(v.points) AS violation_points_365d
 FROM question q JOIN ({violations}) v ON v._merchant_id = q.merchant_id
- AND v._happened < q.as_of AND v._known < q.as_of AND v._happened >= q.as_of - INTERVAL 365 DAY
+ AND v._happened < {as_of} AND v._known < {as_of} AND v._happened >= {as_of} - INTERVAL 365 DAY
 GROUP BY q.row
 """
 _BALANCE = """
@@ -120,7 +120,7 @@ def build_applicants(
     try:
         con.register("question_rows", _questions(cohort))
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
-        parts = facts | _starts(cohort)
+        parts = facts | _moments(cohort)
         if "loans" in facts:
             hold_unpaid(con, records)
             con.execute(_BALANCE)
@@ -146,13 +146,17 @@ APPLICANT_TABLES = (*_USED, "instalments", "restructures")
 """Tables that facts of applicants are gathered from; the last two tell the days past due."""
 
 
-def _starts(cohort: Cohort) -> dict[str, str]:
-    """Write the moments between which questions read, which a reader of files can skip by."""
+def _moments(cohort: Cohort) -> dict[str, str]:
+    """Write the moments between which questions read, which a reader of files can skip by.
+
+    ``as_of`` is that of a question ``q``; where all have one it is written out for the same reason.
+    """
     first = cohort.frame["as_of"].min()
     days = {"since_month": 31, "since_quarter": 91, "since_half": 181, "since_year": 367}
     moments = {name: first - pd.Timedelta(days=many) for name, many in days.items()}
     moments["last"] = cohort.frame["as_of"].max()
-    return {name: f"TIMESTAMP {literal(str(each))}" for name, each in moments.items()}
+    texts = {name: f"TIMESTAMP {literal(str(each))}" for name, each in moments.items()}
+    return texts | {"as_of": texts["last"] if first == moments["last"] else "q.as_of"}
 
 
 def _questions(cohort: Cohort) -> pa.Table:

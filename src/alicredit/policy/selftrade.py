@@ -13,8 +13,8 @@ from collections.abc import Mapping
 FAST_ORDERS, FAST_HOURS = 2, 24
 """Orders confirmed within so many hours of shipment beyond which it is no chance: assumed."""
 
-_CONFIRMED = """o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
- AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY AND o.confirmed_at >= {since_half}"""
+_CONFIRMED = """o._happened < {as_of} AND o._known < {as_of} AND o.confirmed_at < {as_of}
+ AND o.confirmed_at >= {as_of} - INTERVAL 180 DAY AND o.confirmed_at >= {since_half}"""
 
 _SET_ASIDE = f"""
 CREATE TEMP TABLE set_aside AS
@@ -37,7 +37,7 @@ UNION SELECT q.row, q.merchant_id, q.as_of, l.b FROM question q JOIN (
   SELECT _merchant_id AS a, other_id AS b, _happened, _known FROM ({related_parties})
   UNION ALL
   SELECT other_id, _merchant_id, _happened, _known FROM ({related_parties})) l
- ON l.a = q.merchant_id AND l._happened < q.as_of AND l._known < q.as_of AND l.b <> l.a
+ ON l.a = q.merchant_id AND l._happened < {as_of} AND l._known < {as_of} AND l.b <> l.a
 """
 OF_ITSELF = "o.buyer_id = q.merchant_id"
 """Condition on a question ``q`` and an order ``o``: of a buyer who is the merchant, whom the list

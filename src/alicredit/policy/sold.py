@@ -28,13 +28,13 @@ _RETURNED = f"""matched AS MATERIALIZED (
   WHERE r._happened < {{last}} AND o.confirmed_at >= {{since_year}}),
 back AS (
   SELECT q.row, o.buyer_id, -{_FEN.format(amount="o.amount")} AS fen,
-         CASE WHEN o._happened >= q.as_of - INTERVAL 180 DAY
-           AND o.confirmed_at >= q.as_of - INTERVAL 180 DAY
-           THEN {_PERIOD.format(time="o._happened", as_of="q.as_of")} END AS period
+         CASE WHEN o._happened >= {{as_of}} - INTERVAL 180 DAY
+           AND o.confirmed_at >= {{as_of}} - INTERVAL 180 DAY
+           THEN {_PERIOD.format(time="o._happened", as_of="{as_of}")} END AS period
   FROM matched o JOIN question q ON q.merchant_id = o._merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of
-   AND o.ordered_at < q.as_of AND o.seen_at < q.as_of AND o.confirmed_at < q.as_of
-   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH
+   AND o._happened < {{as_of}} AND o._known < {{as_of}}
+   AND o.ordered_at < {{as_of}} AND o.seen_at < {{as_of}} AND o.confirmed_at < {{as_of}}
+   AND o.confirmed_at >= {{as_of}} - INTERVAL 12 MONTH
   WHERE NOT coalesce({OF_ITSELF}, false)),
 """
 """Refunds of orders that were sales; a refund is its order's merchant's."""
@@ -43,10 +43,10 @@ _BACK = " UNION ALL SELECT row, buyer_id, fen, period FROM back"
 _SALES = f"""
 WITH {{returned}}sale AS (
   SELECT q.row, o.buyer_id, {_FEN.format(amount="o.amount")} AS fen,
-         {_PERIOD.format(time="o.confirmed_at", as_of="q.as_of")} AS period
+         {_PERIOD.format(time="o.confirmed_at", as_of="{as_of}")} AS period
   FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of AND o.confirmed_at < q.as_of
-   AND o.confirmed_at >= q.as_of - INTERVAL 12 MONTH AND o.confirmed_at >= {{since_year}}
+   AND o._happened < {{as_of}} AND o._known < {{as_of}} AND o.confirmed_at < {{as_of}}
+   AND o.confirmed_at >= {{as_of}} - INTERVAL 12 MONTH AND o.confirmed_at >= {{since_year}}
   WHERE NOT coalesce({OF_ITSELF}, false)),
 net AS (
   SELECT o.row, o.fen, o.period FROM (SELECT * FROM sale{{back}}) o
@@ -59,10 +59,10 @@ CREATE TEMP TABLE open_order AS
 WITH shipped AS (
   SELECT q.row, q.as_of, o.order_id, o.buyer_id, {_FEN.format(amount="o.amount")} AS fen
   FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of
-  WHERE o.shipped_at < q.as_of AND (o.confirmed_at IS NULL OR o.confirmed_at >= q.as_of)
-    AND (o.closed_at IS NULL OR o.closed_at >= q.as_of)
-    AND o._happened >= q.as_of - INTERVAL 30 DAY AND o._happened >= {{since_month}}
+   AND o._happened < {{as_of}} AND o._known < {{as_of}}
+  WHERE o.shipped_at < {{as_of}} AND (o.confirmed_at IS NULL OR o.confirmed_at >= {{as_of}})
+    AND (o.closed_at IS NULL OR o.closed_at >= {{as_of}})
+    AND o._happened >= {{as_of}} - INTERVAL 30 DAY AND o._happened >= {{since_month}}
     AND coalesce(o.payment, 'escrow') = 'escrow' AND NOT coalesce(o.is_virtual_goods, false)
     AND NOT coalesce({OF_ITSELF}, false))
 SELECT o.row, o.as_of, o.order_id, o.fen FROM shipped o ANTI JOIN set_aside s
@@ -82,8 +82,8 @@ WITH asked_back AS ({{asked_back}}),
 paid AS (
   SELECT q.row, sum({_FEN.format(amount="o.amount")}) AS fen
   FROM question q JOIN ({{orders}}) o ON o._merchant_id = q.merchant_id
-   AND o._happened < q.as_of AND o._known < q.as_of AND o.paid_at < q.as_of
-   AND o.paid_at >= q.as_of - INTERVAL 90 DAY AND o.paid_at >= {{since_quarter}} GROUP BY q.row)
+   AND o._happened < {{as_of}} AND o._known < {{as_of}} AND o.paid_at < {{as_of}}
+   AND o.paid_at >= {{as_of}} - INTERVAL 90 DAY AND o.paid_at >= {{since_quarter}} GROUP BY q.row)
 SELECT row, CAST(a.fen AS BIGINT) AS refunded_fen, CAST(s.fen AS BIGINT) AS sold_fen
 FROM asked_back a FULL JOIN paid s USING (row)
 """
@@ -101,8 +101,9 @@ _NO_ORDERS = "SELECT 0 AS row, '' AS order_id WHERE false"
 _ASKED_BACK = f"""
   SELECT q.row, sum({_FEN.format(amount="r.amount")}) AS fen
   FROM question q JOIN ({{refunds}}) r ON r._merchant_id = q.merchant_id
-   AND r._happened < q.as_of AND r._known < q.as_of AND r._happened >= q.as_of - INTERVAL 90 DAY
-   AND r._happened >= {{since_quarter}} GROUP BY q.row
+   AND r._happened < {{as_of}} AND r._known < {{as_of}}
+   AND r._happened >= {{as_of}} - INTERVAL 90 DAY AND r._happened >= {{since_quarter}}
+  GROUP BY q.row
 """
 _NO_SUMS = "SELECT 0 AS row, 0 AS fen WHERE false"
 
@@ -123,7 +124,7 @@ def hold_orders(facts: Mapping[str, str]) -> Iterator[str]:
     Examples
     --------
     >>> facts = {"orders": "SELECT 1", "since_half": "DATE '2013-01-01'"}
-    >>> facts["since_month"] = facts["since_half"]
+    >>> facts |= {"since_month": facts["since_half"], "as_of": "q.as_of"}
     >>> [each.split()[3] for each in hold_orders(facts)]
     ['set_aside', 'open_order']
     """
@@ -157,7 +158,7 @@ def order_queries(
     >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
     >>> records = read_records({"merchants": merchants})
-    >>> facts = {"orders": "SELECT 1", "since_year": "DATE '2012-01-01'"}
+    >>> facts = {"orders": "SELECT 1", "since_year": "DATE '2012-01-01'", "as_of": "q.as_of"}
     >>> sales, base = order_queries(records, facts, has_balance=False)
     >>> "returned" in sales
     False
@@ -197,8 +198,8 @@ def turnover_query(facts: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> sql = turnover_query({"orders": "SELECT 1", "since_quarter": "DATE '2013-01-01'"})
-    >>> "refunded_fen" in sql
+    >>> facts = {"orders": "SELECT 1", "since_quarter": "DATE '2013-01-01'", "as_of": "q.as_of"}
+    >>> "refunded_fen" in turnover_query(facts)
     True
     """
     back = _ASKED_BACK.format(**facts) if "refunds" in facts else _NO_SUMS

@@ -61,16 +61,30 @@ def repeated_hashes(
     >>> repeated_hashes(con, "(SELECT 1 AS id, 2 AS part)", ["id", "part"])
     array([], dtype=uint64)
     """
+    return np.unique(copied_hashes(con, rows, key, folder))
+
+
+def copied_hashes(
+    con: duckdb.DuckDBPyConnection, rows: str, key: Sequence[str], folder: str | None = None
+) -> Hashes:
+    """Find the same hashes as :func:`repeated_hashes`, each as often as it stands.
+
+    Examples
+    --------
+    >>> con = duckdb.connect()
+    >>> len(copied_hashes(con, "(SELECT unnest([1, 2, 1, 3, 1]) AS id)", ["id"]))
+    3
+    """
     ((count,),) = con.execute(f"SELECT count(*) FROM {rows}").fetchall()
     shares = min(-(-int(count) // _HELD), _FILES)
     hashed = _hashed(con, rows, key)
     if shares <= 1:
-        return _twice([*hashed])
+        return _copies([*hashed])
     with tempfile.TemporaryDirectory(dir=folder) as place:
         paths = [Path(place) / str(share) for share in range(shares)]
         _deal(hashed, paths)
-        found = [_twice([np.fromfile(path, np.uint64)]) for path in paths if path.exists()]
-    return np.sort(np.concatenate(found))
+        found = [_copies([np.fromfile(path, np.uint64)]) for path in paths if path.exists()]
+    return np.concatenate(found)
 
 
 def hash_sql(key: Sequence[str]) -> str:
@@ -108,8 +122,8 @@ def _deal(hashed: Iterator[Hashes], paths: list[Path]) -> None:
             file.close()
 
 
-def _twice(parts: list[Hashes]) -> Hashes:
-    """Find the values that stand more than once, in order."""
+def _copies(parts: list[Hashes]) -> Hashes:
+    """Find the values that stand more than once, each as often as it does, in order."""
     every = np.concatenate(parts) if parts else np.empty(0, np.uint64)
     parts.clear()
     if len(every) > _SORTED:
@@ -117,7 +131,24 @@ def _twice(parts: list[Hashes]) -> Hashes:
 
         return find_twins(every)
     every.sort()
-    return np.unique(every[1:][every[1:] == every[:-1]])
+    return copies_of(every)
+
+
+def copies_of(ordered: Hashes) -> Hashes:
+    """Keep of numbers in order those that stand more than once.
+
+    Examples
+    --------
+    >>> copies_of(np.array([1, 5, 5, 5, 6, 7, 7], np.uint64)).tolist()
+    [5, 5, 5, 7, 7]
+    >>> len(copies_of(np.empty(0, np.uint64)))
+    0
+    """
+    is_copy = np.zeros(len(ordered), dtype=bool)
+    is_alike = ordered[1:] == ordered[:-1]
+    is_copy[1:] |= is_alike
+    is_copy[:-1] |= is_alike
+    return ordered[is_copy]
 
 
 def full_columns(source: Source) -> frozenset[str]:

@@ -13,6 +13,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.records.repeats import copies_of
+
 Hashes = npt.NDArray[np.uint64]
 
 _SPARE = 4
@@ -22,7 +24,7 @@ _LATER = np.uint64(24)
 
 
 def find_twins(hashes: Hashes) -> Hashes:
-    """Find the numbers that stand more than once, each once, in order.
+    """Find the numbers that stand more than once, each as often as it does, in order.
 
     Parameters
     ----------
@@ -37,15 +39,14 @@ def find_twins(hashes: Hashes) -> Hashes:
     Examples
     --------
     >>> find_twins(np.array([5, 7, 5, 1, 7, 5], np.uint64)).tolist()
-    [5, 7]
+    [5, 5, 5, 7, 7]
     """
     held = np.empty(len(hashes), np.uint64)
     places, drop = _places(len(hashes))
     few = np.unique(held[: _mark(hashes, places, drop, held)])
     places, drop = _places(len(few))
     _mark(few << _LATER, places, drop, np.empty(len(few), np.uint64))
-    near = np.sort(held[: _keep(hashes, places, drop, held)])
-    return np.unique(near[1:][near[1:] == near[:-1]])
+    return copies_of(np.sort(held[: _keep(hashes, places, drop, held)]))
 
 
 def _places(count: int) -> tuple[Hashes, np.uint64]:
