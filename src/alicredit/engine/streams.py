@@ -37,6 +37,9 @@ _NEAR = (1 / 16, 1 / 4)
 
 _MET = 20_000
 
+_LONGEST = {"day": 1, "month": 31}
+"""Days by which the row of a period may be written under an earlier day than the period's end."""
+
 FEW = 2**19
 """Rows of a table that is held once for all its streams, if it has no more (assumed)."""
 
@@ -293,20 +296,75 @@ def read_events(
     timed = is_timed(records, stream, asked)
     slabs, ties = Slabs(shares), []
     is_short = asked.events.get(stream.table, FEW) < BATCH_ROWS
-    text = query_sql(records, stream, layout, asked)
-    if is_at_ends(stream, is_single=asked.is_single) and asked.slots is None and not is_short:
+    is_large = not is_short and asked.slots is None and _is_single(stream, asked)
+    has_ties = layout.is_placed and not is_large
+    text = query_sql(records, stream, layout, asked, has_ties=has_ties)
+    if is_large and is_at_ends(stream, is_single=asked.is_single):
         text = _search_ends(con, records, stream, layout, asked)
     for batch in event_batches(con, text, is_short=is_short):
         merchant, its = numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
-        if layout.is_placed:
+        if has_ties:
             ties.append(its["_tie"])
     blocks = slabs.blocks()
     if layout.is_placed and blocks[0]:
-        return [[_placed_by_key(blocks[0], pa.chunked_array(ties), layout.width - 1)]]
+        merchant = np.concatenate([block.merchant for block in blocks[0]])
+        columns = [np.concatenate(parts) for parts in zip(*(each.columns for each in blocks[0]))]
+        keys = pa.chunked_array(ties, pa.string())
+        if not has_ties:
+            merchant, columns, keys = _keyed(
+                con, records, stream, layout, asked, (merchant, columns)
+            )
+        return [[_placed_by_key(merchant, columns, keys, layout.width - 1)]]
     none = np.empty(0, np.int64)
     empty = Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))
     return [share or [empty] for share in blocks]
+
+
+_Rows = tuple[npt.NDArray[np.int32], list[npt.NDArray[Any]]]
+
+
+def _keyed(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    stream: Stream,
+    layout: Layout,
+    asked: Asked,
+    rows: _Rows,
+) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[Any]], pa.ChunkedArray]:
+    """Read events of a merchant and one time again, now with their keys; they come last.
+
+    They are few, and keys are long.
+    """
+    merchant, columns = rows
+    by, is_tied = _find_tied(merchant, columns[0])
+    tied = by[is_tied]
+    if not len(tied):
+        return merchant, columns, pa.chunked_array([], pa.string())
+    con.register("tied_rows", pa.table({"slot": merchant[tied], "time": columns[0][tied]}))
+    con.execute("CREATE OR REPLACE TEMP TABLE _tied AS SELECT DISTINCT * FROM tied_rows")
+    con.unregister("tied_rows")
+    only = f"({asked.slot_sql(stream.table)}, {time_sql(stream)}) IN (SELECT slot, time FROM _tied)"
+    text = query_sql(records, stream, layout, asked, only=only)
+    found = [numbered(batch, asked) for batch in event_batches(con, text, is_short=False)]
+    parts = [[merchant, *columns]]
+    parts[0] = [np.delete(column, tied) for column in parts[0]]
+    parts += [[whose, *_columns(its, layout, timed=False)] for whose, its in found]
+    whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    keys = pa.chunked_array([its["_tie"] for _, its in found], pa.string())
+    return whole[0], whole[1:], keys
+
+
+def _find_tied(
+    merchant: npt.NDArray[np.int32], time: npt.NDArray[Any]
+) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Order events by merchant and time, and mark those in that order that share both."""
+    by = np.lexsort((time, merchant))
+    same = (merchant[by[1:]] == merchant[by[:-1]]) & (time[by[1:]] == time[by[:-1]])
+    tied = np.zeros(len(by), bool)
+    tied[1:] |= same
+    tied[:-1] |= same
+    return by, tied
 
 
 def event_batches(
@@ -369,21 +427,23 @@ def _array(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
     return np.asarray(batch[name].to_numpy(zero_copy_only=False))
 
 
-def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Block:
-    """Lay events by merchant, time and key, and number their places; equal where all three are."""
-    merchant = np.concatenate([block.merchant for block in blocks])
-    columns = [np.concatenate(parts) for parts in zip(*(each.columns for each in blocks))]
+def _placed_by_key(
+    merchant: npt.NDArray[np.int32],
+    columns: list[npt.NDArray[Any]],
+    keys: pa.ChunkedArray,
+    place: int,
+) -> Block:
+    """Lay events by merchant, time and key, and number their places; equal where all three are.
+
+    ``place`` is the column for it; keys are of the last events, beyond which none share a time.
+    """
     time = columns[0]
-    by = np.lexsort((time, merchant))
-    same = (merchant[by[1:]] == merchant[by[:-1]]) & (time[by[1:]] == time[by[:-1]])
-    tied = np.zeros(len(by), bool)
-    tied[1:] |= same
-    tied[:-1] |= same
+    by, tied = _find_tied(merchant, time)
     rank = np.zeros(len(by), np.int64)
     rows = by[tied]
     if len(rows):
-        keys = ties.take(pa.array(rows)).to_numpy(zero_copy_only=False)
-        rank[rows] = np.unique(keys.astype(str), return_inverse=True)[1]
+        its = keys.take(pa.array(rows - (len(by) - len(keys)))).to_numpy(zero_copy_only=False)
+        rank[rows] = np.unique(its.astype(str), return_inverse=True)[1]
         by = np.lexsort((rank, time, merchant))
     step = np.zeros(len(by), np.int64)
     for values in (merchant, time, rank):
@@ -400,6 +460,7 @@ def query_sql(
     asked: Asked,
     *,
     is_all: bool = False,
+    has_ties: bool = True,
     only: str = "",
 ) -> str:
     """Write the query of a stream's events, all versions; or of their ends, where these say all.
@@ -418,7 +479,7 @@ def query_sql(
     columns += [f"CAST({each} AS DOUBLE) AS n{k}" for k, each in enumerate(layout.numbers)]
     columns += [f"{each} AS k{k}" for k, each in enumerate(layout.keys)]
     columns += [f"CAST({each} AS TINYINT) AS f{k}" for k, each in enumerate(layout.flags)]
-    if layout.is_placed:
+    if layout.is_placed and has_ties:
         columns.append("_key AS _tie")
     where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
@@ -495,7 +556,13 @@ def start_sql(stream: Stream, asked: Asked) -> str:
     back = max(reach(feature)[0] for feature in stream.features)
     if back >= NEVER:
         return ""
-    return f"{time_sql(stream)} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
+    start = f"CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
+    table = TABLES[stream.table]
+    whole = ""
+    if not stream.time and table.period in _LONGEST and stream.table not in asked.joined:
+        days = _LONGEST[table.period]  # a reader of files can skip by the day itself
+        whole = f" AND f.{quoted(table.happened)} >= CAST({start} AS DATE) - {days}"
+    return f"{time_sql(stream)} >= {start}{whole}"
 
 
 def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:
