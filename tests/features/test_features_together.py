@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import alicredit as ac
 from alicredit.derived import DERIVED, TABLES, derive_tables
-from alicredit.engine import run, slabs, streams, together
+from alicredit.engine import reading, run, slabs, streams, together
 from alicredit.engine.streams import find_streams
 from alicredit.features import Catalogue, Feature
 
@@ -26,7 +26,7 @@ ORDERS = Catalogue(tuple(each for each in ac.CATALOGUE if each.table in ("orders
 def large(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Take tables of a few rows for large ones; say how many streams were read together."""
     counted: list[int] = []
-    for module in (slabs, streams, together):
+    for module in (slabs, reading, together):
         monkeypatch.setattr(module, "BATCH_ROWS", 16)
     monkeypatch.setattr(streams, "FEW", 0)
     monkeypatch.setattr(together, "FEW", 0)
@@ -198,11 +198,11 @@ def test_an_end_is_found_from_its_own_end_of_time(
     feature: Feature, met: int, large: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del large
-    monkeypatch.setattr(streams, "_MET", met)
+    monkeypatch.setattr(reading, "_MET", met)
     searched: list[list[str]] = []
-    spans = streams._spans_from
+    spans = reading._spans_from
     monkeypatch.setattr(
-        streams, "_spans_from", lambda *a, **k: searched.append(spans(*a, **k)) or searched[-1]
+        reading, "_spans_from", lambda *a, **k: searched.append(spans(*a, **k)) or searched[-1]
     )
     for seed in range(2):
         tables = tables_of(seed, known=bool(seed % 2))

@@ -19,6 +19,7 @@ import pyarrow as pa
 from alicredit.declarations import MEASURES
 from alicredit.derived import DERIVED, TABLES
 from alicredit.engine import sql
+from alicredit.engine.reading import columns_of, event_batches, numbered
 from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.engine.streams import (
     FEW,
@@ -26,12 +27,9 @@ from alicredit.engine.streams import (
     Asked,
     Layout,
     Stream,
-    columns_of,
-    event_batches,
     is_at_ends,
     is_placed,
     may_be_late,
-    numbered,
     query_sql,
     reach,
     shown_sql,
