@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,6 +80,30 @@ def test_slabs_that_fill_up_go_on_in_others(monkeypatch: pytest.MonkeyPatch) -> 
             for m, rows in events_of(mine, size).items():
                 found[share * size + m] = rows
         assert {m: rows for m, rows in found.items() if m < 5} == whole
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_slabs_laid_in_a_file_give_the_same_events(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slabs, "BATCH_ROWS", 8)
+    monkeypatch.setattr(slabs, "_LAID_ROWS", 4)
+    made = batches(np.random.default_rng(2), 5, [3, 40, 0, 17, 8, 2, 8])
+    days = np.datetime64("2013-05-01", "us")
+    made = [[*each, days + each[1]] for each in made]
+    held, laid = Slabs(Shares(5, size)), Slabs(Shares(5, size), str(tmp_path))
+    for each in made:
+        held.add(each)
+        laid.add(each)
+    assert not list(tmp_path.iterdir())  # the file has no name that could be left behind
+    for share in reversed(range(-(-5 // size))):
+        found, wanted = laid.take(share), held.take(share)
+        assert events_of(found, size) == events_of(wanted, size)
+        assert all(len(block.merchant) <= 8 for block in found)
+        assert {c.dtype for block in found for c in block.columns} == {
+            np.dtype(kind) for kind in ("i8", "f8", "i1", "M8[us]")
+        }
+        assert laid.take(share) == []  # let go of
 
 
 def test_questions_of_shares_are_the_whole() -> None:

@@ -16,6 +16,7 @@ from alicredit.declarations import Feature
 from alicredit.engine import sql
 from alicredit.engine.columns import LIMIT, Columns, Pair, Stack
 from alicredit.engine.impossible import Impossible, Marks
+from alicredit.engine.reading import read_events
 from alicredit.engine.slabs import Shares, Slabs, shares_of
 from alicredit.engine.streams import (
     Asked,
@@ -24,7 +25,6 @@ from alicredit.engine.streams import (
     is_placed,
     is_timed,
     reach,
-    read_events,
 )
 from alicredit.engine.together import back_of, read_together
 from alicredit.records import Records

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -99,9 +100,11 @@ class Slabs:
         self._shares = shares
         self._slabs: list[list[list[npt.NDArray[Any]]]] = [[] for _ in range(len(shares))]
         self._used: list[list[int]] = [[] for _ in range(len(shares))]
-        self._dealt: list[npt.NDArray[Any]] = []
         self._kinds: list[np.dtype[Any]] = []
-        self._file: Any = None if folder is None else tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._file: Any = None
+        if folder is not None:
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this
+            weakref.finalize(self, self._file.close)
         self._laid: list[list[tuple[int, int]]] = [[] for _ in range(len(shares))]
         self._rows = max(2 * BATCH_ROWS, _SLAB_ROWS // len(shares))
         if folder is not None:
@@ -120,19 +123,16 @@ class Slabs:
             for into, column in zip(whole, columns, strict=True):
                 into[:] = column
             return
-        order, start = _deal(columns[0], self._shares.size, len(self._shares))
-        if not self._dealt or len(self._dealt[0]) < len(order):
-            self._dealt = [np.empty(max(BATCH_ROWS, len(order)), each.dtype) for each in columns]
-        dealt = [
-            column.take(order, out=room[: len(order)], mode="clip")
-            for column, room in zip(columns, self._dealt, strict=True)
-        ]
+        merchant = columns[0].view()
+        merchant.flags.writeable = False  # as Arrow gives it, so that the kernel is compiled once
+        order, start = _deal(merchant, self._shares.size, len(self._shares))
         for share, (first, last) in enumerate(pairwise(start.tolist())):
             if first == last:
                 continue
+            its = order[first:last]
             own = self._room(share, columns, last - first)
-            for into, column in zip(own, dealt, strict=True):
-                into[:] = column[first:last]
+            for into, column in zip(own, columns, strict=True):
+                column.take(its, out=into, mode="clip")
 
     def _room(
         self, share: int, columns: Sequence[npt.NDArray[Any]], rows: int
@@ -183,9 +183,7 @@ class Slabs:
 
     def blocks(self) -> list[list[Block]]:
         """Give all shares' columns, and let go of them."""
-        found = [self.take(share) for share in range(len(self._shares))]
-        self._dealt = []
-        return found
+        return [self.take(share) for share in range(len(self._shares))]
 
 
 def _slab(columns: Sequence[npt.NDArray[Any]], rows: int) -> list[npt.NDArray[Any]]:

@@ -7,35 +7,28 @@ columns filled in; where all questions have one moment, a single version is enou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
 
 from alicredit.declarations.declaration import Condition, Feature
 from alicredit.derived import TABLES
 from alicredit.engine import sql
-from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.records import Records, quoted
-from alicredit.records.sources import arrow_reader
-from alicredit.windows.grouped import FOREVER, Block, find_slots
+from alicredit.windows.grouped import FOREVER, find_slots
 
 Ints = npt.NDArray[np.int64]
 
-_KEPT_SHARE = 0.9
 
-_OF_ENDS = {"days_since_first": "min(_time)", "days_since": "max(_time)"}
+OF_ENDS = {"days_since_first": "min(_time)", "days_since": "max(_time)"}
 
-_NEAR = (1 / 16, 1 / 4)
-"""Parts of all time in which the end of a merchant's events is looked for first (assumed)."""
 
-_MET = 20_000
+_LONGEST = {"day": 1, "month": 31}
+"""Days by which the row of a period may be written under an earlier day than the period's end."""
 
 FEW = 2**19
 """Rows of a table that is held once for all its streams, if it has no more (assumed)."""
@@ -215,7 +208,8 @@ def join_once(
         bounds += [f"({' OR '.join(dict.fromkeys(starts))})"] * all(starts)
         past = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {slot}{_held(members)} "
+            f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {slot or 'f._merchant_id, '}"
+            f"{_held(members)} "
             f"FROM ({records.fact_sql(table)}) f{whose}{past}"
         )
     return replace(asked, joined=joined)
@@ -227,7 +221,7 @@ def _held(streams: list[Stream]) -> str:
     names = {name for feature in features for name in sql.stored_columns(feature)}
     names |= {name for each in streams for name in (each.time, *each.timing) if name}
     key = "f._key" if any(is_placed(feature) for feature in features) else "'' AS _key"
-    hidden = ["f._merchant_id", "f._happened", "f._known", key]
+    hidden = ["f._happened", "f._known", key]
     return ", ".join([*hidden, *(f"f.{quoted(name)}" for name in sorted(names))])
 
 
@@ -238,10 +232,10 @@ def is_placed(feature: Feature) -> bool:
 
 def is_timed(records: Records, stream: Stream, asked: Asked) -> bool:
     """Tell whether events carry the moments between which they are seen."""
-    return not _is_single(stream, asked) and may_be_late(records, stream)
+    return not is_single(stream, asked) and may_be_late(records, stream)
 
 
-def _is_single(stream: Stream, asked: Asked) -> bool:
+def is_single(stream: Stream, asked: Asked) -> bool:
     """Tell whether one version of each event is enough; what lies ahead is seen before its time."""
     return asked.is_single and not stream.is_ahead
 
@@ -253,144 +247,9 @@ def is_at_ends(stream: Stream, *, is_single: bool) -> bool:
         is_single
         and not stream.is_ahead
         and len({reach(feature) for feature in features}) == 1
-        and all(feature.aggregate in _OF_ENDS and feature.min_support <= 1 for feature in features)
+        and all(feature.aggregate in OF_ENDS and feature.min_support <= 1 for feature in features)
         and not any(feature.hit or feature.measure or feature.weight for feature in features)
     )
-
-
-def read_events(
-    con: duckdb.DuckDBPyConnection,
-    records: Records,
-    stream: Stream,
-    layout: Layout,
-    asked: Asked,
-    shares: Shares,
-) -> list[list[Block]]:
-    """Read a stream's events that any question may see.
-
-    Parameters
-    ----------
-    con : DuckDB connection
-        Over the records, with the table of merchants where ``asked`` has no slots.
-    records : Records
-        For the SQL of facts.
-    stream : Stream
-        Which facts.
-    layout : Layout
-        Which columns.
-    asked : Asked
-        Who is asked about, and when.
-    shares : Shares
-        Into which shares the merchants are dealt; a stream that places events takes one.
-
-    Returns
-    -------
-    list of lists of Block
-        For each share at least one, with merchants numbered within it. Columns: the time; those of
-        the layout, a missing number as NaN; and where events are timed the moments between which
-        each is seen.
-    """
-    timed = is_timed(records, stream, asked)
-    slabs, ties = Slabs(shares), []
-    is_short = asked.events.get(stream.table, FEW) < BATCH_ROWS
-    text = query_sql(records, stream, layout, asked)
-    if is_at_ends(stream, is_single=asked.is_single) and asked.slots is None and not is_short:
-        text = _search_ends(con, records, stream, layout, asked)
-    for batch in event_batches(con, text, is_short=is_short):
-        merchant, its = numbered(batch, asked)
-        slabs.add([merchant, *_columns(its, layout, timed=timed)])
-        if layout.is_placed:
-            ties.append(its["_tie"])
-    blocks = slabs.blocks()
-    if layout.is_placed and blocks[0]:
-        return [[_placed_by_key(blocks[0], pa.chunked_array(ties), layout.width - 1)]]
-    none = np.empty(0, np.int64)
-    empty = Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))
-    return [share or [empty] for share in blocks]
-
-
-def event_batches(
-    con: duckdb.DuckDBPyConnection, text: str, *, is_short: bool
-) -> Iterable[pa.RecordBatch]:
-    """Read a query's rows; a short result at once, whose query is planned once and not twice."""
-    if not is_short:
-        return arrow_reader(con, text, BATCH_ROWS)
-    found = con.execute(text).fetchnumpy()
-    return [pa.RecordBatch.from_arrays([_arrow(each) for each in found.values()], list(found))]
-
-
-def _arrow(column: npt.NDArray[Any]) -> pa.Array:
-    """Turn a column to Arrow; times are microseconds whatever DuckDB's release gives."""
-    values, missing = np.ma.getdata(column), np.ma.getmaskarray(column)
-    if values.dtype.kind == "M":
-        values = values.astype("datetime64[us]", copy=False)
-    return pa.array(values, mask=missing)
-
-
-def numbered(batch: pa.RecordBatch, asked: Asked) -> tuple[npt.NDArray[np.int32], pa.RecordBatch]:
-    """Number the merchants of a batch's events, and drop nobody's where these are many."""
-    whose = _array(batch, "_slot")
-    if asked.slots is None:
-        return whose.astype(np.int32, copy=False), batch
-    slots = asked.slots.find(whose)
-    kept = slots >= 0
-    if np.count_nonzero(kept) > _KEPT_SHARE * len(batch):
-        return slots, batch
-    return slots[kept], batch.filter(pa.array(kept))
-
-
-def columns_of(
-    batch: pa.RecordBatch, names: Iterable[str], flags: Sequence[str]
-) -> list[npt.NDArray[Any]]:
-    """Take a batch's columns as they lie in memory, its flags as bits of one."""
-    columns = [_array(batch, name) for name in names]
-    if flags:
-        columns.append(_array(batch, flags[0]))
-    for at, name in enumerate(flags[1:], 1):
-        columns[-1] = columns[-1] | _array(batch, name).astype(np.int64) << at
-    return columns
-
-
-def _columns(batch: pa.RecordBatch, layout: Layout, *, timed: bool) -> list[npt.NDArray[Any]]:
-    """Take the columns of a stream's own query."""
-    rows = len(batch)
-    columns = columns_of(batch, ("_time", *layout.names), layout.flag_names)
-    if layout.is_placed:
-        columns.append(np.zeros(rows, np.int64))
-    if timed:
-        columns.append(_array(batch, "_since"))
-        superseded = "_until" in batch.schema.names
-        columns.append(_array(batch, "_until") if superseded else np.broadcast_to(FOREVER, rows))
-    return columns
-
-
-def _array(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
-    """Take a column of a batch; a missing real is NaN."""
-    return np.asarray(batch[name].to_numpy(zero_copy_only=False))
-
-
-def _placed_by_key(blocks: list[Block], ties: pa.ChunkedArray, place: int) -> Block:
-    """Lay events by merchant, time and key, and number their places; equal where all three are."""
-    merchant = np.concatenate([block.merchant for block in blocks])
-    columns = [np.concatenate(parts) for parts in zip(*(each.columns for each in blocks))]
-    time = columns[0]
-    by = np.lexsort((time, merchant))
-    same = (merchant[by[1:]] == merchant[by[:-1]]) & (time[by[1:]] == time[by[:-1]])
-    tied = np.zeros(len(by), bool)
-    tied[1:] |= same
-    tied[:-1] |= same
-    rank = np.zeros(len(by), np.int64)
-    rows = by[tied]
-    if len(rows):
-        keys = ties.take(pa.array(rows)).to_numpy(zero_copy_only=False)
-        rank[rows] = np.unique(keys.astype(str), return_inverse=True)[1]
-        by = np.lexsort((rank, time, merchant))
-    step = np.zeros(len(by), np.int64)
-    for values in (merchant, time, rank):
-        step[1:] |= values[by[1:]] != values[by[:-1]]
-    columns = [values[by] for values in columns]
-    columns[place] = np.cumsum(step)
-    return Block(merchant[by], columns)
 
 
 def query_sql(
@@ -400,13 +259,14 @@ def query_sql(
     asked: Asked,
     *,
     is_all: bool = False,
+    has_keys: bool = True,
     only: str = "",
 ) -> str:
     """Write the query of a stream's events, all versions; or of their ends, where these say all.
 
     ``only`` is a condition on facts ``f`` of one moment.
     """
-    if _is_single(stream, asked):
+    if is_single(stream, asked):
         versions = [_single(records, stream, asked, only)]
     else:
         versions = [_version(records, stream, asked, at) for at in range(len(stream.timing) + 1)]
@@ -418,71 +278,15 @@ def query_sql(
     columns += [f"CAST({each} AS DOUBLE) AS n{k}" for k, each in enumerate(layout.numbers)]
     columns += [f"{each} AS k{k}" for k, each in enumerate(layout.keys)]
     columns += [f"CAST({each} AS TINYINT) AS f{k}" for k, each in enumerate(layout.flags)]
-    if layout.is_placed:
+    if layout.is_placed and has_keys:
         columns.append("_key AS _tie")
     where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
     rows = " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
     if is_all or not is_at_ends(stream, is_single=asked.is_single):
         return rows
-    ends = ", ".join(sorted({_OF_ENDS[feature.aggregate] for feature in stream.features}))
+    ends = ", ".join(sorted({OF_ENDS[feature.aggregate] for feature in stream.features}))
     return f"SELECT _slot, unnest([{ends}]) AS _time FROM ({rows}) GROUP BY _slot"
-
-
-def _search_ends(
-    con: duckdb.DuckDBPyConnection,
-    records: Records,
-    stream: Stream,
-    layout: Layout,
-    asked: Asked,
-) -> str:
-    """Find the first or last event of each merchant from that end on; write where they stand.
-
-    One that is found among the rows nearest to the end is not looked for among the others, which
-    are most. Where both ends are asked for, all rows are looked at.
-    """
-    ends = {_OF_ENDS[feature.aggregate] for feature in stream.features}
-    spans = _spans_from(con, records, stream, asked, is_first=ends == {"min(_time)"})
-    if len(ends) > 1 or not spans:
-        return query_sql(records, stream, layout, asked)
-    rows = query_sql(records, stream, layout, replace(asked, whose="_unfound"), is_all=True)
-    con.execute("CREATE OR REPLACE TEMP TABLE _found (_slot INTEGER, _time TIMESTAMP)")
-    for span in spans:
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE _unfound AS "
-            "SELECT s.* FROM _slots s ANTI JOIN _found f ON f._slot = s.slot"
-        )
-        con.execute(
-            f"INSERT INTO _found SELECT _slot, {min(ends)} FROM ({rows}) "
-            f"WHERE {span} GROUP BY _slot"
-        )
-    return "SELECT _slot, _time FROM _found"
-
-
-def _spans_from(
-    con: duckdb.DuckDBPyConnection,
-    records: Records,
-    stream: Stream,
-    asked: Asked,
-    *,
-    is_first: bool,
-) -> list[str]:
-    """Cut time into spans, the shorter the nearer to an end; none where it cannot be guessed.
-
-    Where the first rows that are met begin is guess enough: spans are all of time in any case.
-    """
-    met = f"SELECT {time_sql(stream)} AS met FROM ({records.fact_sql(stream.table)}) f LIMIT {_MET}"
-    ((first,),) = con.execute(f"SELECT min(met) FROM ({met})").fetchall()
-    last = pd.Timestamp(asked.last).to_pydatetime()
-    if first is None or first >= last:
-        return []
-    cuts = [(last - first) * part for part in _NEAR]
-    moments = [first + cut if is_first else last - cut for cut in cuts]
-    told = [f"TIMESTAMP '{moment}'" for moment in moments]
-    nearer, further = ("<", ">=") if is_first else (">=", "<")
-    spans = [f"_time {nearer} {told[0]}"]
-    spans += [f"_time {further} {a} AND _time {nearer} {b}" for a, b in pairwise(told)]
-    return [*spans, f"_time {further} {told[-1]}"]
 
 
 def time_sql(stream: Stream) -> str:
@@ -495,7 +299,13 @@ def start_sql(stream: Stream, asked: Asked) -> str:
     back = max(reach(feature)[0] for feature in stream.features)
     if back >= NEVER:
         return ""
-    return f"{time_sql(stream)} >= CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
+    start = f"CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"
+    table = TABLES[stream.table]
+    whole = ""
+    if not stream.time and table.period in _LONGEST and stream.table not in asked.joined:
+        days = _LONGEST[table.period]  # a reader of files can skip by the day itself
+        whole = f" AND f.{quoted(table.happened)} >= CAST({start} AS DATE) - {days}"
+    return f"{time_sql(stream)} >= {start}{whole}"
 
 
 def _placed(records: Records, stream: Stream, asked: Asked) -> tuple[str, str]:

@@ -1,14 +1,15 @@
 """Streams of one table and one moment, whose events one reading gives.
 
 Most rows that one stream's windows reach are reached by others': shops that ship and confirm do so
-soon after they are paid. So the rows of the stream that reaches furthest back are read with all
-that any stream asks of them, and each other stream reads for itself only what lies beyond.
+soon after they are paid. So the rows of a stream that reaches far back are read with all that any
+stream asks of them, and each other stream reads for itself only what lies beyond.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow as pa
 from alicredit.declarations import MEASURES
 from alicredit.derived import DERIVED, TABLES
 from alicredit.engine import sql
+from alicredit.engine.reading import columns_of, event_batches, numbered
 from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.engine.streams import (
     FEW,
@@ -25,12 +27,9 @@ from alicredit.engine.streams import (
     Asked,
     Layout,
     Stream,
-    columns_of,
-    event_batches,
     is_at_ends,
     is_placed,
     may_be_late,
-    numbered,
     query_sql,
     reach,
     shown_sql,
@@ -76,7 +75,8 @@ def find_together(
     Returns
     -------
     tuple of lists
-        Streams that are read together, the one that reaches furthest back first; and all others.
+        Streams that are read together, first the one whose rows are read for all: it reaches
+        further back than others of its time, and over derived tables. And all others.
     """
     groups: dict[str, list[Stream]] = {}
     left = []
@@ -90,7 +90,9 @@ def find_together(
     found = []
     for base, members in groups.items():
         own = sorted((each for each in members if each.table == base), key=back_of, reverse=True)
-        first = own[:1]
+        made = [each for each in members if each.table != base]
+        first = [each for each in own if any(_is_within(other, [each]) for other in made)][:1]
+        first = first or own[:1]
         kept = [each for each in members if each.table == base or _is_within(each, first)]
         kept.sort(key=lambda each: first != [each])
         if len(kept) < 2:
@@ -137,12 +139,10 @@ class _Taken:
     names: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
 
-    def columns(
-        self, rows: pa.RecordBatch, whose: npt.NDArray[np.int32]
-    ) -> list[npt.NDArray[np.generic]]:
+    def columns(self, rows: pa.RecordBatch, whose: npt.NDArray[np.int32]) -> list[npt.NDArray[Any]]:
         """Take the columns; a row that is not the stream's is nobody's."""
         found = columns_of(rows, (self.time, *self.names), self.flags)
-        time = found[0].view(np.int64)  # a missing one is the least of all numbers
+        time: npt.NDArray[np.int64] = found[0].view(np.int64)  # a missing one is least of all
         is_own = (time >= self.start) & (time < self.end)
         if self.filter:
             is_own &= rows[self.filter].to_numpy(zero_copy_only=False).view(np.bool_)
@@ -167,7 +167,7 @@ def read_together(
     records : Records
         For the SQL of facts.
     streams : sequence of Stream
-        The one that reaches furthest back first.
+        As :func:`find_together` gives them.
     layouts : sequence of Layout
         Which columns, by stream.
     asked : Asked
@@ -200,7 +200,7 @@ def read_together(
     return found
 
 
-def _add(slabs: Slabs, columns: list[npt.NDArray[np.generic]]) -> None:
+def _add(slabs: Slabs, columns: list[npt.NDArray[Any]]) -> None:
     """Add a batch's columns without nobody's events."""
     if slabs.is_whole:
         kept = np.flatnonzero(columns[0] >= 0)
