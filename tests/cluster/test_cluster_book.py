@@ -31,7 +31,7 @@ def session() -> Any:
 
 @pytest.fixture(autouse=True)
 def few_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "BUCKETS", 4)
+    monkeypatch.setattr(buckets, "BUCKETS", 2)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from cluster_stage import PART, content, decide, staged
+from cluster_stage import PART, content, decide, staged_few
 from nightly_stage import make_people
 from spark_stage import running_spark
 
@@ -43,7 +43,7 @@ def session() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return staged(tmp_path_factory.mktemp)
+    return staged_few(tmp_path_factory.mktemp)
 
 
 def is_first_try() -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from cluster_stage import AS_OF, PART, content, decide, staged
+from cluster_stage import AS_OF, PART, content, decide, staged, staged_few
 from model_stage import DIRECTIONS, make_merchants
 from nightly_stage import make_people
 from spark_stage import QUICK, running_spark
@@ -52,6 +52,12 @@ def cut_into(session: Any, parts: int) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return staged(tmp_path_factory.mktemp)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a stage of few tables, where it is the course of a job that is asked for."""
+    return staged_few(tmp_path_factory.mktemp)
 
 
 def frames_of(session: Any, stage: Path) -> dict[str, Any]:
@@ -179,27 +185,31 @@ def start_submit(options: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow
 def test_a_submitted_job_killed_after_its_first_part_is_gone_on_with(
-    session: Any, stage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    session: Any, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    killed = start_submit(arguments(stage, out), tmp_path / "log")
+    killed = start_submit(arguments(few, out), tmp_path / "log")
     while killed.poll() is None and not list(out.glob("part-*.parquet")):
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(killed.pid, 9)
     killed.wait()
-    assert list(out.glob("part-*.parquet"))
+    left = {path.name: path.stat() for path in out.glob("part-*.parquet")}
+    assert left
     assert not (out / "manifest.json").exists()
-    assert submit.submit(arguments(stage, out)) == submit.MENDED  # in the session that runs
+    assert submit.submit(arguments(few, out)) == submit.MENDED  # in the session that runs
     said = capsys.readouterr().out
     told = json.loads(said)
     assert told["parts"] == 6
-    assert content(out) == content(stage / "whole")
+    assert content(out) == content(few / "whole")
+    for name, before in left.items():  # what was there is not written again
+        after = (out / name).stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     seen: list[tuple[int, int]] = []
     run = Run(out, part_merchants=PART)
-    decide(stage, out=run, engine=session, progress=lambda *done: seen.append(done))
+    decide(few, out=run, engine=session, progress=lambda *done: seen.append(done))
     assert seen == [(61, 61)]
-    assert content(out) == content(stage / "whole")
+    assert content(out) == content(few / "whole")
 
 
 @pytest.mark.slow
@@ -215,22 +225,22 @@ def test_a_submitted_job_that_is_refused_says_so_and_ends_with_its_code(
 
 @pytest.mark.slow
 def test_a_job_reads_tables_of_the_sessions_catalogue(
-    session: Any, stage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    session: Any, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pairs = []
-    for name, frame in frames_of(session, stage).items():
+    for name, frame in frames_of(session, few).items():
         frame.repartition(3).createOrReplaceTempView(f"shop_{name}")
         pairs.append(f"{name}=shop_{name}")
     out = tmp_path / "out"
-    options = ["--tables", *pairs, *arguments(stage, out)[2:]]
+    options = ["--tables", *pairs, *arguments(few, out)[2:]]
     with cut_into(session, 1):
         assert submit.submit(options) == submit.MENDED
     told = json.loads(capsys.readouterr().out)
-    whole = json.loads((stage / "whole" / "manifest.json").read_text("utf-8"))
+    whole = json.loads((few / "whole" / "manifest.json").read_text("utf-8"))
     assert told["inputs_digest"] != whole["inputs_digest"]
     for key in ("as_of", "model_ids", "policy_id", "merchants", "rows", "summary", "quarantine"):
         assert told[key] == whole[key], key
-    for part in sorted((stage / "whole").glob("part-*.parquet")):
+    for part in sorted((few / "whole").glob("part-*.parquet")):
         pd.testing.assert_frame_equal(pd.read_parquet(out / part.name), pd.read_parquet(part))
     assert submit.submit(["--tables", "orders", *options[1 + len(pairs) :]]) == submit.REFUSED
     assert "--tables must be NAME=TABLE; found 'orders'" in capsys.readouterr().err
@@ -317,11 +327,9 @@ def test_the_command_decides_on_spark(
 
 
 @pytest.mark.slow
-def test_another_unit_is_refused_in_the_same_words(
-    session: Any, stage: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(stage / "records", tmp_path / "records")
-    shutil.copy(stage / "model.alicredit", tmp_path)
+def test_another_unit_is_refused_in_the_same_words(session: Any, few: Path, tmp_path: Path) -> None:
+    shutil.copytree(few / "records", tmp_path / "records")
+    shutil.copy(few / "model.alicredit", tmp_path)
     path = tmp_path / "records" / "declared_sales.parquet"
     frame = pd.read_parquet(path)
     frame.assign(amount=frame["amount"] / 1e4).to_parquet(path, index=False)

@@ -46,7 +46,8 @@ def test_a_column_of_another_type_stops_the_query(plainly: Spark) -> None:
 def test_hostile_names_and_other_types(plainly: Spark, shape: str) -> None:
     stage.ask_under_hostile_names(plainly, shape)
     types = (pa.float32(), pa.int8(), pa.int64(), pa.decimal128(18, 6), pa.decimal128(38, 30))
-    stage.ask_of_other_types(plainly, shape, types)
+    # A column is read alike in every shape: of the larger ones two kinds are asked.
+    stage.ask_of_other_types(plainly, shape, types if shape == "points" else types[::4])
 
 
 def test_texts_grades_drawn_models_and_deep_trees(plainly: Spark) -> None:
@@ -72,4 +73,4 @@ def test_a_column_that_does_not_tell_case_is_read_byte_by_byte(plainly: Spark) -
 
 @pytest.mark.parametrize("shape", ["pairs", "trees"])
 def test_models_of_full_size(plainly: Spark, shape: str) -> None:
-    stage.ask_of_large_models(plainly, shape, 500)
+    stage.ask_of_large_models(plainly, shape, 60)

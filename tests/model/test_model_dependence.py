@@ -78,7 +78,7 @@ def judged(folds, X, y, fresh_X, fresh_y) -> np.ndarray:
 def test_plain_folds_flatter_a_model_and_ours_do_not() -> None:
     fresh = order_loans(10_000, merchants=1500)
     naive, ours = [], []
-    for seed in range(20):
+    for seed in range(10):
         X, y = order_loans(seed)
         naive.append(judged(make_folds(y, None, None, seed=seed), X, y, *fresh))
         ours.append(judged(make_folds(y, COHORT, None, seed=seed), X, y, *fresh))

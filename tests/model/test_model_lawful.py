@@ -81,6 +81,7 @@ def test_a_basis_that_is_none_is_refused(data_use) -> None:
         require_lawful(["psychometric_score"], data_use)
 
 
+@pytest.mark.usefixtures("learning_briefly")
 def test_fit_refuses_before_it_learns_and_learns_where_it_may(stage: Stage, tmp_path) -> None:
     X, y = stage.X[:1500], stage.y[:1500]
     score = np.random.default_rng(0).normal(size=len(X)) + y
@@ -103,6 +104,7 @@ def with_loans(cohort: Cohort) -> Cohort:
     return Cohort.from_frame(cohort.frame.assign(loan_id=[f"l{k}" for k in range(len(cohort))]))
 
 
+@pytest.mark.usefixtures("learning_briefly")
 def test_a_model_says_whose_outcomes_it_learned_from(stage: Stage) -> None:
     X, y = stage.X[:1500], stage.y[:1500]
     cohort = make_cohort(1500, merchants=500, seed=3)

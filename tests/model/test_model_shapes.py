@@ -203,6 +203,7 @@ def test_rows_that_judge_twice_share_their_weight() -> None:
     assert witness.repeat.tolist() == [0] * 8 + [1] * 8
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_two_fits_on_one_and_two_threads_are_the_same_model(shape: str) -> None:
@@ -219,6 +220,7 @@ def test_two_fits_on_one_and_two_threads_are_the_same_model(shape: str) -> None:
     assert other.model_id not in ids
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.slow
 def test_auto_is_deterministic_too_whatever_the_clock() -> None:
     X, y, _ = make_merchants(700, seed=11)
@@ -233,6 +235,7 @@ def test_auto_is_deterministic_too_whatever_the_clock() -> None:
     assert not any("second" in key for key in stated)
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ["pairs", "trees"])
 def test_shapes_work_where_estimators_do(shape: str) -> None:
@@ -268,6 +271,7 @@ def test_with_a_cohort_folds_follow_time_in_every_shape(shape: str) -> None:
     assert moved.model_id == model.model_id
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.parametrize("shape", ["pairs", "trees"])
 def test_weights_raise_probabilities_in_every_shape(shape: str) -> None:
     X, y, _ = make_merchants(1000, seed=15)

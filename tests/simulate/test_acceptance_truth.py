@@ -5,8 +5,8 @@ ordinary rate. Of each borrower one loan a quarter is looked at: more would shar
 little. With some 4 % of bad loans the level of one world is known to about 4 % of itself, so that
 a tenth off is seen. At the ordinary rate outcomes of 12,000 merchants tell it to a quarter of
 itself only: there the model's level is held to the true one too, whose outcomes play no part.
-Of each thing that is measured over several windows the model sees the one of 90 days: the longer and
-the shorter ones cost as much again and tell little more.
+Of what is measured over several windows the model sees the one of 90 days: the longer and the
+shorter ones cost as much again and tell little more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from sklearn.metrics import roc_auc_score
 
 import alicredit as ac
 from alicredit.evaluation import clustered_mean
-
 
 SEEN = [name for name in ac.CATALOGUE.names
         if name.endswith("_90d") or not re.search(r"_\d+d?$", name)]  # fmt: skip
