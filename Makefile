@@ -4,6 +4,8 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+# Machine code of kernels, for each environment its own: another release throws away what it finds.
+export NUMBA_CACHE_DIR = $(abspath $(VENV))/kernels
 
 .PHONY: setup demo test test-fast test-lowest lint format notebooks docs sample catalogue licences \
   picture benchmarks release-check clean
@@ -48,7 +50,7 @@ BRIEFLY = audit cluster docs house loans release simulate windows \
 
 test-lowest:
 	$(MAKE) setup VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
-	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow and not hypothesis' \
+	NUMBA_CACHE_DIR=$(abspath .venv-lowest)/kernels .venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow and not hypothesis' \
 	  $(addprefix --ignore=tests/,$(BRIEFLY))
 
 lint: setup

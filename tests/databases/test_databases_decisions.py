@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,13 @@ def place(request, tmp_path) -> str:
     return f"{request.param}:///{tmp_path}/night.x"
 
 
+@pytest.fixture
+def done(night, place) -> str:
+    """Give a place where the night is done: a copy of one that was decided into."""
+    shutil.copyfile(night / f"whole.{kind_of(place)}", place.split(":///")[1])
+    return place
+
+
 def kind_of(place: str) -> str:
     return place.split(":", 1)[0]
 
@@ -74,8 +82,8 @@ def test_decisions_are_those_of_the_folder(night, place) -> None:
     assert [row[3:] for row in have] == rows
 
 
-def test_amounts_are_whole_fen_and_times_are_times(night, place) -> None:
-    decide(night, place)
+def test_amounts_are_whole_fen_and_times_are_times(night, done) -> None:
+    place = done
     names = "limit_fen, expected_loss_fen, expected_profit_fen, as_of, score, pd"
     rows = stage.ask(place, f"SELECT {names} FROM {stage.DECISIONS} ORDER BY part, line")
     want = folder_rows(night)
@@ -87,8 +95,8 @@ def test_amounts_are_whole_fen_and_times_are_times(night, place) -> None:
     assert [row[5] for row in rows] == [None if np.isnan(p) else p for p in want["pd"]]
 
 
-def test_the_run_and_its_parts_say_what_was_done(night, place) -> None:
-    decide(night, place)
+def test_the_run_and_its_parts_say_what_was_done(night, done) -> None:
+    place = done
     (run,) = stage.ask(place, f"SELECT * FROM {stage.RUNS}")
     parts = stage.ask(place, f"SELECT part, rows_written, merchants FROM {stage.PARTS}")
     assert sorted(part[0] for part in parts) == list(range(COUNT // PART))
@@ -107,8 +115,8 @@ def test_run_again_nothing_is_written(night, place) -> None:
         assert Path(place.split(":///")[1]).stat().st_mtime_ns == stamp
 
 
-def test_each_moment_has_rows_of_its_own(night, place) -> None:
-    decide(night, place)
+def test_each_moment_has_rows_of_its_own(night, done) -> None:
+    place = done
     decide(night, place, as_of="2013-05-02")
     runs = stage.ask(place, f"SELECT run, count(*) FROM {stage.DECISIONS} GROUP BY run")
     assert len(runs) == 2
@@ -165,8 +173,8 @@ def test_finished_parts_are_not_decided_again(night, place, monkeypatch) -> None
         f"DELETE FROM {stage.RUNS}",
     ],
 )
-def test_damaged_rows_are_found_and_written_again(night, place, damage: str) -> None:
-    decide(night, place)
+def test_damaged_rows_are_found_and_written_again(night, done, damage: str) -> None:
+    place = done
     stage.ask(place, damage, is_written=True)
     assert stage.rows_of(place) != whole(night, kind_of(place))
     decide(night, place)

@@ -12,7 +12,7 @@ import alicredit as ac
 @pytest.fixture(scope="session")
 def walk() -> Walk:
     """Walk from a simulated platform to decisions, once for all tests."""
-    records, truth = ac.simulate_platform(900, seed=11, orders_per_month=4, default_rate=0.15)
+    records, truth = ac.simulate_platform(500, seed=11, orders_per_month=4, default_rate=0.15)
     cohort = ac.Cohort.of_loans(records)
     one_a_month = ~cohort.frame.assign(month=cohort.frame["as_of"].dt.to_period("M")).duplicated(
         ["merchant_id", "month"]

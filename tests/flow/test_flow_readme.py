@@ -1,4 +1,7 @@
-"""The README's lines run as they stand, in a clean directory, on the sample."""
+"""The README's lines run as they stand, in a clean directory, on a folder of the sample's kind.
+
+The first notebook walks the sample itself by the same steps.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,23 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE = REPOSITORY / "data" / "sample"
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """Write a smaller folder of the sample's kind."""
+    place = tmp_path_factory.mktemp("small")
+    records, _ = ac.simulate_platform(250, seed=3, orders_per_month=2, default_rate=0.18)
+    ac.write_records(records, place)
+    return place
+
+
 @pytest.mark.slow
-def test_the_readme_runs(tmp_path) -> None:
+def test_the_readme_runs(small, tmp_path) -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
     assert "score_portfolio" in code
     assert "audit_features" in code
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "sample").symlink_to(SAMPLE)
+    (tmp_path / "data" / "sample").symlink_to(small)
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
@@ -35,11 +47,8 @@ def test_the_readme_runs(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_writes_decisions_and_a_page(tmp_path) -> None:
-    # A smaller folder of the sample's kind: the README's lines above walk the sample itself.
-    records, _ = ac.simulate_platform(250, seed=3, orders_per_month=2, default_rate=0.18)
-    ac.write_records(records, tmp_path / "small")
-    command = [sys.executable, "-m", "alicredit", "demo", "--data", "small", "--out", "demo"]
+def test_the_demo_writes_decisions_and_a_page(small, tmp_path) -> None:
+    command = [sys.executable, "-m", "alicredit", "demo", "--data", str(small), "--out", "demo"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     pages = list((tmp_path / "demo").glob("*.html"))

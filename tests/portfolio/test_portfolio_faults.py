@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from alicredit.errors import InputError
 from alicredit.nightly import folder
 from alicredit.portfolio import Run
 
-KILLS = 50
+KILLS = int(os.environ.get("ALICREDIT_KILLS", "15"))
 STAGE = Path(__file__).with_name("nightly_stage.py")
 
 
@@ -141,7 +142,7 @@ def test_a_finished_run_asked_again_writes_nothing(stage, tmp_path) -> None:
 )
 @pytest.mark.parametrize("damage", ["bit", "cut", "gone"])
 def test_a_damaged_part_is_found_and_made_again(stage, tmp_path, name: str, damage: str) -> None:
-    decide(stage, tmp_path)
+    tmp_path = shutil.copytree(stage / "whole", tmp_path / "out")
     path = tmp_path / name
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -215,8 +216,19 @@ def test_an_input_that_changes_while_it_is_read_is_refused(stage, tmp_path, monk
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
+@pytest.fixture(scope="module")
+def untidied(stage) -> Path:
+    """A run that was stopped when its last part was put."""
+    with pytest.MonkeyPatch.context() as patch:
+        _stop_after(stage, stage / "untidied", COUNT // PART, patch)
+    return stage / "untidied"
+
+
 @pytest.mark.parametrize("at", range(1, 20))
-def test_a_run_stopped_while_it_tidies_up_is_finished(stage, tmp_path, monkeypatch, at) -> None:
+def test_a_run_stopped_while_it_tidies_up_is_finished(
+    stage, untidied, tmp_path, monkeypatch, at
+) -> None:
+    tmp_path = shutil.copytree(untidied, tmp_path / "out")
     count, real = [], Path.unlink
 
     def unlink(self, **options) -> None:

@@ -99,11 +99,12 @@ def test_the_readme_of_the_wheel_is_whole(in_wheel) -> None:
 def test_the_wheel_works_in_an_environment_of_its_own(archives: Path, tmp_path) -> None:
     """Install it beside the dependencies of these tests, and use it from outside the repository."""
     home = tmp_path / "env"
-    venv.create(home, with_pip=True, symlinks=True)
+    venv.create(home, with_pip=False, symlinks=True)
     mine = home / "bin" / "python"
     (path,) = archives.glob("*.whl")
-    install = ["-I", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(path)]
-    subprocess.run([str(mine), *install], check=True, capture_output=True)
+    pip = [sys.executable, "-I", "-m", "pip", "--python", str(mine)]
+    install = ["install", "--quiet", "--no-index", "--no-deps", str(path)]
+    subprocess.run([*pip, *install], check=True, capture_output=True)
     (site,) = home.glob("lib/python3*/site-packages")
     (site / "below.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     command = [str(mine), "-I", "-W", "error", str(REPOSITORY / "release" / "smoke.py")]
