@@ -158,7 +158,7 @@ def test_few_defaults_cannot_tell_shapes_apart() -> None:
     assert shapes_of("auto", rows_of(FEWEST_DEFAULTS, 900)) == SHAPES
     assert shapes_of("auto", rows_of(FEWEST_DEFAULTS - 1, 900)) == ("points",)
     assert shapes_of("auto", rows_of(900, FEWEST_DEFAULTS - 1)) == ("points",)
-    assert shapes_of("auto", rows_of(900, 900, merchants=30)) == ("points",)  # 30 witnesses
+    assert shapes_of("auto", rows_of(900, 900, merchants=29)) == ("points",)  # 29 witnesses
     assert shapes_of("trees", rows_of(5, 900)) == ("trees",)
 
 

@@ -65,7 +65,7 @@ class PointsPlan:
 class JudgedPoints:
     """Points learned out of fold: margins as deployed, the plan, and what plainness cost.
 
-    ``sums`` are what was learned on each split.
+    ``sums`` are what was learned on each split, ``merged`` the same in the steps that are deployed.
     """
 
     margin: Floats
@@ -73,6 +73,7 @@ class JudgedPoints:
     sample: Parts
     costs: pd.DataFrame
     sums: tuple[Sum, ...]
+    merged: tuple[Sum, ...]
 
     def facts(self) -> dict[str, float]:
         """State the shares and the costs in single values, for the facts of training."""
@@ -144,21 +145,23 @@ def simplify_points(
 ) -> JudgedPoints:
     """Merge and round what was learned on each split, and measure what that costs."""
     stages: dict[str, list[Floats]] = {"learned": [], "merged": [], "points": []}
-    samples = []
+    samples, every = [], []
     for (learn, judge), total in zip(splits, sums, strict=True):
         merged, parts = _simple(total, inputs, data.take(learn), plan)
         samples.append(parts)
+        every.append(merged)
         seen = data.take(judge)
         stages["learned"].append(total.margins(inputs, seen))
         stages["merged"].append(merged.margins(inputs, seen))
         stages["points"].append(parts.margins(seen.given, plan.scale))
     rows = np.concatenate([judge for _, judge in splits])
     costs = _costs(data.y[rows], data.weight[rows], stages)
-    return JudgedPoints(np.concatenate(stages["points"]), plan, samples[0], costs, tuple(sums))
+    margin = np.concatenate(stages["points"])
+    return JudgedPoints(margin, plan, samples[0], costs, tuple(sums), tuple(every))
 
 
-def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
-    """Learn points on all rows, as judged."""
+def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
+    """Learn points on all rows, as judged; give them as merged steps, and as whole units."""
     _, of_trees, of_marginal = plan.shares
     starts_at_line = data.defaults >= _FEW_DEFAULTS
     line, honest = learn_line(inputs, data, honest=starts_at_line and of_trees > 0)
@@ -176,7 +179,7 @@ def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> Parts:
         boosted = _read(boosters, inputs, data, None, line if starts_at_line else None)
     learned = Learned(line, boosted, _marginal(inputs, data, plan.seed) if of_marginal else None)
     total = learned.blend(plan.shares)
-    return _simple(_with_codes(total, inputs, data), inputs, data, plan)[1]
+    return _simple(_with_codes(total, inputs, data), inputs, data, plan)
 
 
 def learn_line(

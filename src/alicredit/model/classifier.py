@@ -59,11 +59,12 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     One learner (LightGBM) in three shapes. Points: trees see one input each, added up to a short
     table of whole points for each input, with a penalised logistic regression and, of few defaults,
     a marginal scorecard in shares found out of fold. Pairs: tables and a few grids of two inputs,
-    in thousandths of a point. Trees: over all inputs, in thousandths. Learning is stopped on
-    out-of-fold rows; their scores then give the probability of each score. With ``shape="auto"``
+    in thousandths of a point. Trees: over all inputs, in thousandths. Both have points beside them,
+    in a share found out of fold. Learning is stopped on out-of-fold rows; their scores then give
+    the probability of each score. With ``shape="auto"``
     all three are judged on the same folds, as they would be deployed; the plainest is taken whose
     log loss is within one paired standard error, clustered by merchant, of the best and within
-    0.001 of it (assumed). Folds are repeated below 5,000 rows or 500 defaults; with fewer than 50
+    0.001 of it (assumed). Folds are repeated below 5,000 rows or 500 defaults; with fewer than 30
     defaults shapes cannot be told apart, and points are taken (assumed).
 
     Parameters
@@ -263,6 +264,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )
         training |= {"shape_asked": self.shape, "repeats": repeats, **carried.facts}
+        training["points_share"] = 1 - choice.judged.share if choice.judged.beside else 1.0
         training["data_digest"] = data_digest(inputs, label, weight)
         if choice.judged.points is not None:
             training |= choice.judged.points.facts()

@@ -19,9 +19,12 @@ from alicredit.model.additive import (
 )
 from alicredit.model.boosting import bags_of, fit_for, fit_until
 from alicredit.model.inputs import Inputs
+from alicredit.model.joined import join_surface
+from alicredit.model.laid import fine_tables
 from alicredit.model.learner import TrainingSet
 from alicredit.model.pairs import Pair, choose_pairs, pair_parts, pair_settings, read_surface
 from alicredit.model.parts import FINE, Parts
+from alicredit.model.sums import Sum, find_share
 from alicredit.model.trees import tree_parameters, tree_parts
 from alicredit.score import PointScale
 
@@ -47,6 +50,7 @@ MOST_PAIRS = 10
 MOST_SCREENED = 50_000
 """Rows that pairs are looked for in, at most, of each fold (assumed)."""
 
+_SCALE = PointScale()
 _SCREENING_FOLDS = 5
 _SCREENING_ROWS = 100_000
 """Pairs are looked for on as many folds as rows of theirs come to this (assumed); one at least."""
@@ -74,7 +78,10 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A shape learned out of fold: its margins of the judging rows, and how to learn it again."""
+    """A shape learned out of fold: its margins of the judging rows, and how to learn it again.
+
+    ``share`` is that of pairs or trees; points ``beside`` them have the rest.
+    """
 
     shape: str
     margin: Floats
@@ -83,6 +90,8 @@ class Judged:
     seconds: float
     sample: Parts
     points: JudgedPoints | None = None
+    beside: JudgedPoints | None = None
+    share: float = 1.0
 
 
 def repeats_of(rows: int, defaults: int) -> int:
@@ -123,36 +132,70 @@ def judge_shape(
     then kept: what is judged has not been stopped where it itself did best.
     """
     start = time.perf_counter()
+    plain = next((each.points for each in known if each.points), None)
+    plain = plain or _judge_points(inputs, data, splits, plan)
     if shape == "points":
-        found = _judge_points(inputs, data, splits, plan)
         spent = time.perf_counter() - start
-        return Judged(shape, found.margin, found.plan.rounds, (), spent, found.sample, found)
-    pairs: tuple[Pair, ...] = ()
-    if shape == "pairs":
-        pairs = _find_pairs(data, inputs, splits, plan)
-        if not pairs:
-            plain = next((each for each in known if each.shape == "points"), None)
-            points = plain.points if plain else None
-            points = points or _judge_points(inputs, data, splits, plan)
-            fine = replace(points.plan, unit=FINE, fine_steps=plan.fine_steps(len(inputs.names)))
-            found = simplify_points(inputs, data, splits, points.sums, fine)
-            spent = time.perf_counter() - start
-            return Judged(shape, found.margin, fine.rounds, (), spent, found.sample, found)
+        return Judged(shape, plain.margin, plain.plan.rounds, (), spent, plain.sample, plain)
+    pairs = _find_pairs(data, inputs, splits, plan) if shape == "pairs" else ()
+    if shape == "pairs" and not pairs:
+        fine = replace(plain.plan, unit=FINE, fine_steps=plan.fine_steps(len(inputs.names)))
+        found = simplify_points(inputs, data, splits, plain.sums, fine)
+        spent = time.perf_counter() - start
+        return Judged(shape, found.margin, fine.rounds, (), spent, found.sample, found)
     fitted = [_fit_until(shape, inputs, data, split, pairs, plan) for split in splits]
     rounds = int(np.median([each for _, found in fitted for each in found]))
-    margins: list[Floats] = []
-    samples: list[Parts] = []
-    for (learn, judge), (boosters, _) in zip(splits, fitted, strict=True):
+    folds = []
+    for (boosters, _), total, (learn, judge) in zip(fitted, plain.merged, splits, strict=True):
         for booster in boosters:
             booster.best_iteration = min(rounds, booster.current_iteration())
-        if shape != "trees" or not samples:
-            samples.append(_parts(shape, boosters, inputs, data.take(learn), plan, held=False))
-        if shape == "trees":
-            margins.append(_mean(boosters, data.X[judge]))
-        else:
-            margins.append(samples[-1].margins(data.given[judge], plan.scale))
+        folds.append(_Fold.of(boosters, total, inputs, data.take(learn), data.X[judge]))
+    rows = np.concatenate([judge for _, judge in splits])
+    own, beside = (np.concatenate([getattr(f, kind) for f in folds]) for kind in ("own", "beside"))
+    share = find_share(own, beside, data, rows)
+    if shape == "trees":
+        margin = share * own + (1 - share) * beside
+        sample = folds[0].parts(shape, share, inputs, plan)
+    else:
+        samples = [fold.parts(shape, share, inputs, plan) for fold in folds]
+        margins = [
+            each.margins(data.given[judge], plan.scale)
+            for each, (_, judge) in zip(samples, splits, strict=True)
+        ]
+        margin, sample = np.concatenate(margins), samples[0]
     spent = time.perf_counter() - start
-    return Judged(shape, np.concatenate(margins), rounds, pairs, spent, samples[0])
+    return Judged(shape, margin, rounds, pairs, spent, sample, beside=plain, share=share)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """Boosters of one split and the steps of points beside them; what each says of judging rows."""
+
+    boosters: Sequence[Any]
+    total: Sum
+    learned: TrainingSet
+    own: Floats
+    beside: Floats
+
+    @classmethod
+    def of(
+        cls,
+        boosters: Sequence[Any],
+        total: Sum,
+        inputs: Inputs,
+        learned: TrainingSet,
+        judged: Floats,
+    ) -> _Fold:
+        """Say what boosters and points say."""
+        tables = fine_tables(total, inputs, learned, scale=_SCALE)
+        own = _mean(boosters, judged)
+        return cls(boosters, total, learned, own, tables.margins(judged, _SCALE))
+
+    def parts(self, shape: str, share: float, inputs: Inputs, plan: Plan) -> Parts:
+        """Turn a share of the boosters, and the rest of points, into parts of whole units."""
+        return _parts(
+            shape, self.boosters, inputs, self.learned, plan, share=(share, self.total), held=False
+        )
 
 
 def learn_shape(
@@ -163,9 +206,9 @@ def learn_shape(
     ``rows`` are those of ``judged.margin``. Rows that pairs and trees learned from lie further
     apart than others would: their margins are brought to the spread they had out of fold.
     """
-    shape = judged.shape
+    shape, share = judged.shape, judged.share
     if judged.points is not None:
-        parts = learn_points(inputs, data, judged.points.plan)
+        _, parts = learn_points(inputs, data, judged.points.plan)
         return parts, parts.margins(data.given, plan.scale)
     boosters = fit_for(
         _settings(shape, inputs, judged.pairs),
@@ -175,9 +218,11 @@ def learn_shape(
         seed=plan.seed,
         threads=plan.threads,
     )
-    parts = _parts(shape, boosters, inputs, data, plan, held=True)
-    is_walked = shape == "trees"
-    margin = _mean(boosters, data.X) if is_walked else parts.margins(data.given, plan.scale)
+    total = None
+    if judged.beside is not None and share < 1:
+        total, _ = learn_points(inputs, data, judged.beside.plan)
+    parts = _parts(shape, boosters, inputs, data, plan, share=(share, total), held=True)
+    margin = parts.margins(data.X if shape == "trees" else data.given, plan.scale)
     middle = float(margin.mean())
     narrower = float(judged.margin.std()) / max(float(margin[rows].std()), 1e-9)
     return parts, middle + (margin - middle) * min(narrower, 1.0)
@@ -225,20 +270,37 @@ def _parts(
     data: TrainingSet,
     plan: Plan,
     *,
+    share: tuple[float, Sum | None],
     held: bool,
 ) -> Parts:
-    """Turn boosters into parts of whole units."""
-    scale, steps = plan.scale, plan.few_steps
+    """Turn a share of boosters, and the rest of a sum beside them, into parts of whole units."""
+    scale, (of_boosters, total) = plan.scale, share
+    if of_boosters == 1:
+        total = None
     if shape == "trees":
-        return tree_parts(boosters, inputs, data, scale=scale, seed=plan.seed, held=held)
+        beside = None
+        if total is not None:
+            beside = fine_tables(total, inputs, data, scale=scale, share=1 - of_boosters)
+        return tree_parts(
+            boosters,
+            inputs,
+            data,
+            scale=scale,
+            seed=plan.seed,
+            held=held,
+            share=of_boosters,
+            beside=beside,
+        )
     surface = read_surface(boosters, inputs, data)
-    return pair_parts(surface, inputs, data, scale=scale, max_steps=steps)
+    if total is not None:
+        surface = join_surface(surface, of_boosters, total, inputs, data)
+    return pair_parts(surface, inputs, data, scale=scale, max_steps=plan.few_steps)
 
 
 def _mean(boosters: Sequence[Any], X: Floats) -> Floats:
     """Give the margins of rows by trees, the learner's own.
 
-    The table of trees that is deployed is verified to give the same to rounding: thousandths.
+    What is deployed is verified to give the same to rounding: thousandths.
     """
     return np.asarray(np.mean([each.predict(X, raw_score=True) for each in boosters], axis=0))
 

@@ -121,16 +121,22 @@ def read_surface(boosters: Sequence[Any], inputs: Inputs, data: TrainingSet) -> 
         len(inputs.levels[name]) + 2 if kind == "category" else len(edges[at]) + 2
         for at, (name, kind) in enumerate(zip(inputs.names, inputs.kinds, strict=True))
     ]
-    shares = []
-    for at, size in enumerate(sizes):
-        step = _steps(edges[at], size, data.X[:, at])
-        mass = np.bincount(step, weights=data.weight, minlength=size)
-        shares.append(mass / mass.sum())
+    shares = shares_of(edges, sizes, data)
     surface = Surface(edges, shares, 0.0, [np.zeros(size) for size in sizes], {})
     for tree in trees:
         _add(tree, surface, {}, 1 / len(boosters))
     _purify(surface)
     return surface
+
+
+def shares_of(cuts: Sequence[Floats], sizes: Sequence[int], data: TrainingSet) -> list[Floats]:
+    """Give the training weights of each input's steps, the missing last."""
+    shares = []
+    for at, size in enumerate(sizes):
+        step = _steps(cuts[at], size, data.X[:, at])
+        mass = np.bincount(step, weights=data.weight, minlength=size)
+        shares.append(mass / mass.sum())
+    return shares
 
 
 def _collect(node: Mapping[str, Any], cuts: list[set[float]]) -> None:

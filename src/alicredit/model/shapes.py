@@ -29,7 +29,7 @@ Profit = Callable[[Floats, Floats], Any]
 SHAPES = ("points", "pairs", "trees")
 """From the plainest on."""
 
-FEWEST_DEFAULTS = 50
+FEWEST_DEFAULTS = 30
 """Fewer defaults (or others) cannot tell shapes apart: auto is then points (assumed)."""
 
 MOST_LOSS = 0.001

@@ -23,6 +23,9 @@ _PULLS = (8.0, 3.0)
 """Shares of line, trees and marginal scorecard are tenths, with a prior of these, stronger where
 trees start from nothing (assumed)."""
 
+_USUAL_SHARE, _PULL = 0.5, 3.0
+"""Shares of pairs or trees beside points are tenths, one at least, with a prior (assumed)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sum:
@@ -128,3 +131,19 @@ def find_shares(
         losses.append(loss + pull * float(((shares - usual) ** 2).sum()))
     a, b, c = (each / _TENTHS for each in tried[int(np.argmin(losses))])
     return a, b, c
+
+
+def find_share(own: Floats, beside: Floats, data: TrainingSet, rows: Positions) -> float:
+    """Give the share of margins that, with another's beside them, loses least on judging rows.
+
+    It is drawn to one half. ``rows`` are those judged, some of them more than once.
+    """
+    y, weight = data.y[rows], data.weight[rows] / data.weight.mean()
+    times = len(rows) / len(np.unique(rows))
+    losses = []
+    for tenths in range(1, _TENTHS + 1):
+        share = tenths / _TENTHS
+        margin = share * own + (1 - share) * beside
+        loss = float(weight @ (np.logaddexp(0, margin) - y * margin)) / times
+        losses.append(loss + _PULL * (share - _USUAL_SHARE) ** 2)
+    return (int(np.argmin(losses)) + 1) / _TENTHS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from alicredit.errors import AlicreditError
 from alicredit.model.assemble import table_parts
 from alicredit.model.boosting import leaf_size, pace, share_of_inputs
 from alicredit.model.inputs import Inputs
+from alicredit.model.laid import Flat, lay_table
 from alicredit.model.learner import TrainingSet, parameters
 from alicredit.model.nodes import levels_of, missing_goes_left
 from alicredit.model.parts import FINE, Parts
@@ -50,19 +51,6 @@ def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, 
     }
 
 
-@dataclass
-class _Flat:
-    """Nodes and leaves gathered so far."""
-
-    feature: list[int] = field(default_factory=list)
-    cut: list[float] = field(default_factory=list)
-    left: list[int] = field(default_factory=list)
-    right: list[int] = field(default_factory=list)
-    missing_left: list[bool] = field(default_factory=list)
-    levels: list[tuple[int, ...]] = field(default_factory=list)
-    leaves: list[float] = field(default_factory=list)
-
-
 def tree_parts(
     boosters: Sequence[Any],
     inputs: Inputs,
@@ -71,8 +59,12 @@ def tree_parts(
     scale: PointScale,
     seed: int,
     held: bool = True,
+    share: float = 1.0,
+    beside: Parts | None = None,
 ) -> Parts:
     """Turn boosters, of which the mean is meant, into one table of trees in thousandths of a point.
+
+    They have a ``share``; tables ``beside`` them, which have the rest, become trees of one input.
 
     A value that training never lacked goes the riskier way where it is missing, and so does a level
     that training never had. Directions are verified on the whole units of each tree, and mended.
@@ -85,11 +77,13 @@ def tree_parts(
         Where the table does not give what the boosters give, or a direction does not hold.
     """
     unseen = _unseen(inputs, data)
-    flat, roots = _Flat(), []
+    flat, roots = Flat(), []
     for booster in boosters:
         found = booster.dump_model()["tree_info"]
         roots += [_flatten(each["tree_structure"], flat, unseen) for each in found]
-    worth = -scale.factor * FINE * np.array(flat.leaves) / len(boosters)
+    leaves = whole(-share * scale.factor * FINE * np.array(flat.leaves) / len(boosters))
+    tables = () if beside is None else beside.tables
+    roots += [lay_table(table, at, flat) for at, table in enumerate(tables) if not table.is_flat]
     trees = TreeTable(
         roots=tuple(roots),
         feature=tuple(flat.feature),
@@ -98,15 +92,15 @@ def tree_parts(
         right=tuple(flat.right),
         missing_left=tuple(flat.missing_left),
         levels=tuple(flat.levels),
-        leaves=tuple(whole(worth)),
+        leaves=(*leaves, *map(int, flat.leaves[len(leaves) :])),
         reference=reference_rows(data.X, seed),
     )
-    tables = _contracts(inputs, data, scale)
-    base = whole([scale.offset * FINE])[0]
+    contracts = _contracts(inputs, data, scale)
+    base = whole([scale.offset * FINE])[0] if beside is None else _base(beside)
     if held:
-        _verify_walk(trees, boosters, data.X, scale)
-        trees = hold_directions(trees, tables)
-    return Parts(tables, base, trees=trees, unit=FINE)
+        _verify_walk(trees, beside, boosters, data.X, scale.factor * share)
+        trees = hold_directions(trees, contracts)
+    return Parts(contracts, base, trees=trees, unit=FINE)
 
 
 def reference_rows(X: Floats, seed: int) -> tuple[tuple[float, ...], ...]:
@@ -163,16 +157,13 @@ def _unseen(inputs: Inputs, data: TrainingSet) -> list[tuple[bool, int | None]]:
     return found
 
 
-def _flatten(
-    root: Mapping[str, Any], flat: _Flat, unseen: Sequence[tuple[bool, int | None]]
-) -> int:
+def _flatten(root: Mapping[str, Any], flat: Flat, unseen: Sequence[tuple[bool, int | None]]) -> int:
     """Add one tree, parents first; give where its root is."""
     stack: list[tuple[Mapping[str, Any], list[int], int]] = [(root, top := [0], 0)]
     while stack:
         node, side, place = stack.pop()
         if "split_feature" not in node:
-            flat.leaves.append(float(node["leaf_value"]))
-            side[place] = -len(flat.leaves)
+            side[place] = flat.leaf(float(node["leaf_value"]))
             continue
         side[place] = at = len(flat.feature)
         _add_node(node, flat, unseen[node["split_feature"]])
@@ -181,23 +172,19 @@ def _flatten(
     return top[0]
 
 
-def _add_node(node: Mapping[str, Any], flat: _Flat, unseen: tuple[bool, int | None]) -> None:
+def _add_node(node: Mapping[str, Any], flat: Flat, unseen: tuple[bool, int | None]) -> None:
     """Add one node; its children are filled in when they are met."""
     never_missing, never_other = unseen
     is_left_riskier = _mean(node["left_child"]) >= _mean(node["right_child"])
-    flat.feature.append(int(node["split_feature"]))
-    flat.left.append(0)
-    flat.right.append(0)
     chosen = levels_of(node)
-    if chosen is not None:
-        if never_other is not None and is_left_riskier:
-            chosen.add(never_other)
-        flat.cut.append(0.0)
-        flat.levels.append(tuple(sorted(chosen)))
-    else:
-        flat.cut.append(float(node["threshold"]))
-        flat.levels.append(())
-    flat.missing_left.append(is_left_riskier if never_missing else missing_goes_left(node))
+    if chosen is not None and never_other is not None and is_left_riskier:
+        chosen.add(never_other)
+    flat.node(
+        int(node["split_feature"]),
+        cut=float(node["threshold"]) if chosen is None else 0.0,
+        levels=tuple(chosen or ()),
+        missing_left=is_left_riskier if never_missing else missing_goes_left(node),
+    )
 
 
 def _mean(node: Mapping[str, Any]) -> float:
@@ -226,11 +213,23 @@ def _contracts(inputs: Inputs, data: TrainingSet, scale: PointScale) -> tuple[Po
     return table_parts(flat, 0.0, inputs, data, scale=scale, max_steps=2).tables
 
 
-def _verify_walk(trees: TreeTable, boosters: Sequence[Any], X: Floats, scale: PointScale) -> None:
-    """Refuse a table that does not give what the boosters give, to rounding."""
+def _base(beside: Parts) -> int:
+    """Give what everybody has of tables: their base, and those that are flat."""
+    return beside.base + sum(table.points[0] for table in beside.tables if table.is_flat)
+
+
+def _verify_walk(
+    trees: TreeTable,
+    beside: Parts | None,
+    boosters: Sequence[Any],
+    X: Floats,
+    factor: float,
+) -> None:
+    """Refuse a table that does not give what boosters and tables give, to rounding."""
     rows = X[:: max(len(X) // _CHECKED_ROWS, 1)]
     mean = np.mean([each.predict(rows, raw_score=True) for each in boosters], axis=0)
-    apart = np.abs(trees.look_up(rows) + scale.factor * FINE * mean).max()
+    plain = 0 if beside is None else beside.units(rows) - _base(beside)
+    apart = np.abs(trees.look_up(rows) - plain + factor * FINE * mean).max()
     if apart > 0.5 * len(trees.roots) + 1:
         rule = "must give what the learner gives"
         raise AlicreditError(refusal("the table of trees", rule, f"{apart:.0f} units apart"))
