@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicredit import RecordError
 from alicredit.engine import slabs
 from alicredit.engine.slabs import Shares, Slabs, shares_of
 from alicredit.windows.grouped import Block, Room, group_events, sort_questions
@@ -104,6 +106,19 @@ def test_slabs_laid_in_a_file_give_the_same_events(
             np.dtype(kind) for kind in ("i8", "f8", "i1", "M8[us]")
         }
         assert laid.take(share) == []  # let go of
+
+
+def test_a_full_disk_is_told_with_the_folder(tmp_path: Path) -> None:
+    """Files may not grow beyond some bytes here, as on a disk that is full."""
+    room = Slabs(Shares(4, 4), str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
+    try:
+        with pytest.raises(RecordError, match=f"no room for.* can be written; found {tmp_path}"):
+            for batch in batches(np.random.default_rng(3), 4, [2**16] * 4):
+                room.add(batch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_questions_of_shares_are_the_whole() -> None:

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alicredit.checks import writing
+from alicredit.errors import RecordError
 from alicredit.windows.compiled import compiled
 from alicredit.windows.grouped import Block, Questions
 
@@ -88,6 +90,11 @@ class Slabs:
         Where events are laid that memory has no room for; the file has no name there and goes with
         the process. None: all are held.
 
+    Raises
+    ------
+    RecordError
+        If the folder's disk is full.
+
     Examples
     --------
     >>> room = Slabs(Shares(3, 2))
@@ -102,6 +109,7 @@ class Slabs:
         self._used: list[list[int]] = [[] for _ in range(len(shares))]
         self._kinds: list[np.dtype[Any]] = []
         self._file: Any = None
+        self._folder = folder
         if folder is not None:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this
             weakref.finalize(self, self._file.close)
@@ -152,8 +160,9 @@ class Slabs:
         """Lay a share's slab in the file, column by column, and use it again where it is usual."""
         slab, rows = self._slabs[share][-1], self._used[share][-1]
         self._laid[share].append((self._file.seek(0, os.SEEK_END), rows))
-        for column in slab:
-            column[:rows].tofile(self._file)
+        with writing("folder of what memory has no room for", self._folder, error=RecordError):
+            for column in slab:
+                column[:rows].tofile(self._file)
         self._used[share][-1] = 0
         if len(slab[0]) > self._rows:
             self._slabs[share].clear()
