@@ -111,12 +111,13 @@ def test_slabs_laid_in_a_file_give_the_same_events(
 def test_a_full_disk_is_told_with_the_folder(tmp_path: Path) -> None:
     """Files may not grow beyond some bytes here, as on a disk that is full."""
     room = Slabs(Shares(4, 4), str(tmp_path))
+    full = [np.zeros(2**20, np.int32), np.zeros(2**20)]
+    room.add(full)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
     try:
         with pytest.raises(RecordError, match=f"no room for.* can be written; found {tmp_path}"):
-            for batch in batches(np.random.default_rng(3), 4, [2**16] * 4):
-                room.add(batch)
+            room.add(full)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
