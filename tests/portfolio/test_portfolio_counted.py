@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +17,14 @@ from alicredit.records import Records
 
 AS_OF = pd.Timestamp("2013-05-01")
 DAY = pd.Timedelta(days=1)
-READ = ["orders_paid_count_90d", "refunds_amount_sum_30d", "ratings_dsr_mean_30d"]
-PAIRS = [["ratings", "positive_rating_share"], ["refunded_fen", "sold_fen"]]
+READ = [
+    "orders_paid_count_90d", "orders_settled_amount_sum_30d", "refunds_amount_sum_30d",
+    "ratings_dsr_mean_30d",
+]  # fmt: skip
+GROUPS = [
+    ["ratings", "positive_rating_share"], ["refunded_fen", "sold_fen"],
+    [*(f"settled_{k}" for k in range(6)), "settled_year"],
+]  # fmt: skip
 
 
 def make_tables(seed: int, size: int = 600) -> dict[str, pd.DataFrame]:
@@ -24,13 +32,14 @@ def make_tables(seed: int, size: int = 600) -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng(seed)
     created = AS_OF - pd.to_timedelta(rng.integers(-3 * 86_400, 420 * 86_400, size), unit="s")
     paid = pd.Series(created + pd.to_timedelta(rng.integers(-60, 86_400, size), unit="s"))
+    confirmed = paid + DAY + pd.to_timedelta(rng.integers(0, 4 * 86_400, size), unit="s")
     cents = rng.integers(1, 99_999, size) / 1000  # halves of fen are rounded
     orders = pd.DataFrame({
         "order_id": [f"o{k}" for k in range(size)],
         "merchant_id": rng.choice([f"m{k}" for k in range(6)], size),
-        "buyer_id": rng.choice([f"b{k}" for k in range(40)], size), "created_at": created,
-        "paid_at": paid.where(rng.random(size) < 0.9),
-        "shipped_at": paid + DAY, "confirmed_at": (paid + 9 * DAY).where(rng.random(size) < 0.7),
+        "buyer_id": rng.choice([*(f"b{k}" for k in range(40)), "m0", "m1", None], size),
+        "created_at": created, "paid_at": paid.where(rng.random(size) < 0.9),
+        "shipped_at": paid + DAY, "confirmed_at": confirmed.where(rng.random(size) < 0.8),
         "amount": np.where(rng.random(size) < 0.03, np.nan, cents),
     })  # fmt: skip
 
@@ -57,6 +66,10 @@ def make_tables(seed: int, size: int = 600) -> dict[str, pd.DataFrame]:
             "loans": loans}  # fmt: skip
 
 
+def sum_of(*groups: int) -> list[str]:
+    return [name for group in groups for name in GROUPS[group]]
+
+
 def gatherer(records: Records, names: list[str] = READ) -> Gatherer:
     cohort = ac.Cohort.at(records, AS_OF)
     return Gatherer(records, records, cohort, ac.CATALOGUE.subset(names), frozenset())
@@ -64,7 +77,7 @@ def gatherer(records: Records, names: list[str] = READ) -> Gatherer:
 
 def counted(records: Records, names: list[str] = READ) -> pd.DataFrame:
     """Count facts beside features."""
-    catalogue = counting(ac.CATALOGUE.subset(names), records)
+    catalogue = counting(ac.CATALOGUE.subset(names), records, AS_OF)
     return take_counted(ac.build_features(records, gatherer(records).cohort, catalogue=catalogue))
 
 
@@ -85,9 +98,12 @@ def test_what_is_counted_beside_features_is_what_is_read_alone(seed: int) -> Non
     tables = make_tables(seed)
     assert_same(tables)
     found = counted(ac.read_records(tables))
-    assert list(found) == [*PAIRS[0], *PAIRS[1]]
-    assert (found.iloc[:6] > 0).all().all()
-    assert found.iloc[6].fillna(0).tolist() == [0, 0, 0, 0]
+    assert list(found) == sum_of(0, 1, 2)
+    assert (found.iloc[:6] > 0).any().all()
+    records = ac.read_records(tables)
+    net = build_applicants(records, ac.Cohort.at(records, AS_OF))["sales_12m"]
+    assert 0 < net.sum() < found["settled_year"].sum() / 100 - 1
+    assert found.iloc[6].fillna(0).tolist() == [0] * 11
 
 
 def test_the_numbers_are_those_of_loops() -> None:
@@ -112,17 +128,28 @@ def test_the_numbers_are_those_of_loops() -> None:
             if order.merchant_id == f"m{at}" and is_in and order.amount == order.amount:
                 sold += int(order.amount * 100 + 0.5)
         share = good / many if many else np.nan
-        np.testing.assert_array_equal(found.iloc[at], [many, share, back, sold])
+        np.testing.assert_array_equal(found.iloc[at, :4], [many, share, back, sold])
+        sales = [0] * 7
+        for order in orders.itertuples():
+            is_in = order.created_at < AS_OF and order.confirmed_at < AS_OF
+            if order.merchant_id != f"m{at}" or not is_in or order.amount != order.amount:
+                continue
+            fen = int(order.amount * 100 + 0.5)
+            if order.confirmed_at >= AS_OF - pd.DateOffset(months=12):
+                sales[6] += fen
+            if order.confirmed_at >= AS_OF - 180 * DAY:
+                sales[math.ceil((AS_OF - order.confirmed_at) / (30 * DAY)) - 1] += fen
+        assert found.iloc[at, 4:].tolist() == sales
 
 
 @pytest.mark.parametrize(
     ("table", "column", "value", "left"),
     [
-        ("ratings", "polarity", 7, PAIRS[1]),
-        ("orders", "amount", -5.0, PAIRS[0]),
-        ("orders", "amount", 3e11, PAIRS[0]),
-        ("orders", "amount", np.inf, PAIRS[0]),
-        ("refunds", "amount", 2e11, PAIRS[0]),
+        ("ratings", "polarity", 7, sum_of(1, 2)),
+        ("orders", "amount", -5.0, sum_of(0)),
+        ("orders", "amount", 3e11, sum_of(0)),
+        ("orders", "amount", np.inf, sum_of(0)),
+        ("refunds", "amount", 2e11, sum_of(0, 2)),
     ],
 )
 def test_an_impossible_value_is_read_as_it_is(
@@ -131,7 +158,10 @@ def test_an_impossible_value_is_read_as_it_is(
     tables = make_tables(1)
     when = {"orders": "paid_at", "refunds": "opened_at", "ratings": "rated_at"}[table]
     times = tables[table][when]
-    recent = times[(times < AS_OF - 2 * DAY) & (times > AS_OF - 80 * DAY)].index[0]
+    is_recent = (times < AS_OF - 2 * DAY) & (times > AS_OF - 80 * DAY)
+    if table == "orders":
+        is_recent &= tables[table]["confirmed_at"] < AS_OF
+    recent = times[is_recent].index[0]
     tables[table].loc[recent, column] = value
     assert list(counted(ac.read_records(tables))) == left
     if not np.isinf(value):
@@ -140,7 +170,11 @@ def test_an_impossible_value_is_read_as_it_is(
 
 @pytest.mark.parametrize(
     ("lacking", "left"),
-    [(["refunds"], PAIRS[0]), (["ratings"], PAIRS[1]), (["orders", "refunds", "ratings"], [])],
+    [
+        (["refunds"], sum_of(0, 2)),
+        (["ratings"], sum_of(1, 2)),
+        (["orders", "refunds", "ratings"], []),
+    ],
 )
 def test_without_a_table_nothing_is_counted_of_it(lacking: list[str], left: list[str]) -> None:
     tables = make_tables(2)
@@ -153,16 +187,30 @@ def test_without_a_table_nothing_is_counted_of_it(lacking: list[str], left: list
 def test_of_tables_that_no_feature_reads_nothing_is_counted() -> None:
     tables = make_tables(3)
     records = ac.read_records(tables)
-    assert len(counting(ac.CATALOGUE.subset(READ[:1]), records)) == 1
-    assert_same(tables, READ[:1])
-    assert_same(tables, READ[2:])
-    tables["orders"] = tables["orders"].drop(columns="paid_at")
-    assert_same(tables)
+    for names in (READ[:1], READ[1:2], READ[2:3], READ[3:]):
+        assert_same(tables, names)
+    assert len(counting(ac.CATALOGUE.subset(READ[:1]), records, AS_OF)) == 1
+    for column in ("paid_at", "confirmed_at"):
+        tables["orders"] = tables["orders"].drop(columns=column)
+        assert_same(tables)
 
 
 def test_a_repeated_order_counts_as_often_both_ways() -> None:
     tables = make_tables(4)
     tables["orders"] = pd.concat([tables["orders"], tables["orders"][:300]], ignore_index=True)
+    assert_same(tables)
+
+
+@pytest.mark.parametrize("at", ["2012-02-29 08:30", "2013-02-28", "2012-12-31 23:59:59.999999"])
+def test_months_and_years_of_any_length_are_counted_alike(
+    at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "AS_OF", pd.Timestamp(at))
+    tables = make_tables(6)
+    sold = tables["orders"]["confirmed_at"]
+    sold[:9] = [AS_OF - pd.DateOffset(months=12) + pd.Timedelta(k, "us") for k in range(-4, 5)]
+    sold[9:24] = [AS_OF - 30 * (k // 3) * DAY + pd.Timedelta(k % 3 - 1, "us") for k in range(15)]
+    tables["orders"]["created_at"] = sold.fillna(AS_OF) - DAY
     assert_same(tables)
 
 

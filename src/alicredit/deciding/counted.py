@@ -6,6 +6,8 @@ them is counted where the features are, so that orders are not read and joined f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -30,33 +32,67 @@ _BACK = Feature(
     table="refunds", label="fact", aggregate="sum", measure="amount", window_days=90,
     title="refunded",
 )  # fmt: skip
-_GROUPS = ((_RATINGS, _POSITIVE), (_PAID, _BACK))
+_SETTLED = "orders_fact_settled_"
+_DAYS = 30
+"""Of a period of sales; there are six of them (DOMAIN 1.4)."""
+_PERIODS = 6
 
 
-def counting(catalogue: Catalogue, records: Records) -> Catalogue:
-    """Add what is counted for facts to the features of a model that reads the same tables.
+def _settled(days: int) -> Feature:
+    """Declare what was sold, by when it was confirmed."""
+    return Feature(
+        table="orders", label="fact_settled", aggregate="sum", measure="amount",
+        time="confirmed_at", window_days=days, title="settled sales",
+    )  # fmt: skip
+
+
+def _groups(as_of: pd.Timestamp) -> Iterator[tuple[Feature, ...]]:
+    """Declare what is counted, in groups of which all or nothing is."""
+    yield _RATINGS, _POSITIVE
+    yield _PAID, _BACK
+    year = (as_of - (as_of - pd.DateOffset(months=12))).days
+    yield (*(_settled(_DAYS * (k + 1)) for k in range(_PERIODS)), _settled(year))
+
+
+def counting(catalogue: Catalogue, records: Records, as_of: pd.Timestamp) -> Catalogue:
+    """Add what is counted for facts to the features of a model that reads the same facts.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The features.
+    records : Records
+        What they are built of.
+    as_of : pandas.Timestamp
+        The moment of all questions.
+
+    Returns
+    -------
+    Catalogue
+        With more features at its end, of the same tables and times alone.
 
     Examples
     --------
     >>> from alicredit.records import read_records
     >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> len(counting(Catalogue(()), read_records({"merchants": merchants})))
+    >>> records, as_of = read_records({"merchants": merchants}), pd.Timestamp("2013-05-01")
+    >>> len(counting(Catalogue(()), records, as_of))
     0
     """
     return catalogue + [
         feature
-        for group in _GROUPS
+        for group in _groups(as_of)
         if all(_is_read(feature, catalogue, records) for feature in group)
         for feature in group
     ]
 
 
 def _is_read(feature: Feature, catalogue: Catalogue, records: Records) -> bool:
-    """Tell whether a model reads a feature's table, and all is there that it is counted of."""
+    """Tell whether a model reads the same facts, and all is there that a feature is counted of."""
     table = feature.table
     return (
-        table in catalogue.tables
+        any(each.table == table and each.time == feature.time for each in catalogue)
         and records.holds_facts(table)
         and set(feature.columns) <= set(records.columns(table))
     )
@@ -75,8 +111,8 @@ def take_counted(features: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Of ``ratings`` and ``positive_rating_share``, of ``refunded_fen`` and ``sold_fen`` those
-        that are told, a row each as the features have.
+        Of what :func:`alicredit.policy.build_applicants` takes as counted those groups that are
+        told, a row each as the features have.
 
     Examples
     --------
@@ -96,4 +132,12 @@ def take_counted(features: pd.DataFrame) -> pd.DataFrame:
         sold, back = 100 * features[_PAID.name], 100 * features[_BACK.name]
         if (sold.abs() < _SURE).all() and (back.abs() < _SURE).all():
             found = found.assign(refunded_fen=back.round(), sold_fen=sold.round())
+    settled = [name for name in features if name.startswith(_SETTLED)]
+    if settled:
+        fen = 100 * features[settled].to_numpy()
+        if (np.abs(fen) < _SURE).all():
+            sums = np.round(fen)
+            own = np.diff(sums[:, :_PERIODS], axis=1, prepend=0)
+            names = [f"settled_{period}" for period in range(_PERIODS)]
+            found[[*names, "settled_year"]] = np.column_stack([own, sums[:, _PERIODS]])
     return found

@@ -76,7 +76,9 @@ class Gatherer:
     def gather(self, start: int, stop: int, *, memory: str | None = None) -> Population:
         """Build inputs and facts of the merchants from one position to another."""
         part = self.cohort[start:stop]
-        catalogue = counting(self.catalogue, self.whole)
+        catalogue = self.catalogue
+        if len(part):
+            catalogue = counting(catalogue, self.whole, part.frame["as_of"].iloc[0])
         frame = build_frame(self.whole, part, catalogue=catalogue, memory=memory)
         inputs = frame.iloc[:, : len(self.catalogue.names)]
         return self.with_facts(part, inputs, take_counted(frame))

@@ -56,8 +56,8 @@ class DerivedTable:
     optional : tuple of str, default ()
         Tables that it reads where they are there.
     needs : mapping of str to tuple of (str, str), default empty
-        Column -> (table, column) without which this column cannot be made and is left out. An
-        optional table that stands here bears on these columns alone.
+        Column -> (table, column) without which this column cannot be made and is left out; it is
+        also where it is not read. An optional table that stands here bears on these columns alone.
     owner : str, default "merchant"
         ``"merchant"``, or ``"peers"``: ``merchant_id`` names a group of merchants.
     is_of_others : bool, default False

@@ -192,6 +192,7 @@ LOAN_DUES = DerivedTable(
     {"loans": (), "repayments": ()},
     _DUES,
     optional=("instalments",),
+    needs={"amount": (), "principal": (), "days_late": ()},
     apart="loan_id",
     plain=_PLAIN,
     odd=_ODD,

@@ -155,6 +155,7 @@ LOAN_SPENDING = DerivedTable(
     ),
     {"loans": (), "bank_txns": ("kind",)},
     _SPENDING,
+    needs={"transfer_share": (), "supplier_share": ()},
     lasting={"loans": ("_happened", 2), "bank_txns": ("_happened", 92)},
 )
 """Shares of the principal, at most one: what left within a day for no named purpose, and what went

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -11,7 +12,7 @@ from alicredit.checks import refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.ledger import count_days, hold_unpaid
 from alicredit.policy.related import STANDING, links_sql
-from alicredit.policy.sold import hold_orders, order_queries, turnover_query
+from alicredit.policy.sold import PERIODS, hold_orders, order_queries, turnover_query
 from alicredit.records import Records, require_records
 from alicredit.records.bounds import query_refused
 from alicredit.records.sources import literal
@@ -84,8 +85,10 @@ def build_applicants(
         Who, and as of when.
     counted : pandas.DataFrame or None, default None
         What has been counted of the cohort's rows already, in their order, and is not again:
-        ``ratings`` and ``positive_rating_share`` of 365 days, ``refunded_fen`` and ``sold_fen`` of
-        90 days (what was refunded, what was paid), either pair or both; None: nothing.
+        ``ratings`` and ``positive_rating_share`` of 365 days; ``refunded_fen`` and ``sold_fen`` of
+        90 days (what was refunded, what was paid); ``settled_0`` to ``settled_5`` and
+        ``settled_year``, fen of all orders that were confirmed in periods of 30 days, the last
+        first, and in 12 months; each of these groups or none. None: nothing.
 
     Returns
     -------
@@ -200,15 +203,16 @@ def _queries(records: Records, facts: dict[str, str], told: pd.DataFrame) -> lis
         queries.append(_RATINGS.format(**facts))
     if "sold_fen" not in told:
         queries.append(turnover_query(facts))
-    return [*queries, *order_queries(records, facts, has_balance="loans" in facts)]
+    has_balance, is_counted = "loans" in facts, "settled_year" in told
+    both = order_queries(records, facts, has_balance=has_balance, is_counted=is_counted)
+    return [*queries, *both]
 
 
 def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.DataFrame:
     """Name the facts as policies do; amounts in yuan."""
     has_orders = "orders" in facts
     empty = pd.Series([None] * len(frame), dtype=object)
-    months = frame.get("months", empty)
-    median = [(m[2] + m[3]) / 200 if isinstance(m, list | np.ndarray) else 0.0 for m in months]
+    median, year = _sold(frame)
     base = frame.get("base_fen", empty).astype(float).fillna(0)
     refunded = frame.get("refunded_fen", empty).astype(float).fillna(0)
     sold = frame.get("sold_fen", empty).astype(float).fillna(0)
@@ -242,12 +246,25 @@ def _named(frame: pd.DataFrame, cohort: Cohort, facts: dict[str, str]) -> pd.Dat
             "monthly_sales_median_180d": median if has_orders else np.nan,
             "order_base": net if has_orders else np.nan,
             "outstanding": frame.get("owed_fen", empty).astype(float).fillna(0) / 100,
-            "sales_12m": frame.get("year_fen", empty).astype(float).fillna(0) / 100
-            if has_orders
-            else np.nan,
+            "sales_12m": year if has_orders else np.nan,
             "account_sealed": (frame.get("seal", empty) == "sealed").astype(bool),
             "fraud_found": frame.get("fraud_found", empty).astype(float).fillna(0) > 0,
             **links,
             "snapshots": frame.get("snapshots", empty).astype(float).fillna(0),
         }
     )
+
+
+def _sold(frame: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Give the median of the periods' sales and the year's, in yuan; neither is below nothing."""
+    if "settled_year" not in frame:
+        empty = pd.Series([None] * len(frame), dtype=object)
+        months = frame.get("months", empty)
+        median = [(m[2] + m[3]) / 200 if isinstance(m, list | np.ndarray) else 0.0 for m in months]
+        year = frame.get("year_fen", empty).astype(float).fillna(0) / 100
+        return np.array(median, np.float64), year.to_numpy(np.float64)
+    of_all = ["settled_year", *(f"settled_{period}" for period in range(PERIODS))]
+    off = ["off_fen", *(f"off_{period}" for period in range(PERIODS))]
+    net = np.maximum(frame[of_all].to_numpy() + frame[off].astype(float).fillna(0).to_numpy(), 0)
+    periods = np.sort(net[:, 1:], axis=1)
+    return (periods[:, 2] + periods[:, 3]) / 200, net[:, 0] / 100

@@ -14,7 +14,7 @@ from alicredit.policy.selftrade import OF_ITSELF, set_aside_sql
 from alicredit.records import Records
 from alicredit.records.facts import own_fact_sql
 
-_PERIODS = 6
+PERIODS = 6
 """Of 30 days each, over which monthly sales are counted (DOMAIN 1.4)."""
 
 _FEN = "TRY_CAST(round({amount} * 100) AS BIGINT)"
@@ -54,6 +54,28 @@ net AS (
 SELECT row, CAST(greatest(sum(fen), 0) AS BIGINT) AS year_fen, list_sort([{{months}}]) AS months
 FROM net GROUP BY row
 """
+_TAKEN_OFF = f"""
+WITH {{returned}}doubtful AS (
+  SELECT * FROM ({{orders}}) o
+  WHERE o._happened < {{last}} AND o.confirmed_at < {{last}} AND o.confirmed_at >= {{since_year}}
+    AND (o.buyer_id = o._merchant_id OR o.buyer_id IN (SELECT buyer_id FROM set_aside))),
+off AS (
+  SELECT q.row, -{_FEN.format(amount="o.amount")} AS fen,
+         {_PERIOD.format(time="o.confirmed_at", as_of="{as_of}")} AS period
+  FROM question q JOIN doubtful o ON o._merchant_id = q.merchant_id
+   AND o._happened < {{as_of}} AND o._known < {{as_of}} AND o.confirmed_at < {{as_of}}
+   AND o.confirmed_at >= {{as_of}} - INTERVAL 12 MONTH
+  LEFT JOIN set_aside s ON s.row = q.row AND s.buyer_id = o.buyer_id
+  WHERE s.row IS NOT NULL OR coalesce({OF_ITSELF}, false)),
+net AS (SELECT * FROM off{{back}})
+SELECT row, CAST(sum(fen) AS BIGINT) AS off_fen, {{months}} FROM net GROUP BY row
+"""
+"""Of what was sold in all: what buyers who are set aside bought, and what came back of the rest."""
+
+_OTHERS_BACK = """
+  UNION ALL SELECT b.row, b.fen, b.period FROM back b
+  ANTI JOIN set_aside s ON s.row = b.row AND s.buyer_id = b.buyer_id"""
+
 _OPEN = f"""
 CREATE TEMP TABLE open_order AS
 WITH shipped AS (
@@ -133,7 +155,7 @@ def hold_orders(facts: Mapping[str, str]) -> Iterator[str]:
 
 
 def order_queries(
-    records: Records, facts: Mapping[str, str], *, has_balance: bool
+    records: Records, facts: Mapping[str, str], *, has_balance: bool, is_counted: bool = False
 ) -> tuple[str, str]:
     """Write the queries of what was sold by month and year, and of what is under way.
 
@@ -145,11 +167,14 @@ def order_queries(
         As for :func:`hold_orders`, whose statements have run.
     has_balance : bool
         Whether a table ``balance`` (``row, loan_id``) says which loans are owed.
+    is_counted : bool, default False
+        Whether all that was sold is counted already, and but what is taken off is asked.
 
     Returns
     -------
     tuple of str
-        ``row, year_fen, months`` and ``row, base_fen``.
+        ``row, year_fen, months``, or where the former is counted ``row, off_fen, off_0`` to
+        ``off_5``, the last period first; and ``row, base_fen``.
 
     Examples
     --------
@@ -164,12 +189,16 @@ def order_queries(
     False
     """
     has_back = "refunds" in facts
-    months = ", ".join(map(_month, range(_PERIODS)))
+    months = ", ".join(map(_month, range(PERIODS)))
     returned = back = ""
     if has_back:
         own = own_fact_sql(records.columns("refunds"), "refunds")
         returned, back = _RETURNED.format(own_refunds=own, **facts), _BACK
     sales = _SALES.format(returned=returned, back=back, months=months, **facts)
+    if is_counted:
+        months = ", ".join(map(_taken_off, range(PERIODS)))
+        back = _OTHERS_BACK if has_back else ""
+        sales = _TAKEN_OFF.format(returned=returned, back=back, months=months, **facts)
     claims = " UNION ALL ".join(
         f"SELECT order_id, _happened, _known FROM ({own_fact_sql(records.columns(name), name)})"
         for name in ("refunds", "disputes")
@@ -204,6 +233,12 @@ def turnover_query(facts: Mapping[str, str]) -> str:
     """
     back = _ASKED_BACK.format(**facts) if "refunds" in facts else _NO_SUMS
     return _TURNOVER.format(asked_back=back, **facts)
+
+
+def _taken_off(period: int) -> str:
+    """Write the sum of what is taken off a period."""
+    fen = f"sum(fen) FILTER (WHERE period = {period})"
+    return f"CAST(coalesce({fen}, 0) AS BIGINT) AS off_{period}"
 
 
 def _month(period: int) -> str:
