@@ -141,10 +141,10 @@ def test_which_streams_are_read_together() -> None:
     (members,) = groups
     assert members[0].time == "paid_at"
     same = [each for each in members if each.time == members[0].time]
-    assert max(map(together.back_of, same)) == together.back_of(members[0])
+    assert max(map(streams.back_of, same)) == streams.back_of(members[0])
     assert {each.table for each in members} == {"orders", "sales_by_day"}
     assert not set(members) & set(left)
-    assert all(together.back_of(each) < streams.NEVER for each in members)
+    assert all(streams.back_of(each) < streams.NEVER for each in members)
     assert len(members) + len(left) == len(given)
     assert together.find_together(given, {"orders": 10}) == ([], given)
 

@@ -27,6 +27,7 @@ from alicredit.engine.streams import (
     Asked,
     Layout,
     Stream,
+    back_of,
     is_at_ends,
     is_placed,
     may_be_late,
@@ -53,11 +54,6 @@ def base_of(table: str) -> str:
     """
     rows_of = DERIVED[table].rows_of if table in DERIVED else None
     return rows_of.table if rows_of else table
-
-
-def back_of(stream: Stream) -> int:
-    """Give how far back a stream's windows reach, in microseconds."""
-    return max(reach(feature)[0] for feature in stream.features)
 
 
 def find_together(
