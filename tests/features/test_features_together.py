@@ -215,9 +215,13 @@ def test_an_end_is_found_from_its_own_end_of_time(
     assert any(len(each) == 3 for each in searched)
 
 
+@pytest.mark.parametrize("most", [0.0, 2.0])
 @pytest.mark.parametrize("is_tied", [False, True])
-def test_keys_are_read_of_ties_alone(is_tied: bool, large: list[int]) -> None:
+def test_keys_are_read_of_ties_alone(
+    is_tied: bool, most: float, large: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Which of several bank transactions of one second is the last, the key says."""
+    monkeypatch.setattr(reading, "_MANY_TIED", most)
     rng, rows = np.random.default_rng(4), 200
     step = 86_400 if is_tied else 1
     at = rng.permutation(rows) if not is_tied else rng.integers(0, 3, rows)
