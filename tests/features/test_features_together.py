@@ -141,10 +141,10 @@ def test_which_streams_are_read_together() -> None:
     (members,) = groups
     assert members[0].time == "paid_at"
     same = [each for each in members if each.time == members[0].time]
-    assert max(map(together.back_of, same)) == together.back_of(members[0])
+    assert max(map(streams.back_of, same)) == streams.back_of(members[0])
     assert {each.table for each in members} == {"orders", "sales_by_day"}
     assert not set(members) & set(left)
-    assert all(together.back_of(each) < streams.NEVER for each in members)
+    assert all(streams.back_of(each) < streams.NEVER for each in members)
     assert len(members) + len(left) == len(given)
     assert together.find_together(given, {"orders": 10}) == ([], given)
 
@@ -215,9 +215,13 @@ def test_an_end_is_found_from_its_own_end_of_time(
     assert any(len(each) == 3 for each in searched)
 
 
+@pytest.mark.parametrize("most", [0.0, 2.0])
 @pytest.mark.parametrize("is_tied", [False, True])
-def test_keys_are_read_of_ties_alone(is_tied: bool, large: list[int]) -> None:
+def test_keys_are_read_of_ties_alone(
+    is_tied: bool, most: float, large: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Which of several bank transactions of one second is the last, the key says."""
+    monkeypatch.setattr(reading, "_MANY_TIED", most)
     rng, rows = np.random.default_rng(4), 200
     step = 86_400 if is_tied else 1
     at = rng.permutation(rows) if not is_tied else rng.integers(0, 3, rows)

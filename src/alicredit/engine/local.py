@@ -22,11 +22,12 @@ from alicredit.engine.streams import (
     Asked,
     Layout,
     Stream,
+    back_of,
     is_placed,
     is_timed,
     reach,
 )
-from alicredit.engine.together import back_of, read_together
+from alicredit.engine.together import read_together
 from alicredit.records import Records
 from alicredit.windows import keyed, ordered, periods, sums
 from alicredit.windows.grouped import Block, Ints, Questions, Reach, Reals, Room, group_events

@@ -38,7 +38,7 @@ _NEAR = (1 / 16, 1 / 4)
 _MET = 20_000
 """Rows by which it is guessed when all time began (assumed)."""
 
-_MANY_TIED = 0.05
+_MANY_TIED = 0.002
 """Share of events of one time from which on all keys are read at once (assumed)."""
 
 

@@ -27,13 +27,14 @@ from alicredit.engine.streams import (
     Asked,
     Slots,
     Stream,
+    back_of,
     find_streams,
     is_at_ends,
     is_placed,
     join_once,
     reach,
 )
-from alicredit.engine.together import back_of, base_of, find_together
+from alicredit.engine.together import base_of, find_together
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced

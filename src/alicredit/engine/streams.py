@@ -102,6 +102,11 @@ def reach(feature: Feature) -> tuple[int, int]:
     return (NEVER if start is None else -start), end
 
 
+def back_of(stream: Stream) -> int:
+    """Give how far back a stream's windows reach, in microseconds."""
+    return max(reach(feature)[0] for feature in stream.features)
+
+
 def find_streams(features: Iterable[Feature]) -> list[Stream]:
     """Put features over events together that see the same of them."""
     found: dict[tuple[str, str, tuple[Condition, ...], tuple[str, ...]], list[Feature]] = {}
@@ -204,8 +209,9 @@ def join_once(
         if asked.slots is None:
             whose, slot = " JOIN _slots s ON f._merchant_id = s.merchant_id", "s.slot AS _slot, "
         bounds = [f"f._happened < CAST('{asked.last}' AS TIMESTAMP)"] * bool(TABLES[table].parent)
-        starts = [start_sql(each, asked) for each in members]
-        bounds += [f"({' OR '.join(dict.fromkeys(starts))})"] * all(starts)
+        furthest = {each.time: each for each in sorted(members, key=back_of)}
+        starts = [start_sql(each, asked) for each in furthest.values()]
+        bounds += [f"({' OR '.join(starts)})"] * all(starts)
         past = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {slot or 'f._merchant_id, '}"
@@ -296,7 +302,7 @@ def time_sql(stream: Stream) -> str:
 
 def start_sql(stream: Stream, asked: Asked) -> str:
     """Write the condition on events that windows reach back to; none where they reach all."""
-    back = max(reach(feature)[0] for feature in stream.features)
+    back = back_of(stream)
     if back >= NEVER:
         return ""
     start = f"CAST('{asked.first}' AS TIMESTAMP) - to_microseconds({back})"

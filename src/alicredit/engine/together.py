@@ -2,7 +2,7 @@
 
 Most rows that one stream's windows reach are reached by others': shops that ship and confirm do so
 soon after they are paid. So the rows of a stream that reaches far back are read with all that any
-stream asks of them, and each other stream reads for itself only what lies beyond.
+stream asks of them, and what of others lies beyond is read once for each of the times it is by.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 from alicredit.declarations import MEASURES
 from alicredit.derived import DERIVED, TABLES
 from alicredit.engine import sql
-from alicredit.engine.reading import columns_of, event_batches, numbered
+from alicredit.engine.reading import columns_of, numbered
 from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.engine.streams import (
     FEW,
@@ -27,10 +27,10 @@ from alicredit.engine.streams import (
     Asked,
     Layout,
     Stream,
+    back_of,
     is_at_ends,
     is_placed,
     may_be_late,
-    query_sql,
     reach,
     shown_sql,
     start_sql,
@@ -53,11 +53,6 @@ def base_of(table: str) -> str:
     """
     rows_of = DERIVED[table].rows_of if table in DERIVED else None
     return rows_of.table if rows_of else table
-
-
-def back_of(stream: Stream) -> int:
-    """Give how far back a stream's windows reach, in microseconds."""
-    return max(reach(feature)[0] for feature in stream.features)
 
 
 def find_together(
@@ -183,20 +178,19 @@ def read_together(
         The events of each stream: time and the columns of its layout.
     """
     found = [Slabs(each, folder) for each in shares]
-    text, taken = _common_sql(records, streams, layouts, asked)
-    for batch in arrow_reader(con, text, BATCH_ROWS):
-        whose, rows = numbered(batch, asked)
-        for slabs, its in zip(found, taken, strict=True):
-            _add(slabs, its.columns(rows, whose))
-    beyond = _beyond_sql(streams[0], asked)
-    for slabs, stream, layout in zip(found[1:], streams[1:], layouts[1:], strict=True):
-        if stream.table != streams[0].table or stream.time == streams[0].time:
-            continue
-        text = query_sql(records, stream, layout, asked, only=beyond)
-        for batch in event_batches(con, text, is_short=False):
+    first, every = streams[0], range(len(streams))
+    later: dict[str, list[int]] = {}
+    for at in sorted(every[1:], key=lambda at: -back_of(streams[at])):
+        if streams[at].table == first.table and streams[at].time != first.time:
+            later.setdefault(streams[at].time, []).append(at)
+    beyond = _beyond_sql(first, asked)
+    for members, only in [(every, ""), *((each, beyond) for each in later.values())]:
+        mine, wide = [streams[at] for at in members], [layouts[at] for at in members]
+        text, taken = _common_sql(records, mine, wide, asked, only)
+        for batch in arrow_reader(con, text, BATCH_ROWS):
             whose, rows = numbered(batch, asked)
-            names = ("_time", *layout.names)
-            _add(slabs, [whose, *columns_of(rows, names, layout.flag_names)])
+            for at, its in zip(members, taken, strict=True):
+                _add(found[at], its.columns(rows, whose))
     return found
 
 
@@ -221,7 +215,11 @@ def _last(asked: Asked) -> str:
 
 
 def _common_sql(
-    records: Records, streams: Sequence[Stream], layouts: Sequence[Layout], asked: Asked
+    records: Records,
+    streams: Sequence[Stream],
+    layouts: Sequence[Layout],
+    asked: Asked,
+    only: str,
 ) -> tuple[str, list[_Taken]]:
     """Write the query of all that streams ask of the first's rows, and say which is whose."""
     first = streams[0]
@@ -234,6 +232,7 @@ def _common_sql(
     bounds = [f"f._happened < {last}", f"{time_sql(first)} < {last}", start_sql(first, asked)]
     if any(may_be_late(records, stream) for stream in streams):
         bounds.append(f"f._known < {last}")
+    bounds += [only] * bool(only)
     source = f"({records.fact_sql(table)}) f"
     if asked.slots is None:
         source += f" JOIN {asked.whose} s ON f._merchant_id = s.merchant_id"
