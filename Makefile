@@ -35,18 +35,21 @@ test-fast: setup
 # The oldest dependencies that are promised. What can differ there is how they are called and what
 # they answer, and each room calls them: its oracles, its files and its whole way stay in. Left out
 # are slow tests, properties over drawn examples, which others hold in small, and what is of our own
-# making: rules of time, of the law and of statistics, killed runs, pages in a browser.
-BRIEFLY = audit cluster docs house loans release simulate windows \
+# making: rules of time, of the law and of statistics, each finding and each warning alone (the room's
+# other files find and warn), the command's words (it calls what is called here), killed runs, pages
+# in a browser.
+BRIEFLY = audit cli/test_cli.py cluster docs house loans release simulate windows \
   databases/test_databases_night.py databases/test_databases_server.py features/test_features_daily.py \
   features/test_features_engine.py features/test_features_future.py \
   features/test_features_others.py flow/test_flow_bad_input.py losses/test_losses_lgd.py \
   model/test_model_lawful.py \
   model/test_model_reasons.py model/test_model_shapes.py model/test_model_specials.py \
   monitoring/test_monitoring_use_of_funds.py monitoring/test_monitoring_warning_peers.py \
-  portfolio/test_portfolio_faults.py recovery/test_recovery_claims.py \
+  monitoring/test_monitoring_warnings.py \
+  portfolio/test_portfolio_faults.py records/test_records_rules.py recovery/test_recovery_claims.py \
   recovery/test_recovery_conduct.py recovery/test_recovery_plans.py \
   recovery/test_recovery_restoration.py \
-  recovery/test_recovery_worklist.py report/test_report_browser.py
+  recovery/test_recovery_worklist.py report/test_report_browser.py report/test_report_parts.py
 
 test-lowest:
 	$(MAKE) setup VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt

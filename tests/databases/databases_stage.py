@@ -1,15 +1,21 @@
 """Records put into databases by hand, and a night's work as a process of its own.
 
-``python databases_stage.py MODEL FEATURES PLACE`` decides into a database, in parts of forty.
+``python databases_stage.py MODEL FEATURES`` decides into a database, in parts of forty, for each
+line of its input, which names the database and a file for what is said: in a process forked for it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
+import select
+import signal
 import sqlite3
+import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -108,5 +114,69 @@ def main(model: str, features: str, place: str) -> None:
 
 STAGE = Path(__file__)
 
+
+def serve(model: str, features: str) -> None:
+    """Fork for each line; write the number of the process and, once it has ended, how."""
+    import duckdb  # noqa: F401 - what a run loads is loaded once, before it forks
+    import pyarrow.parquet  # noqa: F401
+
+    import alicredit as ac
+    from alicredit.portfolio import Run  # noqa: F401
+
+    with suppress(ImportError):
+        import adbc_driver_postgresql.dbapi  # noqa: F401
+    ac.score_portfolio, ac.load_model(model)
+    for line in sys.stdin:
+        place, said = line.rstrip("\n").split("\t")
+        process = os.fork()
+        if not process:
+            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+            try:
+                main(model, features, place)
+            except BaseException:  # noqa: BLE001 - whatever it is, it is told
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        os.write(1, b"%d\n" % process)
+        os.write(1, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+
+
+class Night:
+    """A night's work in a process of its own."""
+
+    def __init__(self, server: subprocess.Popen[bytes], place: str, said: Path) -> None:
+        self.server, self.said = server, said
+        server.stdin.write(f"{place}\t{said}\n".encode())
+        server.stdin.flush()
+        self.pid, self.returncode = int(server.stdout.readline()), None
+
+    def poll(self) -> int | None:
+        """Tell how it ended, where it has."""
+        if self.returncode is None and select.select([self.server.stdout], [], [], 0)[0]:
+            self.returncode = int(self.server.stdout.readline())
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it, where it still runs."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> str:
+        """Wait for its end and give what it said."""
+        if self.returncode is None:
+            self.returncode = int(self.server.stdout.readline())
+        return self.said.read_text(encoding="utf-8") if self.said.exists() else ""
+
+
+@contextmanager
+def nights(model: Path, features: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start what runs nights, each in a process of its own."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command, pipe = [sys.executable, str(STAGE), str(model), str(features)], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, bufsize=0, env=env) as server:
+        yield server
+        server.stdin.close()
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(*sys.argv[1:])

@@ -6,9 +6,8 @@ import contextlib
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import databases_stage as stage
@@ -54,6 +53,12 @@ def whole(night: Path, kind: str) -> dict[str, list[tuple]]:
 def folder_rows(night: Path) -> pd.DataFrame:
     parts = [pd.read_parquet(path) for path in sorted((night / "whole").glob("part-*.parquet"))]
     return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def nights(night) -> Iterator:
+    with stage.nights(night / "model.alicredit", night / "features.parquet") as server:
+        yield server
 
 
 @pytest.fixture(params=stage.FILES)
@@ -198,31 +203,29 @@ def test_an_input_that_changed_since_is_refused(night, place, monkeypatch, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_a_run_killed_at_any_moment_ends_with_the_same_rows(night, place, seed: int) -> None:
+def test_a_run_killed_at_any_moment_ends_with_the_same_rows(
+    night, nights, place, tmp_path, seed: int
+) -> None:
     rng = random.Random(seed)
-    names = (night / "model.alicredit", night / "features.parquet", place)
-    command = [sys.executable, str(stage.STAGE), *map(str, names)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=env)
+    process = stage.Night(nights, place, tmp_path / "said")
     path = Path(place.split(":///")[1])
     while process.poll() is None and not (path.exists() and path.stat().st_size > 20_000):
         time.sleep(0.001)
     time.sleep(rng.random() * 0.4)
     process.kill()
-    process.communicate()
+    process.wait()
     assert path.exists()
     decide(night, place)
     assert stage.rows_of(place) == whole(night, kind_of(place))
 
 
-def test_a_second_run_at_once_is_refused_and_the_first_goes_on(night, place) -> None:
+def test_a_second_run_at_once_is_refused_and_the_first_goes_on(
+    night, nights, place, tmp_path
+) -> None:
     def told(*_: int) -> None:
-        names = (night / "model.alicredit", night / "features.parquet", place)
-        command = [sys.executable, str(stage.STAGE), *map(str, names)]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        second = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-        assert second.returncode != 0
-        assert "out must be written by one run at a time" in second.stderr
+        second = stage.Night(nights, place, tmp_path / "said")
+        assert "out must be written by one run at a time" in second.wait()
+        assert second.returncode == 1
         raise Stop
 
     model = ac.load_model(night / "model.alicredit")

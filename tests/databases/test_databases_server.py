@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import databases_stage as stage
@@ -63,11 +61,15 @@ def decide(night: Path, out, **options) -> pd.DataFrame:
     return ac.score_portfolio(None, model, as_of=AS_OF, features=features, out=run)
 
 
-def start(night: Path, place: str) -> subprocess.Popen[str]:
-    names = (night / "model.alicredit", night / "features.parquet", place)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(stage.STAGE), *map(str, names)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
+@pytest.fixture(scope="module")
+def nights(night) -> Iterator:
+    with stage.nights(night / "model.alicredit", night / "features.parquet") as server:
+        yield server
+
+
+@pytest.fixture
+def start(nights, tmp_path) -> Callable[[str], stage.Night]:
+    return lambda place: stage.Night(nights, place, tmp_path / "said")
 
 
 def rows_of(server: str, schema: str) -> dict[str, list[tuple]]:
@@ -103,14 +105,14 @@ def go_on(server: str) -> None:
     tell(server, "DELETE FROM night.slow")
 
 
-def wait_inside(server: str, process: subprocess.Popen[str]) -> int:
+def wait_inside(server: str, process: stage.Night) -> int:
     """Wait until a row of the slow part is written; give the server's process that writes it."""
     while process.poll() is None:
         found = stage.ask(server, f"SELECT pid {SLEEPING}")
         if found:
             return found[0][0]
         time.sleep(0.02)
-    pytest.fail(process.communicate()[1])
+    pytest.fail(process.wait())
 
 
 def test_decisions_are_those_of_the_folder(server, night) -> None:
@@ -139,25 +141,27 @@ def test_run_again_no_row_is_written(server, night) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_a_run_killed_at_any_moment_ends_with_the_same_rows(server, night, place, seed) -> None:
-    process = start(night, place)
+def test_a_run_killed_at_any_moment_ends_with_the_same_rows(
+    server, night, start, place, seed
+) -> None:
+    process = start(place)
     while process.poll() is None and not finished(server):
         time.sleep(0.001)
     time.sleep(random.Random(seed).random() * 0.4)
     process.kill()
-    process.communicate()
+    process.wait()
     assert finished(server) >= 1
     decide(night, place)
     assert rows_of(server, "night") == rows_of(server, "whole")
 
 
 @pytest.mark.slow
-def test_a_run_killed_inside_a_part_leaves_nothing_of_it(server, night, place) -> None:
+def test_a_run_killed_inside_a_part_leaves_nothing_of_it(server, night, start, place) -> None:
     slow_from(server, night, place, 3)
-    process = start(night, place)
+    process = start(place)
     wait_inside(server, process)
     process.kill()
-    process.communicate()
+    process.wait()
     go_on(server)
     tell(server, f"DROP TRIGGER wait ON night.{stage.DECISIONS}")
     parts = f"SELECT DISTINCT part FROM night.{stage.DECISIONS} ORDER BY 1"
@@ -169,15 +173,17 @@ def test_a_run_killed_inside_a_part_leaves_nothing_of_it(server, night, place) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ended", "crashed"])
-def test_a_server_lost_inside_a_part_is_said_and_gone_on_with(server, night, place, how) -> None:
+def test_a_server_lost_inside_a_part_is_said_and_gone_on_with(
+    server, night, start, place, how
+) -> None:
     slow_from(server, night, place, 2)
-    process = start(night, place.replace("//postgres@", "//postgres:s3cretWord@"))
+    process = start(place.replace("//postgres@", "//postgres:s3cretWord@"))
     writer = wait_inside(server, process)
     if how == "ended":
         tell(server, f"SELECT pg_terminate_backend({writer})")
     else:
         os.kill(writer, 9)  # the whole server starts again from its log
-    _, told = process.communicate(timeout=120)
+    told = process.wait()
     assert process.returncode != 0
     assert "DatabaseError: out must be in reach and free" in told
     assert "s3cretWord" not in told
@@ -194,15 +200,15 @@ def test_a_server_lost_inside_a_part_is_said_and_gone_on_with(server, night, pla
 
 
 @pytest.mark.slow
-def test_a_second_run_at_once_is_refused_and_the_first_goes_on(server, night, place) -> None:
+def test_a_second_run_at_once_is_refused_and_the_first_goes_on(server, night, start, place) -> None:
     slow_from(server, night, place, 1)
-    first = start(night, place)
+    first = start(place)
     wait_inside(server, first)
     with pytest.raises(InputError, match="out must be written by one run at a time"):
         decide(night, place)
     assert first.poll() is None
     go_on(server)
-    _, told = first.communicate(timeout=120)
+    told = first.wait()
     assert first.returncode == 0, told
     assert rows_of(server, "night") == rows_of(server, "whole")
 
