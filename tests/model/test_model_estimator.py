@@ -234,7 +234,19 @@ def bad_inputs() -> dict[str, tuple[object, str]]:
         "complex": (X.assign(debt=1 + 1j), "'debt'"),
         "no columns": (X[[]], "columns"),
         "no rows": (X.iloc[:0], "rows"),
-        "columns alike": (X.set_axis(["a"] * 5, axis=1), "different names"),
+        "columns alike": (X.set_axis(["a"] * 5, axis=1), "different names; found 'a' twice"),
+        "days": (
+            X.assign(debt=pd.Timedelta(3, "D")),
+            "'debt'.*Try: convert it to numbers, as days",
+        ),
+        "nothing at all": (
+            X.assign(debt=pd.Series([None] * 100, dtype=object)),
+            "Try: leave it out",
+        ),
+        "numbers and text": (X.assign(debt=[1.0, "b"] * 50), r"object \(mixed"),
+        "lists": (X.assign(debt=[[1], [2]] * 50), "'debt'.*booleans"),
+        "ranges": (X.assign(debt=pd.cut(X["debt"], 3)), "interval values. Try: convert it"),
+        "a mapping": ({"debt": [1.0, 2.0]}, "must be a frame"),
         "one dimension": (np.zeros(100), "two-dimensional"),
         "text": (np.full((100, 2), "x"), "array of numbers"),
     }

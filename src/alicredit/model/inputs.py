@@ -82,8 +82,11 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
     """
     frame = as_frame(X)
     names = tuple(map(str, frame.columns))
-    if len(set(names)) < len(names) or not names or not len(frame):
-        refuse("X", "must have rows, and columns of different names", f"shape {frame.shape}")
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        refuse("X", "must have columns of different names", f"{twice!r} twice")
+    if not names or not len(frame):
+        refuse("X", "must have rows and columns", f"shape {frame.shape}")
     kinds, levels, columns, codes = [], {}, [], []
     for name, (_, column) in zip(names, frame.items(), strict=True):
         kind = _kind(name, column)
@@ -125,7 +128,7 @@ def as_frame(X: Any) -> pd.DataFrame:
         return X
     try:
         array = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         refuse("X", "must be a frame or a two-dimensional array of numbers", f"({error})")
     return pd.DataFrame(array, columns=[f"x{k}" for k in range(array.shape[1])])
 
@@ -204,10 +207,25 @@ def _kind(name: str, column: pd.Series) -> str:
     if is_text or isinstance(column.dtype, pd.CategoricalDtype):
         if all(isinstance(v, str) for v in column.dropna()):
             return "category"
-        refuse(f"X[{name!r}]", "must hold text as a category", "other values")
+        found = pd.api.types.infer_dtype(column.dropna().astype(object))
+        do = "convert it, as with .astype(str) where it is known"
+        refuse(f"X[{name!r}]", "must hold text as a category", f"{found} values", do)
     if pd.api.types.is_bool_dtype(column):
         return "flag"
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
-        do = "convert it to numbers, booleans or text"
-        refuse(f"X[{name!r}]", "must be numbers, booleans or text", column.dtype, do)
+        refuse(f"X[{name!r}]", "must be numbers, booleans or text", *_of_no_kind(column))
     return "numeric"
+
+
+def _of_no_kind(column: pd.Series) -> tuple[str, str]:
+    """Say what a column is that is neither numbers nor booleans nor text, and what to do."""
+    kind = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
+        return str(kind), "convert it to numbers, as days up to the day of the question"
+    if not pd.api.types.is_object_dtype(kind):
+        return str(kind), "convert it to numbers, booleans or text"
+    held = pd.api.types.infer_dtype(column, skipna=True)
+    if held == "empty":
+        return "objects, all missing", "leave it out"
+    do = "convert it to numbers (pandas.to_numeric), booleans (.astype('boolean')) or text"
+    return f"object ({held})", do
