@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -29,6 +28,7 @@ from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
 from alicredit.policy.applicants import APPLICANT_TABLES
 from alicredit.records import Records, merchants_in_error
+from alicredit.records.connections import connect_in_passing
 from alicredit.records.findings import sales_ratios
 from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
 
@@ -190,7 +190,7 @@ def refuse_unlike_units(ratios: npt.NDArray[np.float64]) -> None:
     if not is_many or 1 / UNIT_TIMES <= float(np.median(ratios)) <= UNIT_TIMES:
         return
     rule = next(each for each in ACROSS if each.name == WRONG_UNIT)
-    con = duckdb.connect()
+    con = connect_in_passing()
     try:
         con.register("ratios", pa.table({"ratio": ratios}))
         found = con.execute(rule.sql.replace(f"({SALES_RATIOS})", "ratios")).fetchone()

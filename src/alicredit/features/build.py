@@ -25,6 +25,7 @@ from alicredit.errors import FeatureError
 from alicredit.features.others import is_of_peers, note_of_peers
 from alicredit.records import Records, quoted
 from alicredit.records.bounds import query_refused
+from alicredit.records.connections import connect_in_passing
 from alicredit.records.reading import require_records
 from alicredit.records.sources import literal
 
@@ -359,7 +360,7 @@ def add_composed(catalogue: Catalogue, places: Mapping[str, int], values: Reals)
         return
     read = {part for f in derived for part in (*f.of, *([f.support] if f.support else []))}
     base = [feature.name for feature in catalogue if feature.name in read and not feature.of]
-    con = duckdb.connect()
+    con = connect_in_passing()
     try:
         columns = {name: pa.array(values[places[name]], from_pandas=True) for name in base}
         row = pa.array(np.arange(values.shape[1]))

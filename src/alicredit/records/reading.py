@@ -18,6 +18,7 @@ from alicredit.checks import nearest, refusal, require_columns, require_kind, re
 from alicredit.databases import Database, database_of
 from alicredit.errors import RecordError
 from alicredit.records.bounds import Bound
+from alicredit.records.connections import connect_in_passing
 from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
 from alicredit.records.facts import fact_sql, quoted
@@ -155,7 +156,7 @@ class Records:
         require_columns(f"table {table!r}", have, names, error=RecordError)
         require_whole("batch_rows", batch_rows, 1)
         listed = ", ".join(quoted(name) for name in names)
-        con = self.connect([table])
+        con = self._connect_to(table)
         try:
             yield from arrow_reader(con, f"SELECT {listed} FROM {quoted(table)}", batch_rows)
         except (duckdb.Error, OSError, pa.ArrowException) as error:
@@ -168,7 +169,7 @@ class Records:
         batches = list(self.scan(table))
         if batches:
             return pa.Table.from_batches(batches)
-        con = self.connect([table])
+        con = self._connect_to(table)
         try:
             schema = arrow_reader(con, f"SELECT * FROM {quoted(table)}", 1).schema
             return pa.Table.from_batches([], schema=schema)
@@ -233,17 +234,36 @@ class Records:
         if self.bound is not None:
             self.bound.hold(con)
         for name in self.tables if tables is None else tables:
-            source = self._source(name)
-            source.attach(con)
-            projection = self.projection(name)
-            projection |= {
-                column: f"CAST({quoted(column)} AS BIGINT)"
-                for table, column in numbers
-                if table == name
-            }
-            listed = ", ".join(f"{sql} AS {quoted(col)}" for col, sql in projection.items())
-            con.execute(f"CREATE VIEW {quoted(name)} AS SELECT {listed} FROM {source.sql}")
+            self._show(con, name, numbers)
         return con
+
+    def _connect_to(self, table: str) -> duckdb.DuckDBPyConnection:
+        """Open a connection to read one table; to rows in memory it takes next to no time."""
+        if self._source(table).memory is None or self.bound is not None:
+            return self.connect([table])
+        con = connect_in_passing()
+        self._show(con, table, kind="TEMP VIEW")
+        return con
+
+    def _show(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        name: str,
+        numbers: Collection[tuple[str, str]] = frozenset(),
+        *,
+        kind: str = "VIEW",
+    ) -> None:
+        """Create a table's view of canonical types."""
+        source = self._source(name)
+        source.attach(con)
+        projection = self.projection(name)
+        projection |= {
+            column: f"CAST({quoted(column)} AS BIGINT)"
+            for table, column in numbers
+            if table == name
+        }
+        listed = ", ".join(f"{sql} AS {quoted(col)}" for col, sql in projection.items())
+        con.execute(f"CREATE {kind} {quoted(name)} AS SELECT {listed} FROM {source.sql}")
 
     def fact_sql(self, table: str) -> str:
         """Write the query of a table's facts; see :func:`alicredit.records.fact_sql`."""

@@ -98,21 +98,27 @@ def refuse_unreadable(
     RecordError
         Naming each table and column, how many rows, and the first of them.
     """
-    told = []
-    for name in projections:
-        declared = TABLES[name].columns if name in TABLES else ()
-        for column in (*declared, KNOWN_AT):
-            if column.name in sources[name].types:
-                told += list(_unreadable(sources[name], column))
+    asked = [
+        (sources[name], column, condition)
+        for name in projections
+        for column in (*(TABLES[name].columns if name in TABLES else ()), KNOWN_AT)
+        if column.name in sources[name].types
+        and (condition := unreadable_sql(sources[name], column))
+    ]
+    if not asked:
+        return
+    con = duckdb.connect()
+    try:
+        told = [line for each in asked for line in _unreadable(con, *each)]
+    finally:
+        con.close()
     _refuse_all(told)
 
 
-def _unreadable(source: Source, column: Column) -> Iterator[str]:
+def _unreadable(
+    con: duckdb.DuckDBPyConnection, source: Source, column: Column, condition: str
+) -> Iterator[str]:
     """Tell of a column's rows that cannot be read, with their number and first examples."""
-    condition = unreadable_sql(source, column)
-    if not condition:
-        return
-    con = duckdb.connect()
     try:
         source.attach(con)
         name = quoted(column.name)
@@ -122,8 +128,6 @@ def _unreadable(source: Source, column: Column) -> Iterator[str]:
         rows = con.execute(f"{sql} LIMIT 3").fetchall()
     except duckdb.Error as error:
         raise damaged(source, error) from error
-    finally:
-        con.close()
     if rows:
         shown = ", ".join(dict.fromkeys(repr(value) for value, _ in rows))
         rule = f"must be of kind {column.kind} ({column.sql_type})"

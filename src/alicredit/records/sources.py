@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from alicredit.checks import refusal
 from alicredit.errors import RecordError
+from alicredit.records.connections import connect_in_passing
 from alicredit.records.declaration import Column
 from alicredit.records.facts import quoted
 
@@ -103,9 +104,11 @@ def find_sources(places: Mapping[str, object]) -> dict[str, Source]:
     RecordError
         If there is nothing to read, or it cannot be read.
     """
-    con = duckdb.connect()
+    found = {table: _untyped(table, where) for table, where in places.items()}
+    are_here = all(source.memory is not None for source in found.values())
+    con = connect_in_passing() if are_here else duckdb.connect()
     try:
-        return {table: _typed(con, _untyped(table, where)) for table, where in places.items()}
+        return {table: _typed(con, source) for table, source in found.items()}
     finally:
         con.close()
 
