@@ -7,8 +7,10 @@ import signal
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -85,3 +87,32 @@ def test_a_fork_makes_a_database_anew_and_so_does_its_parent() -> None:
             os._exit(255)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert len(records_of(3)["merchants"]) == 3
+
+
+def orders_of(amounts: np.ndarray) -> ac.Records:
+    day = pd.Timestamp("2013-04-01")
+    merchants = pd.DataFrame({"merchant_id": ["m"], "platform": "taobao", "registered_at": [day]})
+    orders = pd.DataFrame({
+        "order_id": np.arange(len(amounts)).astype(str), "merchant_id": "m", "buyer_id": "b",
+        "created_at": day, "amount": amounts,
+    })  # fmt: skip
+    return ac.read_records({"merchants": merchants, "orders": orders})
+
+
+def test_tables_of_one_name_are_read_side_by_side() -> None:
+    size = 300_000
+    first, second = orders_of(np.arange(size)), orders_of(np.arange(size) + 0.5)
+    seen: list[tuple[float, float]] = []
+    for one, two in zip(first.scan("orders", ["amount"]), second.scan("orders", ["amount"])):
+        assert len(first["merchants"]) == 1  # a third question while two are being answered
+        seen += zip(one["amount"].to_pylist(), two["amount"].to_pylist())
+    assert seen == [(k, k + 0.5) for k in range(size)]
+
+
+def test_a_file_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
+    ac.write_records(orders_of(np.arange(3.0)), tmp_path)
+    path = tmp_path / "orders.parquet"
+    records = ac.read_records(tmp_path)
+    for amount in (7.0, 8.0):  # of the same size, within a moment
+        pd.read_parquet(path).assign(amount=amount).to_parquet(path, index=False)
+        assert records["orders"]["amount"].to_pylist() == [amount] * 3
