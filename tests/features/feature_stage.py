@@ -15,7 +15,7 @@ import pytest
 
 import alicredit as ac
 from alicredit.derived import DERIVED, PEERS, base_tables
-from alicredit.engine import reference, run, sql, streams
+from alicredit.engine import reading, reference, run, sql, streams, together
 from alicredit.features import CATALOGUE, Catalogue
 from alicredit.records import TABLES
 from alicredit.records.declaration import Column, Table
@@ -345,13 +345,18 @@ def plant_leak(monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
     """Let both engines see what they must not, by one of the ways there are."""
     if leak == "a column before its time":
         monkeypatch.setattr(sql, "_masked", lambda column: f'f."{column.name}"')
-        shown = streams._shown
-        monkeypatch.setattr(streams, "_shown", lambda stream, _: shown(stream, "true"))
+        shown = streams.shown_sql
+        for module in (streams, together):
+            monkeypatch.setattr(
+                module,
+                "shown_sql",
+                lambda table, features, _, time="": shown(table, features, "true", time),
+            )
         return
-    view, query, sort = sql.view_sql, streams._query, run.sort_questions
+    view, query, sort = sql.view_sql, streams.query_sql, run.sort_questions
     monkeypatch.setattr(reference, "view_sql", lambda *given: _leaking(view(*given), leak))
     monkeypatch.setattr(
-        streams, "_query", lambda *given, **more: _leaking(query(*given, **more), leak)
+        reading, "query_sql", lambda *given, **more: _leaking(query(*given, **more), leak)
     )
     further = {"a day too late": 86_400_000_000, "the moment itself": 1}.get(leak, 0)
     monkeypatch.setattr(
