@@ -18,7 +18,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv pip install --quiet --python $(BIN)/python -c $(CONSTRAINTS) -e '.[dev]'; \
 	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	    -c $(CONSTRAINTS) -e '.[dev]'; \
 	fi
 	touch $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import subprocess
@@ -26,10 +27,18 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(folder):
-    path = folder.parent / "m.alicredit"
-    assert main(["train", str(folder), "--model", str(path), "--cut", "2012-11-01"]) == DONE
-    return path
+def trained(folder):
+    """Train, and keep what was said meanwhile."""
+    path, said = folder.parent / "m.alicredit", io.StringIO()
+    with contextlib.redirect_stderr(said):
+        assert main(["train", str(folder), "--model", str(path), "--cut", "2012-11-01",
+                     "--shape", "points"]) == DONE  # fmt: skip
+    return path, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return trained[0]
 
 
 def test_simulate_writes_what_read_records_reads(folder) -> None:
@@ -71,6 +80,22 @@ def test_train_saves_a_model_that_scores(folder, model, tmp_path, capsys) -> Non
              for line in told["summary"]["refused"]}  # fmt: skip
     assert found == codes.to_dict()
     assert "default rate is set to 20 % a year" in (tmp_path / "p.html").read_text("utf-8")
+
+
+def test_train_takes_a_shape_and_says_what_would_get_no_score(folder, trained) -> None:
+    model, said = ac.load_model(trained[0]), trained[1]
+    assert model.training["shape_asked"] == "points"
+    records = ac.read_records(folder)
+    cohort = ac.Cohort.of_loans(records)
+    y = ac.label_defaults(records, cohort)
+    train, _ = cohort.split_by_time("2012-11-01", labels=y)
+    status = model.score_frame(ac.build_features(records, cohort)[train])["status"]
+    unscored = int((status != "ok").sum())
+    assert (f"{unscored:,} of the {int(train.sum()):,} loans" in " ".join(said.split())) == (
+        unscored > 0
+    )
+    with pytest.raises(SystemExit):
+        main(["train", str(folder), "--shape", "tree"])
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import alicredit as ac
 from alicredit.cli import main
 from alicredit.cli.parser import DONE, FOUND, REFUSED
 from alicredit.records import TABLES
@@ -73,25 +72,6 @@ def test_findings_for_machines_are_the_frame(folder, capsys) -> None:
     main(["check", str(folder), "--json"])
     frame = pd.DataFrame(json.loads(capsys.readouterr().out))
     assert list(frame) == ["table", "rule", "severity", "rows", "example", "message"]
-
-
-def test_train_takes_a_shape_and_says_what_would_get_no_score(tmp_path, capsys) -> None:
-    place, file = tmp_path / "platform", tmp_path / "m.alicredit"
-    main(["simulate", str(place), "--merchants", "200", "--seed", "3", "--orders-per-month", "2",
-          "--default-rate", "0.2"])  # fmt: skip
-    assert main(["train", str(place), "--model", str(file), "--shape", "points"]) == DONE
-    model = ac.load_model(file)
-    assert model.training["shape_asked"] == "points"
-    records = ac.read_records(place)
-    cohort = ac.Cohort.of_loans(records)
-    known = ac.label_defaults(records, cohort).notna().to_numpy()
-    status = model.score_frame(ac.build_features(records, cohort)[known])["status"]
-    unscored = int((status != "ok").sum())
-    assert (f"{unscored:,} of the {int(known.sum()):,} loans" in capsys.readouterr().err) == (
-        unscored > 0
-    )
-    with pytest.raises(SystemExit):
-        main(["train", str(place), "--shape", "tree"])
 
 
 def test_several_refusals_stand_on_lines_of_their_own(folder, capsys) -> None:

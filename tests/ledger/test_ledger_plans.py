@@ -125,7 +125,7 @@ def test_a_plan_is_seen_only_once_it_is_known() -> None:
 amounts = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 90_000)), min_size=0, max_size=6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(money=amounts, on=st.integers(31, 120), share=st.integers(1, 3), seen=st.integers(0, 220))
 def test_days_late_by_a_loop_by_intervals_and_by_query_agree(money, on, share, seen) -> None:
     at = START + pd.Timedelta(days=on)

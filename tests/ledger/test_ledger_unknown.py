@@ -215,8 +215,8 @@ def test_a_loan_listed_twice_is_named_and_stops_no_other_loan(caplog) -> None:
     alone = ac.read_records(tables(paid, ("b",)))
     its = read_postings(alone)
     answers = [ask(alone, its) for ask in questions]
-    for copy in (twice["loans"][:1], other):
-        for order in ([0, 1, 2], [2, 1, 0]):
+    for copy, orders in ((twice["loans"][:1], ([0, 1, 2],)), (other, ([0, 1, 2], [2, 1, 0]))):
+        for order in orders:
             rows = pd.concat([twice["loans"], copy], ignore_index=True).iloc[order]
             records = ac.read_records(twice | {"loans": rows.reset_index(drop=True)})
             with caplog.at_level(logging.WARNING):

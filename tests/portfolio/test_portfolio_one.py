@@ -24,7 +24,7 @@ MODELS = {shape: make_model(shape, 4) for shape in ("points", "pairs", "trees")}
 PRODUCTS = [
     (ac.load_policy(name), product) for name in BUILT_IN for product in ac.load_policy(name).active
 ]
-ABSENT = (None, math.nan, np.nan, pd.NA, pd.NaT)
+ABSENT = (None, math.nan, pd.NA, pd.NaT)
 NUMBERS = (
     0, 0.0, 1, 0.98, 3.5, 20_050.01, 1e9, -1, math.inf, -math.inf, 2**60, 10**400, True, False,
     "12.5", "x", "", np.float32(0.98), np.int64(3), np.bool_(1), Decimal("7.25"), 1j, "1e3", b"1",
@@ -89,7 +89,7 @@ def test_each_fact_alone_may_be_anything(name: str) -> None:
     inputs = {"debt": 0.0, "sales": 1.0, "age": 1.0, "flag": False, "kind": "a"}
     seen = set()
     for at, value in enumerate((*KINDS.get(name, NUMBERS), *ABSENT), NAMES.index(name)):
-        for policy, product in PRODUCTS[at % 2 :: 2]:  # each product meets every other value
+        for policy, product in PRODUCTS[at % 3 :: 3]:  # each product meets every third value
             answer = assert_same({**GOOD, **inputs, name: value}, model, policy, product)
             seen.add(answer["decision"])
     assert seen

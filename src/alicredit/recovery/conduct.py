@@ -226,6 +226,24 @@ def assess_willingness(
         if len(others):
             refuse("merchants", "must be overdue at as_of", repr(others[0]))
         claims = claims[claims["merchant_id"].isin(asked)]
+    return judge(records, moment, claims, chosen)
+
+
+def judge(
+    records: Records, moment: pd.Timestamp, claims: pd.DataFrame, chosen: ConductRules
+) -> Willingness:
+    """Judge the debtors of overdue claims, which are those of the moment.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records, moment = read_records({"merchants": merchants}), pd.Timestamp("2013-01-20")
+    >>> none = take_claims(records, moment, "ali-2013").overdue
+    >>> len(judge(records, moment, none, ConductRules()).verdicts)
+    0
+    """
     since = moment.normalize() - pd.to_timedelta(claims["days_past_due"], unit="D")
     claims = claims.assign(due_day=since.astype("datetime64[us]"))
     debtors = pd.DataFrame({"claim_fen": claims["due_fen"] + claims["penalty_fen"],

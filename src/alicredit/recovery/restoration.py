@@ -29,7 +29,7 @@ from alicredit.policy import Policy, build_applicants
 from alicredit.records import Records, require_records
 from alicredit.recovery.accepted import MOST_SWEPT
 from alicredit.recovery.claims import take_claims
-from alicredit.recovery.conduct import Willingness, assess_willingness
+from alicredit.recovery.conduct import ConductRules, Willingness, judge
 
 _METHODS = ("annuity", "equal_principal")
 
@@ -166,7 +166,7 @@ def restoration_offers(
     made = take_claims(require_records(records), moment, policy)
     claims = made.overdue.sort_values(["merchant_id", "loan_id"], ignore_index=True)
     if willingness is None:
-        willingness = assess_willingness(records, as_of=moment, policy=policy)
+        willingness = judge(records, moment, made.overdue, ConductRules())
     rows = _debtors(records, claims, moment, willingness)
     rows["is_planned"] = rows["loan_id"].isin(made.planned)
     rows["claim_fen"] = rows["balance_fen"] + rows["accrued_fen"] + rows["penalty_fen"]
