@@ -76,6 +76,33 @@ def test_a_joined_surface_is_the_stated_shares_of_both(learned) -> None:
         np.testing.assert_allclose(joined.shares[first] @ grid, 0, atol=1e-9)
 
 
+def test_cuts_that_part_the_same_rows_are_one(learned) -> None:
+    """The line cuts a flag at 0, trees beside 0; between them nobody is, and no step may be."""
+    inputs, data, line = learned
+    booster = lgb.train(pair_settings(5, None)(data, seed=1, threads=1), dataset(data), 40)
+    surface = read_surface([booster], inputs, data)
+    flag = inputs.names.index("is_new")
+    assert set(surface.cuts[flag]) & set(line.functions[flag].cuts) == set()
+    joined = join_surface(surface, 0.5, line, inputs, data)
+    assert len(joined.cuts[flag]) == 1
+    for at, kind in enumerate(inputs.kinds):
+        assert kind == "category" or (joined.shares[at][:-1] > 0).all()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_pairs_of_flags_and_whole_numbers_are_models(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    flags = rng.random((1500, 3)) < 0.5
+    few = rng.integers(0, 3, (1500, 2)).astype(float)
+    margin = 1.5 * (flags[:, 0] ^ flags[:, 1]) - 1.2 * (few[:, 0] > 0) * (few[:, 1] > 1) - 1.5
+    y = rng.random(1500) < 1 / (1 + np.exp(-margin))
+    X = pd.DataFrame(flags, columns=list("abc")).assign(d=few[:, 0], e=few[:, 1])
+    model = DefaultModel("pairs").fit(X, y)
+    assert model.portable_.pairs
+    for table in model.portable_.tables:
+        assert all(np.diff(table.cuts) > 0)
+
+
 def test_the_share_is_that_of_least_loss_drawn_to_one_half() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(20_000, 2))

@@ -21,6 +21,9 @@ Floats = npt.NDArray[np.float64]
 Specials = Mapping[str, tuple[float, ...]] | tuple[float, ...]
 
 _FEWEST_OF_A_LEVEL = 20
+_FEWEST_OF_MANY, _MUCH, _MOST_OF_MANY = 3, 0.2, 500
+"""Where levels of fewer rows than the usual hold more than such a share of the rows, those of so
+many are learned too, the most frequent first, up to so many in all (assumed)."""
 _FEWEST_OF_A_CLASS = 4
 
 
@@ -28,7 +31,8 @@ _FEWEST_OF_A_CLASS = 4
 class Inputs:
     """Columns as float64: categories as codes of their learned levels, missing as NaN.
 
-    A level seen fewer than 20 times (assumed) is not learned: it shares the table's ``other``.
+    A level seen fewer than 20 times (assumed) is not learned: it shares the table's ``other``. Of
+    many levels, as postcodes, that would be most rows: then 3 are enough.
     ``specials`` are each input's special codes: NaN in ``X``, as they stand in ``raw``, which is
     None where no row has any.
     """
@@ -93,7 +97,7 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
         if kind == "category":
             text = column.astype(object).where(column.notna(), None)
             counts = text.value_counts()
-            kept = sorted(str(level) for level in counts[counts >= _FEWEST_OF_A_LEVEL].index)
+            kept = _kept({str(level): int(count) for level, count in counts.items()})
             levels[name] = tuple(kept)
             code = {level: float(at) for at, level in enumerate(kept)}
             other = float(len(kept))
@@ -120,6 +124,25 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
     return Inputs(
         names, tuple(kinds), levels, numbers, signs, tuple(codes), raw if is_coded else None
     )
+
+
+def _kept(counts: Mapping[str, int]) -> list[str]:
+    """Name the levels that are learned, in order; ``counts`` are the rows of each level.
+
+    Examples
+    --------
+    >>> _kept({"b": 90, "a": 20, "c": 19})
+    ['a', 'b']
+    >>> _kept({"b": 40, "a": 19, "c": 2})
+    ['a', 'b']
+    """
+    often = [level for level, count in counts.items() if count >= _FEWEST_OF_A_LEVEL]
+    every = sum(counts.values())
+    if every - sum(counts[level] for level in often) <= _MUCH * every:
+        return sorted(often)
+    some = [level for level, count in counts.items() if count >= _FEWEST_OF_MANY]
+    some.sort(key=lambda level: (-counts[level], level))
+    return sorted(some[: max(len(often), _MOST_OF_MANY)])
 
 
 def as_frame(X: Any) -> pd.DataFrame:

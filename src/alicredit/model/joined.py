@@ -20,8 +20,8 @@ def join_surface(
 ) -> Surface:
     """Give a share of a surface and the rest of a sum of step functions, as one surface.
 
-    Each input has the cuts of both. Where a step of the surface is parted, its row in a grid is
-    there twice: what grids say of pairs alone stays so.
+    Each input has the cuts of both, one of those that part the same rows. Where a step of the
+    surface is parted, its row in a grid is there twice: what grids say of pairs alone stays so.
     """
     cuts, mains, froms = [], [], []
     for at, (kind, function) in enumerate(zip(inputs.kinds, total.functions, strict=True)):
@@ -30,7 +30,7 @@ def join_surface(
             own, back = surface.cuts[at], np.arange(len(main))
             values = _of_levels(function, len(main))
         else:
-            own = np.unique(np.concatenate([surface.cuts[at], function.cuts]))
+            own = _parting(np.concatenate([surface.cuts[at], function.cuts]), data.X[:, at])
             ends = np.append(own, np.inf)
             back = np.append(np.searchsorted(surface.cuts[at], ends), len(main) - 1)
             values = np.append(
@@ -46,6 +46,13 @@ def join_surface(
     constant = share * surface.constant + (1 - share) * total.constant
     shares = shares_of(cuts, [len(main) for main in mains], data)
     return Surface(cuts, shares, constant, mains, grids)
+
+
+def _parting(cuts: Floats, column: Floats) -> Floats:
+    """Keep the least of the cuts that part the same rows: no step is left that nobody is in."""
+    cuts, known = np.unique(cuts), np.sort(column[~np.isnan(column)])
+    below, first = np.unique(np.searchsorted(known, cuts, side="right"), return_index=True)
+    return cuts[first[(below > 0) & (below < len(known))]]
 
 
 def _of_levels(function: StepFunction, size: int) -> Floats:

@@ -42,6 +42,9 @@ _FOLDS, _MOST_HONEST = 5, 50_000
 _LEARNED, _BY_CHORDS = 30_000, 60_000
 """Of more rows than the second, so many set the variances and the curvature (assumed)."""
 
+_MUCH = 0.2
+"""Share of the rows in levels of fewer than 20 from which on these are learned (assumed)."""
+
 _CUT_ROWS = 100_000
 """Rows whose values say where bins are cut and what they stand for, at most (assumed)."""
 
@@ -160,8 +163,7 @@ def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
         mass = masses[at, : bins + 1]
         rows = np.bincount(places[:, at], minlength=bins + 1)
         if size:
-            often = np.flatnonzero(rows[:size] >= FEWEST_OF_A_STEP).tolist()
-            found += [(at, _indicator(level, mass), _LEVEL, 0) for level in often]
+            found += [(at, _indicator(level, mass), _LEVEL, 0) for level in _learned(rows[:size])]
         else:
             some = samples[at]
             lines = _lines(data.X[some, at], places[some, at], mass)
@@ -173,6 +175,19 @@ def _columns(data: TrainingSet, sizes: Sequence[int]) -> Columns:
         np.array([each[k] for each in found], dtype=np.int64) for k in (0, 2, 3)
     )
     return Columns(cuts, places, owner, [each[1] for each in found], groups, directions)
+
+
+def _learned(rows: Whole) -> list[int]:
+    """Name the levels that have a column, others the last: those of 20 rows.
+
+    Where many rows are of levels that are rarer, each of these has one: what it may move by is
+    drawn to nothing as its rows are few.
+    """
+    is_often = rows >= FEWEST_OF_A_STEP
+    rare = rows[:-1][~is_often[:-1]].sum()
+    if rare > _MUCH * rows.sum():
+        is_often[:-1] |= rows[:-1] > 0
+    return np.flatnonzero(is_often).tolist()
 
 
 def _sample(column: Floats) -> Whole:
