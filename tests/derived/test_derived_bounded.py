@@ -278,7 +278,7 @@ def test_what_is_not_read_is_left_out_and_the_rest_is_the_same(
     whole = derive_tables(records, [name])[name].to_pandas()
     part = derive_tables(records, [name], columns={name: {read}})[name].to_pandas()
     assert unread not in part
-    assert whole[read].nunique() > 3
+    assert whole[read].notna().sum() > 100
     columns = list(part.columns)
     pd.testing.assert_frame_equal(
         part.sort_values(columns, ignore_index=True),
