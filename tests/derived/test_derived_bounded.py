@@ -260,3 +260,27 @@ def test_sales_of_peers_are_those_added_up_by_hand(seed: int) -> None:
     mine = [tuple(row[name] for name in names) for row in rows]
     assert len(set(mine)) == len(mine)
     assert set(mine) == by_hand(tables)
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "unread"),
+    [
+        ("loan_spending", "supplier_share", "transfer_share"),
+        ("loan_spending", "transfer_share", "supplier_share"),
+        ("loan_dues", "days_late", "amount"),
+        ("loan_dues", "amount", "principal"),
+    ],
+)
+def test_what_is_not_read_is_left_out_and_the_rest_is_the_same(
+    name: str, read: str, unread: str
+) -> None:
+    records = ac.read_records(SAMPLE, data_use=USE)
+    whole = derive_tables(records, [name])[name].to_pandas()
+    part = derive_tables(records, [name], columns={name: {read}})[name].to_pandas()
+    assert unread not in part
+    assert whole[read].notna().sum() > 100
+    columns = list(part.columns)
+    pd.testing.assert_frame_equal(
+        part.sort_values(columns, ignore_index=True),
+        whole[columns].sort_values(columns, ignore_index=True),
+    )

@@ -2,7 +2,7 @@
 
 from alicredit.ledger.arrears import Spells, find_spells
 from alicredit.ledger.faults import find_uncounted, find_unknown
-from alicredit.ledger.late import count_days, days_past_due_at, hold_unpaid
+from alicredit.ledger.late import Unpaid, days_past_due_at, hold_unpaid
 from alicredit.ledger.plans import dues_in_force
 from alicredit.ledger.postings import (
     DEFAULT_LOSS,
@@ -24,6 +24,7 @@ from alicredit.ledger.signs import signs_in, signs_of_loans
 from alicredit.ledger.states import BUCKETS, STATES, StateRules
 
 __all__ = [
+    "Unpaid",
     "BUCKETS",
     "DEFAULT_LOSS",
     "FAULTS",
@@ -35,7 +36,6 @@ __all__ = [
     "StateRules",
     "asset_quality",
     "classify_loans",
-    "count_days",
     "days_past_due_at",
     "dues_in_force",
     "expected_credit_loss",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -185,13 +186,42 @@ def days_past_due_at(records: Records, frame: pd.DataFrame) -> pd.Series:
     try:
         con.register("asked", asked.assign(merchant_id=asked["merchant_id"].astype(object)))
         con.execute(_QUESTION)
-        hold_unpaid(con, records)
-        return pd.Series(count_days(con, records))
+        return pd.Series(hold_unpaid(con, records).count_days())
     finally:
         con.close()
 
 
-def hold_unpaid(con: duckdb.DuckDBPyConnection, records: Records) -> None:
+@dataclass(frozen=True, eq=False)
+class Unpaid:
+    """Loans that may be late, or owed, held in a table ``unpaid`` of a connection.
+
+    Made by :func:`hold_unpaid`; ``unpaid`` has ``merchant_id, as_of, loan_id`` and ``owed_fen``,
+    what is left of the principal.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+        With the tables ``question`` and ``unpaid``.
+    records : Records
+        With ``loans``.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    records: Records
+
+    def count_days(self) -> npt.NDArray[np.float64]:
+        """Count how late each question's merchant is, as :func:`days_past_due_at`, by ``row``.
+
+        The connection's loan tables hold but the loans of ``unpaid`` from here on.
+        """
+        with _counting():
+            for name in (each for each in LATE_TABLES if each in self.records):
+                _keep_unpaid(self.con, name)
+            found = self.con.execute(_AT.format(**_texts(self.records))).df()
+        return found["days"].to_numpy(np.float64)
+
+
+def hold_unpaid(con: duckdb.DuckDBPyConnection, records: Records) -> Unpaid:
     """Hold the loans that may be late, or owed, in a table ``unpaid`` of a connection.
 
     Parameters
@@ -200,6 +230,11 @@ def hold_unpaid(con: duckdb.DuckDBPyConnection, records: Records) -> None:
         Over the loan tables, with a table ``question`` (``row, merchant_id, as_of``).
     records : Records
         With ``loans``; as many are looked at together as a bound of memory allows.
+
+    Returns
+    -------
+    Unpaid
+        Which counts the days.
 
     Raises
     ------
@@ -219,9 +254,11 @@ def hold_unpaid(con: duckdb.DuckDBPyConnection, records: Records) -> None:
     >>> con = records.connect(["loans"])
     >>> asked = "SELECT 0 AS row, 'm' AS merchant_id, TIMESTAMP '2012-12-21' AS as_of"
     >>> _ = con.execute(f"CREATE TEMP TABLE question AS {asked}")
-    >>> hold_unpaid(con, records)
+    >>> unpaid = hold_unpaid(con, records)
     >>> con.execute("SELECT merchant_id, loan_id, owed_fen FROM unpaid").fetchall()
     [('m', 'l', 500000)]
+    >>> unpaid.count_days().tolist()
+    [10.0]
     """
     parts = 1
     if records.bound is not None:
@@ -236,51 +273,7 @@ def hold_unpaid(con: duckdb.DuckDBPyConnection, records: Records) -> None:
         for part in range(parts):
             whose = f"hash(merchant_id) % {parts} = {part}" if parts > 1 else "true"
             con.execute(_UNPAID.format(own_repayments=own, whose=whose, **texts))
-
-
-def count_days(con: duckdb.DuckDBPyConnection, records: Records) -> npt.NDArray[np.float64]:
-    """Count how late each question's merchant is; as :func:`days_past_due_at`, by row.
-
-    Parameters
-    ----------
-    con : DuckDB connection
-        With the tables ``question`` and ``unpaid``; its loan tables hold but the loans of the
-        latter from here on.
-    records : Records
-        With ``loans``.
-
-    Returns
-    -------
-    float64 array
-        Whole days, in the order of ``row``.
-
-    Raises
-    ------
-    RecordError
-        If an amount is no money.
-
-    Examples
-    --------
-    >>> from alicredit.records import read_records
-    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
-    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
-    ...     "product_id": ["taobao_order"], "principal": [5000.0],
-    ...     "disbursed_at": pd.to_datetime(["2012-11-11"]),
-    ...     "due_at": pd.to_datetime(["2012-12-11"])})
-    >>> records = read_records({"merchants": merchants, "loans": loans})
-    >>> con = records.connect(["loans"])
-    >>> asked = "SELECT 0 AS row, 'm' AS merchant_id, TIMESTAMP '2012-12-21' AS as_of"
-    >>> _ = con.execute(f"CREATE TEMP TABLE question AS {asked}")
-    >>> hold_unpaid(con, records)
-    >>> count_days(con, records).tolist()
-    [10.0]
-    """
-    with _counting():
-        for name in (each for each in LATE_TABLES if each in records):
-            _keep_unpaid(con, name)
-        found = con.execute(_AT.format(**_texts(records))).df()
-    return found["days"].to_numpy(np.float64)
+    return Unpaid(con, records)
 
 
 def _texts(records: Records) -> dict[str, str]:

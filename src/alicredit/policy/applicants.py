@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.ledger import count_days, hold_unpaid
+from alicredit.ledger import hold_unpaid
 from alicredit.policy.related import STANDING, links_sql
 from alicredit.policy.sold import PERIODS, hold_orders, order_queries, turnover_query
 from alicredit.records import Records, require_records
@@ -125,14 +125,14 @@ def build_applicants(
         con.execute("CREATE TEMP TABLE question AS SELECT * FROM question_rows")
         parts = facts | _moments(cohort)
         if "loans" in facts:
-            hold_unpaid(con, records)
+            unpaid = hold_unpaid(con, records)
             con.execute(_BALANCE)
         for sql in hold_orders(parts) if "orders" in facts else ():
             con.execute(sql)
         frame = _rows(cohort, counted)
         for sql in _queries(records, parts, frame):
             frame = frame.merge(con.execute(sql).df(), on="row", how="left")
-        frame["days_past_due"] = count_days(con, records) if "loans" in facts else 0.0
+        frame["days_past_due"] = unpaid.count_days() if "loans" in facts else 0.0
     except duckdb.Error as error:
         rule = "must be readable while facts of applicants are gathered"
         raise query_refused(error, rule, do="run find_problems") from error

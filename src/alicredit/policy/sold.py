@@ -59,7 +59,7 @@ WITH {{returned}}doubtful AS (
   SELECT * FROM ({{orders}}) o
   WHERE o._happened < {{last}} AND o.confirmed_at < {{last}} AND o.confirmed_at >= {{since_year}}
     AND (o.buyer_id = o._merchant_id OR o.buyer_id IN (SELECT buyer_id FROM set_aside))),
-off AS (
+taken AS (
   SELECT q.row, -{_FEN.format(amount="o.amount")} AS fen,
          {_PERIOD.format(time="o.confirmed_at", as_of="{as_of}")} AS period
   FROM question q JOIN doubtful o ON o._merchant_id = q.merchant_id
@@ -67,7 +67,7 @@ off AS (
    AND o.confirmed_at >= {{as_of}} - INTERVAL 12 MONTH
   LEFT JOIN set_aside s ON s.row = q.row AND s.buyer_id = o.buyer_id
   WHERE s.row IS NOT NULL OR coalesce({OF_ITSELF}, false)),
-net AS (SELECT * FROM off{{back}})
+net AS (SELECT * FROM taken{{back}})
 SELECT row, CAST(sum(fen) AS BIGINT) AS off_fen, {{months}} FROM net GROUP BY row
 """
 """Of what was sold in all: what buyers who are set aside bought, and what came back of the rest."""
