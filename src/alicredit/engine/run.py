@@ -115,9 +115,10 @@ def build_locally(
                 groups: list[list[Stream]] = []
                 if moments == 1:
                     groups, members = find_together(members, sizes)
-                (whole,) = _split(codes, merchants, as_of, 1)
                 for group in groups:
+                    (whole,) = _split(codes, merchants, as_of, 1)
                     asked = _ask(con, whole, numbers, max(sizes.values()))
+                    asked = replace(asked, events=sizes)
                     _answer_together(con, records, cohort, group, whole, asked, places, out, budget)
                 counts = [
                     2 * len(merchants)
@@ -156,8 +157,7 @@ def _answer_together(
 ) -> None:
     """Answer streams that one reading gives; where memory has no room for it, from a file."""
     first = streams[0]
-    size = _events(con, first.table)
-    events = _within(con, first, size, np.array([asked.first]))
+    events = _within(con, first, asked.events[first.table], np.array([asked.first]))
     room = sum(
         events * back_of(each) // back_of(first) * _row_bytes(each, is_single=True)
         for each in streams
