@@ -189,12 +189,13 @@ def test_a_submitted_job_killed_after_its_first_part_is_gone_on_with(
 ) -> None:
     out = tmp_path / "out"
     killed = start_submit(arguments(few, out), tmp_path / "log")
-    while killed.poll() is None and not list(out.glob("part-*.parquet")):
+    while killed.poll() is None and not list(out.glob(".part-*.json")):  # its receipt
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(killed.pid, 9)
     killed.wait()
-    left = {path.name: path.stat() for path in out.glob("part-*.parquet")}
+    done = [f"{path.stem[1:]}.parquet" for path in out.glob(".part-*.json")]
+    left = {name: (out / name).stat() for name in done}
     assert left
     assert not (out / "manifest.json").exists()
     assert submit.submit(arguments(few, out)) == submit.MENDED  # in the session that runs
