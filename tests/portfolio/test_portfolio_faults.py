@@ -26,7 +26,7 @@ from alicredit.errors import InputError
 from alicredit.nightly import folder
 from alicredit.portfolio import Run
 
-KILLS = int(os.environ.get("ALICREDIT_KILLS", "15"))
+KILLS = 50
 STAGE = Path(__file__).with_name("nightly_stage.py")
 
 
