@@ -264,7 +264,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
         )
         training |= {"shape_asked": self.shape, "repeats": repeats, **carried.facts}
-        training["points_share"] = 1 - choice.judged.share if choice.judged.beside else 1.0
+        if choice.judged.beside is not None:
+            training["points_share"] = 1 - choice.judged.share
         training["data_digest"] = data_digest(inputs, label, weight)
         if choice.judged.points is not None:
             training |= choice.judged.points.facts()
