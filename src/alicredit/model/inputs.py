@@ -149,10 +149,13 @@ def as_frame(X: Any) -> pd.DataFrame:
     """Take a frame, or name the columns of an array of numbers x0, x1 and so on."""
     if isinstance(X, pd.DataFrame):
         return X
+    rule = "must be a frame or a two-dimensional array of numbers"
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # a sparse one is told as sparse
+        refuse("X", rule, type(X).__name__, "make it a frame: pandas.DataFrame(X)")
     try:
         array = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
-    except (ValueError, TypeError) as error:
-        refuse("X", "must be a frame or a two-dimensional array of numbers", f"({error})")
+    except ValueError as error:
+        refuse("X", rule, f"({error})")
     return pd.DataFrame(array, columns=[f"x{k}" for k in range(array.shape[1])])
 
 

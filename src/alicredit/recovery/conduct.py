@@ -239,7 +239,12 @@ def judge(
     >>> from alicredit.records import read_records
     >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
     ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> records, moment = read_records({"merchants": merchants}), pd.Timestamp("2013-01-20")
+    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
+    ...     "product_id": ["taobao_order"], "principal": [5000.0],
+    ...     "disbursed_at": pd.to_datetime(["2013-01-11"]),
+    ...     "due_at": pd.to_datetime(["2013-02-11"])})
+    >>> records = read_records({"merchants": merchants, "loans": loans})
+    >>> moment = pd.Timestamp("2013-01-20")
     >>> none = take_claims(records, moment, "ali-2013").overdue
     >>> len(judge(records, moment, none, ConductRules()).verdicts)
     0
