@@ -207,9 +207,10 @@ def test_months_and_years_of_any_length_are_counted_alike(
 ) -> None:
     monkeypatch.setitem(globals(), "AS_OF", pd.Timestamp(at))
     tables = make_tables(6)
-    sold = tables["orders"]["confirmed_at"]
+    sold = tables["orders"]["confirmed_at"].copy()
     sold[:9] = [AS_OF - pd.DateOffset(months=12) + pd.Timedelta(k, "us") for k in range(-4, 5)]
     sold[9:24] = [AS_OF - 30 * (k // 3) * DAY + pd.Timedelta(k % 3 - 1, "us") for k in range(15)]
+    tables["orders"]["confirmed_at"] = sold
     tables["orders"]["created_at"] = sold.fillna(AS_OF) - DAY
     assert_same(tables)
 
