@@ -122,7 +122,6 @@ def test_points_mean_what_the_scale_says(stage: Stage, fresh) -> None:
     assert slope == pytest.approx(-np.log(2) / 20, rel=0.2)
 
 
-@pytest.mark.usefixtures("learning_briefly")
 def test_two_fits_write_identical_files_on_one_thread_and_on_two(tmp_path) -> None:
     X, y, _ = make_merchants(3000, seed=43)
     files = []

@@ -220,7 +220,6 @@ def test_two_fits_on_one_and_two_threads_are_the_same_model(shape: str) -> None:
     assert other.model_id not in ids
 
 
-@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.slow
 def test_auto_is_deterministic_too_whatever_the_clock() -> None:
     X, y, _ = make_merchants(700, seed=11)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from alicredit.declarations import Catalogue, Feature
+from alicredit.policy.sold import PERIODS
 from alicredit.records import Records
 
 _SURE = 2.0**51
@@ -34,8 +35,7 @@ _BACK = Feature(
 )  # fmt: skip
 _SETTLED = "orders_fact_settled_"
 _DAYS = 30
-"""Of a period of sales; there are six of them (DOMAIN 1.4)."""
-_PERIODS = 6
+"""Of a period of sales (DOMAIN 1.4)."""
 
 
 def _settled(days: int) -> Feature:
@@ -51,7 +51,7 @@ def _groups(as_of: pd.Timestamp) -> Iterator[tuple[Feature, ...]]:
     yield _RATINGS, _POSITIVE
     yield _PAID, _BACK
     year = (as_of - (as_of - pd.DateOffset(months=12))).days
-    yield (*(_settled(_DAYS * (k + 1)) for k in range(_PERIODS)), _settled(year))
+    yield (*(_settled(_DAYS * (k + 1)) for k in range(PERIODS)), _settled(year))
 
 
 def counting(catalogue: Catalogue, records: Records, as_of: pd.Timestamp) -> Catalogue:
@@ -106,7 +106,7 @@ def take_counted(features: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     features : pandas.DataFrame
-        Of the catalogue of :func:`counting`.
+        Those that :func:`counting` added.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def take_counted(features: pd.DataFrame) -> pd.DataFrame:
         fen = 100 * features[settled].to_numpy()
         if (np.abs(fen) < _SURE).all():
             sums = np.round(fen)
-            own = np.diff(sums[:, :_PERIODS], axis=1, prepend=0)
-            names = [f"settled_{period}" for period in range(_PERIODS)]
-            found[[*names, "settled_year"]] = np.column_stack([own, sums[:, _PERIODS]])
+            own = np.diff(sums[:, :PERIODS], axis=1, prepend=0)
+            names = [f"settled_{period}" for period in range(PERIODS)]
+            found[[*names, "settled_year"]] = np.column_stack([own, sums[:, PERIODS]])
     return found

@@ -80,8 +80,8 @@ class Gatherer:
         if len(part):
             catalogue = counting(catalogue, self.whole, part.frame["as_of"].iloc[0])
         frame = build_frame(self.whole, part, catalogue=catalogue, memory=memory)
-        inputs = frame.iloc[:, : len(self.catalogue.names)]
-        return self.with_facts(part, inputs, take_counted(frame))
+        own = len(self.catalogue.names)
+        return self.with_facts(part, frame.iloc[:, :own], take_counted(frame.iloc[:, own:]))
 
     def with_facts(
         self, part: Cohort, inputs: pd.DataFrame, counted: pd.DataFrame | None = None

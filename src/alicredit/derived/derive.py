@@ -18,7 +18,6 @@ from alicredit.derived.views import Of, own_steps, steps_of, view_of
 from alicredit.errors import RecordError
 from alicredit.records import Records, fact_sql, quoted
 from alicredit.records.bounds import Bound, query_refused
-from alicredit.records.kept import WHOLE_JOINS
 from alicredit.records.repeats import copied_hashes
 from alicredit.records.sources import Source, arrow_reader, literal
 
@@ -118,7 +117,6 @@ def derive_tables(
     made = {}
     con = records.connect([], kept=True)
     try:
-        con.execute(WHOLE_JOINS)
         for each in new:
             name = each.name
             what = Of(sums.get(name), since.get(name), columns.get(name))

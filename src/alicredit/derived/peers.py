@@ -14,7 +14,6 @@ from alicredit.derived.derive import derive_tables
 from alicredit.derived.peer_tables import EVERYONE, LEAST_PEERS, PEER_SALES, SPANS
 from alicredit.derived.views import empty_facts
 from alicredit.records import Records
-from alicredit.records.kept import WHOLE_JOINS
 
 _GROUPS = """
 WITH merchants_facts AS ({merchants}), merchant_history_facts AS ({history}), {spans},
@@ -81,7 +80,6 @@ def _groups(records: Records, rows: pd.DataFrame) -> list[str]:
     """Name the group of each question."""
     con = records.connect(_told_of(records), kept=True)
     try:
-        con.execute(WHOLE_JOINS)
         con.register(
             "question",
             pa.table(
@@ -163,7 +161,6 @@ def derive_recent(
         return made
     con = made.connect(_told_of(made), kept=True)
     try:
-        con.execute(WHOLE_JOINS)
         history = "merchant_history"
         told = records.fact_sql(history) if history in records else empty_facts(history)
         query = _UNTOLD.format(

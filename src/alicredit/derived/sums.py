@@ -9,7 +9,7 @@ from alicredit.derived.derive import BATCH, is_fed, unreadable
 from alicredit.derived.schema import DERIVED
 from alicredit.derived.views import steps_of
 from alicredit.records import Records, quoted
-from alicredit.records.kept import WHOLE_JOINS, open_kept
+from alicredit.records.kept import open_kept
 from alicredit.records.sources import arrow_reader
 
 
@@ -65,7 +65,6 @@ def sum_of_part(records: Records, name: str) -> pa.Table:
     text = f"WITH {', '.join(steps)} SELECT * REPLACE ({exact}) FROM ({derived.sums})"
     con = open_kept()
     try:
-        con.execute(WHOLE_JOINS)
         for part in parts:
             part.attach(con)
         return arrow_reader(con, text, BATCH).read_all()

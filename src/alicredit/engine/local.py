@@ -6,7 +6,7 @@ independent, so that any part of them gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -16,7 +16,7 @@ from alicredit.declarations import Feature
 from alicredit.engine import sql
 from alicredit.engine.columns import LIMIT, Columns, Pair, Stack
 from alicredit.engine.impossible import Impossible, Marks
-from alicredit.engine.reading import read_events
+from alicredit.engine.reading import no_events, read_events
 from alicredit.engine.slabs import Shares, Slabs, shares_of
 from alicredit.engine.streams import (
     Asked,
@@ -113,13 +113,9 @@ def build_stream(
     if plan.layout.is_placed:
         shares = Shares(merchants, max(1, merchants))
     every = read_events(con, records, stream, plan.layout, asked, shares)
-
-    def take(share: int) -> list[Block]:
-        blocks, every[share] = every[share], []
-        return blocks
-
+    each = (every.pop(0) for _ in range(len(shares)))
     timed = is_timed(records, stream, asked)
-    return _answered(plan, shares, take, questions, out, timed=timed)
+    return _answered(plan, shares, each, questions, out, timed=timed)
 
 
 def build_together(
@@ -162,14 +158,15 @@ def build_together(
     read = read_together(con, records, streams, layouts, asked, shares, folder)
     left = []
     for plan, own in zip(plans, shares, strict=True):
-        slabs, read = read[0], read[1:]
-        none = [np.empty(0, np.int64)] * plan.layout.width
-
-        def take(share: int, slabs: Slabs = slabs, none: list[Ints] = none) -> list[Block]:
-            return slabs.take(share) or [Block(np.empty(0, np.int32), none)]
-
-        left += _answered(plan, own, take, questions, out, timed=False)
+        each = _taken(read.pop(0), len(own), no_events(plan.layout, timed=False))
+        left += _answered(plan, own, each, questions, out, timed=False)
     return left
+
+
+def _taken(slabs: Slabs, shares: int, none: Block) -> Iterator[list[Block]]:
+    """Take each share's events once, at least a block of none."""
+    for share in range(shares):
+        yield slabs.take(share) or [none]
 
 
 @dataclass(frozen=True)
@@ -198,7 +195,7 @@ def _planned(stream: Stream, asked: Asked, places: Mapping[str, int]) -> _Plan:
 def _answered(
     plan: _Plan,
     shares: Shares,
-    take: Callable[[int], list[Block]],
+    each: Iterator[list[Block]],
     questions: Questions,
     out: Reals,
     *,
@@ -212,7 +209,7 @@ def _answered(
     for share in range(len(shares)):
         own = shares.questions(questions, share)
         sides = group_events(
-            take(share), len(own.start) - 1, is_timed=timed, is_ahead=is_ahead, room=room
+            next(each), len(own.start) - 1, is_timed=timed, is_ahead=is_ahead, room=room
         )
         job = _Job(own, Columns(sides, plan.layout), Reach(back, ahead), out, room)
         for feature, rows in job.answer(plan.wants, plan.bad):

@@ -85,7 +85,7 @@ def read_events(
     for batch in event_batches(con, text, is_short=is_short):
         merchant, its = numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
-    return [share or [_none(layout, timed=timed)] for share in slabs.blocks()]
+    return [share or [no_events(layout, timed=timed)] for share in slabs.blocks()]
 
 
 def _is_short(stream: Stream, asked: Asked) -> bool:
@@ -93,7 +93,7 @@ def _is_short(stream: Stream, asked: Asked) -> bool:
     return asked.events.get(stream.table, FEW) < BATCH_ROWS
 
 
-def _none(layout: Layout, *, timed: bool) -> Block:
+def no_events(layout: Layout, *, timed: bool) -> Block:
     """Give a block of no event."""
     none = np.empty(0, np.int64)
     return Block(none.astype(np.int32), [none] * (layout.width + 2 * timed))
@@ -120,7 +120,7 @@ def _read_placed(
         if is_keyed:
             keys.append(its["_tie"])
     if not parts:
-        return _none(layout, timed=timed)
+        return no_events(layout, timed=timed)
     whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
     told = _chunked(keys)
     if not is_keyed:
@@ -277,8 +277,10 @@ def _search_ends(
     are most. Where both ends are asked for, all rows are looked at.
     """
     ends = {OF_ENDS[feature.aggregate] for feature in stream.features}
-    spans = _spans_from(con, records, stream, asked, is_first=ends == {"min(_time)"})
-    if len(ends) > 1 or not spans:
+    spans: list[str] = []
+    if len(ends) == 1:
+        spans = _spans_from(con, records, stream, asked, is_first=ends == {"min(_time)"})
+    if not spans:
         return query_sql(records, stream, layout, asked)
     rows = query_sql(records, stream, layout, replace(asked, whose="_unfound"), is_all=True)
     con.execute("CREATE OR REPLACE TEMP TABLE _found (_slot INTEGER, _time TIMESTAMP)")

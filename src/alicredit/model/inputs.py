@@ -21,9 +21,10 @@ Floats = npt.NDArray[np.float64]
 Specials = Mapping[str, tuple[float, ...]] | tuple[float, ...]
 
 _FEWEST_OF_A_LEVEL = 20
-_FEWEST_OF_MANY, _MUCH, _MOST_OF_MANY = 3, 0.2, 500
-"""Where levels of fewer rows than the usual hold more than such a share of the rows, those of so
-many are learned too, the most frequent first, up to so many in all (assumed)."""
+MUCH = 0.2
+"""Share of the rows in levels of fewer than 20 beyond which these are learned too (assumed)."""
+_FEWEST_OF_MANY, _MOST_OF_MANY = 3, 500
+"""Then those of so many rows are, the most frequent first, up to so many in all (assumed)."""
 _FEWEST_OF_A_CLASS = 4
 
 
@@ -138,7 +139,7 @@ def _kept(counts: Mapping[str, int]) -> list[str]:
     """
     often = [level for level, count in counts.items() if count >= _FEWEST_OF_A_LEVEL]
     every = sum(counts.values())
-    if every - sum(counts[level] for level in often) <= _MUCH * every:
+    if every - sum(counts[level] for level in often) <= MUCH * every:
         return sorted(often)
     some = [level for level, count in counts.items() if count >= _FEWEST_OF_MANY]
     some.sort(key=lambda level: (-counts[level], level))

@@ -51,6 +51,8 @@ MOST_SCREENED = 50_000
 """Rows that pairs are looked for in, at most, of each fold (assumed)."""
 
 _SCALE = PointScale()
+"""That of points while their share is found: no other scale makes another model."""
+
 _SCREENING_FOLDS = 5
 _SCREENING_ROWS = 100_000
 """Pairs are looked for on as many folds as rows of theirs come to this (assumed); one at least."""

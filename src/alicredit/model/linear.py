@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from alicredit.model.inputs import MUCH
 from alicredit.model.learner import TrainingSet
 from alicredit.model.placing import between_levels, place_columns
 from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction
@@ -41,9 +42,6 @@ _FOLDS, _MOST_HONEST = 5, 50_000
 
 _LEARNED, _BY_CHORDS = 30_000, 60_000
 """Of more rows than the second, so many set the variances and the curvature (assumed)."""
-
-_MUCH = 0.2
-"""Share of the rows in levels of fewer than 20 from which on these are learned (assumed)."""
 
 _CUT_ROWS = 100_000
 """Rows whose values say where bins are cut and what they stand for, at most (assumed)."""
@@ -185,7 +183,7 @@ def _learned(rows: Whole) -> list[int]:
     """
     is_often = rows >= FEWEST_OF_A_STEP
     rare = rows[:-1][~is_often[:-1]].sum()
-    if rare > _MUCH * rows.sum():
+    if rare > MUCH * rows.sum():
         is_often[:-1] |= rows[:-1] > 0
     return np.flatnonzero(is_often).tolist()
 

@@ -62,6 +62,25 @@ def readable(records: Records, tables: Collection[str] | None = None) -> list[st
     ]
 
 
+def has_columns(records: Records, needs: Mapping[str, Iterable[str]]) -> bool:
+    """Tell whether tables are there, with the parent they need and some columns.
+
+    Examples
+    --------
+    >>> from alicredit.records import read_records
+    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
+    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
+    >>> records = read_records({"merchants": merchants})
+    >>> has_columns(records, {"merchants": ["platform"]}), has_columns(records, {"orders": []})
+    (True, False)
+    """
+    there = readable(records, needs.keys())
+    return all(
+        table in there and set(columns) <= set(records.columns(table))
+        for table, columns in needs.items()
+    )
+
+
 def open_seen(
     records: Records, moment: pd.Timestamp | None, tables: Collection[str] | None = None
 ) -> duckdb.DuckDBPyConnection:

@@ -11,7 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import nearest
-from alicredit.records.asking import Check, failing, looking, readable, seen, seen_alone
+from alicredit.records.asking import (
+    Check,
+    failing,
+    has_columns,
+    looking,
+    readable,
+    seen,
+    seen_alone,
+)
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
@@ -135,11 +143,7 @@ def sales_ratios(records: Records, *, as_of: object) -> npt.NDArray[np.float64]:
     judged, see :func:`find_problems`.
     """
     moment = as_moment("as_of", as_of)
-    there = readable(records)
-    if not all(
-        table in there and set(columns) <= set(records.columns(table))
-        for table, columns in RATIO_NEEDS.items()
-    ):
+    if not has_columns(records, RATIO_NEEDS):
         return np.empty(0)
     with looking(records, moment, RATIO_NEEDS) as con:
         views = {table: seen(table) for table in RATIO_NEEDS}
@@ -166,11 +170,7 @@ def _checks(records: Records, moment: pd.Timestamp | None) -> Iterator[Check]:
         if rule.table in there and set(rule.columns) <= set(records.columns(rule.table)):
             yield _of_rows(rule.table, rule.name, rule.severity, rule.condition, rule.message)
     for across in ACROSS:
-        needed = all(
-            table in there and set(columns) <= set(records.columns(table))
-            for table, columns in across.needs.items()
-        )
-        if needed:
+        if has_columns(records, across.needs):
             views = {table: seen(table) for table in across.needs}
             views |= {f"own_{table}": seen_alone(table) for table in across.needs}
             sql, hint = across.sql.format(**views), across.hint.format(**views)

@@ -1,4 +1,4 @@
-"""The database in memory that this process keeps for short questions."""
+"""Databases in memory: one of one's own, or the one that this process keeps for short questions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from threading import Lock
 
 import duckdb
 
-WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
+_WHOLE_JOINS = "SET disabled_optimizers = 'empty_result_pullup'"
 """Older DuckDB may take what is outer-joined to a table without facts for empty too."""
 
 _lock = Lock()
 _kept: list[duckdb.DuckDBPyConnection] = []
+
+
+def open_own() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory of one's own, which keeps the order of rows.
+
+    Examples
+    --------
+    >>> con = open_own()
+    >>> con.execute("SELECT current_setting('preserve_insertion_order')").fetchone()
+    (True,)
+    >>> con.close()
+    """
+    con = duckdb.connect(config={"preserve_insertion_order": "true"})
+    con.execute(_WHOLE_JOINS)
+    return con
 
 
 def open_kept() -> duckdb.DuckDBPyConnection:
@@ -51,9 +66,8 @@ def open_kept() -> duckdb.DuckDBPyConnection:
 
 
 def _made() -> duckdb.DuckDBPyConnection:
-    """Make a database that keeps the order of rows and nothing of the files it reads."""
-    base = duckdb.connect(config={"preserve_insertion_order": "true"})
-    base.execute(WHOLE_JOINS)  # derived tables set it; so it holds from the first question on
+    """Make a database that keeps nothing of the files it reads."""
+    base = open_own()
     known = "SELECT 1 FROM duckdb_settings() WHERE name = 'enable_external_file_cache'"
     if base.execute(known).fetchall():
         base.execute("SET enable_external_file_cache = false")

@@ -21,7 +21,7 @@ from alicredit.records.bounds import Bound
 from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
 from alicredit.records.facts import fact_sql, quoted
-from alicredit.records.kept import open_kept
+from alicredit.records.kept import open_kept, open_own
 from alicredit.records.refusing import (
     KNOWN_AT,
     maybe,
@@ -235,10 +235,7 @@ class Records:
         duckdb.DuckDBPyConnection
             In memory; the caller closes it. A database of its own unless ``kept``.
         """
-        if kept and self.bound is None:
-            con = open_kept()
-        else:
-            con = duckdb.connect(config={"preserve_insertion_order": "true"})
+        con = open_kept() if kept and self.bound is None else open_own()
         if self.bound is not None:
             self.bound.hold(con)
         for name in self.tables if tables is None else tables:

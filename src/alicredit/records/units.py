@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from alicredit.records.asking import looking, readable, seen
+from alicredit.records.asking import has_columns, looking, seen
 from alicredit.records.moments import as_moment
-from alicredit.records.reading import Records
+from alicredit.records.reading import Records, require_records
 from alicredit.records.rules import RATIO_NEEDS, UNIT_TIMES
 from alicredit.records.sources import literal
 
@@ -81,11 +81,7 @@ def are_surely_alike(records: Records, *, as_of: object) -> bool:
     False
     """
     moment = as_moment("as_of", as_of)
-    there = readable(records)
-    if not all(
-        table in there and set(columns) <= set(records.columns(table))
-        for table, columns in RATIO_NEEDS.items()
-    ):
+    if not has_columns(require_records(records), RATIO_NEEDS):
         return False
     since = literal(str(moment - pd.Timedelta(days=_RECENT_DAYS)))
     with looking(records, moment, RATIO_NEEDS) as con:
@@ -93,14 +89,13 @@ def are_surely_alike(records: Records, *, as_of: object) -> bool:
         beside = con.execute(_BESIDE.format(since=since, **views)).fetchnumpy()
         ((before, least),) = con.execute(_BEFORE.format(since=since, **views)).fetchall()
     declared, recent = (
-        np.ma.filled(np.ma.masked_array(beside[name], dtype=np.float64), np.nan)
-        for name in ("declared", "recent")
+        np.ma.masked_array(beside[name], dtype=np.float64) for name in ("declared", "recent")
     )
-    is_plain = least >= 0 and np.isfinite(before) and np.isfinite(declared).all()
-    if not is_plain or np.isinf(recent).any():
+    told = np.concatenate([[before, least], declared.compressed(), recent.compressed()])
+    if not np.isfinite(told).all() or least < 0:
         return False
-    selling = np.count_nonzero(~np.isnan(recent))
-    enough = np.count_nonzero(recent >= declared / UNIT_TIMES / _SLACK)
-    lacking = np.maximum(_SLACK * UNIT_TIMES * declared - np.nan_to_num(recent), 0)
+    selling, stated, sales = recent.count(), declared.filled(0), recent.filled(0)
+    enough = np.count_nonzero(sales >= stated / UNIT_TIMES / _SLACK)
+    lacking = np.maximum(_SLACK * UNIT_TIMES * stated - sales, 0)
     least_lacking = float(np.sort(lacking)[: (selling + 1) // 2].sum())
     return bool(enough > len(declared) / 2 and float(before) < _SLACK * least_lacking)
