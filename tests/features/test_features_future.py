@@ -61,6 +61,21 @@ def test_no_feature_moves_by_one_bit_when_the_unknown_is_disturbed(
     assert [name for name in found if same or not reads_others(name)] == []
 
 
+@given(
+    seed=st.integers(0, 2**31),
+    kinds=st.sets(st.sampled_from(KINDS), min_size=1),
+    same=st.booleans(),
+)
+@settings(max_examples=4, deadline=None)
+def test_whatever_is_disturbed_beyond_a_moment_no_feature_moves(
+    seed: int, kinds: set[str], same: bool
+) -> None:
+    tables, moments = make_tables(seed), asked(seed, same)
+    other = disturb(tables, moments, seed + 7, frozenset(kinds))
+    found = moved(built(tables, moments, "local"), built(other, moments, "local"))
+    assert [name for name in found if same or not reads_others(name)] == []
+
+
 @pytest.mark.parametrize(("seed", "kinds"), [(3, EVERY), (4, EVERY - {"delete"})])
 def test_no_later_fact_of_another_merchant_moves_what_peers_go_into(
     seed: int, kinds: frozenset[str]
