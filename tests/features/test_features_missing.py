@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from feature_stage import USE, bits, cohort_of, make_moments, make_tables, records_of
 
 import alicredit as ac
 from alicredit.errors import FeatureError
@@ -253,3 +258,21 @@ def test_only_families_of_known_sign_bind_the_model() -> None:
             assert feature.evidence in ("A", "B"), feature.name
             assert feature.code in OBEYED, feature.name
             assert feature.expected in (None, feature.direction), feature.name
+
+
+def test_what_is_no_number_in_any_file_is_missing_as_it_is_in_a_frame(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    tables, lacking = make_tables(4), 0
+    for name, frame in tables.items():
+        kept = pa.Table.from_pandas(frame, preserve_index=False)
+        for column in frame.select_dtypes("float"):
+            frame.loc[rng.random(len(frame)) < 0.1, column] = np.nan
+            at, real = kept.schema.get_field_index(column), pa.array(frame[column].to_numpy())
+            assert not real.null_count
+            kept, lacking = kept.set_column(at, column, real), lacking + 1
+        pq.write_table(kept, tmp_path / f"{name}.parquet")
+    cohort = cohort_of(make_moments(4))
+    in_memory = ac.build_features(records_of(tables), cohort)
+    in_files = ac.build_features(ac.read_records(tmp_path, data_use=USE), cohort)
+    assert lacking > 20
+    assert bits(in_memory) == bits(in_files)

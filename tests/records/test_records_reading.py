@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import duckdb
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from alicredit.errors import RecordError
@@ -147,6 +149,22 @@ def test_counts_that_are_no_whole_numbers_are_refused() -> None:
         read_records({"merchants": merchants(), "interactions_daily": days})
     whole = days.assign(logins=[np.nan])
     read_records({"merchants": merchants(), "interactions_daily": whole})
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_no_number_in_a_file_is_missing_though_its_footer_does_not_say(tmp_path, kind) -> None:
+    """A footer's least and greatest leave NaN out; DuckDB 2.0 takes them for all there is."""
+    values = pa.array(np.array([100.0, np.nan, 200.0], dtype=kind))
+    counts = pa.array(np.array([np.nan, 3.0, 4.0], dtype=kind))
+    days = pa.table({"merchant_id": ["m0"] * 3, "day": [dt.date(2013, 4, k) for k in (1, 2, 3)]})
+    merchants().to_parquet(tmp_path / "merchants.parquet")
+    three = pd.concat([orders(), orders()[:1].assign(order_id="c")]).drop(columns="amount")
+    kept = pa.Table.from_pandas(three, preserve_index=False)
+    pq.write_table(kept.append_column("amount", values), tmp_path / "orders.parquet")
+    pq.write_table(days.append_column("logins", counts), tmp_path / "interactions_daily.parquet")
+    records = read_records(tmp_path)
+    assert records["orders"]["amount"].to_pylist() == [100.0, None, 200.0]
+    assert records["interactions_daily"]["logins"].to_pylist() == [None, 3, 4]
 
 
 @pytest.mark.parametrize("lacking", ["merchant_id", "platform", "registered_at"])
