@@ -32,7 +32,8 @@ def merge_rows(
     if column_weights is not None:
         used = column_weights > 0
         values = values[:, used] * np.sqrt(column_weights[used])
-    cost = _costs(values, weights + 1e-12)
+    mass = weights + 1e-12
+    cost = _costs_of_one(values[:, 0], mass) if values.shape[1] == 1 else _costs(values, mass)
     back, fewest = _ends(cost, most, budget)
     groups, end = np.empty(n, dtype=np.int64), n
     for k in range(fewest, 0, -1):
@@ -80,6 +81,27 @@ def _costs(values: Floats, mass: Floats) -> Floats:
         squares = np.divide(squares, held, out=np.zeros(len(held)), where=held > 0)
         cost[start, ends] = np.maximum(wxx[ends] - wxx[start] - squares, 0)
     cost[cost < 1e-12 * max(wxx[-1], 1e-12)] = 0.0
+    return cost
+
+
+@compiled
+def _costs_of_one(values: Any, mass: Any) -> Any:
+    """Give the same of one column; of starts and ends the wrong way round it says nothing."""
+    n = len(values)
+    w, wx, wxx = np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1)
+    for at in range(n):
+        w[at + 1] = w[at] + mass[at]
+        wx[at + 1] = wx[at] + mass[at] * values[at]
+        wxx[at + 1] = wxx[at] + mass[at] * (values[at] * values[at])
+    least = 1e-12 * max(wxx[n], 1e-12)
+    cost = np.empty((n + 1, n + 1))
+    for start in range(n):
+        for end in range(start + 1, n + 1):
+            held, moved = w[end] - w[start], wx[end] - wx[start]
+            lost = wxx[end] - wxx[start]
+            if held > 0:
+                lost -= moved * moved / held
+            cost[start, end] = 0.0 if lost < least else lost
     return cost
 
 

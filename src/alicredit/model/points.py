@@ -137,12 +137,11 @@ def merge_steps(values: Floats, weights: Floats, most: int, *, budget: float = 0
 
 def step_means(values: Floats, weights: Floats, steps: list[slice]) -> Floats:
     """Give the weighted mean of each merged step; a step nobody was in keeps its plain mean."""
-    return np.array(
-        [
-            float(np.average(values[s], weights=weights[s] if weights[s].sum() > 0 else None))
-            for s in steps
-        ]
-    )
+    weighed, found = values * weights, np.empty(len(steps))
+    for at, step in enumerate(steps):
+        mass = weights[step].sum()
+        found[at] = weighed[step].sum() / mass if mass > 0 else values[step].mean()
+    return found
 
 
 def simple_cut(low: float, high: float) -> float:

@@ -112,7 +112,7 @@ def simplify(
     by_step = tally_places(placed.steps, information, widest)
     for at, (function, line) in enumerate(zip(functions, lines, strict=True)):
         size = len(line.values)
-        mass = by_step[at, np.concatenate(line.order)]
+        mass = by_step[at, np.argsort(line.place)]
         steps = [slice(0, 1)]
         if size > 1:
             budget, most = usual
@@ -133,45 +133,42 @@ def simplify(
 class _Line:
     """A function as values in a row: of steps as they stand, of levels in the order of risk.
 
-    ``order`` has for each value in the row the steps or levels (their number is others) it is of.
+    ``place`` says where in the row each step or level stands; others are the last level.
     """
 
     function: StepFunction
     values: Floats
-    order: list[Whole]
+    place: Whole
 
     def places(self, steps: Whole) -> Whole:
-        """Give where each step or level stands in the row; the missing come last."""
-        size = sum(map(len, self.order))
-        place = np.full(size + 1, len(self.values), dtype=np.int64)
-        for at, members in enumerate(self.order):
-            place[members] = at
-        return place[steps]
+        """Give where the step or level of each row stands; the missing come last."""
+        return np.append(self.place, len(self.values))[steps]
 
     def merged(self, mass: Floats, steps: list[slice]) -> _Line:
         """Merge neighbours in the row."""
         if len(steps) == len(self.values):
             return self
         values = step_means(self.values, mass, steps)
-        order = [np.concatenate(self.order[step]) for step in steps]
+        place = np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps])[self.place]
         if self.function.levels:
-            known = {int(k): float(v) for v, own in zip(values, order, strict=True) for k in own}
-            other = known.pop(max(known))
+            *known, other = values[place].tolist()
             old = self.function
-            function = StepFunction(old.cuts, old.values, old.missing, known, other)
+            levels = dict(enumerate(known))
+            function = StepFunction(old.cuts, old.values, old.missing, levels, other)
         else:
             cuts = self.function.cuts[[step.stop - 1 for step in steps[:-1]]]
             function = StepFunction(cuts, values, self.function.missing)
-        return _Line(function, values, order)
+        return _Line(function, values, place)
 
 
 def _line(function: StepFunction) -> _Line:
     """Lay a function out in a row."""
     values = values_of(function)[:-1]
-    order = np.arange(len(values))
+    place = np.arange(len(values))
     if function.levels:
         order = np.argsort(values, kind="stable")
-    return _Line(function, values[order], [order[k : k + 1] for k in range(len(order))])
+        values, place[order] = values[order], place.copy()
+    return _Line(function, values, place)
 
 
 def _rate(margin: Floats) -> Floats:
