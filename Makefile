@@ -6,6 +6,10 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 # Machine code of kernels, for each environment its own: another release throws away what it finds.
 export NUMBA_CACHE_DIR = $(abspath $(VENV))/kernels
+# Bytecode beside it, also where whoever calls writes none: tests and notebooks start a hundred
+# interpreters, and each would compile all that it imports again, which takes longer than most work.
+export PYTHONPYCACHEPREFIX = $(abspath $(VENV))/bytecode
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: setup demo test test-fast test-lowest lint format notebooks docs sample catalogue licences \
   picture benchmarks release-check clean
@@ -53,7 +57,8 @@ BRIEFLY = audit cli/test_cli.py cluster docs house loans release simulate window
 
 test-lowest:
 	$(MAKE) setup VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
-	NUMBA_CACHE_DIR=$(abspath .venv-lowest)/kernels .venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow and not hypothesis' \
+	NUMBA_CACHE_DIR=$(abspath .venv-lowest)/kernels PYTHONPYCACHEPREFIX=$(abspath .venv-lowest)/bytecode \
+	  .venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow and not hypothesis' \
 	  $(addprefix --ignore=tests/,$(BRIEFLY))
 
 lint: setup

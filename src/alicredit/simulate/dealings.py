@@ -72,12 +72,10 @@ def _some_days(world: World, a_month: float, rng: np.random.Generator) -> tuple[
     count = int(world.days / stretch)
     spread = np.arange(count)[None, :] + rng.random((len(world.traits), count))
     day = np.minimum((spread * stretch).astype(np.int64), world.days - 1)
-    merchant = np.repeat(np.arange(len(world.traits)), count)
-    flat = day.ravel()
-    key = np.unique(merchant * 100_000 + flat)
-    merchant, flat = key // 100_000, key % 100_000
-    keep = flat + world.first_day >= world.registered[merchant]
-    return merchant[keep], flat[keep]
+    # A merchant's days do not fall as they are drawn: one that is there twice stands side by side.
+    is_kept = day + world.first_day >= world.registered[:, None]
+    is_kept[:, 1:] &= day[:, 1:] != day[:, :-1]
+    return np.nonzero(is_kept)[0], day[is_kept]
 
 
 def presence_tables(world: World, rng: np.random.Generator) -> dict[str, pa.Table]:
