@@ -19,16 +19,16 @@ import pyarrow.parquet as pq
 from alicredit.checks import refuse, require_columns, writing
 from alicredit.databases import Database, Wants, open_database, tell
 from alicredit.errors import RecordError
+from alicredit.records.declaration import KNOWN_AT, Column
 from alicredit.records.facts import quoted
 from alicredit.records.kept import open_kept
 from alicredit.records.refusing import maybe, no_merchants
-from alicredit.records.schema import TABLES, Column
+from alicredit.records.schema import TABLES
 from alicredit.records.sources import Source, literal, parsed_sql
 
 _PREFIX, _LOCK = "alicredit-records-", ".lock"
 _GROUP_ROWS = 131_072
 _OWN = "alicredit_"
-_KNOWN_AT = Column("known_at", "time", required=False, nullable=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +114,10 @@ def _wanted(
         columns = link.columns(name)
         require_columns(f"table {name!r}", columns, table.required, error=RecordError)
         for column in columns:
-            if column not in table and column != _KNOWN_AT.name:
+            if column not in table and column != KNOWN_AT.name:
                 text = f"unknown column {column!r}, not read{maybe(column, table.names)}"
                 notes.append((name, "unknown column", "warning", text))
-        known = [each for each in (*table.columns, _KNOWN_AT) if each.name in columns]
+        known = [each for each in (*table.columns, KNOWN_AT) if each.name in columns]
         wanted[name] = {each.name: each.sql_type for each in known}
     return wanted
 

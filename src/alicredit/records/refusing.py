@@ -8,14 +8,11 @@ import duckdb
 
 from alicredit.checks import lacking_columns, near, refusal
 from alicredit.errors import RecordError
-from alicredit.records.declaration import Column
+from alicredit.records.declaration import KNOWN_AT, Column
 from alicredit.records.facts import quoted
 from alicredit.records.kept import open_kept
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import Source, damaged, unreadable_sql
-
-KNOWN_AT = Column("known_at", "time", required=False, nullable=True)
-"""What every table may have beside its own columns."""
 
 _TIME = "write times as 2012-11-01 13:05:00"
 _NUMBER = "write plain numbers such as 1234.50: no commas, no units, no % or currency signs"
@@ -72,13 +69,14 @@ def refuse_lacking(sources: Mapping[str, Source]) -> None:
     told, example = [], ""
     for name, source in sources.items():
         needed = TABLES[name].required if name in TABLES else ()
-        lacking = [column for column in needed if column not in source.types]
-        if lacking:
-            text = lacking_columns(f"table {name!r}", list(source.types), lacking)
-            if source.is_csv and len(source.types) == 1:
-                text += " Or separate the columns by commas."
-            told.append(text)
-            example = name
+        for group in source.alike:
+            lacking = [column for column in needed if column not in group.types]
+            if lacking:
+                text = lacking_columns(group.label, list(group.types), lacking)
+                if group.is_csv and len(group.types) == 1:
+                    text += " Or separate the columns by commas."
+                told.append(text)
+                example = name
     _refuse_all(told, f" `alicredit tables {example}` lists what must be in a table.")
 
 
@@ -102,9 +100,10 @@ def refuse_unreadable(
     told = []
     for name in projections:
         declared = TABLES[name].columns if name in TABLES else ()
-        for column in (*declared, KNOWN_AT):
-            if column.name in sources[name].types:
-                told += list(_unreadable(sources[name], column))
+        for group in sources[name].alike:
+            for column in (*declared, KNOWN_AT):
+                if column.name in group.types:
+                    told += list(_unreadable(group, column))
     _refuse_all(told)
 
 
@@ -128,7 +127,7 @@ def _unreadable(source: Source, column: Column) -> Iterator[str]:
     if rows:
         shown = ", ".join(dict.fromkeys(repr(value) for value, _ in rows))
         rule = f"must be of kind {column.kind} ({column.sql_type})"
-        where = f"table {source.table!r} column {column.name!r}"
+        where = f"{source.label} column {column.name!r}"
         count = rows[0][1]
         found = f"{count:,} row{'s' if count > 1 else ''} such as {shown}"
         yield refusal(where, rule, found, _HOW.get(column.kind, _NUMBER))
