@@ -24,7 +24,7 @@ from alicredit.records.facts import quoted
 from alicredit.records.kept import open_kept
 from alicredit.records.refusing import maybe, no_merchants
 from alicredit.records.schema import TABLES
-from alicredit.records.sources import Source, literal, parsed_sql
+from alicredit.records.sources import Source, literal, parsed_sql, unwritten_sql
 
 _PREFIX, _LOCK = "alicredit-records-", ".lock"
 _GROUP_ROWS = 131_072
@@ -189,9 +189,10 @@ def _parsed(
         "_batch", pa.Table.from_batches([batch])
     )  # a batch alone is read once by old DuckDB
     parsed = {each.name: parsed_sql(quoted(each.name), each, timezone) for each in texts}
-    for name, sql in parsed.items():
-        column = quoted(name)
-        broken = f"nullif(trim({column}), '') IS NOT NULL AND ({sql}) IS NULL"
+    for each in texts:
+        name, sql, column = each.name, parsed[each.name], quoted(each.name)
+        other = unwritten_sql(column, each.sql_type)
+        broken = f"nullif(trim({column}), '') IS NOT NULL AND ({other} OR ({sql}) IS NULL)"
         found = con.execute(f"SELECT {column} FROM _batch WHERE {broken} LIMIT 1").fetchall()
         if found:
             where, do = f"table {table!r} column {name!r}", "write it as 2013-05-01 13:30:00"

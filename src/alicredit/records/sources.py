@@ -25,6 +25,14 @@ PLAIN = ("VARCHAR", "UUID", "BOOLEAN", *_WHOLE, *REAL, *_TIMES, _AWARE, OLD_TIME
 """Types that their names say wholly: not decimals, nor what is made of other types."""
 DIALECT = """delim=',', quote='"', escape='"', comment='', skip=0, all_varchar=true"""
 _ZONED = r":\d{2}(\.\d+)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
+_CLOCK = r"[ T]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)?"
+_TIME = rf"\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}({_CLOCK})?"
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?"
+_ROUND = r"[\s\x{00A0}]*"
+"""Signs around a number that are none of it."""
+_WRITTEN = {"BIGINT": _NUMBER, "DOUBLE": _NUMBER, "DATE": _TIME, "TIMESTAMP": _TIME}
+"""How a text stands for a value of a type: DuckDB reads more, and leaves out what it does not."""
+_NOTHING_WORDS = r"null|\\n|none|nan|nat|<na>|#?n/a"
 
 
 @dataclass(frozen=True)
@@ -192,22 +200,45 @@ def parsed_sql(name: str, column: Column, timezone: str) -> str:
     plain = f"TRY_CAST({value} AS {column.sql_type})"
     if column.kind not in ("date", "time"):
         return plain
-    local = f"TRY_CAST({value} AS TIMESTAMPTZ) AT TIME ZONE {literal(timezone)}"
+    ahead = f"regexp_replace({value}, '\\s*([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
+    local = f"TRY_CAST({ahead} AS TIMESTAMPTZ) AT TIME ZONE {literal(timezone)}"
     return (
         f"CASE WHEN regexp_matches({value}, {literal(_ZONED)}) "
         f"THEN CAST({local} AS {column.sql_type}) ELSE {plain} END"
     )
 
 
+def unwritten_sql(name: str, sql_type: str) -> str:
+    """Write the condition of texts that do not stand for a value of a type in a form of ours.
+
+    Of ``2013-04-01 10:00 PM`` or ``2013-04-01 10:00 CST`` a release of DuckDB takes ten o'clock.
+
+    Examples
+    --------
+    >>> con = duckdb.connect()
+    >>> condition = unwritten_sql("x", "TIMESTAMP")
+    >>> sql = f"SELECT {condition} FROM (SELECT unnest(['2013-04-01 10:00 PM', '2013-4-1']) AS x)"
+    >>> [is_wrong for (is_wrong,) in con.execute(sql).fetchall()]
+    [True, False]
+    """
+    if sql_type not in _WRITTEN:
+        return "false"
+    form = literal(f"{_ROUND}({_WRITTEN[sql_type]}){_ROUND}")
+    return f"NOT regexp_full_match({name}, {form}, 'i')"
+
+
 def unreadable_sql(source: Source, column: Column) -> str | None:
     """Write the condition of values that have no meaning as the declared kind, if any can be.
 
-    Text of a CSV may not parse; a real number may be no whole one.
+    Text of a CSV may not parse, or be a word that a program wrote for nothing; a real number may be
+    no whole one.
     """
     name = quoted(column.name)
-    if source.is_csv and column.kind not in ("id", "code", "text"):
+    if source.is_csv and column.kind in ("id", "code", "text"):
+        return f"regexp_full_match(trim({name}), {literal(_NOTHING_WORDS)}, 'i')"
+    if source.is_csv:
         parsed = parsed_sql(name, column, "UTC")
-        bad = f"{parsed} IS NULL"
+        bad = f"{unwritten_sql(name, column.sql_type)} OR {parsed} IS NULL"
         if column.sql_type == "DOUBLE":
             bad += f" OR isnan({parsed})"
         if column.sql_type == "BIGINT":
