@@ -8,12 +8,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
 import alicredit as ac
-from alicredit.cli import DONE, FOUND, MENDED, REFUSED, main
+from alicredit.cli import DONE, FOUND, MENDED, REFUSED, command, main
 from alicredit.cli import show as shown
 from alicredit.deciding.population import Gatherer
 
@@ -82,20 +83,34 @@ def test_train_saves_a_model_that_scores(folder, model, tmp_path, capsys) -> Non
     assert "default rate is set to 20 % a year" in (tmp_path / "p.html").read_text("utf-8")
 
 
-def test_train_takes_a_shape_and_says_what_would_get_no_score(folder, trained) -> None:
+def test_train_takes_a_shape_and_warns_of_nothing_where_all_get_a_score(folder, trained) -> None:
     model, said = ac.load_model(trained[0]), trained[1]
     assert model.training["shape_asked"] == "points"
     records = ac.read_records(folder)
     cohort = ac.Cohort.of_loans(records)
     y = ac.label_defaults(records, cohort)
     train, _ = cohort.split_by_time("2012-11-01", labels=y)
-    status = model.score_frame(ac.build_features(records, cohort)[train])["status"]
-    unscored = int((status != "ok").sum())
-    assert (f"{unscored:,} of the {int(train.sum()):,} loans" in " ".join(said.split())) == (
-        unscored > 0
-    )
+    found = model.score_frame(ac.build_features(records, cohort)[train])
+    assert (found["status"] == "ok").all()
+    assert "would get no score" not in said
     with pytest.raises(SystemExit):
         main(["train", str(folder), "--shape", "tree"])
+
+
+def test_train_says_how_many_of_its_loans_would_get_no_score(
+    folder, tmp_path, monkeypatch, capsys
+) -> None:
+    """Of each seventh loan nothing at all is known."""
+    records = ac.read_records(folder)
+    cohort, X, y = command.labelled(records)
+    blank = np.arange(len(X)) % 7 == 0
+    known = X.mask(np.broadcast_to(blank[:, None], X.shape))
+    monkeypatch.setattr(command, "labelled", lambda _: (cohort, known, y))
+    train, _ = cohort.split_by_time("2012-11-01", labels=y)
+    assert main(["train", str(folder), "--model", str(tmp_path / "m.alicredit"),
+                 "--cut", "2012-11-01", "--shape", "points", "--json"]) == DONE  # fmt: skip
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{(blank & train).sum():,} of the {train.sum():,} loans trained on would get no" in said
 
 
 @pytest.mark.slow

@@ -363,6 +363,13 @@ def test_what_cannot_be_read_is_refused_by_name(session: Any, stage: Path, tmp_p
         decide(stage, records=ac.read_records(tmp_path), engine=session)
     with pytest.raises(RecordError, match="must be among the records"):
         decide(stage, records={"orders": frames["orders"]}, engine=session)
+    merchants = frames["merchants"].toArrow().to_pandas()
+    (tmp_path / "merchants.csv").unlink()
+    (tmp_path / "merchants").mkdir()
+    merchants[::2].to_parquet(tmp_path / "merchants" / "0.parquet")
+    merchants[1::2].assign(more=1).to_parquet(tmp_path / "merchants" / "1.parquet")
+    with pytest.raises(RecordError, match=r"must be alike to be read on Spark.*'merchants'"):
+        decide(stage, records=ac.read_records(tmp_path), engine=session)
 
 
 class Session:

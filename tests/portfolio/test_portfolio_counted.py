@@ -220,3 +220,38 @@ def test_what_is_counted_has_a_row_for_each_question() -> None:
     cohort = ac.Cohort.at(records, AS_OF)
     with pytest.raises(InputError, match="counted must have a row for each of 7 questions; found"):
         build_applicants(records, cohort, counted=pd.DataFrame({"ratings": [1.0]}))
+
+
+def whole_groups() -> pd.DataFrame:
+    return pd.DataFrame(dict.fromkeys(sum_of(0, 1, 2), [1.0] * 7))
+
+
+@pytest.mark.parametrize("lacking", sum_of(0, 1, 2))
+def test_a_group_is_counted_whole_or_not_at_all(lacking: str) -> None:
+    records = ac.read_records(make_tables(5))
+    cohort = ac.Cohort.at(records, AS_OF)
+    with pytest.raises(InputError, match=f"counted must have all of .*; found no '{lacking}'"):
+        build_applicants(records, cohort, counted=whole_groups().drop(columns=lacking))
+
+
+@pytest.mark.parametrize("name", ["row", "rating", "membership"])
+def test_nothing_but_what_is_counted_is_taken(name: str) -> None:
+    """A column of another name would be joined as a fact, or stand in the place of one."""
+    records = ac.read_records(make_tables(5))
+    cohort = ac.Cohort.at(records, AS_OF)
+    with pytest.raises(InputError, match=f"counted must have no columns but .*found '{name}'"):
+        build_applicants(records, cohort, counted=whole_groups().assign(**{name: 1.0}))
+
+
+def test_what_finds_its_merchant_through_orders_is_absent_where_orders_are() -> None:
+    tables = make_tables(5)
+    del tables["orders"]
+    records, bare = ac.read_records(tables), ac.read_records({"merchants": tables["merchants"]})
+    found = build_applicants(records, ac.Cohort.at(records, AS_OF))
+    told = build_applicants(bare, ac.Cohort.at(bare, AS_OF))
+    lent = found.pop("days_past_due"), found.pop("outstanding")
+    assert (lent[0] == 0).all()
+    assert lent[1].tolist() == [500.0, *[0.0] * 6]
+    told = told.drop(columns=["days_past_due", "outstanding"])
+    pd.testing.assert_frame_equal(found, told, check_exact=True)
+    assert found["monthly_sales_median_180d"].isna().all()

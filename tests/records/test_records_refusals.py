@@ -163,7 +163,7 @@ def test_a_refused_csv_says_how_it_must_be_written(tmp_path: Path) -> None:
             read_records(tmp_path)
 
 
-NOT_PLAIN = ["1,200.50", "¥12", "nan", "NULL", "0x10", "12 yuan", "--", "1e"]
+NOT_PLAIN = ["1,200.50", "¥12", "nan", "NULL", "0x10", "12 yuan", "--", "1e", "1_200"]
 
 
 @pytest.mark.parametrize("number", NOT_PLAIN)

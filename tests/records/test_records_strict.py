@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import duckdb
@@ -97,12 +98,83 @@ def test_a_csv_without_the_columns_is_refused(tmp_path, content: bytes) -> None:
         "2013-04-01 12:00:00+02",
         "2013-04-01 18:00:00",
         "2013-04-01 18:00:00.000",
+        "2013-04-01 10:00:00 UTC",
+        "2013-04-01 19:00:00 +0900",
+        "2013/4/1 18:00",
+        "2013-04-01T18:00",
+        " 2013-04-01 18:00:00 ",
     ],
 )
 def test_a_csv_time_with_a_zone_is_converted_and_one_without_is_kept(tmp_path, written) -> None:
     text = f"{HEADER}\na,m0,x,{written},2\n".encode()
     table = read_records(folder(tmp_path, "orders.csv", text))["orders"]
     assert table["created_at"].to_pylist() == [pd.Timestamp("2013-04-01 18:00:00")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2013-04-01 10:00:00 PM",
+        "2013-04-01 10:00:00 CST",
+        "2013-04-01 10:00 GMT",
+        "2013-04-01 10:00:00 America/New_York",
+        "2013-04-01 10",
+        "01/04/2013",
+        "5/4/13",
+        "13-04-01",
+        "epoch",
+        "infinity",
+        "2013-04-01 (BC)",
+        "2013-04-01 10:00:00 and more",
+        "2013-02-30",
+    ],
+)
+@pytest.mark.parametrize("column", ["created_at", "day"])
+def test_a_csv_time_of_another_form_is_refused_whatever_could_be_read_of_it(
+    tmp_path, written, column
+) -> None:
+    """Ten in the evening is not ten o'clock, nor is ten in New York."""
+    text, name = f"{HEADER}\na,m0,x,{written},2\n", "orders.csv"
+    if column == "day":
+        text, name = f"merchant_id,day,logins\nm0,{written},1\n", "interactions_daily.csv"
+    with pytest.raises(RecordError, match=f"'{column}'.*{re.escape(repr(written))}"):
+        read_records(folder(tmp_path, name, text.encode()))
+
+
+@pytest.mark.parametrize("number", ["0x10", "0b11", "1_000", "1e", "12 ", "+3", "1e2", " 7\t"])
+def test_a_csv_count_is_a_plain_number(tmp_path, number) -> None:
+    text = f"merchant_id,day,logins\nm0,2013-04-01,{number}\n".encode()
+    whole = {"12 ": 12, "+3": 3, "1e2": 100, " 7\t": 7}.get(number)
+    place = folder(tmp_path, "interactions_daily.csv", text)
+    if whole is not None:
+        assert read_records(place)["interactions_daily"]["logins"].to_pylist() == [whole]
+        return
+    with pytest.raises(RecordError, match=f"'logins'.*'{number}'"):
+        read_records(place)
+
+
+NOTHING = ["NULL", "null", "\\N", "None", "NaN", "nan", "<NA>", "NaT", "N/A", "#N/A"]
+
+
+@pytest.mark.parametrize("word", NOTHING)
+@pytest.mark.parametrize("column", ["buyer_id", "channel", "device_hash"])
+def test_a_word_for_nothing_in_a_csv_is_no_value(tmp_path, word, column) -> None:
+    """All buyers whom a program wrote as NULL would be one buyer, and all devices one device."""
+    columns = ["order_id", "merchant_id", "buyer_id", "created_at", "amount"]
+    row = {"order_id": "a", "merchant_id": "m0", "buyer_id": "b", "channel": "ad",
+           "created_at": "2013-04-01", "amount": "2", "device_hash": "d"}  # fmt: skip
+    row[column] = word
+    names = [*columns, *({column} - {*columns})]
+    text = f"{','.join(names)}\n{','.join(row[name] for name in names)}\n".encode()
+    with pytest.raises(RecordError, match=f"'{column}'.*leave out what is missing"):
+        read_records(folder(tmp_path, "orders.csv", text))
+
+
+@pytest.mark.parametrize("word", ["NA", "Nan'an", "nullarbor", "none such", "N"])
+def test_a_name_that_only_begins_like_nothing_is_a_value(tmp_path, word) -> None:
+    text = f"{HEADER},buyer_region\na,m0,x,2013-04-01,2,{word}\n".encode()
+    table = read_records(folder(tmp_path, "orders.csv", text))["orders"]
+    assert table["buyer_region"].to_pylist() == [word]
 
 
 def test_a_csv_count_is_not_rounded(tmp_path) -> None:

@@ -150,6 +150,10 @@ def _of_files(records: Records, session: Any) -> Taken:
             do = "write them as Parquet: write_records(read_records(folder), other)"
             found = f"CSV in table {name!r}"
             refuse("records", "must be Parquet to be read on Spark", found, do, error=RecordError)
+        if source.groups:
+            do = "write them alike: write_records(read_records(folder), other)"
+            found = f"files of table {name!r} whose columns or types differ"
+            refuse("records", "must be alike to be read on Spark", found, do, error=RecordError)
         if source.memory is not None:
             frames[name] = session.createDataFrame(source.memory)
             continue

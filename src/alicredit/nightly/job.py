@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -94,7 +95,8 @@ def digest_records(records: Any) -> str:
                 whole.update(source.digest.encode())
             elif source.paths:
                 paths = tuple(map(Path, source.paths))
-                whole.update(digest_files(paths, paths[0].parent).encode())
+                root = Path(os.path.commonpath([path.parent for path in paths]))
+                whole.update(digest_files(paths, root).encode())
             if source.memory is not None:
                 whole.update(digest_frame(source.memory.to_pandas()).encode())
     return whole.hexdigest()

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from alicredit.checks import refuse
+from alicredit.checks import nearest, refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.ledger import hold_unpaid
 from alicredit.policy.related import STANDING, links_sql
@@ -80,7 +80,8 @@ def build_applicants(
     ----------
     records : Records
         The platform's records; a fact whose table is absent is missing, except that no blacklist,
-        violations, events of accounts or loans mean none.
+        violations, events of accounts or loans mean none. Tables whose rows find their merchant
+        through another (refunds, ratings: through orders) are absent where that is.
     cohort : Cohort
         Who, and as of when.
     counted : pandas.DataFrame or None, default None
@@ -103,6 +104,8 @@ def build_applicants(
     ------
     RecordError
         If rows cannot be read.
+    InputError
+        If ``counted`` has other rows or columns, or a part of a group.
 
     Examples
     --------
@@ -118,7 +121,7 @@ def build_applicants(
     """
     require_records(records)
     require_cohort(cohort)
-    facts = {name: records.fact_sql(name) for name in _USED if name in records}
+    facts = {name: records.fact_sql(name) for name in _USED if records.holds_facts(name)}
     con = records.connect([name for name in APPLICANT_TABLES if name in records], kept=True)
     try:
         con.register("question_rows", _questions(cohort))
@@ -145,6 +148,12 @@ _USED = (
     "merchants", "merchant_history", "orders", "refunds", "disputes", "ratings", "violations",
     "blacklist", "loans", "loan_orders", "repayments", "account_events", "related_parties",
 )  # fmt: skip
+COUNTED = (
+    ("ratings", "positive_rating_share"),
+    ("refunded_fen", "sold_fen"),
+    (*(f"settled_{period}" for period in range(PERIODS)), "settled_year"),
+)
+"""What may have been counted already, in groups of which all or nothing is."""
 APPLICANT_TABLES = (*_USED, "instalments", "restructures")
 """Tables that facts of applicants are gathered from; the last two tell the days past due."""
 
@@ -181,6 +190,15 @@ def _rows(cohort: Cohort, counted: pd.DataFrame | None) -> pd.DataFrame:
     if len(counted) != len(cohort):
         rule = f"must have a row for each of {len(cohort)} questions"
         refuse("counted", rule, f"{len(counted)} rows")
+    for group in COUNTED:
+        lacking = [name for name in group if name not in counted]
+        if 0 < len(lacking) < len(group):
+            refuse("counted", f"must have all of {', '.join(group)}, or none", f"no {lacking[0]!r}")
+    known = {name for group in COUNTED for name in group}
+    unknown = [str(name) for name in counted if name not in known]
+    if unknown:
+        rule = "must have no columns but those that are counted"
+        refuse("counted", rule, repr(unknown[0]), nearest(unknown[0], known))
     return rows.assign(**{name: counted[name].to_numpy(np.float64) for name in counted})
 
 

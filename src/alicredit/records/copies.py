@@ -19,16 +19,16 @@ import pyarrow.parquet as pq
 from alicredit.checks import refuse, require_columns, writing
 from alicredit.databases import Database, Wants, open_database, tell
 from alicredit.errors import RecordError
+from alicredit.records.declaration import KNOWN_AT, Column
 from alicredit.records.facts import quoted
 from alicredit.records.kept import open_kept
 from alicredit.records.refusing import maybe, no_merchants
-from alicredit.records.schema import TABLES, Column
-from alicredit.records.sources import Source, literal, parsed_sql
+from alicredit.records.schema import TABLES
+from alicredit.records.sources import Source, literal, parsed_sql, unwritten_sql
 
 _PREFIX, _LOCK = "alicredit-records-", ".lock"
 _GROUP_ROWS = 131_072
 _OWN = "alicredit_"
-_KNOWN_AT = Column("known_at", "time", required=False, nullable=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +114,10 @@ def _wanted(
         columns = link.columns(name)
         require_columns(f"table {name!r}", columns, table.required, error=RecordError)
         for column in columns:
-            if column not in table and column != _KNOWN_AT.name:
+            if column not in table and column != KNOWN_AT.name:
                 text = f"unknown column {column!r}, not read{maybe(column, table.names)}"
                 notes.append((name, "unknown column", "warning", text))
-        known = [each for each in (*table.columns, _KNOWN_AT) if each.name in columns]
+        known = [each for each in (*table.columns, KNOWN_AT) if each.name in columns]
         wanted[name] = {each.name: each.sql_type for each in known}
     return wanted
 
@@ -189,9 +189,10 @@ def _parsed(
         "_batch", pa.Table.from_batches([batch])
     )  # a batch alone is read once by old DuckDB
     parsed = {each.name: parsed_sql(quoted(each.name), each, timezone) for each in texts}
-    for name, sql in parsed.items():
-        column = quoted(name)
-        broken = f"nullif(trim({column}), '') IS NOT NULL AND ({sql}) IS NULL"
+    for each in texts:
+        name, sql, column = each.name, parsed[each.name], quoted(each.name)
+        other = unwritten_sql(column, each.sql_type)
+        broken = f"nullif(trim({column}), '') IS NOT NULL AND ({other} OR ({sql}) IS NULL)"
         found = con.execute(f"SELECT {column} FROM _batch WHERE {broken} LIMIT 1").fetchall()
         if found:
             where, do = f"table {table!r} column {name!r}", "write it as 2013-05-01 13:30:00"

@@ -75,6 +75,10 @@ class Column:
         return KINDS[self.kind]
 
 
+KNOWN_AT = Column("known_at", "time", required=False, nullable=True)
+"""What every table may have beside its own columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table of records.

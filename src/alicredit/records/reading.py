@@ -20,10 +20,13 @@ from alicredit.errors import RecordError
 from alicredit.records.bounds import Bound
 from alicredit.records.copies import copy_tables, sources_of
 from alicredit.records.data_use import DataUse, read_data_use
+from alicredit.records.declaration import KNOWN_AT
 from alicredit.records.facts import fact_sql, quoted
 from alicredit.records.kept import open_kept, open_own
+from alicredit.records.opening import find_sources
+from alicredit.records.parts import short
+from alicredit.records.places import find_tables
 from alicredit.records.refusing import (
-    KNOWN_AT,
     maybe,
     no_merchants,
     refuse_lacking,
@@ -35,7 +38,6 @@ from alicredit.records.sources import (
     arrow_reader,
     canonical_sql,
     damaged,
-    find_sources,
     holds_numbers,
 )
 
@@ -349,7 +351,7 @@ def read_records(
     elif (database := database_of(source, "source")) is not None:
         return _from_database(database, data_use)
     elif isinstance(source, str | Path) and str(source):
-        places = dict(_places(Path(source)))
+        places = dict(find_tables(Path(source)))
         timezone, notes = _folder_notes(Path(source))
         stated = data_use if data_use is not None else _folder_use(Path(source))
     else:
@@ -360,7 +362,7 @@ def read_records(
         rule = "must hold at least one table (table.parquet or table.csv)"
         raise RecordError(refusal("source", rule, f"no table in {source}"))
     uses = read_data_use(stated)
-    sources, findings = _admitted(places, uses)
+    sources, findings = _admitted(places, uses, timezone)
     refuse_lacking(sources)
     records = Records(MappingProxyType(sources), timezone, MappingProxyType(notes), findings, uses)
     _check_values(records)
@@ -373,7 +375,7 @@ def _from_database(
     """Read the tables of a database as they stand at this moment."""
     uses = read_data_use(data_use)
     copies = copy_tables(database, uses)
-    sources, _ = _admitted(copies.paths, uses)
+    sources, _ = _admitted(copies.paths, uses, database.timezone)
     findings = tuple(Note(table, rule, level, 0, text) for table, rule, level, text in copies.notes)
     kept = MappingProxyType(sources_of(copies, sources))
     records = Records(kept, database.timezone, MappingProxyType({}), findings, uses)
@@ -392,24 +394,6 @@ def require_records(value: object) -> Records:
     """
     rule, do = "must be what read_records gives", "read them with read_records"
     return require_kind("records", value, Records, rule, do=do, error=RecordError)
-
-
-def _places(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield (table, path) of what a folder holds."""
-    if not folder.is_dir():
-        raise RecordError(refusal("source", "must be a folder that exists", folder))
-    seen: dict[str, str] = {}
-    for path in sorted(folder.iterdir()):
-        is_table = path.suffix in (".parquet", ".csv") or (
-            path.is_dir() and any(p.suffix in (".parquet", ".csv") for p in path.iterdir())
-        )
-        if is_table and path.stem in seen:
-            rule = "must stand once in the folder"
-            found = f"{Path(seen[path.stem]).name} and {path.name}"
-            raise RecordError(refusal(f"table {path.stem!r}", rule, found, "remove one of them"))
-        if is_table:
-            seen[path.stem] = str(path)
-            yield path.stem, str(path)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -440,7 +424,7 @@ def _folder_use(folder: Path) -> dict[str, Any] | None:
 
 
 def _admitted(
-    places: Mapping[str, object], uses: Mapping[str, DataUse]
+    places: Mapping[str, object], uses: Mapping[str, DataUse], timezone: str
 ) -> tuple[dict[str, Source], tuple[Note, ...]]:
     """Open what may be read; note what is unknown and what is left out for want of a basis."""
     notes, read = [], {}
@@ -455,15 +439,26 @@ def _admitted(
         if name not in TABLES:
             text = f"unknown table, kept and not used{maybe(name, TABLES)}"
             notes.append(Note(name, "unknown table", "warning", 0, text))
-    sources = find_sources(read)
+    sources = find_sources(read, timezone)
     for name in (each for each in sources if each in TABLES):
         types = sources[name].types
+        notes += list(_partly_lacking(sources[name]))
         for column in types:
             if column not in TABLES[name] and column != "known_at":
                 hint = maybe(column, [each for each in TABLES[name].names if each not in types])
                 text = f"unknown column {column!r}, kept and not used{hint}"
                 notes.append(Note(name, "unknown column", "warning", 0, text))
     return sources, tuple(notes)
+
+
+def _partly_lacking(source: Source) -> Iterator[Note]:
+    """Note the optional columns that some of a table's files lack."""
+    for column in (*TABLES[source.table].columns, KNOWN_AT):
+        lacking = [each for each in source.groups if column.name not in each.types]
+        if column.name in source.types and lacking and not column.required:
+            paths = [path for each in lacking for path in each.paths]
+            text = f"{column.name!r} lacks in {short(paths)}: it reads as missing in their rows"
+            yield Note(source.table, "column in some files", "warning", 0, text)
 
 
 def _check_values(records: Records) -> None:

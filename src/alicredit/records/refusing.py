@@ -8,14 +8,11 @@ import duckdb
 
 from alicredit.checks import lacking_columns, near, refusal
 from alicredit.errors import RecordError
-from alicredit.records.declaration import Column
+from alicredit.records.declaration import KNOWN_AT, Column
 from alicredit.records.facts import quoted
 from alicredit.records.kept import open_kept
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import Source, damaged, unreadable_sql
-
-KNOWN_AT = Column("known_at", "time", required=False, nullable=True)
-"""What every table may have beside its own columns."""
 
 _TIME = "write times as 2012-11-01 13:05:00"
 _NUMBER = "write plain numbers such as 1234.50: no commas, no units, no % or currency signs"
@@ -23,6 +20,7 @@ _WHOLE = "write whole numbers, without commas or units"
 _HOW = {
     "time": _TIME, "date": "write dates as 2012-11-01", "flag": "write true or false",
     "fen": f"{_WHOLE}: 12.50 yuan are 1250 fen", "count": _WHOLE,
+    **dict.fromkeys(("id", "code", "text"), "leave out what is missing: a word would be a value"),
 }  # fmt: skip
 """Kind of column -> how its values are written; all others are numbers."""
 
@@ -72,13 +70,14 @@ def refuse_lacking(sources: Mapping[str, Source]) -> None:
     told, example = [], ""
     for name, source in sources.items():
         needed = TABLES[name].required if name in TABLES else ()
-        lacking = [column for column in needed if column not in source.types]
-        if lacking:
-            text = lacking_columns(f"table {name!r}", list(source.types), lacking)
-            if source.is_csv and len(source.types) == 1:
-                text += " Or separate the columns by commas."
-            told.append(text)
-            example = name
+        for group in source.alike:
+            lacking = [column for column in needed if column not in group.types]
+            if lacking:
+                text = lacking_columns(group.label, list(group.types), lacking)
+                if group.is_csv and len(group.types) == 1:
+                    text += " Or separate the columns by commas."
+                told.append(text)
+                example = name
     _refuse_all(told, f" `alicredit tables {example}` lists what must be in a table.")
 
 
@@ -102,36 +101,43 @@ def refuse_unreadable(
     told = []
     for name in projections:
         declared = TABLES[name].columns if name in TABLES else ()
-        for column in (*declared, KNOWN_AT):
-            if column.name in sources[name].types:
-                told += list(_unreadable(sources[name], column))
+        for group in sources[name].alike:
+            there = [each for each in (*declared, KNOWN_AT) if each.name in group.types]
+            told += list(_unreadable(group, there))
     _refuse_all(told)
 
 
-def _unreadable(source: Source, column: Column) -> Iterator[str]:
-    """Tell of a column's rows that cannot be read, with their number and first examples."""
-    condition = unreadable_sql(source, column)
-    if not condition:
+def _unreadable(source: Source, columns: Collection[Column]) -> Iterator[str]:
+    """Tell of columns' rows that cannot be read, with their number and first examples."""
+    asked = {each: sql for each in columns if (sql := unreadable_sql(source, each))}
+    if not asked:
         return
     con = open_kept()
     try:
         source.attach(con)
-        name = quoted(column.name)
-        sql = (
-            f"SELECT CAST({name} AS VARCHAR), count(*) OVER () FROM {source.sql} WHERE {condition}"
-        )
-        rows = con.execute(f"{sql} LIMIT 3").fetchall()
+        every = ", ".join(f"coalesce(bool_or({sql}), false)" for sql in asked.values())
+        (row,) = con.execute(f"SELECT {every} FROM {source.sql}").fetchall()
+        bad = [column for column, is_bad in zip(asked, row, strict=True) if is_bad]
+        found = {column: _examples(con, source, column, asked[column]) for column in bad}
     except duckdb.Error as error:
         raise damaged(source, error) from error
     finally:
         con.close()
-    if rows:
-        shown = ", ".join(dict.fromkeys(repr(value) for value, _ in rows))
+    for column, (count, shown) in found.items():
         rule = f"must be of kind {column.kind} ({column.sql_type})"
-        where = f"table {source.table!r} column {column.name!r}"
-        count = rows[0][1]
-        found = f"{count:,} row{'s' if count > 1 else ''} such as {shown}"
-        yield refusal(where, rule, found, _HOW.get(column.kind, _NUMBER))
+        where = f"{source.label} column {column.name!r}"
+        rows = f"{count:,} row{'s' if count > 1 else ''} such as {shown}"
+        yield refusal(where, rule, rows, _HOW.get(column.kind, _NUMBER))
+
+
+def _examples(
+    con: duckdb.DuckDBPyConnection, source: Source, column: Column, condition: str
+) -> tuple[int, str]:
+    """Count the rows of a condition, and show the first values."""
+    name = f"CAST({quoted(column.name)} AS VARCHAR)"
+    sql = f"SELECT {name}, count(*) OVER () FROM {source.sql} WHERE {condition} LIMIT 3"
+    rows = con.execute(sql).fetchall()
+    return rows[0][1], ", ".join(dict.fromkeys(repr(value) for value, _ in rows))
 
 
 def _refuse_all(told: list[str], do: str = "") -> None:

@@ -165,7 +165,8 @@ def full_columns(source: Source) -> frozenset[str]:
         Reals are never among them, since one that is no number reads as missing; nor are columns of
         files that cannot be read, or do not count.
     """
-    names = [name for name, kind in source.types.items() if kind not in REAL]
+    reals = {n for each in source.alike for n, kind in each.types.items() if kind in REAL}
+    names = [name for name in source.types if name not in reals]
     if source.memory is not None:
         return frozenset(name for name in names if not source.memory[name].null_count)
     if source.is_csv or not source.paths:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from alicredit.checks import refusal
 from alicredit.errors import RecordError
 from alicredit.records.declaration import Column
 from alicredit.records.facts import quoted
-from alicredit.records.kept import open_kept
+from alicredit.records.parts import NOTHING, OLD_MOMENT, OLD_TIME, short
 
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _WHOLE = (*_SIGNED, "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
-_NARROW = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+NARROW = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 REAL = ("FLOAT", "DOUBLE")
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _AWARE = "TIMESTAMP WITH TIME ZONE"
-_DIALECT = """delim=',', quote='"', escape='"', comment='', skip=0, all_varchar=true"""
+PLAIN = ("VARCHAR", "UUID", "BOOLEAN", *_WHOLE, *REAL, *_TIMES, _AWARE, OLD_TIME, OLD_MOMENT)
+"""Types that their names say wholly: not decimals, nor what is made of other types."""
+DIALECT = """delim=',', quote='"', escape='"', comment='', skip=0, all_varchar=true"""
 _ZONED = r":\d{2}(\.\d+)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
+_CLOCK = r"[ T]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)?"
+_TIME = rf"\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}({_CLOCK})?"
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?"
+_ROUND = r"[\s\x{00A0}]*"
+"""Signs around a number that are none of it."""
+_WRITTEN = {"BIGINT": _NUMBER, "DOUBLE": _NUMBER, "DATE": _TIME, "TIMESTAMP": _TIME}
+"""How a text stands for a value of a type: DuckDB reads more, and leaves out what it does not."""
+_NOTHING_WORDS = r"null|\\n|none|nan|nat|<na>|#?n/a"
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,12 @@ class Source:
         Of the rows, whatever their order, where the files are a copy made to be read.
     keeper : object, default None
         What keeps such a copy until nobody reads it any more.
+    groups : tuple of Source, default empty
+        Where files differ in their columns: those that are alike, each group with its own types.
+    joined : str, default ""
+        The query that reads the groups together, each by its own types.
+    is_group : bool, default False
+        Whether it is one of such groups.
     """
 
     table: str
@@ -57,15 +70,31 @@ class Source:
     types: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     keeper: Any = field(default=None, repr=False, compare=False)
+    groups: tuple[Source, ...] = ()
+    joined: str = field(default="", repr=False)
+    is_group: bool = False
+
+    @property
+    def alike(self) -> tuple[Source, ...]:
+        """Give the groups of files that are alike: itself, where all are."""
+        return self.groups or (self,)
+
+    @property
+    def label(self) -> str:
+        """Name the table, and the files where others of its files have other columns."""
+        where = f" in {short(self.paths)}" if self.is_group else ""
+        return f"table {self.table!r}{where}"
 
     @property
     def sql(self) -> str:
         """Give the FROM clause that reads the rows as they are."""
         if self.memory is not None:
             return quoted(f"_memory_{self.table}")
+        if self.joined:
+            return f"({self.joined})"
         files = "[" + ", ".join(literal(path) for path in self.paths) + "]"
         if self.is_csv:
-            return f"read_csv({files}, {_DIALECT}, header=true, null_padding=false)"
+            return f"read_csv({files}, {DIALECT}, header=true, null_padding=false)"
         return f"read_parquet({files}, hive_partitioning=false)"
 
     def attach(self, con: duckdb.DuckDBPyConnection) -> None:
@@ -85,118 +114,9 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def find_sources(places: Mapping[str, object]) -> dict[str, Source]:
-    """Find tables' rows: a frame with an Arrow interface, a path or glob, or a folder of files.
-
-    Parameters
-    ----------
-    places : mapping of str to object
-        Table name -> a pandas, polars or pyarrow table, a query result that speaks Arrow, or a
-        path.
-
-    Returns
-    -------
-    dict of str to Source
-        With the physical types of their columns.
-
-    Raises
-    ------
-    RecordError
-        If there is nothing to read, or it cannot be read.
-    """
-    con = open_kept()
-    try:
-        return {table: _typed(con, _untyped(table, where)) for table, where in places.items()}
-    finally:
-        con.close()
-
-
-def _untyped(table: str, where: object) -> Source:
-    """Find a table's rows."""
-    if isinstance(where, str | Path):
-        return _files(table, str(where))
-    return Source(table, memory=_arrow(table, where))
-
-
-def _files(table: str, where: str) -> Source:
-    """Find the files behind a path, a glob or a folder, all Parquet or all CSV."""
-    path = Path(where)
-    if path.is_dir():
-        found = sorted(str(p) for p in path.iterdir() if p.suffix in (".parquet", ".csv"))
-    elif path.is_file():
-        found = [where]
-    else:
-        found = sorted(glob.glob(where))  # noqa: PTH207 - a glob may start anywhere
-    kinds = {Path(each).suffix for each in found}
-    if not found or len(kinds) > 1 or not kinds <= {".parquet", ".csv"}:
-        rule = "must name Parquet files or CSV files, not both"
-        raise RecordError(refusal(f"table {table!r}", rule, where, "check the path"))
-    return Source(table, paths=tuple(found), is_csv=kinds == {".csv"})
-
-
-def _arrow(table: str, frame: Any) -> pa.Table:
-    """Take any frame that speaks Arrow as a pyarrow table; a lazy one is collected."""
-    try:
-        if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):
-            frame = frame.collect()
-        names = [
-            str(name) for name in getattr(frame, "columns", getattr(frame, "column_names", []))
-        ]
-        if not isinstance(frame, pa.Table) and len(set(names)) < len(names):
-            rule = "must have columns of different names"
-            raise RecordError(refusal(f"table {table!r}", rule, names, "rename or drop one"))
-        if isinstance(frame, pa.Table):
-            return frame
-        if type(frame).__module__.startswith("pandas"):
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if type(frame).__module__.startswith("polars"):
-            return frame.to_arrow()  # its stream's views of texts are more than old readers know
-        if hasattr(frame, "__arrow_c_stream__"):
-            return pa.table(frame)
-        if hasattr(frame, "fetch_arrow_table"):
-            return frame.fetch_arrow_table()
-    except duckdb.Error as error:
-        rule = "must be a query whose connection is still open"
-        found = str(error).splitlines()[0]
-        raise RecordError(refusal(f"table {table!r}", rule, found, "read it first")) from error
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        rule = "must hold one type in each column"
-        raise RecordError(refusal(f"table {table!r}", rule, f"({error})", "clean it")) from error
-    rule = "must be a pandas, polars or pyarrow table, a query result or a path"
-    raise RecordError(refusal(f"table {table!r}", rule, type(frame).__name__, "convert it"))
-
-
-def _typed(con: duckdb.DuckDBPyConnection, source: Source) -> Source:
-    """Read the names and physical types of a source's columns."""
-    try:
-        source.attach(con)
-        rows = con.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()
-        repeated = _repeated_headings(con, source)
-    except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise damaged(source, error) from error
-    types = {str(name): str(kind).split("(")[0] for name, kind, *_ in rows}
-    if repeated:
-        rule = "must have columns of different names, whatever their case"
-        raise RecordError(refusal(f"table {source.table!r}", rule, repeated, "rename or drop one"))
-    return Source(source.table, source.paths, source.is_csv, source.memory, types)
-
-
-def _repeated_headings(con: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
-    """Name the headings that stand more than once, before SQL gives the second another name."""
-    if source.memory is not None:
-        names = [str(name) for name in source.memory.column_names]
-    elif source.is_csv:
-        sql = f"SELECT * FROM read_csv({literal(source.paths[0])}, {_DIALECT}, header=false)"
-        names = [str(name) for name in con.execute(f"{sql} LIMIT 1").fetchone() or ()]
-    else:
-        names = [str(name) for name in pq.read_schema(source.paths[0]).names]
-    small = [name.casefold() for name in names]
-    return sorted({name for name in names if small.count(name.casefold()) > 1})
-
-
 def holds_numbers(source: Source, column: str) -> bool:
     """Tell whether a column's values are whole numbers of at most 64 bits, as they stand."""
-    return not source.is_csv and source.types[column] in _NARROW
+    return not source.is_csv and source.types[column] in NARROW
 
 
 def arrow_reader(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.RecordBatchReader:
@@ -256,16 +176,17 @@ def canonical_sql(source: Source, column: Column, timezone: str) -> str:
         "date": _TIMES,
         "time": _TIMES,
     }.get(kind, (*_WHOLE, *REAL, "DECIMAL"))
-    if physical == '"NULL"' or physical == "NULL":
+    if physical == NOTHING:
         return f"CAST(NULL AS {column.sql_type})"
-    if physical == _AWARE and kind in ("date", "time"):
-        return f"CAST({name} AT TIME ZONE {literal(timezone)} AS {column.sql_type})"
+    if physical in (_AWARE, OLD_MOMENT) and kind in ("date", "time"):
+        moment = name if physical == _AWARE else f"{name} AT TIME ZONE 'UTC'"
+        return f"CAST({moment} AT TIME ZONE {literal(timezone)} AS {column.sql_type})"
     if physical not in plain:
         rule = f"must be of kind {kind} ({column.sql_type})"
         do = "convert it where the data are made; text is not read as numbers or times"
-        raise RecordError(
-            refusal(f"table {source.table!r} column {column.name!r}", rule, physical, do)
-        )
+        if physical == OLD_TIME:
+            do = "write it in microseconds: in 96 bits it does not say whether it is local or UTC"
+        raise RecordError(refusal(f"{source.label} column {column.name!r}", rule, physical, do))
     if physical in REAL and kind not in ("text",):
         # Not isnan: DuckDB 2.0 answers it from a file's footer, whose bounds leave NaN out.
         number = f"CASE WHEN isfinite({name}) OR isinf({name}) THEN {name} END"
@@ -279,22 +200,45 @@ def parsed_sql(name: str, column: Column, timezone: str) -> str:
     plain = f"TRY_CAST({value} AS {column.sql_type})"
     if column.kind not in ("date", "time"):
         return plain
-    local = f"TRY_CAST({value} AS TIMESTAMPTZ) AT TIME ZONE {literal(timezone)}"
+    ahead = f"regexp_replace({value}, '\\s*([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
+    local = f"TRY_CAST({ahead} AS TIMESTAMPTZ) AT TIME ZONE {literal(timezone)}"
     return (
         f"CASE WHEN regexp_matches({value}, {literal(_ZONED)}) "
         f"THEN CAST({local} AS {column.sql_type}) ELSE {plain} END"
     )
 
 
+def unwritten_sql(name: str, sql_type: str) -> str:
+    """Write the condition of texts that do not stand for a value of a type in a form of ours.
+
+    Of ``2013-04-01 10:00 PM`` or ``2013-04-01 10:00 CST`` a release of DuckDB takes ten o'clock.
+
+    Examples
+    --------
+    >>> con = duckdb.connect()
+    >>> condition = unwritten_sql("x", "TIMESTAMP")
+    >>> sql = f"SELECT {condition} FROM (SELECT unnest(['2013-04-01 10:00 PM', '2013-4-1']) AS x)"
+    >>> [is_wrong for (is_wrong,) in con.execute(sql).fetchall()]
+    [True, False]
+    """
+    if sql_type not in _WRITTEN:
+        return "false"
+    form = literal(f"{_ROUND}({_WRITTEN[sql_type]}){_ROUND}")
+    return f"NOT regexp_full_match({name}, {form}, 'i')"
+
+
 def unreadable_sql(source: Source, column: Column) -> str | None:
     """Write the condition of values that have no meaning as the declared kind, if any can be.
 
-    Text of a CSV may not parse; a real number may be no whole one.
+    Text of a CSV may not parse, or be a word that a program wrote for nothing; a real number may be
+    no whole one.
     """
     name = quoted(column.name)
-    if source.is_csv and column.kind not in ("id", "code", "text"):
+    if source.is_csv and column.kind in ("id", "code", "text"):
+        return f"regexp_full_match(trim({name}), {literal(_NOTHING_WORDS)}, 'i')"
+    if source.is_csv:
         parsed = parsed_sql(name, column, "UTC")
-        bad = f"{parsed} IS NULL"
+        bad = f"{unwritten_sql(name, column.sql_type)} OR {parsed} IS NULL"
         if column.sql_type == "DOUBLE":
             bad += f" OR isnan({parsed})"
         if column.sql_type == "BIGINT":

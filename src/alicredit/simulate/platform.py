@@ -9,7 +9,8 @@ import pyarrow as pa
 from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
 from alicredit.records import DataUse, Records
-from alicredit.records.sources import find_sources
+from alicredit.records.opening import find_sources
+from alicredit.records.reading import TIMEZONE
 from alicredit.simulate.credit import (
     PRODUCTS,
     Approval,
@@ -122,7 +123,7 @@ def simulate_platform(
         "default_rate": float(default_rate),
         "made_up": "simulated; no real merchant is in these records",
     }
-    sources = find_sources(tables)
+    sources = find_sources(tables, TIMEZONE)
     return Records(sources, notes=notes, data_use={"bank_txns": _USE}), truth
 
 
