@@ -38,11 +38,14 @@ class Form:
     lean : float, default 0
         Standard deviation by which the log-slope changes over each unit, steadily: a trend on
         either side of the pivot, each its own.
+    centre : float, default 0
+        The log-slope around which all lie.
     """
 
     slope: float
     bend: float
     lean: float = 0.0
+    centre: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,40 +134,40 @@ def wiener_root(at: Floats) -> Floats:
     return root
 
 
-def mode_of(frame: Frame, root: Floats) -> tuple[Floats, Floats]:
+def mode_of(frame: Frame, root: Floats, centre: float) -> tuple[Floats, Floats]:
     """Find the most probable log-slopes in standard normals, and the inverse curvature there."""
     size = root.shape[1]
     at = np.append(frame.plain.level, np.zeros(size))
     if not size:
         return at[1:], np.zeros((0, 0))
-    height = _height(frame, root, at)
+    height = _height(frame, root, centre, at)
     for _ in range(100):
-        gradient, curvature = _slopes_of(frame, root, at)
+        gradient, curvature = _slopes_of(frame, root, centre, at)
         step = np.linalg.solve(curvature, gradient)
         step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
-        there, higher = at + step, _height(frame, root, at + step)
+        there, higher = at + step, _height(frame, root, centre, at + step)
         while higher < height - _ROUNDING and np.abs(step).max() > _NEAR:
             step = step / 2
-            there, higher = at + step, _height(frame, root, at + step)
+            there, higher = at + step, _height(frame, root, centre, at + step)
         if higher < height - _ROUNDING:
             break
         at, height = there, higher
         if np.abs(step).max() < _NEAR:
             break
-    curvature = _slopes_of(frame, root, at)[1]
+    curvature = _slopes_of(frame, root, centre, at)[1]
     return at[1:], np.asarray(np.linalg.inv(curvature)[1:, 1:])
 
 
-def _height(frame: Frame, root: Floats, at: Floats) -> float:
+def _height(frame: Frame, root: Floats, centre: float, at: Floats) -> float:
     """Give the log-posterior but for a constant; the level's prior is Jeffreys'."""
-    logit = at[0] + frame.lengths @ np.exp(root @ at[1:])
+    logit = at[0] + frame.lengths @ np.exp(centre + root @ at[1:])
     level = -0.5 * float(np.logaddexp(0, at[0]) + np.logaddexp(0, -at[0]))
     return float(frame.seen.log_likelihood(logit)) + level - float(at[1:] @ at[1:]) / 2
 
 
-def _slopes_of(frame: Frame, root: Floats, at: Floats) -> tuple[Floats, Floats]:
+def _slopes_of(frame: Frame, root: Floats, centre: float, at: Floats) -> tuple[Floats, Floats]:
     """Give gradient and expected curvature of the log-posterior by level and standard normals."""
-    seen, slopes = frame.seen, np.exp(root @ at[1:])
+    seen, slopes = frame.seen, np.exp(centre + root @ at[1:])
     p = rising(at[0] + frame.lengths @ slopes)
     design = np.column_stack([np.ones(len(p)), (frame.lengths * slopes) @ root])
     told = seen.weight * p * (1 - p) / seen.design_effect

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,14 @@ bounds are too wide at every grade unless the truth is as rough. Bounds of smoot
 average over grades (Nychka 1988).
 """
 
+FREE = {"slope": Form(1.0, 0.0), "bends": Form(1.0, 0.4)}
+"""What the probability is averaged over where the slope is free: little is believed of it."""
+
+_BEFORE_FREE = (20.0, 1.0)
+"""How likely they are before rows are seen: a bend needs evidence (assumed)."""
+
+LEAST_SLOPE, MOST_SLOPE = 0.1, 10.0
+
 _TAIL = 0.05
 _WIDEST = 3.0
 
@@ -56,6 +66,8 @@ class Calibration:
         Mean probability over the rows it was fitted to.
     seen : Witnesses
         The rows it was fitted to.
+    stated : float, str or None, default None
+        What was stated of the slope: see ``calibration_slope`` of :func:`calibrate`.
     """
 
     curve: Curve
@@ -63,6 +75,7 @@ class Calibration:
     form: str
     rate: float
     seen: Witnesses
+    stated: float | str | None = None
 
     @property
     def slope(self) -> float:
@@ -98,11 +111,13 @@ class Calibration:
         The ranking that is deployed learned from more rows than those that judged it out of fold,
         and spreads more or less widely. Judging margins are brought to the spread of the deployed
         first. How far that is out is not known: the logarithm by which the spread changed counts as
-        a standard error of all log-slopes.
+        a standard error of all log-slopes. A slope that was stated is that of the judging margins.
         """
         ratio = _ratio(_spread(margin, weight), _spread(self.seen.margin, self.seen.weight))
         middle = float(np.average(self.seen.margin, weights=self.seen.weight))
-        found = _average(replace(self.seen, margin=middle + (self.seen.margin - middle) * ratio))
+        seen = replace(self.seen, margin=middle + (self.seen.margin - middle) * ratio)
+        stated = self.stated / ratio if isinstance(self.stated, float) else self.stated
+        found = _average(seen, stated)
         left = found.open.apart(float(np.log(ratio)))
         return replace(found, open=left).anchored(margin, weight, rate)
 
@@ -140,6 +155,7 @@ def calibrate(
     *,
     long_run_rate: float | None = None,
     sampling_rate: float | None = None,
+    calibration_slope: float | str | None = None,
 ) -> Calibration:
     """Fit log-odds to out-of-fold margins; rows of one merchant count as one witness.
 
@@ -165,6 +181,12 @@ def calibrate(
     sampling_rate : float or None, default None
         Share of the rows without default that were kept in the sample, above 0 and up to 1, where
         all defaults were: the others are weighted up by 1 / sampling_rate.
+    calibration_slope : float, "free" or None, default None
+        What is known of the slope of true log-odds on the margin (Cox 1958). A number is taken as
+        known, and the curve as straight: 1 where margins are right but for their level, so that
+        calibration in the large is all that is left, and the interval is of the level alone.
+        ``"free"``: nothing is, as where a ranking comes from elsewhere; the rows alone tell the
+        slope, and no form keeps it at 1. None: the average above.
 
     Returns
     -------
@@ -175,8 +197,8 @@ def calibrate(
     ------
     InputError
         If lengths differ, a margin is not finite, an outcome is neither 0 nor 1, a weight is
-        negative or all are 0, a rate is out of its range, or one merchant has all rows or alone
-        tells of the slope: how far its rows share a fate cannot be told then.
+        negative or all are 0, a rate or slope is out of its range, or one merchant has all rows or
+        alone tells of the slope: how far its rows share a fate cannot be told then.
 
     Examples
     --------
@@ -189,6 +211,12 @@ def calibrate(
     >>> known = calibrate(margin, y, np.ones(20_000), np.arange(20_000), long_run_rate=0.02)
     >>> round(float(known.probabilities(margin)[1].mean()), 6)
     0.02
+    >>> known = calibrate(margin, y, np.ones(20_000), np.arange(20_000), calibration_slope=1)
+    >>> float(np.ptp(known.logit(margin) - margin).round(6))
+    0.0
+    >>> calibrate(margin, y, np.ones(20_000), np.arange(20_000), calibration_slope="fixed")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: calibration_slope must be a number from 0.1 to 10, 'free'...
     >>> calibrate(margin, y, np.ones(20_000), np.arange(20_000), long_run_rate=2)
     Traceback (most recent call last):
     alicredit.errors.InputError: long_run_rate must be a number from 1e-09 to 0.999999; found 2.
@@ -199,21 +227,54 @@ def calibrate(
         weight = np.where(y == 1, weight, weight / sampling_rate)
     if long_run_rate is not None:
         require_between("long_run_rate", long_run_rate, 1e-9, 0.999999)
-    found = _average(gather(margin, y, weight, cluster))
+    found = _average(gather(margin, y, weight, cluster), read_slope(calibration_slope))
     if long_run_rate is None:
         return found
     return found.at_known_rate(found.seen.margin, found.seen.weight, long_run_rate)
 
 
-def _average(seen: Witnesses) -> Calibration:
+def read_slope(given: Any) -> float | str | None:
+    """Take what is stated of the slope: a number, ``"free"`` or nothing.
+
+    Examples
+    --------
+    >>> read_slope(1), read_slope("free"), read_slope(None)
+    (1.0, 'free', None)
+    >>> read_slope("right")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: calibration_slope must be a number from 0.1 to 10, 'free'...
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) and given == "free":
+        return "free"
+    is_number = isinstance(given, int | float | np.integer | np.floating)
+    if not is_number or isinstance(given, bool) or not LEAST_SLOPE <= given <= MOST_SLOPE:
+        rule = f"must be a number from {LEAST_SLOPE:g} to {MOST_SLOPE:g}, 'free' or None"
+        refuse("calibration_slope", rule, repr(given)[:60])
+    return float(given)
+
+
+def _average(seen: Witnesses, stated: float | str | None) -> Calibration:
     """Average the forms by their probability; take the interval from what is open."""
     frame = Frame.of(seen)
-    fits = [posterior(frame, form, DRAWS // 2) for form in FORMS.values()]
-    form = list(FORMS)[int(np.argmax(shares(fits)[0].round(9)))]
-    curve = mixed(fits).mean(float(seen.margin[0]), float(seen.margin[-1]))
-    left = with_rates(posterior(frame, OPEN), frame)
-    found = Calibration(curve, left, form, seen.rate, seen)
+    forms, before, open_form = _believed(stated)
+    fits = [posterior(frame, form, DRAWS // 2) for form in forms.values()]
+    form = list(forms)[int(np.argmax(shares(fits, before)[0].round(9)))]
+    curve = mixed(fits, before).mean(float(seen.margin[0]), float(seen.margin[-1]))
+    left = with_rates(posterior(frame, open_form), frame)
+    found = Calibration(curve, left, form, seen.rate, seen, stated)
     return found.anchored(seen.margin, seen.weight, seen.rate)
+
+
+def _believed(stated: float | str | None) -> tuple[dict[str, Form], tuple[float, ...], Form]:
+    """Give forms, how likely each is before rows are seen, and what the interval is taken from."""
+    if isinstance(stated, float):
+        known = Form(0.0, 0.0, centre=math.log(stated))
+        return {"intercept": known}, (1.0,), known
+    if stated == "free":
+        return FREE, _BEFORE_FREE, OPEN
+    return FORMS, (1.0, 1.0, 1.0), OPEN
 
 
 def _spread(margin: Floats, weight: Floats) -> float:

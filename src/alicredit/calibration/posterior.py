@@ -85,6 +85,17 @@ class Posterior:
         """Take the level as known but for a standard error."""
         return replace(self, offsets=error * self.drawn[:, 0])
 
+    def repeated(self, draws: int) -> Posterior:
+        """Let so many curves stand for one that leaves nothing open but its level."""
+        return replace(
+            self,
+            log_slopes=np.repeat(self.log_slopes, draws, axis=0),
+            levels=np.repeat(self.levels, draws),
+            offsets=np.repeat(self.offsets, draws),
+            probability=np.full(draws, 1 / draws),
+            drawn=normals(draws, DIMENSIONS)[:, :2],
+        )
+
     def bounds(self, margin: Floats, tail: float) -> tuple[Floats, Floats]:
         """Give the log-odds that curves worth a tail stay below, and curves worth a tail above."""
         lowest, highest = np.empty(len(margin)), np.empty(len(margin))
@@ -110,11 +121,11 @@ def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     """
     seen, root = frame.seen, frame.root(form)
     size = root.shape[1]
-    mode, covariance = mode_of(frame, root)
+    mode, covariance = mode_of(frame, root, form.centre)
     sequence = normals(draws if size else 1, DIMENSIONS)
     drawn = sequence[:, 2 : 2 + size]
     z = mode + drawn @ np.linalg.cholesky(covariance).T
-    log_slopes = z @ root.T
+    log_slopes = z @ root.T + form.centre
     plain = np.exp(log_slopes) @ frame.lengths.T
     levels = levels_at(plain, seen.weight, np.full(len(z), seen.rate))
     weight = seen.log_likelihood(plain + levels[:, None])
@@ -129,12 +140,12 @@ def posterior(frame: Frame, form: Form, draws: int = DRAWS) -> Posterior:
     return Posterior(pivot, knots, log_slopes, levels, np.zeros(len(z)), share, own, evidence)
 
 
-def mixed(every: Sequence[Posterior]) -> Posterior:
-    """Put forms together, each as likely as the others before rows are seen.
+def mixed(every: Sequence[Posterior], before: Sequence[float] | None = None) -> Posterior:
+    """Put forms together, as likely before rows are seen as is said: without a word, all alike.
 
     The probability of a curve is that of its form, given what was seen, times its own within it.
     """
-    share, evidence = shares(every)
+    share, evidence = shares(every, before)
     parts = zip(share, every, strict=True)
     return replace(
         every[0],
@@ -147,11 +158,14 @@ def mixed(every: Sequence[Posterior]) -> Posterior:
     )
 
 
-def shares(every: Sequence[Posterior]) -> tuple[Floats, float]:
+def shares(
+    every: Sequence[Posterior], before: Sequence[float] | None = None
+) -> tuple[Floats, float]:
     """Give the probability of each form given what was seen, and the evidence of all."""
     evidence = np.array([each.evidence for each in every])
-    share = np.exp(evidence - evidence.max())
-    return share / share.sum(), float(evidence.max() + np.log(share.mean()))
+    prior = np.ones(len(every)) if before is None else np.array(before, dtype=np.float64)
+    share = np.exp(evidence - evidence.max()) * prior / prior.sum()
+    return share / share.sum(), float(evidence.max() + np.log(share.sum()))
 
 
 def _log_mean(logs: Floats, share: Floats) -> Floats:
@@ -165,7 +179,7 @@ def with_rates(found: Posterior, frame: Frame) -> Posterior:
     """Add what the rows leave open of the mean rate: Jeffreys' beta law, in rows that count."""
     from scipy.special import betaincinv, ndtr
 
-    seen = frame.seen
+    seen, found = frame.seen, found.repeated(DRAWS) if len(found.levels) == 1 else found
     bad = seen.bad.sum() / seen.design_effect
     good = max(seen.independent - bad, 0.0)
     rates = betaincinv(bad + 0.5, good + 0.5, ndtr(found.drawn[:, 0]))
