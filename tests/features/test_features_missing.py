@@ -276,3 +276,31 @@ def test_what_is_no_number_in_any_file_is_missing_as_it_is_in_a_frame(tmp_path: 
     in_files = ac.build_features(ac.read_records(tmp_path, data_use=USE), cohort)
     assert lacking > 20
     assert bits(in_memory) == bits(in_files)
+
+
+def unlike(table: pa.Table, way: int) -> pa.Table:
+    """Lay the same rows down otherwise: reals with NaN for null, times of UTC, columns turned."""
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if way == 0 and pa.types.is_floating(column.type):
+            column = pa.array(column.to_numpy())
+        if way == 1 and pa.types.is_timestamp(column.type):
+            moments = column.to_pandas().dt.tz_localize("Asia/Shanghai").dt.tz_convert("UTC")
+            column = pa.array(moments, pa.timestamp("us", "UTC"))
+        if way == 2 and column.null_count == len(column):
+            column = pa.nulls(len(column))
+        columns[name] = column
+    return pa.table(dict(reversed(columns.items())) if way else columns)
+
+
+def test_parts_of_unlike_types_have_the_features_of_the_whole(tmp_path: Path) -> None:
+    records, cohort = records_of(make_tables(4)), cohort_of(make_moments(4))
+    for name in records.tables:
+        (tmp_path / name).mkdir()
+        table, share = records[name], -(-records.count(name) // 3)
+        for way in range(3):
+            part = unlike(table.slice(way * share, share), way)
+            pq.write_table(part, tmp_path / name / f"{way}.parquet", row_group_size=50)
+    parts = ac.read_records(tmp_path, data_use=USE)
+    assert all(len(parts.sources[name].groups) > 1 for name in ("orders", "bank_txns", "loans"))
+    assert bits(ac.build_features(parts, cohort)) == bits(ac.build_features(records, cohort))

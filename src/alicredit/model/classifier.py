@@ -183,7 +183,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : pandas.DataFrame or array, shape (rows, inputs)
+        X : pandas or polars frame, pyarrow table or array, shape (rows, inputs)
             Numbers, flags, and categories (text or categorical columns); missing allowed. The
             digest of peers and the stated uses of restricted tables that ``build_features`` left
             in its ``attrs`` are kept as facts of training, and what features of your own mean in
@@ -233,7 +233,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             )
         self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
-        if isinstance(X, pd.DataFrame):
+        if hasattr(X, "columns"):
             self.feature_names_in_ = np.array(inputs.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
@@ -393,7 +393,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         """Name the columns of an array as in fit; an array cannot stand for a frame."""
         self._fitted()
         if hasattr(X, "columns"):
-            return X
+            return as_frame(X) if hasattr(X, "schema") else X
         frame = as_frame(X)
         if frame.shape[1] != self.n_features_in_:
             found = f"X has {frame.shape[1]} features, but DefaultModel is expecting"

@@ -147,10 +147,16 @@ def _kept(counts: Mapping[str, int]) -> list[str]:
 
 
 def as_frame(X: Any) -> pd.DataFrame:
-    """Take a frame, or name the columns of an array of numbers x0, x1 and so on."""
+    """Take a frame, or name the columns of an array of numbers x0, x1 and so on.
+
+    A frame of polars or a table of pyarrow keeps its names: directions, and what may not be learned
+    from, are told by them.
+    """
     if isinstance(X, pd.DataFrame):
         return X
     rule = "must be a frame or a two-dimensional array of numbers"
+    if hasattr(X, "columns"):
+        return _named_frame(X, rule)
     if isinstance(X, Mapping) and not hasattr(X, "shape"):  # a sparse one is told as sparse
         refuse("X", rule, type(X).__name__, "make it a frame: pandas.DataFrame(X)")
     try:
@@ -158,6 +164,22 @@ def as_frame(X: Any) -> pd.DataFrame:
     except ValueError as error:
         refuse("X", rule, f"({error})")
     return pd.DataFrame(array, columns=[f"x{k}" for k in range(array.shape[1])])
+
+
+def _named_frame(X: Any, rule: str) -> pd.DataFrame:
+    """Take a frame of another kind with the names of its columns, missing values as missing."""
+    table = X.to_arrow() if hasattr(X, "to_arrow") else X
+    if not type(table).__module__.startswith("pyarrow"):
+        refuse("X", rule, type(X).__name__, "make it a pandas.DataFrame")
+    columns = {}
+    for at, name in enumerate(table.schema.names):
+        kind = table.schema.types[at]
+        is_coded = hasattr(kind, "value_type") and hasattr(kind, "index_type")
+        column = table.column(at).cast(kind.value_type) if is_coded else table.column(at)
+        if name in columns:
+            refuse("X", "must have columns of different names", f"{name!r} twice")
+        columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype)
+    return pd.DataFrame(columns)
 
 
 def read_labels(y: Any) -> tuple[Floats, npt.NDArray[Any]]:

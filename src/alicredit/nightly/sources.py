@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ class FileSource:
     counts: tuple[tuple[int, ...], ...]
     definitions: Any = ""
     argument: str = "features"
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Give the digest of names and content, or of sizes and footers where there is much."""
@@ -115,8 +116,17 @@ class FileSource:
                     if start >= rows:
                         start -= rows
                         continue
-                    yield from _batches_of(file, group, columns, start)
+                    for batch in _batches_of(file, group, columns, start):
+                        yield self._as_agreed(batch)
                     start = 0
+
+    def _as_agreed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Give columns whose types differ from file to file in the one that holds them all."""
+        columns = [
+            column.cast(self.types[name]) if name in self.types else column
+            for name, column in zip(batch.schema.names, batch.columns)
+        ]
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _batches_of(
@@ -146,12 +156,15 @@ def open_files(root: Path, argument: str = "features") -> FileSource:
         rule = "must be the path of a Parquet file or a folder of them"
         refuse(argument, rule, f"{root}, where there is none", "check the path")
     counts, names, definitions = [], None, ""
+    types: dict[str, dict[pa.DataType, Path]] = {}
     for path in paths:
         with reading_parquet(argument, path), pq.ParquetFile(path) as file:
             own = [str(name) for name in file.schema_arrow.names]
             meta = file.metadata
             counts.append(tuple(meta.row_group(k).num_rows for k in range(meta.num_row_groups)))
             definitions = _definitions(file.schema_arrow.metadata) or definitions
+            for each in file.schema_arrow if meta.num_rows else ():
+                types.setdefault(each.name, {}).setdefault(each.type, path)
         if names is not None and set(own) != set(names):
             other = sorted(set(own) ^ set(names))[0]
             refuse(argument, f"must have {other!r} in each file or in none", path.name)
@@ -159,7 +172,38 @@ def open_files(root: Path, argument: str = "features") -> FileSource:
             refuse(argument, "must have columns of different names", "a repeated name")
         names = names or own
     rows = sum(map(sum, counts))
-    return FileSource(tuple(paths), root, rows, names or [], tuple(counts), definitions, argument)
+    agreed = {
+        name: _agreed(argument, name, found) for name, found in types.items() if len(found) > 1
+    }
+    return FileSource(
+        tuple(paths), root, rows, names or [], tuple(counts), definitions, argument, agreed
+    )
+
+
+def _agreed(argument: str, name: str, found: Mapping[pa.DataType, Path]) -> pa.DataType:
+    """Give the type that holds all values of a column exactly; refuse kinds that differ."""
+    plain = {each.value_type if pa.types.is_dictionary(each) else each for each in found}
+    told = {each for each in plain if not pa.types.is_null(each)}
+    if len(told) == 1:
+        return told.pop()
+    texts = {each for each in told if pa.types.is_string(each) or pa.types.is_large_string(each)}
+    whole = {each for each in told if pa.types.is_integer(each)}
+    real = {each for each in told if pa.types.is_floating(each)}
+    times = {each for each in told if pa.types.is_timestamp(each) and each.tz is None}
+    if told == texts or (name == "merchant_id" and told == texts | whole):
+        return pa.large_string()
+    if told == whole and not any(pa.types.is_uint64(each) for each in whole):
+        return pa.int64()
+    if told == whole | real and told:
+        return pa.float64()
+    if told and told == times:
+        return (
+            pa.timestamp("ns") if any(each.unit == "ns" for each in times) else pa.timestamp("us")
+        )
+    listed = ", ".join(f"{kind} in {path.name}" for kind, path in found.items())
+    return refuse(
+        argument, f"must have {name!r} of one kind in all files", listed, "write it alike"
+    )
 
 
 def _parquet_under(root: Path) -> Iterator[Path]:

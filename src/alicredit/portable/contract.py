@@ -32,9 +32,10 @@ _WRONG = object()
 
 def take_columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Take the inputs from a frame, by name; positions are never trusted."""
-    if not hasattr(X, "columns"):
+    if not hasattr(X, "columns") or hasattr(X, "column_names"):  # of pyarrow these are arrays
         rule = "must be a frame: inputs are taken by name, not by position"
-        raise InputError(refusal("X", rule, type(X).__name__, f"name its columns {names[0]!r} ..."))
+        do = "X.to_pandas()" if hasattr(X, "to_pandas") else f"name its columns {names[0]!r} ..."
+        raise InputError(refusal("X", rule, type(X).__name__, do))
     labels: dict[str, list[Any]] = {}
     for label in X.columns:
         labels.setdefault(str(label), []).append(label)

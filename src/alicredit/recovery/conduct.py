@@ -236,18 +236,13 @@ def judge(
 
     Examples
     --------
-    >>> from alicredit.records import read_records
-    >>> merchants = pd.DataFrame({"merchant_id": ["m"], "platform": ["taobao"],
-    ...                           "registered_at": pd.to_datetime(["2011-05-01"])})
-    >>> loans = pd.DataFrame({"loan_id": ["l"], "merchant_id": ["m"], "rate": [0.0005],
-    ...     "product_id": ["taobao_order"], "principal": [5000.0],
-    ...     "disbursed_at": pd.to_datetime(["2013-01-11"]),
-    ...     "due_at": pd.to_datetime(["2013-02-11"])})
-    >>> records = read_records({"merchants": merchants, "loans": loans})
-    >>> moment = pd.Timestamp("2013-01-20")
-    >>> none = take_claims(records, moment, "ali-2013").overdue
-    >>> len(judge(records, moment, none, ConductRules()).verdicts)
-    0
+    >>> from alicredit.simulate import simulate_platform
+    >>> records, _ = simulate_platform(50, seed=1, months=36, orders_per_month=1)
+    >>> moment = records.span[1].normalize()
+    >>> overdue = take_claims(records, moment, "ali-2013").overdue
+    >>> judged = judge(records, moment, overdue, ConductRules()).verdicts
+    >>> len(judged) and set(judged["merchant_id"]) == set(overdue["merchant_id"])
+    True
     """
     since = moment.normalize() - pd.to_timedelta(claims["days_past_due"], unit="D")
     claims = claims.assign(due_day=since.astype("datetime64[us]"))
