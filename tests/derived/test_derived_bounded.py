@@ -262,6 +262,21 @@ def test_sales_of_peers_are_those_added_up_by_hand(seed: int) -> None:
     assert set(mine) == by_hand(tables)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_sales_around_a_registration_are_those_added_up_by_hand(seed: int) -> None:
+    tables = draw(seed)
+    rng, own = np.random.default_rng(seed), tables["merchants"]
+    days = rng.choice([0.0, 1.0, 89.0, 91.0, 400.0], len(own))  # as orders, some before, some after
+    own["registered_at"] = pd.DatetimeIndex([on(day) for day in days]).normalize()
+    own.loc[own["merchant_id"].isin(["m0", "m1"]), "registered_at"] = on(-90).normalize()
+    tables["orders"]["merchant_id"] = rng.choice(own["merchant_id"].to_numpy(), 60)
+    told = tables["merchant_history"]
+    tables["merchant_history"] = told[told["merchant_id"].isin(["m0", "m1"])]
+    rows = derive_tables(ac.read_records(tables), ["peer_sales"])["peer_sales"].to_pylist()
+    names = ("merchant_id", "day", "seen_day", "amount", "merchants")
+    assert {tuple(row[name] for name in names) for row in rows} == by_hand(tables)
+
+
 @pytest.mark.parametrize(
     ("name", "read", "unread"),
     [
