@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from derived_stage import merchants, on
@@ -212,7 +214,8 @@ def draw(seed: int) -> dict[str, pd.DataFrame]:
 def category(tables: dict[str, pd.DataFrame], merchant: str, at: pd.Timestamp) -> str | None:
     """Look a merchant's category at a moment up, row by row."""
     own = tables["merchants"][tables["merchants"]["merchant_id"] == merchant]
-    if own.empty or own["registered_at"].iloc[0] > at:
+    first = "known_at" if "known_at" in own else "registered_at"
+    if own.empty or own[first].iloc[0] > at:
         return None
     found, history = own["category"].iloc[0], tables["merchant_history"]
     for _, line in history.sort_values("event_time").iterrows():
@@ -260,6 +263,36 @@ def test_sales_of_peers_are_those_added_up_by_hand(seed: int) -> None:
     mine = [tuple(row[name] for name in names) for row in rows]
     assert len(set(mine)) == len(mine)
     assert set(mine) == by_hand(tables)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sales_around_the_day_a_merchant_is_known_are_those_added_up_by_hand(seed: int) -> None:
+    tables = draw(seed)
+    rng, own = np.random.default_rng(seed), tables["merchants"]
+    days = rng.choice([0.5, 1.5, 89.5, 91.5, 180.5], len(own))  # as orders, some before, some after
+    own["known_at"] = pd.DatetimeIndex([on(day) for day in days])
+    own.loc[own["merchant_id"].isin(["m0", "m1"]), "known_at"] = on(-90)
+    tables["orders"]["merchant_id"] = rng.choice(own["merchant_id"].to_numpy(), 60)
+    told = tables["merchant_history"]
+    tables["merchant_history"] = told[told["merchant_id"].isin(["m0", "m1"])]
+    rows = derive_tables(ac.read_records(tables), ["peer_sales"])["peer_sales"].to_pylist()
+    names = ("merchant_id", "day", "seen_day", "amount", "merchants")
+    assert {tuple(row[name] for name in names) for row in rows} == by_hand(tables)
+
+
+def test_merchants_known_since_the_first_day_there_is_have_their_category() -> None:
+    names = [f"m{k}" for k in range(40)]
+    frame = pa.Table.from_pandas(merchants(names, ["a"] * 20 + ["b"] * 20))
+    first = pa.array([date(1, 1, 1)] * 40, pa.date32())
+    frame = frame.set_column(frame.column_names.index("registered_at"), "registered_at", first)
+    paid = pd.DataFrame({
+        "order_id": names, "merchant_id": names, "buyer_id": "b", "created_at": on(3.5),
+        "paid_at": on(3.5), "amount": 2.0,
+    })  # fmt: skip
+    records = ac.read_records({"merchants": frame, "orders": paid})
+    rows = derive_tables(records, ["peer_sales"])["peer_sales"].to_pylist()
+    sold = {row["merchant_id"]: row["amount"] for row in rows if row["merchants"]}
+    assert sold == {"*": 8000, "a": 4000, "b": 4000}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,6 +171,53 @@ def test_rows_that_find_their_merchant_once_give_the_same_bits(
     each = ac.build_features(records, cohort, catalogue=children)
     assert read.count("ratings") > parts
     assert bits(once) == bits(each)
+
+
+def test_what_is_joined_may_take_all_of_the_memory_and_events_half_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: dict[str, set[float]] = {"join_once": set(), "build_stream": set()}
+
+    def telling(name: str) -> None:
+        inner = getattr(run, name)
+
+        def outer(con: duckdb.DuckDBPyConnection, *given: Any) -> Any:
+            ((told,),) = con.execute("SELECT current_setting('memory_limit')").fetchall()
+            limits[name].add(float(told.split()[0]))
+            return inner(con, *given)
+
+        monkeypatch.setattr(run, name, outer)
+
+    telling("join_once")
+    telling("build_stream")
+    children = WIDE.subset([f.name for f in WIDE if f.table in ("refunds", "ratings")])
+    cohort = many(26, make_moments(26).index, 3)
+    ac.build_features(records_of(make_tables(26)), cohort, catalogue=children, memory="8GB")
+    ((whole,), (half,)) = limits.values()
+    assert whole == pytest.approx(2 * half, abs=0.2)
+    assert half == pytest.approx(4e9 / 2**30, abs=0.1)
+
+
+@pytest.mark.parametrize(("aggregate", "has_key"), [("mean", False), ("last", True)])
+def test_keys_of_joined_rows_are_held_where_ties_are_told_by_them(
+    aggregate: str, has_key: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, answer = [], run.build_stream
+
+    def looking(con: duckdb.DuckDBPyConnection, *given: Any) -> Any:
+        names = con.execute("DESCRIBE _joined_refunds").fetchnumpy()["column_name"].tolist()
+        held.append("_key" in names)
+        return answer(con, *given)
+
+    monkeypatch.setattr(run, "build_stream", looking)
+    features = [
+        Feature(table="refunds", aggregate=each, measure="amount", window_days=90, time=time, **T)
+        for each, time in ((aggregate, ""), ("sum", "resolved_at"))
+    ]
+    records, cohort = records_of(make_tables(27)), many(27, make_moments(27).index, 3)
+    assert_equal(records, cohort, Catalogue(tuple(features)))
+    assert held == [has_key] * len(held)
+    assert len(held) == 2
 
 
 def test_values_beyond_64_bits_are_summed_by_the_reference() -> None:

@@ -21,7 +21,7 @@ from alicredit.records import findings, merchants_in_error, repeats
 from alicredit.records.asking import open_seen
 from alicredit.records.bounds import Bound
 from alicredit.records.repeats import copied_hashes, full_columns, repeated_hashes, spans_of
-from alicredit.records.twins import find_twins
+from alicredit.records.twins import deal_out, find_twins
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 Tables = dict[str, pd.DataFrame]
@@ -75,6 +75,33 @@ def test_numbers_that_stand_twice_are_found_without_sorting_them_all(numbers: li
     want = sorted(number for number in numbers if counts[number] > 1)
     assert find_twins(hashes).tolist() == want
     assert (hashes == kept).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40).map(lambda k: k << 11), max_size=90),
+    st.integers(1, 500),
+)
+def test_each_number_is_dealt_once_and_equal_ones_into_one_share(
+    numbers: list[int], shares: int
+) -> None:
+    dealt = [own.tolist() for own in deal_out(np.array(numbers, np.uint64), shares)]
+    assert len(dealt) == shares
+    assert Counter(n for own in dealt for n in own) == Counter(numbers)
+    place = {number: at for at, own in enumerate(dealt) for number in own}
+    for at, own in enumerate(dealt):
+        assert own == [number for number in numbers if place[number] == at]  # as they came
+
+
+@pytest.mark.parametrize("shares", [2, 7, 64, 500])
+def test_shares_are_about_as_large_and_spread_by_their_first_bits(shares: int) -> None:
+    hashes = np.random.default_rng(shares).integers(0, 2**64, 200_000, dtype=np.uint64)
+    dealt = deal_out(hashes, shares)
+    sizes = np.array([len(own) for own in dealt])
+    mean = len(hashes) / shares
+    assert (np.abs(sizes - mean) < 6 * np.sqrt(mean) + 0.02 * mean).all()
+    upper = [np.count_nonzero(own >> np.uint64(63)) / len(own) for own in dealt]
+    assert max(abs(share - 0.5) for share in upper) < 6 * 0.5 / np.sqrt(sizes.min())
 
 
 @pytest.mark.parametrize("size", [1_000, 300_000])

@@ -60,35 +60,51 @@ every AS MATERIALIZED (
   FROM (SELECT merchant_id, since, until, category FROM span
         UNION ALL
         SELECT merchant_id, TIMESTAMP '0001-01-01', min(since), NULL FROM span GROUP BY ALL)),
+lone AS MATERIALIZED (
+  SELECT merchant_id, CAST(max(since) AS DATE) AS turn,
+         arg_min(span, since) AS span_before, arg_min(kind, since) AS kind_before,
+         arg_max(span, since) AS span_after, arg_max(kind, since) AS kind_after
+  FROM every GROUP BY merchant_id
+  HAVING count(*) = 2 AND count(since) = 2 AND max(until) = TIMESTAMP '9999-12-31'
+     AND min(since) = TIMESTAMP '0001-01-01' AND max(since) > TIMESTAMP '0001-01-01'),
 sale AS (
   SELECT _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day,
-         greatest(paid_at, _happened, _known) AS seen_at, CAST(round(amount * 100) AS BIGINT) AS fen
+         greatest(paid_at, _known) AS seen_at, CAST(greatest(paid_at, _known) AS DATE) AS seen_day,
+         CAST(round(amount * 100) AS BIGINT) AS fen
   FROM orders_facts WHERE paid_at IS NOT NULL AND amount BETWEEN 0 AND 1e11),
+looked_up AS (
+  SELECT w.day, w.seen_day, w.fen, w.span, w.kind,
+         CASE WHEN w.span IS NULL THEN w.merchant_id END AS merchant_id,
+         CASE WHEN w.span IS NULL THEN w.seen_at END AS seen_at
+  FROM (SELECT f.*, CASE
+          WHEN seen_day < turn AND seen_day > DATE '0001-01-01' THEN span_before
+          WHEN seen_day > turn AND seen_day < DATE '9999-12-31' THEN span_after END AS span,
+          CASE WHEN seen_day < turn THEN kind_before ELSE kind_after END AS kind
+        FROM sale f LEFT JOIN lone l ON l.merchant_id = f.merchant_id) w),
 placed AS (
-  SELECT span, kind, day, CAST(seen_at AS DATE) AS seen_day, fen, is_edge,
-         CASE WHEN is_edge OR span IS NULL THEN merchant_id END AS merchant_id,
-         CASE WHEN is_edge THEN seen_at END AS seen_at
-  FROM (SELECT s.span, s.kind, f.*,
-               coalesce(CAST(s.since AS DATE) = CAST(seen_at AS DATE)
-                        OR CAST(s.until AS DATE) = CAST(seen_at AS DATE), false) AS is_edge
-        FROM sale f LEFT JOIN every s
-          ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until)),
+  SELECT coalesce(f.span, s.span) AS span, CASE WHEN f.span IS NULL THEN s.kind ELSE f.kind END
+         AS kind, day, seen_day, fen, coalesce(CAST(s.since AS DATE) = seen_day
+           OR CAST(s.until AS DATE) = seen_day, false) AS is_edge, f.merchant_id, seen_at
+  FROM looked_up f LEFT JOIN every s
+    ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
 part AS MATERIALIZED (
-  SELECT CASE WHEN NOT is_edge THEN span END AS span, merchant_id,
-         CAST(date_diff('day', DATE '0001-01-01', seen_day)
-              // CASE WHEN is_edge THEN 1 ELSE {ACTIVE_DAYS} END AS INTEGER) AS number,
-         CASE WHEN is_edge THEN day END AS day,
-         min(seen_day) AS first, max(seen_day) AS last, max(seen_at) AS seen_at,
-         sum(CASE WHEN is_edge THEN fen END) AS fen
-  FROM placed GROUP BY 1, 2, 3, 4),
+  SELECT span, CAST(NULL AS VARCHAR) AS stray, {_SPELL.format("seen_day")} AS number,
+         min(seen_day) AS first, max(seen_day) AS last
+  FROM placed WHERE NOT is_edge AND span IS NOT NULL GROUP BY 1, 3
+  UNION ALL
+  SELECT NULL, merchant_id, {_SPELL.format("seen_day")}, min(seen_day), max(seen_day)
+  FROM placed WHERE span IS NULL GROUP BY 2, 3),
+edge_part AS MATERIALIZED (
+  SELECT merchant_id, day, seen_day AS last, max(seen_at) AS seen_at, sum(fen) AS fen
+  FROM placed WHERE is_edge GROUP BY 1, 2, 3),
 edge AS (
   SELECT s.span, s.kind, f.day, f.last AS seen_day, CAST(f.fen AS BIGINT) AS fen
-  FROM (FROM part WHERE day IS NOT NULL) f LEFT JOIN every s
+  FROM edge_part f LEFT JOIN every s
     ON s.merchant_id = f.merchant_id AND s.since <= f.seen_at AND f.seen_at < s.until),
 spell AS (
   SELECT coalesce(e.merchant_id, f.stray) AS merchant_id, e.category, number,
          min(first) AS first, max(last) AS last
-  FROM (SELECT span, merchant_id AS stray, number, first, last FROM part WHERE day IS NULL
+  FROM (SELECT span, stray, number, first, last FROM part
         UNION ALL
         SELECT span, NULL, {_SPELL.format("seen_day")}, seen_day, seen_day FROM edge) f
   LEFT JOIN every e USING (span) GROUP BY ALL),
@@ -158,7 +174,7 @@ PEER_SALES = DerivedTable(
     owner=PEERS,
     sums=_SALES_SUMS,
     summed=("fen", "step"),
-    lasting={"orders": ("greatest(paid_at, _happened, _known)", ACTIVE_DAYS + 1)},
+    lasting={"orders": ("greatest(paid_at, _known)", ACTIVE_DAYS + 1)},
 )
 """``merchant_id`` is a category, or ``*`` for all. Of orders known late a row of their own adds to
 the day's, from the end of the day on which they became known. ``merchants`` counts those with a

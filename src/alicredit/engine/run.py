@@ -6,6 +6,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def build_locally(
         for members, numbers in _jobs(records, streams):
             con = records.connect(_tables(members), numbers=numbers)
             try:
-                con.execute(f"SET memory_limit = '{max(budget // 2, 256 * 10**6)}B'")
+                _limit(con, budget // 2)
                 sizes = _sizes(con, members)
                 members = _split_long(members, sizes)
                 moments = len(np.unique(as_of))
@@ -131,9 +132,14 @@ def build_locally(
                         asked = _ask(con, part, numbers, max(sizes.values()))
                         mine = {name: -(-rows // parts) for name, rows in sizes.items()}
                         asked = replace(asked, events=mine)
-                        _answer(con, records, cohort, group, part, asked, places, out)
+                        _answer(con, records, cohort, group, part, asked, places, out, budget)
             finally:
                 con.close()
+
+
+def _limit(con: duckdb.DuckDBPyConnection, memory: int) -> None:
+    """Hold a connection to so many bytes, but for the least that it can work with."""
+    con.execute(f"SET memory_limit = '{max(memory, 256 * 10**6)}B'")
 
 
 def _sizes(con: duckdb.DuckDBPyConnection, streams: list[Stream]) -> dict[str, int]:
@@ -198,9 +204,17 @@ def _answer(
     asked: Asked,
     places: Mapping[str, int],
     out: Reals,
+    budget: int,
 ) -> None:
-    """Answer streams for some merchants; where a window's sums pass 64 bits by the reference."""
+    """Answer streams for some merchants; where a window's sums pass 64 bits by the reference.
+
+    Before any events are held, what is joined may take all of the memory: a join that goes through
+    files costs half as much again.
+    """
+    _limit(con, budget)
     asked = join_once(con, records, streams, asked)
+    with suppress(duckdb.OutOfMemoryException):  # what is joined cannot be laid in a file
+        _limit(con, budget // 2)
     for stream in streams:
         left = build_stream(con, records, stream, part.questions, asked, places, out)
         if left:

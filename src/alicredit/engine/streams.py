@@ -204,7 +204,8 @@ def join_once(
     for table, members in several.items():
         if len(members) < 2:
             continue
-        joined[table] = quoted(f"_joined_{table}")
+        held, has_key = quoted(f"_joined_{table}"), _has_key(members)
+        joined[table] = held if has_key else f"(SELECT *, '' AS _key FROM {held})"
         whose, slot = "", ""
         if asked.slots is None:
             whose, slot = " JOIN _slots s ON f._merchant_id = s.merchant_id", "s.slot AS _slot, "
@@ -214,20 +215,24 @@ def join_once(
         bounds += [f"({' OR '.join(starts)})"] * all(starts)
         past = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {joined[table]} AS SELECT {slot or 'f._merchant_id, '}"
+            f"CREATE OR REPLACE TEMP TABLE {held} AS SELECT {slot or 'f._merchant_id, '}"
             f"{_held(members)} "
             f"FROM ({records.fact_sql(table)}) f{whose}{past}"
         )
     return replace(asked, joined=joined)
 
 
+def _has_key(streams: list[Stream]) -> bool:
+    """Tell whether streams of a table ask for the key, a long text, which tells of ties."""
+    return any(is_placed(feature) for each in streams for feature in each.features)
+
+
 def _held(streams: list[Stream]) -> str:
-    """Write the columns that the streams of a table read; the key, a long text, where it tells."""
+    """Write the columns that the streams of a table read."""
     features = [feature for each in streams for feature in each.features]
     names = {name for feature in features for name in sql.stored_columns(feature)}
     names |= {name for each in streams for name in (each.time, *each.timing) if name}
-    key = "f._key" if any(is_placed(feature) for feature in features) else "'' AS _key"
-    hidden = ["f._happened", "f._known", key]
+    hidden = ["f._happened", "f._known"] + ["f._key"] * _has_key(streams)
     return ", ".join([*hidden, *(f"f.{quoted(name)}" for name in sorted(names))])
 
 

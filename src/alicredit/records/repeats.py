@@ -109,14 +109,13 @@ def _deal(hashed: Iterator[Hashes], paths: list[Path]) -> None:
 
     Their first ones, by which they are looked up then, stay spread in each file.
     """
+    from alicredit.records.twins import deal_out  # what it compiles with is slow to import
+
     files = [path.open("wb") for path in paths]
     try:
         for batch in hashed:
-            share = batch.astype(np.uint16) % np.uint16(len(files))
-            ends = np.cumsum(np.bincount(share, minlength=len(files)))[:-1]
-            own = np.split(batch[np.argsort(share, kind="stable")], ends)
-            for file, values in zip(files, own, strict=True):
-                values.tofile(file)
+            for file, values in zip(files, deal_out(batch, len(files)), strict=True):
+                file.write(values.data)
     finally:
         for file in files:
             file.close()

@@ -49,6 +49,33 @@ def find_twins(hashes: Hashes) -> Hashes:
     return copies_of(np.sort(held[: _keep(hashes, places, drop, held)]))
 
 
+def deal_out(hashes: Hashes, shares: int) -> list[Hashes]:
+    """Deal numbers into shares by their last 16 bits, in each as they came; equal ones into one.
+
+    Parameters
+    ----------
+    hashes : array of uint64
+        Evenly spread.
+    shares : int
+        How many, at most 2**16.
+
+    Returns
+    -------
+    list of arrays of uint64
+        Of each share, views of one array.
+
+    Examples
+    --------
+    >>> [own.tolist() for own in deal_out(np.array([65535, 1, 32768, 65537], np.uint64), 2)]
+    [[1, 65537], [65535, 32768]]
+    """
+    dealt, ends = np.empty(len(hashes), np.uint64), np.zeros(shares + 1, np.int64)
+    given = hashes.view()
+    given.flags.writeable = False  # as Arrow gives it, so that the kernel is compiled once
+    _deal(given, np.uint64(shares), dealt, ends)
+    return np.split(dealt, ends[: shares - 1])
+
+
 def _places(count: int) -> tuple[Hashes, np.uint64]:
     """Lay out places for so many numbers, a bit each; and how many bits do not tell the place."""
     width = max(count.bit_length() + _SPARE, 6)
@@ -89,3 +116,17 @@ def _keep(hashes: Hashes, places: Hashes, drop: np.uint64, held: Hashes) -> int:
             held[count] = hashed
             count += 1
     return count
+
+
+@_compiled
+def _deal(hashes: Hashes, shares: np.uint64, dealt: Hashes, ends: npt.NDArray[np.int64]) -> None:
+    """Lay the numbers of each share side by side, and say where each share's end."""
+    last, bits = np.uint64(0xFFFF), np.uint64(16)
+    for hashed in hashes:
+        ends[((hashed & last) * shares >> bits) + np.uint64(1)] += 1
+    for share in range(1, len(ends)):
+        ends[share] += ends[share - 1]
+    for hashed in hashes:
+        share_of = (hashed & last) * shares >> bits
+        dealt[ends[share_of]] = hashed
+        ends[share_of] += 1
