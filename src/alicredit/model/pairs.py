@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from alicredit.model.merging import merge_rows, paired
 from alicredit.model.nodes import levels_of, missing_goes_left
 from alicredit.model.parts import FINE, Parts
 from alicredit.model.points import FEWEST_OF_A_STEP, StepFunction, whole
+from alicredit.model.screening import pairs_together
 from alicredit.model.specials import special_values
 from alicredit.portable.monotone import changes_of
 from alicredit.portable.pairs import PairTable
@@ -35,12 +35,15 @@ _EVIDENCE = 3.0
 
 
 def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., dict[str, Any]]:
-    """Choose LightGBM's parameters: each path sees one input or an allowed pair (None: any)."""
+    """Choose LightGBM's parameters: each path sees one input or an allowed pair.
+
+    None allows any, of many inputs those of :func:`pairs_together`.
+    """
     fixed = None if allowed is None else [*allowed, *((at,) for at in range(inputs))]
 
     def settings(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
         leaf = leaf_size(data)
-        groups = _every_pair(data.X) if fixed is None else fixed
+        groups = pairs_together(data) if fixed is None else fixed
         constraints = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
         return parameters(data, seed=seed, threads=threads) | {
             "num_leaves": 8,
@@ -53,14 +56,6 @@ def pair_settings(inputs: int, allowed: Sequence[Pair] | None) -> Callable[..., 
         }
 
     return settings
-
-
-def _every_pair(X: Floats) -> list[tuple[int, ...]]:
-    """List all pairs of inputs that take more than one value; no other can be split."""
-    first = X[0]
-    same = ((first == X) | (np.isnan(X) & np.isnan(first))).all(axis=0)
-    moving = np.flatnonzero(~same).tolist()
-    return list(combinations(moving, 2)) or [(at,) for at in range(X.shape[1])]
 
 
 @dataclass(eq=False)
