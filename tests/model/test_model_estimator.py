@@ -279,8 +279,6 @@ def test_inputs_that_cannot_be_learned_from(case: str) -> None:
         ("scale", 600),
         ("long_run_rate", "0.02"),
         ("sampling_rate", 0),
-        ("calibration_slope", "right"),
-        ("calibration_slope", 0),
     ],
 )
 def test_parameters_that_mean_nothing_are_refused_at_fit(name, value) -> None:

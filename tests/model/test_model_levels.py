@@ -58,24 +58,6 @@ def test_a_known_level_leaves_the_interval_the_error_of_the_shape(merchants, pla
     assert np.median(widths(exact)) < 0.9 * np.median(widths(plain))
 
 
-def test_what_is_stated_of_the_slope_is_carried_to_the_model(merchants, plain) -> None:
-    X, y, _ = merchants
-    known, free = (fit(X, y, calibration_slope=each) for each in (1, "free"))
-    np.testing.assert_array_equal(plain.predict_score(X), known.predict_score(X))
-    # Straight in the score, whatever rows say: log-odds fall alike from each point to the next.
-    steps = np.diff(logit(known.portable_.pds))
-    np.testing.assert_allclose(steps, steps[0], rtol=1e-6)
-    assert known.portable_.training["form"] == "intercept"
-    assert free.portable_.training["form"] in ("slope", "bends")
-    told = known.score_frame(X)
-    left = logit(told["pd_upper"].to_numpy()) - logit(told["pd_lower"].to_numpy())
-    untold = plain.score_frame(X)
-    assert np.median(left) < np.median(
-        logit(untold["pd_upper"].to_numpy()) - logit(untold["pd_lower"].to_numpy())
-    )
-    assert known.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.01)
-
-
 def test_undersampled_training_finds_the_level_of_the_population(merchants) -> None:
     X, y, true_pd = merchants
     rng = np.random.default_rng(1)

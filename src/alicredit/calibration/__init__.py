@@ -2,14 +2,13 @@
 
 from alicredit.calibration.curve import rising
 from alicredit.calibration.level import Relevelled, floored, relevel_pds, undo_sampling
-from alicredit.calibration.logodds import Calibration, calibrate, read_slope
+from alicredit.calibration.logodds import Calibration, calibrate
 
 __all__ = [
     "Calibration",
     "Relevelled",
     "calibrate",
     "floored",
-    "read_slope",
     "relevel_pds",
     "rising",
     "undo_sampling",

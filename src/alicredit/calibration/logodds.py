@@ -227,20 +227,20 @@ def calibrate(
         weight = np.where(y == 1, weight, weight / sampling_rate)
     if long_run_rate is not None:
         require_between("long_run_rate", long_run_rate, 1e-9, 0.999999)
-    found = _average(gather(margin, y, weight, cluster), read_slope(calibration_slope))
+    found = _average(gather(margin, y, weight, cluster), _read_slope(calibration_slope))
     if long_run_rate is None:
         return found
     return found.at_known_rate(found.seen.margin, found.seen.weight, long_run_rate)
 
 
-def read_slope(given: Any) -> float | str | None:
+def _read_slope(given: Any) -> float | str | None:
     """Take what is stated of the slope: a number, ``"free"`` or nothing.
 
     Examples
     --------
-    >>> read_slope(1), read_slope("free"), read_slope(None)
+    >>> _read_slope(1), _read_slope("free"), _read_slope(None)
     (1.0, 'free', None)
-    >>> read_slope("right")
+    >>> _read_slope("right")
     Traceback (most recent call last):
     alicredit.errors.InputError: calibration_slope must be a number from 0.1 to 10, 'free'...
     """

@@ -100,10 +100,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     sampling_rate : float or None, default None
         Share of the rows without default that were kept in training, above 0 and up to 1, where
         all defaults were: the others weigh 1 / sampling_rate. None: all were kept.
-    calibration_slope : float, "free" or None, default None
-        What is known of the slope of true log-odds on the ranking's out-of-fold log-odds. 1: they
-        are right but for their level, and calibration is in the large; ``"free"``: rows alone tell
-        the slope; None: both are thought possible, as are bends, and averaged by what rows say.
     random_state : int, default 0
         Seed.
     n_jobs : int, default 1
@@ -154,7 +150,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         profit: Callable[[Floats, Floats], Any] | None = None,
         long_run_rate: float | None = None,
         sampling_rate: float | None = None,
-        calibration_slope: float | str | None = None,
         random_state: int = 0,
         n_jobs: int = 1,
     ) -> None:
@@ -166,7 +161,6 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         self.profit = profit
         self.long_run_rate = long_run_rate
         self.sampling_rate = sampling_rate
-        self.calibration_slope = calibration_slope
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -263,15 +257,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             threads=self.n_jobs,
         )
         splits = [latest(each.pairs, data) for each in folds]
-        choice = choose_shape(
-            shapes,
-            inputs,
-            data,
-            splits,
-            plan,
-            profit=self.profit,
-            calibration_slope=self.calibration_slope,
-        )
+        choice = choose_shape(shapes, inputs, data, splits, plan, profit=self.profit)
         self.shapes_ = choice.frame
         parts, margin = learn_shape(choice.judged, inputs, data, plan, rows=choice.rows)
         training = _facts(

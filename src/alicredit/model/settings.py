@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alicredit.calibration import read_slope
 from alicredit.checks import (
     nearest,
     refusal,
@@ -49,7 +48,6 @@ def check_settings(model: Any) -> None:
         value = getattr(model, name)
         if value is not None:
             require_between(name, value, low, high)
-    read_slope(model.calibration_slope)
 
 
 def read_specials(given: Any) -> Specials:

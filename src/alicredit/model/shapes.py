@@ -86,7 +86,6 @@ def choose_shape(
     plan: Plan,
     *,
     profit: Profit | None = None,
-    calibration_slope: float | str | None = None,
 ) -> Choice:
     """Judge shapes on the same folds and take the plainest that loses nothing.
 
@@ -100,13 +99,7 @@ def choose_shape(
     losses, calibrations, lines = [], [], []
     for shape in shapes:
         judged = judge_shape(shape, inputs, data, splits, plan, known=found)
-        calibration = calibrate(
-            judged.margin,
-            witness.y,
-            witness.weight,
-            witness.cluster,
-            calibration_slope=calibration_slope,
-        )
+        calibration = calibrate(judged.margin, witness.y, witness.weight, witness.cluster)
         logit = calibration.logit(judged.margin)
         losses.append(np.logaddexp(0, logit) - witness.y * logit)
         lines.append(_line(judged, logit, witness, data, profit))
