@@ -166,7 +166,7 @@ def test_a_word_for_nothing_in_a_csv_is_no_value(tmp_path, word, column) -> None
     row[column] = word
     names = [*columns, *({column} - {*columns})]
     text = f"{','.join(names)}\n{','.join(row[name] for name in names)}\n".encode()
-    with pytest.raises(RecordError, match=f"'{column}'.*leave out what is missing"):
+    with pytest.raises(RecordError, match=f"'{column}'.*leave empty what is missing"):
         read_records(folder(tmp_path, "orders.csv", text))
 
 

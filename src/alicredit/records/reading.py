@@ -309,9 +309,10 @@ def read_records(
     Parameters
     ----------
     source : str, Path, Database or mapping of str to object
-        A folder with ``table.parquet``, ``table.csv`` or ``table/*.parquet``, which may carry
-        ``records.toml`` (``timezone``, notes) and ``data_use.toml``; or a mapping from table name
-        to a pandas, polars or pyarrow table, a query result that speaks Arrow, or a path or glob;
+        A folder with ``table.parquet``, ``table.csv`` or ``table/*.parquet`` (parts may lie in
+        folders within, and differ in their columns and types), which may carry ``records.toml``
+        (``timezone``, notes) and ``data_use.toml``; or a mapping from table name to a pandas,
+        polars or pyarrow table, a query result that speaks Arrow, or a path, glob or folder;
         or a database (:class:`alicredit.databases.Database`, or its address such as
         ``"postgresql://user@host/name"``, ``"duckdb:///file"``, ``"sqlite:///file"``), of which the
         declared columns of the declared tables are read, all as of one moment.

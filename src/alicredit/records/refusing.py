@@ -20,7 +20,7 @@ _WHOLE = "write whole numbers, without commas or units"
 _HOW = {
     "time": _TIME, "date": "write dates as 2012-11-01", "flag": "write true or false",
     "fen": f"{_WHOLE}: 12.50 yuan are 1250 fen", "count": _WHOLE,
-    **dict.fromkeys(("id", "code", "text"), "leave out what is missing: a word would be a value"),
+    **dict.fromkeys(("id", "code", "text"), "leave empty what is missing: a word would be a value"),
 }  # fmt: skip
 """Kind of column -> how its values are written; all others are numbers."""
 
