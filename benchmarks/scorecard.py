@@ -252,7 +252,7 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
         paired = (ours - mine.set_index(key)["auc"]).dropna()
         gains[name, method] = (paired.mean(), paired.std() / np.sqrt(max(len(paired), 1)))
     gained = pd.DataFrame(gains, index=["auc_points_gain", "error"]).T
-    return means.join(gained)
+    return means.join(gained.rename_axis(means.index.names))
 
 
 def main() -> None:
