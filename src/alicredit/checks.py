@@ -131,7 +131,7 @@ def require_between(
     Traceback (most recent call last):
     alicredit.errors.InputError: borrow_ratio must be a number from 0 to 1; found 1.5.
     """
-    if not _is_number(value) or not (low <= value <= high):
+    if not is_number(value) or not (low <= value <= high):
         raise error(refusal(argument, f"must be a number from {low:g} to {high:g}", repr(value)))
 
 
@@ -372,7 +372,7 @@ def refuse(
     raise error(refusal(argument, rule, found, do))
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     """Tell whether a value is a finite real number (a boolean is not)."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return False

@@ -19,7 +19,7 @@ from alicredit.calibration.posterior import (
     shares,
     with_rates,
 )
-from alicredit.checks import refuse, require_between
+from alicredit.checks import is_number, refuse, require_between
 
 FORMS = {"intercept": Form(0.0, 0.0), "slope": Form(0.5, 0.0), "bends": Form(0.5, 0.4)}
 """What the probability is averaged over, each as likely as the others before rows are seen.
@@ -38,13 +38,14 @@ bounds are too wide at every grade unless the truth is as rough. Bounds of smoot
 average over grades (Nychka 1988).
 """
 
-FREE = {"slope": Form(1.0, 0.0), "bends": Form(1.0, 0.4)}
+_FREE = {"slope": Form(1.0, 0.0), "bends": Form(1.0, 0.4)}
 """What the probability is averaged over where the slope is free: little is believed of it."""
 
 _BEFORE_FREE = (20.0, 1.0)
 """How likely they are before rows are seen: a bend needs evidence (assumed)."""
 
-LEAST_SLOPE, MOST_SLOPE = 0.1, 10.0
+_LEAST_SLOPE, _MOST_SLOPE = 0.1, 10.0
+"""Slopes beyond which a margin is no log-odds in any unit (assumed)."""
 
 _TAIL = 0.05
 _WIDEST = 3.0
@@ -248,9 +249,8 @@ def _read_slope(given: Any) -> float | str | None:
         return None
     if isinstance(given, str) and given == "free":
         return "free"
-    is_number = isinstance(given, int | float | np.integer | np.floating)
-    if not is_number or isinstance(given, bool) or not LEAST_SLOPE <= given <= MOST_SLOPE:
-        rule = f"must be a number from {LEAST_SLOPE:g} to {MOST_SLOPE:g}, 'free' or None"
+    if not is_number(given) or not _LEAST_SLOPE <= given <= _MOST_SLOPE:
+        rule = f"must be a number from {_LEAST_SLOPE:g} to {_MOST_SLOPE:g}, 'free' or None"
         refuse("calibration_slope", rule, repr(given)[:60])
     return float(given)
 
@@ -273,7 +273,7 @@ def _believed(stated: float | str | None) -> tuple[dict[str, Form], tuple[float,
         known = Form(0.0, 0.0, centre=math.log(stated))
         return {"intercept": known}, (1.0,), known
     if stated == "free":
-        return FREE, _BEFORE_FREE, OPEN
+        return _FREE, _BEFORE_FREE, OPEN
     return FORMS, (1.0, 1.0, 1.0), OPEN
 
 

@@ -62,11 +62,11 @@ every AS MATERIALIZED (
         SELECT merchant_id, TIMESTAMP '0001-01-01', min(since), NULL FROM span GROUP BY ALL)),
 lone AS MATERIALIZED (
   SELECT merchant_id, CAST(max(since) AS DATE) AS turn,
-         arg_min(span, since) AS span_before, arg_min(kind, since) AS kind_before,
-         arg_max(span, since) AS span_after, arg_max(kind, since) AS kind_after
+         arg_min(span, until) AS span_before, arg_min(kind, until) AS kind_before,
+         arg_max(span, until) AS span_after, arg_max(kind, until) AS kind_after
   FROM every GROUP BY merchant_id
   HAVING count(*) = 2 AND count(since) = 2 AND max(until) = TIMESTAMP '9999-12-31'
-     AND min(since) = TIMESTAMP '0001-01-01' AND max(since) > TIMESTAMP '0001-01-01'),
+     AND min(since) = TIMESTAMP '0001-01-01'),
 sale AS (
   SELECT _merchant_id AS merchant_id, CAST(paid_at AS DATE) AS day,
          greatest(paid_at, _known) AS seen_at, CAST(greatest(paid_at, _known) AS DATE) AS seen_day,

@@ -19,7 +19,9 @@ _PATIENCE = 40
 _APART = 7_919
 _BAGS = 2
 _BAGGED_ROWS = 100_000
-_SEEN, _FEWEST_SEEN, _FEW_DEFAULTS = 40, 4, 1_000
+_SEEN, _FEWEST_SEEN = 40, 4
+FEW_DEFAULTS = 1_000
+"""Defaults below which trees are small and see what they can (assumed)."""
 
 
 def bags_of(rows: int) -> int:
@@ -46,7 +48,7 @@ def share_of_inputs(data: TrainingSet, share: float) -> float:
     alone, only one that sees both finds it: of draws of two fifths one in six. From 1,000
     defaults on a share is kept: there more than that was not measured.
     """
-    seen = _SEEN if data.defaults < _FEW_DEFAULTS else _FEWEST_SEEN
+    seen = _SEEN if data.defaults < FEW_DEFAULTS else _FEWEST_SEEN
     return max(share, min(1.0, seen / data.X.shape[1]))
 
 

@@ -86,7 +86,10 @@ def _costs(values: Floats, mass: Floats) -> Floats:
 
 @compiled
 def _costs_of_one(values: Any, mass: Any) -> Any:
-    """Give the same of one column; of starts and ends the wrong way round it says nothing."""
+    """Give the same of one column, to the bit; of starts and ends the wrong way round nothing.
+
+    Of many columns NumPy's own order of sums is kept.
+    """
     n = len(values)
     w, wx, wxx = np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1)
     for at in range(n):

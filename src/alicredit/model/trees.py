@@ -12,7 +12,7 @@ import numpy.typing as npt
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.model.assemble import table_parts
-from alicredit.model.boosting import leaf_size, pace, share_of_inputs
+from alicredit.model.boosting import FEW_DEFAULTS, leaf_size, pace, share_of_inputs
 from alicredit.model.inputs import Inputs
 from alicredit.model.laid import Flat, lay_table
 from alicredit.model.learner import TrainingSet, parameters
@@ -32,8 +32,7 @@ MOST_REFERENCES = 64
 """Rows that reasons are measured against (assumed)."""
 
 _CHECKED_ROWS = 2_000
-_FEW_DEFAULTS = 1_000
-_LEAVES, _MOST_LEAVES, _DEEPEST = ((_FEW_DEFAULTS, 8), (4_000, 16)), 24, 8
+_LEAVES, _MOST_LEAVES, _DEEPEST = ((FEW_DEFAULTS, 8), (4_000, 16)), 24, 8
 
 
 def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def tree_parameters(data: TrainingSet, *, seed: int, threads: int) -> dict[str, 
         "learning_rate": pace(data),
         "min_data_in_leaf": leaf,
         "min_data_per_group": leaf,
-        "feature_fraction": share_of_inputs(data, 0.4 if defaults < _FEW_DEFAULTS else 0.6),
+        "feature_fraction": share_of_inputs(data, 0.4 if defaults < FEW_DEFAULTS else 0.6),
         "lambda_l2": 5.0,
     }
 

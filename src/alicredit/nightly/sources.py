@@ -122,6 +122,8 @@ class FileSource:
 
     def _as_agreed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give columns whose types differ from file to file in the one that holds them all."""
+        if not self.types:
+            return batch
         columns = [
             column.cast(self.types[name]) if name in self.types else column
             for name, column in zip(batch.schema.names, batch.columns)

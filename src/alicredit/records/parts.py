@@ -21,6 +21,7 @@ OLD_TIME = "INT96"
 OLD_MOMENT = "INT96 by Spark"
 """A time in 96 bits as Spark writes it: of UTC."""
 LENGTH = "INTERVAL"
+"""A length of time, which DuckDB tells as the whole number that it is laid down as."""
 
 _BY_SPARK = b"org.apache.spark.version"
 
