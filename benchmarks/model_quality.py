@@ -122,13 +122,15 @@ MODELS: dict[str, Fit] = {
 }
 
 
-def compare(out: Path, name: str, folder: Path | None, models: list[str], repeats: int) -> None:
+def compare(
+    out: Path, name: str, data: tuple[pd.DataFrame, Floats], models: list[str], repeats: int
+) -> None:
     """Judge models on the same folds of a set; add a line where a fold and model has none."""
+    X, y = data
     known: set[tuple[str, int, int, str]] = set()
     if out.exists():
         lines = pd.read_csv(out)
         known = set(lines[["set", "repeat", "fold", "model"]].itertuples(index=False, name=None))
-    X, y = read_set(name, folder)
     with out.open("a", newline="") as file:
         found = csv.writer(file)
         if not out.stat().st_size:
@@ -182,7 +184,8 @@ def main() -> None:
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     for name in given.sets:
-        compare(given.out, name, given.folder, given.models, given.repeats)
+        data = read_set(name, given.folder)
+        compare(given.out, name, data, given.models, given.repeats)
         lines = pd.read_csv(given.out)
         print(f"\n{name}")
         print(summary(lines[lines["set"] == name], given.models).round(5).to_string())
