@@ -177,6 +177,48 @@ def test_capital_is_gone_later_than_profit_and_perhaps_never() -> None:
     assert never["text_zh"] == "即使全部违约也不会发生"
 
 
+def test_what_is_sure_to_default_is_lost_under_every_scenario() -> None:
+    sure = LENT.assign(pd=1.0)
+    for changes in ({}, {"pd_multiple": 9.0}, {"pd_logit_shift": 2.0}):
+        told = stress_book(sure, POLICY, scenarios=[Scenario("x", **changes)]).iloc[0]
+        assert told["expected_loss"] == pytest.approx(sure["expected_loss"].sum(), rel=1e-12)
+
+
+def test_severe_is_every_other_scenario_at_once_and_each_changes_one_thing() -> None:
+    by_name = {each.name: each for each in SCENARIOS}
+    plain, severe = by_name.pop("expected"), by_name.pop("severe")
+    words = ("pd_logit_shift", "pd_multiple", "lgd_multiple", "use_multiple", "sales_multiple",
+             "sales_beta", "peak_multiple")  # fmt: skip
+    changed = {}
+    for each in by_name.values():
+        own = {w: getattr(each, w) for w in words if getattr(each, w) != getattr(plain, w)}
+        assert len(own) == 1, each.name
+        changed |= own
+    assert len(changed) == len(by_name)
+    assert {w: getattr(severe, w) for w in words} == {w: getattr(plain, w) for w in words} | changed
+    assert (plain.peak_multiple, plain.shift) == (7.0, 0.0)  # DOMAIN 4: 11 November
+    assert plain.pd_multiple == plain.lgd_multiple == plain.use_multiple == 1.0
+    # DOMAIN 5.7: the odds follow the limit over monthly sales to the power beta.
+    assert severe.shift == pytest.approx(-0.5 * math.log(0.7), rel=1e-12)
+    titles = {"pd_doubles": (2.0, "pd_multiple"), "lgd_up": (1.5, "lgd_multiple"),
+              "sales_fall": (0.7, "sales_multiple"), "use_up": (1.5, "use_multiple")}  # fmt: skip
+    for name, (value, word) in titles.items():  # what their titles say
+        assert getattr(by_name[name], word) == value
+
+
+def test_uneven_books_are_searched_up_to_where_the_safest_line_defaults() -> None:
+    uneven = LENT.assign(pd=np.where(np.arange(len(LENT)) == 0, 1e-5, 0.5))
+    uneven["expected_loss"] = uneven["pd"] * uneven["limit"] * 0.5
+    lost = uneven["limit"].iloc[0] * 0.5
+    # Nothing is left only once the safest line defaults four times in ten.
+    rest = uneven["limit"].iloc[1:].sum() * 0.5
+    earned = rest + 0.4 * lost
+    uneven["expected_profit"] = earned * uneven["limit"] / uneven["limit"].sum()
+    uneven["expected_profit"] -= uneven["expected_loss"]
+    found = reverse_stress(uneven, POLICY).iloc[0]
+    assert found["pd_multiple"] == pytest.approx(0.4 / 1e-5, rel=1e-9)
+
+
 def test_a_book_that_loses_without_any_default_is_at_zero() -> None:
     bad = LENT.assign(expected_profit=-LENT["expected_loss"] - 1)
     assert reverse_stress(bad, POLICY)["pd_multiple"].tolist() == [0.0]
@@ -206,6 +248,14 @@ def test_bad_books_are_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(InputError, match=says):
             stress_book(frame, POLICY, **options)
+    for name, bad in (("limit", 0.0), ("pd", 0.0), ("pd", 1.0001), ("expected_loss", np.inf)):
+        one = LENT.reset_index(drop=True)
+        one.loc[2, name] = bad
+        with pytest.raises(InputError, match=name):
+            stress_book(one, POLICY)
+    free = replace(POLICY.product(PRODUCTS[0]), economics=None)
+    with pytest.raises(InputError, match=f"economics of each product.*{PRODUCTS[0]}"):
+        stress_book(BOOK, replace(POLICY, products=POLICY.products | {PRODUCTS[0]: free}))
     with pytest.raises(InputError, match="approval"):
         reverse_stress(BOOK.assign(decision="decline"), POLICY)
     with pytest.raises(PolicyError, match="product"):

@@ -209,8 +209,37 @@ LABELS = pd.DataFrame({"merchant_id": ["m0"], "label": [1.0]})
         (ONE, ONE, {"labels": LABELS.assign(label=0.5)}, "0, 1 or missing"),
         (ONE, ONE, {"labels": pd.concat([LABELS, LABELS])}, "once"),
         (ONE.assign(decision="approve", limit=np.nan), ONE, {}, "know the money"),
+        (ONE, ONE, {"past": ONE[["product_id"]]}, "merchant_id"),
+        (ONE, ONE, {"labels": LABELS[["label"]]}, "merchant_id"),
+        (ONE, ONE, {"groups": LABELS.assign(more=1)}, "one more column"),
+        (ONE.assign(decision="approve", expected_profit=np.inf), ONE, {}, "know the money"),
     ],
 )  # fmt: skip
 def test_bad_comparisons_are_refused(before, after, options, says) -> None:
     with pytest.raises(InputError, match=says):
         compare_policies(before, after, **options)
+
+
+def test_a_ratio_over_nothing_is_unknown_and_leaves_out_samples_without_any() -> None:
+    draw = Bootstrap(np.arange(3), 3)
+    draw.add(np.ones(3), np.zeros(3))
+    draw.add(np.array([1.0, 0.0, 0.0]), np.array([2.0, 0.0, 0.0]))  # a half, wherever it is drawn
+    draw.add(np.array([1.0, 2.0, 3.0]))
+    none, half, total = draw.figures(200, 1)
+    assert np.isnan(none).all()
+    assert half == (0.5, 0.5, 0.5)
+    assert total[0] == 6.0
+    assert 3.0 <= total[1] < total[0] < total[2] <= 9.0
+
+
+def test_money_of_what_is_not_approved_counts_for_nothing() -> None:
+    one = decisions(6, 1).assign(decision="decline", limit=50.0, expected_loss=1.0,
+                                 expected_profit=2.0)  # fmt: skip
+    other = one.assign(decision="approve")
+    told = compare_policies(one, other, resamples=20)
+    totals = told.totals.set_index("measure")
+    assert totals["before"].eq(0.0).all()
+    assert totals["after"].to_dict() == {
+        "approvals": 12.0, "limit": 600.0, "expected_loss": 12.0, "expected_profit": 24.0,
+    }  # fmt: skip
+    assert value_of(told.swaps, "neither", "limit") == 0.0

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 from alicredit.decision import COLUMNS
 from alicredit.errors import InputError
-from alicredit.whatif import loss_quantiles, retail_correlation, vasicek_default_rate
+from alicredit.whatif import loss_quantiles, retail_correlation, tails, vasicek_default_rate
 
 CHANCES, RHOS = st.floats(0.0005, 0.5), st.floats(0.01, 0.6)
 
@@ -139,3 +139,64 @@ def test_bad_books_and_numbers_are_refused() -> None:
         vasicek_default_rate(0.1, level=0.9, correlation=1.0)
     with pytest.raises(InputError, match="pd must lie"):
         vasicek_default_rate(np.nan, level=0.9, correlation=0.1)
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 400), st.floats(0.01, 0.999))
+def test_a_quantile_of_years_is_the_inverse_of_their_distribution(size, level) -> None:
+    years = np.sort(np.random.default_rng(size).gamma(2.0, size=size))
+    told, lower, upper = tails._quantile(years, level)
+    assert told == np.quantile(years, level, method="inverted_cdf")
+    assert years[0] <= lower <= told <= upper <= years[-1]
+
+
+@pytest.mark.parametrize(("size", "level"), [(400, 0.9), (1000, 0.5), (1000, 0.99)])
+def test_the_interval_of_a_quantile_holds_it_in_nine_of_ten_samples(size, level) -> None:
+    # Uniform years: the true quantile is the level itself, and which order statistics hold it
+    # follows the binomial law (W. J. Conover, Practical Nonparametric Statistics, 3.2).
+    ranks = (np.arange(size) + 1) / (size + 1)
+    _, lower, upper = tails._quantile(ranks, level)
+    low, high = (round(each * (size + 1)) for each in (lower, upper))  # ranks from 1 on
+    law = stats.binom(size, level)
+    assert law.cdf(high - 1) - law.cdf(low - 1) >= 0.9  # at most 5 % is left out on either side
+    assert law.cdf(high - 2) - law.cdf(low) < 0.9  # and none of it could be spared on both
+
+
+def test_default_levels_are_one_year_in_ten_in_a_hundred_and_in_a_thousand() -> None:
+    told = loss_quantiles(book(20, 0.1), draws=2000)
+    assert told["level"].tolist() == [0.9, 0.99, 0.999]
+    assert told["simulated"].is_monotonic_increasing
+    assert told["granular"].is_monotonic_increasing
+
+
+def test_years_are_drawn_in_parts_without_one_more_or_less(monkeypatch) -> None:
+    chance, lost = np.full(20, 0.2), np.ones(20)
+    rho = np.full(20, 0.1)
+    for chunk in (1, 60, 4_000_000):
+        monkeypatch.setattr(tails, "_CHUNK", chunk)
+        years = tails._simulate(chance, lost, rho, 700, 3)
+        assert len(years) == 700
+        error = years.std() / np.sqrt(700)
+        assert abs(years.mean() - 4.0) < 4 * error
+        # One factor in common: more spread than single names alone give.
+        assert years.var() > 1.3 * 20 * 0.2 * 0.8
+
+
+def test_a_borrower_sure_to_default_is_lost_in_every_year() -> None:
+    told = loss_quantiles(book(5, 1.0, 3.0), draws=100)
+    names = ["expected_loss", "granular", "simulated", "lower", "upper"]
+    assert told[names].eq(15.0).to_numpy().all()
+    assert told["unexpected"].eq(0.0).all()
+
+
+def test_one_bad_line_among_good_ones_refuses_the_book() -> None:
+    for name, bad in (("pd", 0.0), ("pd", 1.1), ("expected_loss", np.nan)):
+        mixed = book(3, 0.1)
+        mixed.loc[1, name] = bad
+        with pytest.raises(InputError, match="must have pd and expected_loss"):
+            loss_quantiles(mixed)
+    for bad in ([0.5, 1.0], [-0.1, 0.5]):
+        with pytest.raises(InputError, match=r"level must lie"):
+            vasicek_default_rate(0.1, level=np.array(bad), correlation=0.1)
+    with pytest.raises(InputError, match="pd must be numbers"):
+        retail_correlation("many")

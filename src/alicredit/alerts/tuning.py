@@ -45,8 +45,9 @@ def tune_warnings(
     Each rule gets steps where its values part loans that default from loans that are repaid, with
     ten points for each doubling of the odds, never falling as values get worse; a rule that speaks
     against default is dropped; one that fired on too few loans to tell keeps its thresholds and
-    warns alone, as judged beforehand. The marks are then the fewest points that keep to the budget:
-    amber to ``false_alarms``, red to a fifth of it (assumed).
+    warns alone, as judged beforehand; one that fired on no loan that is repaid keeps its threshold.
+    The marks are then the fewest points that keep to the budget: amber to ``false_alarms``, red to
+    a fifth of it (assumed).
 
     Parameters
     ----------
@@ -131,6 +132,8 @@ def _tuned(rule: WarningRule, looks: Looks, weight: Floats) -> WarningRule | Non
         return replace(rule, steps=((rule.threshold, _JUDGED),))
     good, bad = weight * is_never, weight * is_bad
     thresholds = _candidates(rule, value[is_never], good[is_never])
+    if not thresholds and not rule.reaches(value[is_never], rule.threshold).any():
+        thresholds = [rule.threshold]
     if not thresholds:
         return None
     reached = np.array([rule.reaches(value, each) for each in thresholds])
