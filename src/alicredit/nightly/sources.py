@@ -185,27 +185,27 @@ def open_files(root: Path, argument: str = "features") -> FileSource:
 def _agreed(argument: str, name: str, found: Mapping[pa.DataType, Path]) -> pa.DataType:
     """Give the type that holds all values of a column exactly; refuse kinds that differ."""
     plain = {each.value_type if pa.types.is_dictionary(each) else each for each in found}
-    told = {each for each in plain if not pa.types.is_null(each)}
-    if len(told) == 1:
-        return told.pop()
-    texts = {each for each in told if pa.types.is_string(each) or pa.types.is_large_string(each)}
-    whole = {each for each in told if pa.types.is_integer(each)}
-    real = {each for each in told if pa.types.is_floating(each)}
-    times = {each for each in told if pa.types.is_timestamp(each) and each.tz is None}
-    if told == texts or (name == "merchant_id" and told == texts | whole):
+    kinds = {each for each in plain if not pa.types.is_null(each)}
+    if len(kinds) == 1:
+        return kinds.pop()
+    whole = {each for each in kinds if pa.types.is_integer(each)}
+    if all(map(_is_text, kinds)) or (name == "merchant_id" and all(map(_is_text, kinds - whole))):
         return pa.large_string()
-    if told == whole and not any(pa.types.is_uint64(each) for each in whole):
+    if kinds == whole and pa.uint64() not in whole:
         return pa.int64()
-    if told == whole | real and told:
+    if all(map(pa.types.is_floating, kinds - whole)):
         return pa.float64()
-    if told and told == times:
-        return (
-            pa.timestamp("ns") if any(each.unit == "ns" for each in times) else pa.timestamp("us")
-        )
+    if all(pa.types.is_timestamp(each) and each.tz is None for each in kinds):
+        return pa.timestamp("ns" if pa.timestamp("ns") in kinds else "us")
     listed = ", ".join(f"{kind} in {path.name}" for kind, path in found.items())
     return refuse(
         argument, f"must have {name!r} of one kind in all files", listed, "write it alike"
     )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _parquet_under(root: Path) -> Iterator[Path]:
@@ -244,8 +244,7 @@ def frame_of(batches: list[pa.RecordBatch], texts: Collection[str] = ()) -> pd.D
         column = table.column(name)
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if name in texts and is_text:
+        if name in texts and _is_text(column.type):
             column = column.combine_chunks().dictionary_encode()
         if name == "merchant_id" and pa.types.is_integer(column.type):
             column = column.cast(pa.string())
