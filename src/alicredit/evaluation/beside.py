@@ -12,10 +12,11 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_mapping
 from alicredit.cohort import Cohort, require_cohort
+from alicredit.evaluation.calibration import hosmer_lemeshow, spiegelhalter
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.findings import compare_places
 from alicredit.evaluation.grades import grade_pds
-from alicredit.evaluation.metrics import auc, brier, hhi, hosmer_lemeshow, log_loss, spiegelhalter
+from alicredit.evaluation.metrics import auc, brier, hhi, log_loss
 from alicredit.evaluation.moves import (
     auc_decline,
     concentration_test,
