@@ -16,7 +16,8 @@ import pyarrow as pa
 from alicredit.records.bounds import query_refused
 from alicredit.records.declaration import Table
 from alicredit.records.facts import own_fact_sql, quoted
-from alicredit.records.reading import Records, require_records
+from alicredit.records.reading import require_records
+from alicredit.records.records import Records
 from alicredit.records.repeats import full_columns, hash_sql, repeated_hashes, spans_of
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal

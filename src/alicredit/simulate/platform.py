@@ -10,7 +10,7 @@ from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
 from alicredit.records import DataUse, Records
 from alicredit.records.opening import find_sources
-from alicredit.records.reading import TIMEZONE
+from alicredit.records.records import TIMEZONE
 from alicredit.simulate.credit import (
     PRODUCTS,
     Approval,
