@@ -242,18 +242,17 @@ def label_status(
     episodes = _episodes(postings, chosen, chosen.days_past_due, by)
     severe = _episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
     late = _any_between(asked, start, end, episodes)
-    conditions = [
-        _is_unknown(postings, asked, start, end, chosen, by),
-        _any_open(asked, start, severe) | _any_open(asked, start, episodes),
-        is_short.to_numpy(),
-        end > until,
-        ~_has_loan(postings, cohort, end),
-        late & _is_between(chosen) & ~_any_between(asked, start, end, severe),
-        late,
-    ]
-    words = ["unknown", "already_default", "horizon_too_short", "immature", "not_a_borrower"]
-    words += ["indeterminate", "default"]
-    return pd.Series(np.select(conditions, words, "good"), name="status")
+    first_of = {
+        "unknown": _is_unknown(postings, asked, start, end, chosen, by),
+        "already_default": _any_open(asked, start, severe) | _any_open(asked, start, episodes),
+        "horizon_too_short": is_short.to_numpy(),
+        "immature": end > until,
+        "not_a_borrower": ~_has_loan(postings, cohort, end),
+        "indeterminate": late & _is_between(chosen) & ~_any_between(asked, start, end, severe),
+        "default": late,
+    }
+    status = np.select(list(first_of.values()), list(first_of), "good")
+    return pd.Series(status, name="status")
 
 
 def _require_payments(records: Records, observed_until: object) -> None:
