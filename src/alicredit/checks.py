@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
-from typing import BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from alicredit.errors import AlicreditError, InputError
 
@@ -231,6 +231,28 @@ def require_kind(
     """
     if not isinstance(value, kind):
         raise error(refusal(argument, rule, type(value).__name__, do))
+    return value
+
+
+def require_mapping(
+    argument: str,
+    value: object,
+    rule: str,
+    *,
+    error: type[AlicreditError] = InputError,
+) -> Mapping[Any, Any]:
+    """Return ``value`` if it is a mapping, refuse it by the name of its type otherwise.
+
+    Examples
+    --------
+    >>> require_mapping("lgd", {"taobao_order": 0.45}, "must be a mapping")
+    {'taobao_order': 0.45}
+    >>> require_mapping("lgd", 0.45, "must be a mapping from product to share")
+    Traceback (most recent call last):
+    alicredit.errors.InputError: lgd must be a mapping from product to share; found float.
+    """
+    if not isinstance(value, Mapping):
+        raise error(refusal(argument, rule, type(value).__name__))
     return value
 
 

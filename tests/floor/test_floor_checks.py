@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -138,6 +139,17 @@ def test_what_is_of_a_kind_is_given_back(value, kind) -> None:
 def test_what_is_of_another_kind_is_named_by_its_type(value) -> None:
     with pytest.raises(PolicyError, match=f"x must be a text; found {type(value).__name__}"):
         checks.require_kind("x", value, str, "must be a text", error=PolicyError)
+
+
+@pytest.mark.parametrize("value", [{}, {"a": 1}, MappingProxyType({"a": 1})], ids=repr)
+def test_a_mapping_of_any_type_is_given_back(value) -> None:
+    assert checks.require_mapping("x", value, "must be a mapping") is value
+
+
+@pytest.mark.parametrize("value", [None, 3, "a", ["a"], [("a", 1)]], ids=repr)
+def test_what_is_no_mapping_is_named_by_its_type(value) -> None:
+    with pytest.raises(PolicyError, match=f"x must map a to b; found {type(value).__name__}"):
+        checks.require_mapping("x", value, "must map a to b", error=PolicyError)
 
 
 @pytest.mark.parametrize("value", [None, 3, "", b"/tmp", ["a"], 2.5], ids=repr)

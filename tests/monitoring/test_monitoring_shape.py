@@ -11,7 +11,7 @@ from scipy import stats
 from alicredit.errors import InputError
 from alicredit.evaluation import hosmer_lemeshow
 from alicredit.monitoring import realised_against_predicted
-from alicredit.monitoring.shape import shape_chance
+from alicredit.monitoring.shape import shape_p_value
 
 SCALE = np.array([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05])
 THIN = np.array([300, 300, 300, 300, 300, 300, 300])
@@ -34,7 +34,7 @@ def test_where_few_defaults_are_expected_it_is_off_as_often_as_it_says(rows, cla
     rng = np.random.default_rng(11)
     bad = rng.binomial(rows, claimed, size=(800, len(rows)))
     values = statistic(bad, rows, claimed)
-    chance = np.array([shape_chance(v, rows.astype(float), claimed, draws=999, seed=k)
+    chance = np.array([shape_p_value(v, rows.astype(float), claimed, draws=999, seed=k)
                        for k, v in enumerate(values)])  # fmt: skip
     for level in (0.05, 0.01):
         often = int((chance < level).sum())
@@ -50,7 +50,7 @@ def test_the_limit_is_red_too_often_where_the_drawn_chance_is_not() -> None:
     values = statistic(rng.binomial(THIN, SCALE, size=(20_000, 7)), THIN, SCALE)
     assert (stats.chi2.sf(values, 7) < 0.05).mean() > 0.065
     mark = np.quantile(values, 0.95, method="higher")
-    assert shape_chance(mark, THIN.astype(float), SCALE) == pytest.approx(0.05, abs=0.006)
+    assert shape_p_value(mark, THIN.astype(float), SCALE) == pytest.approx(0.05, abs=0.006)
 
 
 def test_a_drawn_chance_is_that_of_every_outcome_counted_out() -> None:
@@ -59,21 +59,21 @@ def test_a_drawn_chance_is_that_of_every_outcome_counted_out() -> None:
     for bad in itertools.product(range(21), range(31)):
         if statistic(np.array(bad), rows, claimed) >= value:
             exact += float(np.prod(stats.binom.pmf(bad, rows, claimed)))
-    drawn = shape_chance(value, rows.astype(float), claimed)
+    drawn = shape_p_value(value, rows.astype(float), claimed)
     assert drawn == pytest.approx(exact, abs=4 * np.sqrt(exact / 100_000))
 
 
 def test_with_many_expected_it_is_the_limit_and_the_same_seed_gives_the_same() -> None:
     n, p = np.array([2000.0, 3000.0]), np.array([0.01, 0.03])
     value, tail = hosmer_lemeshow(n, [25, 80], p)
-    assert shape_chance(value, n, p) == pytest.approx(tail, rel=1e-12)
+    assert shape_p_value(value, n, p) == pytest.approx(tail, rel=1e-12)
     few = np.full(2, 100.0), np.array([0.01, 0.03])
-    assert shape_chance(3.0, *few) == shape_chance(3.0, *few, seed=0)
-    assert shape_chance(1e9, *few, draws=99) == 0.01
-    assert shape_chance(0.0, *few, draws=99) == 1.0
+    assert shape_p_value(3.0, *few) == shape_p_value(3.0, *few, seed=0)
+    assert shape_p_value(1e9, *few, draws=99) == 0.01
+    assert shape_p_value(0.0, *few, draws=99) == 1.0
     for wrong in ({"draws": 0}, {"draws": 1.5}, {"seed": -1}):
         with pytest.raises(InputError, match=next(iter(wrong))):
-            shape_chance(1.0, *few, **wrong)
+            shape_p_value(1.0, *few, **wrong)
 
 
 def test_the_report_gives_both_chances_and_true_claims_are_seldom_off() -> None:

@@ -18,7 +18,7 @@ from test_portable_scores import slow_leaf
 
 from alicredit.portable import TreeTable
 from alicredit.portable.axes import Axis
-from alicredit.portable.batch import chances_of
+from alicredit.portable.batch import stored_pds_of
 from alicredit.portable.blocks import reader_of
 from alicredit.portable.contract import ROW_STATUSES, read_value
 from alicredit.portable.grids import Grid, pack, plan_of, signed_kind
@@ -106,12 +106,12 @@ def test_a_sum_never_leaves_its_type() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds, size=st.integers(1, 6), unit=st.sampled_from([1, 1000]))
-def test_chances_are_straight_between_points_in_any_type_of_score(seed, size, unit) -> None:
+def test_probabilities_are_straight_between_points_in_any_type_of_score(seed, size, unit) -> None:
     rng = np.random.default_rng(seed)
     pds = np.sort(rng.random(size))[::-1]
     lines = (pds * 0.9, pds, pds + (1 - pds) * 0.1)
     first = int(rng.integers(-5, 5))
-    held = chances_of(first, unit, lines)
+    held = stored_pds_of(first, unit, lines)
     scores = np.arange((first - 1) * unit, (first + size + 1) * unit, max(unit // 7, 1))
     found = np.array(held.at(scores))
     for kind in (np.int16, np.int32):

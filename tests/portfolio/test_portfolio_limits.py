@@ -8,7 +8,7 @@ import pytest
 
 from alicredit.policy import curve_of, load_policy
 from alicredit.policy.limits import find_limits, year_of_line
-from alicredit.policy.line.curve import chance_of_year
+from alicredit.policy.line.curve import pd_of_year
 from alicredit.policy.one import OneApplicant
 
 POLICY = load_policy("ali-2013")
@@ -50,10 +50,10 @@ def test_a_draws_probability_meets_a_years_draws() -> None:
     """30 draws of 0.1 % each are 2.957 % a year: 1 - 0.999^30."""
     order = POLICY.product("taobao_order")
     draw = np.array([0.001, 0.0, 1.0])
-    year = chance_of_year(draw, order, ("facility", 90))
+    year = pd_of_year(draw, order, ("facility", 90))
     assert year == pytest.approx([1 - 0.999**30, 0.0, 1.0])
     for claim in (("borrower", 365), ("facility", 485), None):
-        assert chance_of_year(draw, order, claim) is draw
+        assert pd_of_year(draw, order, claim) is draw
     fen, sales = np.array([1_000_000]), np.array([20_000.0])
     told = year_of_line(fen, draw[:1], order, POLICY, sales=sales, claim=("facility", 90))
     want = curve_of(order, POLICY).loss(fen / 100, year[:1], sales)

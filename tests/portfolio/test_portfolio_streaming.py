@@ -21,7 +21,8 @@ from nightly_stage import AS_OF, content, make_people
 import alicredit as ac
 from alicredit.decision import COLUMNS
 from alicredit.errors import AlicreditError, InputError
-from alicredit.nightly.sources import digest_files, open_source
+from alicredit.nightly.digests import digest_files
+from alicredit.nightly.sources import open_source
 from alicredit.policy import load_policy
 from alicredit.portable import survey
 from alicredit.portable.survey import judge, tally

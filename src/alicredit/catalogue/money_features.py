@@ -16,7 +16,7 @@ _FLOWS = (
 )
 
 
-def _bank() -> Iterator[Feature]:
+def _bank_flows() -> Iterator[Feature]:
     """Declare what flows through the bank account, and for what."""
     for kind, measure, title, chinese, sign in _FLOWS:
         yield Feature(
@@ -37,6 +37,10 @@ def _bank() -> Iterator[Feature]:
         evidence="B", title="bank inflows less outflows of 90 days", title_zh="近90天净现金流",
         code="SC_CASHFLOW",
     )  # fmt: skip
+
+
+def _bank_balances() -> Iterator[Feature]:
+    """Declare how low the bank balance is, and how often it runs low."""
     yield Feature(
         table="bank_txns", label="low", aggregate="share", window_days=90,
         where=(("balance_after", "set", None),), hit=(("balance_after", "<", 1000),),
@@ -69,6 +73,10 @@ def _bank() -> Iterator[Feature]:
             min_support=5, unit="yuan", expected=-1, evidence="B", title=f"{title} of 180 days",
             title_zh=f"近180天{chinese}", code="SC_CASHFLOW",
         )  # fmt: skip
+
+
+def _bank_payers() -> Iterator[Feature]:
+    """Declare how unsteady bank inflows are, and how far they hang on one payer."""
     yield Feature(
         table="bank_txns", aggregate="cv", measure="inflow", window_days=182, min_support=5,
         unit="ratio", expected=1, evidence="B", title="variation of weekly bank inflows",
@@ -294,5 +302,14 @@ def _repaying() -> Iterator[Feature]:
 
 def money_features() -> Iterator[Feature]:
     """Yield the further features of money, in order."""
-    for family in (_bank, _bills, _customs, _declared, _borrowing, _repaying):
+    for family in (
+        _bank_flows,
+        _bank_balances,
+        _bank_payers,
+        _bills,
+        _customs,
+        _declared,
+        _borrowing,
+        _repaying,
+    ):
         yield from family()

@@ -49,16 +49,13 @@ def run_monitor(options: argparse.Namespace) -> int:
         labels = ac.label_defaults(records, current, observed_until=as_of)
     with step(f"building the features of {len(current):,} loans"):
         X = _features(records, current, model)
-    reference = reference_cohort = None
-    if first is not None and last is not None:
-        end = min(as_moment("last_as_of", last) + pd.Timedelta(days=1), cut)
-        then = ((made >= as_moment("first_as_of", first)) & (made < end)).to_numpy()
-        if then.any():
-            reference_cohort = cohort[then]
-            with step(f"building the features of {len(reference_cohort):,} loans of training"):
-                reference = _features(records, reference_cohort, model)
-    if reference is None:
+    reference: pd.DataFrame | None = None
+    reference_cohort = _of_training(cohort, first, last, cut)
+    if reference_cohort is None:
         warn("The records hold no loans of training: the counts in the model's file stand for it.")
+    else:
+        with step(f"building the features of {len(reference_cohort):,} loans of training"):
+            reference = _features(records, reference_cohort, model)
     report = monitor(
         model, reference, X, reference_cohort=reference_cohort, cohort=current, labels=labels,
         policy=policy, records=records, as_of=as_of, rules=MonitoringRules(by=options.by),
@@ -69,6 +66,18 @@ def run_monitor(options: argparse.Namespace) -> int:
             report.to_html(options.html, beside=_beside(records, as_of, options.by))
         say(f"page: {options.html}", options)
     return FOUND if report.level == "red" else DONE
+
+
+def _of_training(
+    cohort: ac.Cohort, first: str | None, last: str | None, cut: pd.Timestamp
+) -> ac.Cohort | None:
+    """Take the loans that the model was trained on; None where none are known or there."""
+    if first is None or last is None:
+        return None
+    made = cohort.frame["as_of"]
+    end = min(as_moment("last_as_of", last) + pd.Timedelta(days=1), cut)
+    then = ((made >= as_moment("first_as_of", first)) & (made < end)).to_numpy()
+    return cohort[then] if then.any() else None
 
 
 def _beside(records: ac.Records, as_of: pd.Timestamp, by: str) -> dict[str, pd.DataFrame]:

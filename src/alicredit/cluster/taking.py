@@ -20,7 +20,7 @@ from alicredit.features.spark import SparkRecords, read_spark_records
 from alicredit.features.spark_sums import Shaped
 from alicredit.nightly.job import digest_records, guard_records
 from alicredit.records import TABLES, Records
-from alicredit.records.reading import TIMEZONE
+from alicredit.records.records import TIMEZONE
 
 Uses = Mapping[str, Mapping[str, str]]
 

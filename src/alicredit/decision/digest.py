@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refuse, require_kind
+from alicredit.checks import refuse, require_kind, require_mapping
 from alicredit.policy.facts import day_of
 
 VERSION = "alicredit-inputs/1"
@@ -61,8 +61,7 @@ def digest_inputs(inputs: Mapping[str, Any]) -> str:
     Traceback (most recent call last):
     alicredit.errors.InputError: inputs must be a mapping from name to value; found list.
     """
-    if not isinstance(inputs, Mapping):
-        refuse("inputs", "must be a mapping from name to value", type(inputs).__name__)
+    require_mapping("inputs", inputs, "must be a mapping from name to value")
     named = {str(name): value for name, value in inputs.items()}
     if len(named) < len(inputs):
         refuse("inputs", "must have different names", "one that stands twice as text")

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alicredit.checks import refuse, require_between, require_kind, require_one_of
+from alicredit.checks import (
+    refuse,
+    require_between,
+    require_kind,
+    require_mapping,
+    require_one_of,
+)
 from alicredit.decision.record import Decision
 from alicredit.vocabulary import DECISIONS
 
@@ -55,7 +61,7 @@ class Override:
     def from_dict(cls, stored: Mapping[str, Any]) -> Override:
         """Read back what :meth:`to_dict` gave, under all rules of :func:`override`."""
         rule = "must be a mapping from field to value"
-        require_kind("override", stored, Mapping, rule)  # type: ignore[type-abstract]
+        require_mapping("override", stored, rule)
         if stored.get("format") != FORMAT:
             refuse("override", f"must be of the format {FORMAT!r}", repr(stored.get("format")))
         unlike = set(stored) ^ {"format", "decision", *_FIELDS}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from alicredit.checks import nearest, refuse, require_kind, require_one_of
+from alicredit.checks import nearest, refuse, require_mapping, require_one_of
 from alicredit.vocabulary import DECISIONS, STATUSES, reason_text, reason_word
 
 __all__ = ["COLUMNS", "FORMAT", "Decision"]
@@ -162,7 +162,7 @@ class Decision:
             For another format, a field that lacks or is not known, or a value that is none of it.
         """
         rule = "must be a mapping from field to value"
-        require_kind("decision", stored, Mapping, rule)  # type: ignore[type-abstract]
+        require_mapping("decision", stored, rule)
         if stored.get("format") != FORMAT:
             refuse("decision", f"must be of the format {FORMAT!r}", repr(stored.get("format")))
         names = [each.name for each in fields(cls)]

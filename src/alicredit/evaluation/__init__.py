@@ -1,20 +1,11 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
+from alicredit.evaluation.calibration import calibration_line, hosmer_lemeshow, spiegelhalter
 from alicredit.evaluation.card import ModelCard
 from alicredit.evaluation.contradictions import find_contradictions, measure_directions
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.grades import grade_pds
-from alicredit.evaluation.metrics import (
-    auc,
-    brier,
-    calibration_line,
-    hhi,
-    hosmer_lemeshow,
-    log_loss,
-    psi,
-    shift_prior,
-    spiegelhalter,
-)
+from alicredit.evaluation.metrics import auc, brier, hhi, log_loss, psi, shift_prior
 from alicredit.evaluation.moves import (
     auc_decline,
     concentration_test,

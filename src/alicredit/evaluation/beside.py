@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_kind
+from alicredit.checks import refuse, require_mapping
 from alicredit.cohort import Cohort, require_cohort
+from alicredit.evaluation.calibration import hosmer_lemeshow, spiegelhalter
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.findings import compare_places
 from alicredit.evaluation.grades import grade_pds
-from alicredit.evaluation.metrics import auc, brier, hhi, hosmer_lemeshow, log_loss, spiegelhalter
+from alicredit.evaluation.metrics import auc, brier, hhi, log_loss
 from alicredit.evaluation.moves import (
     auc_decline,
     concentration_test,
@@ -221,7 +222,7 @@ def audit_groups(
     y: Floats, side: Side, groups: Mapping[str, Any], max_pd: float | None
 ) -> pd.DataFrame:
     """Audit fairness by each set of groups, at the cut that the model's card states."""
-    require_kind("groups", groups, Mapping, "must map names to groups")  # type: ignore[type-abstract]
+    require_mapping("groups", groups, "must map names to groups")
     if max_pd is None:
         do = "ModelCard(max_pd=0.05): who is approved is what is audited"
         refuse("card.max_pd", "must be stated where groups are given", "none", do)

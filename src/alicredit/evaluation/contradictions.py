@@ -12,7 +12,14 @@ import pandas as pd
 from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from scipy.special import expit, logit, ndtr
 
-from alicredit.checks import nearest, refuse, require_between, require_kind, require_whole
+from alicredit.checks import (
+    nearest,
+    refuse,
+    require_between,
+    require_kind,
+    require_mapping,
+    require_whole,
+)
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_sign
 from alicredit.evaluation.rates import Estimate
@@ -308,8 +315,7 @@ def _sentence(row: Any, se: float) -> str:
 
 def _check_directions(X: pd.DataFrame, directions: Mapping[str, int]) -> None:
     """Refuse directions of no column, or of several, and signs that are none."""
-    if not isinstance(directions, Mapping):
-        refuse("directions", "must be a mapping from feature to sign", type(directions).__name__)
+    require_mapping("directions", directions, "must be a mapping from feature to sign")
     if X.columns.duplicated().any():
         refuse("X", "must have columns of different names", list(X.columns), "drop one")
     for name, sign in directions.items():

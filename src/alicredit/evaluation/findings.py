@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.evaluation.metrics import auc, brier, calibration_line, log_loss, spiegelhalter
+from alicredit.evaluation.calibration import calibration_line, spiegelhalter
+from alicredit.evaluation.metrics import auc, brier, log_loss
 from alicredit.evaluation.rates import (
     clustered_mean,
     effective_rows,

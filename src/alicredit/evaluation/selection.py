@@ -12,6 +12,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_between
 from alicredit.evaluation.arrays import Floats, labels, numbers
+from alicredit.evaluation.validation import portable_of
 
 COLUMNS = (
     "odds_factor", "rejected_pd", "everybody_pd", "auc", "approved_share", "approved_pd",
@@ -222,10 +223,7 @@ def expected_auc(probability: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
 def _scored(model: Any, name: str, X: Any) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Give the probabilities of rows that the model scores, and which they are."""
-    portable = getattr(model, "portable_", model)
-    if not hasattr(portable, "score_frame"):
-        refuse("model", "must be a fitted or loaded model", type(model).__name__)
-    scored = portable.score_frame(X, reasons=0)
+    scored = portable_of("model", model).score_frame(X, reasons=0)
     ok = (scored["status"] == "ok").to_numpy()
     if not ok.any():
         refuse(name, "must have a row that the model scores", f"none of {len(ok)}")

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from alicredit.portable.pairs import PairTable
     from alicredit.portable.trees import TreeTable
 
+_Side = tuple[str, tuple[float, ...], tuple[int, ...]]
+"""Name, cuts and groups of an axis of a pair."""
+_Axis = tuple[int, bool, _Side]
+"""The number of a pair, whether the axis is its first, and the axis."""
+
 
 def sum_of_tables(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts: Texts) -> str:
     """Give what tables add, shape (N, 1): at the least value, for cuts passed, where missing."""
@@ -49,30 +54,14 @@ def sum_of_pairs(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts
     widths = [len(pair.values[0]) for pair in pairs]
     starts = np.cumsum([0, *(w * len(p.values) for w, p in zip(widths, pairs))])
     places = graph.real(*starts[:-1].tolist())
-    axes = [
+    axes: list[_Axis] = [
         (number, end == 0, axis)
         for number, pair in enumerate(pairs)
         for end, axis in enumerate(_axes(pair))
     ]
     plain = [each for each in axes if kinds[each[2][0]] != "category"]
     if plain and numbers is not None:
-        cuts = [(name, cut) for _, _, (name, values, _) in plain for cut in values]
-        steps, lacks = (
-            np.zeros((len(cuts), len(widths))),
-            np.zeros((len(numbers.place), len(widths))),
-        )
-        at = 0
-        for number, is_first, (name, values, _) in plain:
-            weight = widths[number] if is_first else 1
-            steps[at : at + len(values), number] = weight
-            lacks[numbers.place[name], number] += weight * (len(values) + 1)
-            at += len(values)
-        places = graph.node(
-            "Add", places, graph.node("MatMul", numbers.gone, graph.constant(lacks))
-        )
-        if cuts:
-            found = graph.node("MatMul", numbers.passed(graph, cuts), graph.constant(steps))
-            places = graph.node("Add", places, found)
+        places = _with_numbers(graph, places, plain, numbers, widths)
     places = graph.cast(places, "INT64")
     for number, is_first, (name, _, groups) in axes:
         if kinds[name] == "category":
@@ -85,7 +74,28 @@ def sum_of_pairs(graph: Graph, model: ScoreModel, numbers: Numbers | None, texts
     return graph.node("ReduceSum", graph.node("Gather", cells, places), graph.whole(1))
 
 
-def _axes(pair: PairTable) -> tuple[tuple[str, tuple[float, ...], tuple[int, ...]], ...]:
+def _with_numbers(
+    graph: Graph, places: str, axes: Sequence[_Axis], numbers: Numbers, widths: Sequence[int]
+) -> str:
+    """Add to each pair's place what the steps of its numbers add: a row or a column a cut."""
+    cuts = [(name, cut) for _, _, (name, values, _) in axes for cut in values]
+    steps = np.zeros((len(cuts), len(widths)))
+    lacks = np.zeros((len(numbers.place), len(widths)))
+    at = 0
+    for number, is_first, (name, values, _) in axes:
+        weight = widths[number] if is_first else 1
+        steps[at : at + len(values), number] = weight
+        lacks[numbers.place[name], number] += weight * (len(values) + 1)
+        at += len(values)
+    missing = graph.node("MatMul", numbers.gone, graph.constant(lacks))
+    places = graph.node("Add", places, missing)
+    if cuts:
+        found = graph.node("MatMul", numbers.passed(graph, cuts), graph.constant(steps))
+        places = graph.node("Add", places, found)
+    return places
+
+
+def _axes(pair: PairTable) -> tuple[_Side, ...]:
     """Give name, cuts and groups of both axes."""
     return (
         (pair.first, pair.first_cuts, pair.first_groups),

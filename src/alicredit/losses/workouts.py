@@ -20,7 +20,7 @@ from alicredit.checks import (
     refusal,
     refuse,
     require_between,
-    require_kind,
+    require_mapping,
     require_one_of,
     require_whole,
 )
@@ -95,7 +95,7 @@ def require_costs(costs_fen: Mapping[str, int]) -> None:
     alicredit.errors.InputError: costs_fen must name each action; found none for 'voice'.
     """
     rule = "must be a mapping from action to fen"
-    require_kind("costs_fen", costs_fen, Mapping, rule)  # type: ignore[type-abstract]
+    require_mapping("costs_fen", costs_fen, rule)
     for action, fen in costs_fen.items():
         require_one_of("costs_fen", action, ACTIONS)
         require_whole(f"costs_fen[{action!r}]", fen, 0, high=10**12)

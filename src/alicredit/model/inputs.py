@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,23 +86,12 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
     ``specials`` are special codes by name of input, or those of all numbers.
     """
     frame = as_frame(X)
-    names = tuple(map(str, frame.columns))
-    if len(set(names)) < len(names):
-        twice = next(name for at, name in enumerate(names) if name in names[:at])
-        refuse("X", "must have columns of different names", f"{twice!r} twice")
-    if not names or not len(frame):
-        refuse("X", "must have rows and columns", f"shape {frame.shape}")
+    names = _names_of(frame)
     kinds, levels, columns, codes = [], {}, [], []
     for name, (_, column) in zip(names, frame.items(), strict=True):
         kind = _kind(name, column)
         if kind == "category":
-            text = column.astype(object).where(column.notna(), None)
-            counts = text.value_counts()
-            kept = _kept({str(level): int(count) for level, count in counts.items()})
-            levels[name] = tuple(kept)
-            code = {level: float(at) for at, level in enumerate(kept)}
-            other = float(len(kept))
-            values = np.array([np.nan if v is None else code.get(str(v), other) for v in text])
+            levels[name], values = _encoded(column)
         else:
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
@@ -116,15 +105,42 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
         for name, kind in zip(names, kinds, strict=True)
     )
     raw = np.column_stack(columns)
-    coded = [bool(own) and np.isin(c, own) for c, own in zip(columns, codes, strict=True)]
-    is_coded = any(np.any(each) for each in coded)
-    known = [
-        np.where(at, np.nan, c) if np.any(at) else c for at, c in zip(coded, columns, strict=True)
-    ]
-    numbers = np.column_stack(known) if is_coded else raw
-    return Inputs(
-        names, tuple(kinds), levels, numbers, signs, tuple(codes), raw if is_coded else None
-    )
+    numbers = _without_specials(raw, codes)
+    given = None if numbers is raw else raw
+    return Inputs(names, tuple(kinds), levels, numbers, signs, tuple(codes), given)
+
+
+def _names_of(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Name the columns; refuse a name that stands twice, and a frame without rows or columns."""
+    names = tuple(map(str, frame.columns))
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        refuse("X", "must have columns of different names", f"{twice!r} twice")
+    if not names or not len(frame):
+        refuse("X", "must have rows and columns", f"shape {frame.shape}")
+    return names
+
+
+def _encoded(column: pd.Series) -> tuple[tuple[str, ...], Floats]:
+    """Give the learned levels of a category, and its values as their positions."""
+    text = column.astype(object).where(column.notna(), None)
+    counts = text.value_counts()
+    levels = _kept({str(level): int(count) for level, count in counts.items()})
+    position = {level: float(at) for at, level in enumerate(levels)}
+    other = float(len(levels))
+    values = [np.nan if each is None else position.get(str(each), other) for each in text]
+    return tuple(levels), np.array(values)
+
+
+def _without_specials(raw: Floats, codes: Sequence[tuple[float, ...]]) -> Floats:
+    """Give columns with special codes as missing: the very same array where none occurs."""
+    is_code = {at: np.isin(raw[:, at], own) for at, own in enumerate(codes) if own}
+    if not any(each.any() for each in is_code.values()):
+        return raw
+    numbers = raw.copy(order="K")
+    for at, each in is_code.items():
+        numbers[each, at] = np.nan
+    return numbers
 
 
 def _kept(counts: Mapping[str, int]) -> list[str]:

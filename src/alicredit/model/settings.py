@@ -15,6 +15,7 @@ from alicredit.checks import (
     refuse,
     require_between,
     require_kind,
+    require_mapping,
     require_one_of,
     require_whole,
 )
@@ -97,8 +98,7 @@ def read_directions(given: Any) -> Mapping[str, int]:
     if isinstance(given, str):
         require_one_of("directions", given, ("catalogue",))
         return CATALOGUE.directions
-    if not isinstance(given, Mapping):
-        refuse("directions", "must map inputs to -1, 0 or +1", type(given).__name__)
+    require_mapping("directions", given, "must map inputs to -1, 0 or +1")
     wrong = [name for name, sign in given.items() if sign not in (-1, 0, 1)]
     if wrong:
         refuse("directions", "must be -1, 0 or +1", f"{given[wrong[0]]!r}")

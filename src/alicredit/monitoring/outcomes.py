@@ -21,7 +21,7 @@ from alicredit.evaluation import (
     jeffreys_test,
     spiegelhalter,
 )
-from alicredit.monitoring.shape import shape_chance
+from alicredit.monitoring.shape import shape_p_value
 from alicredit.stability.bins import (
     Floats,
     Whole,
@@ -235,10 +235,10 @@ def _shape(
     bad = np.bincount(at, weights=y, minlength=grades)
     mean = np.bincount(at, weights=p, minlength=grades)[used] / n[used]
     counted = [_independent(y[at == k], who[at == k]) for k in np.flatnonzero(used)]
-    value, chance = hosmer_lemeshow(n[used], bad[used], mean, effective=counted)
-    drawn = shape_chance(value, np.array(counted), mean)
+    value, p_value = hosmer_lemeshow(n[used], bad[used], mean, effective=counted)
+    drawn = shape_p_value(value, np.array(counted), mean)
     z = spiegelhalter(y, p, cluster=who)
-    shape = (value, int(used.sum()), chance, drawn, z, float(_two_sided(z)))
+    shape = (value, int(used.sum()), p_value, drawn, z, float(_two_sided(z)))
     if y.min() == y.max():
         return (*shape, *none)
     area = auc(y, p, cluster=who)
@@ -252,7 +252,7 @@ def _independent(y: Floats, who: Whole) -> float:
 
 
 def _two_sided(z: float) -> npt.NDArray[np.float64]:
-    """Give the chance of a deviation so large, to either side."""
+    """Give the two-sided p-value of a standard normal deviation."""
     from scipy.special import ndtr
 
     return np.asarray(2 * ndtr(-abs(z)))

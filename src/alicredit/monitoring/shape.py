@@ -18,7 +18,7 @@ _DRAWS = 100_000
 _AT_FIRST, _AT_ONCE, _PLENTY = 2_000, 20_000, 0.2
 
 
-def shape_chance(
+def shape_p_value(
     value: float, rows: Floats, claimed: Floats, *, draws: int = _DRAWS, seed: int = 0
 ) -> float:
     """Give the chance of a Hosmer-Lemeshow statistic so large if the claims hold.
@@ -53,11 +53,11 @@ def shape_chance(
 
     Examples
     --------
-    >>> shape_chance(9.488, np.full(4, 1000.0), np.full(4, 0.1))  # the limit
+    >>> shape_p_value(9.488, np.full(4, 1000.0), np.full(4, 0.1))  # the limit
     0.0499...
-    >>> shape_chance(9.488, np.full(4, 100.0), np.full(4, 0.002), draws=20_000)
+    >>> shape_p_value(9.488, np.full(4, 100.0), np.full(4, 0.002), draws=20_000)
     0.083...
-    >>> shape_chance(1.0, np.ones(1), np.full(1, 0.1), draws=0)
+    >>> shape_p_value(1.0, np.ones(1), np.full(1, 0.1), draws=0)
     Traceback (most recent call last):
     alicredit.errors.InputError: draws must be a whole number of at least 1; found 0.
     """

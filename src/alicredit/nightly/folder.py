@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from alicredit.checks import refuse, write_whole, writing
-from alicredit.nightly.sources import digest_path
+from alicredit.nightly.digests import digest_path
 from alicredit.nightly.written import new_mark, write_part
 
 MANIFEST, JOB, LOCK, POISON, WORK = "manifest.json", ".job.json", ".lock", "quarantine", ".work"

@@ -16,16 +16,10 @@ from alicredit.checks import require_kind
 from alicredit.databases import Database
 from alicredit.deciding.population import Gatherer, check_features, gatherer_of
 from alicredit.deciding.scoring import check_definitions
+from alicredit.nightly.digests import digest_files, digest_frame, guard_files
 from alicredit.nightly.folder import WORK, Folder, open_folder, part_name, spilling
 from alicredit.nightly.run import Run
-from alicredit.nightly.sources import (
-    FileSource,
-    digest_files,
-    digest_frame,
-    guard_files,
-    open_files,
-    open_source,
-)
+from alicredit.nightly.sources import FileSource, open_files, open_source
 from alicredit.nightly.streaming import STATUS, Question, begin, refuse_change, write_all
 from alicredit.nightly.survey import Source
 from alicredit.nightly.tables import Tables, open_tables

@@ -57,15 +57,7 @@ def find_poison(
     rows = np.flatnonzero(np.isin(status, POISON))
     if not len(rows):
         return SCHEMA.empty_table()
-    risky = inputs.iloc[rows]
-    lines: dict[tuple[int, str], tuple[str, str]] = {}
-    for model in models:
-        for table in model.tables:
-            _, _, wrong, bad = read_column(table, risky[table.name])
-            values = risky[table.name]
-            for word, mask in (("bad_type", wrong), ("bad_value", bad)):
-                for at in np.flatnonzero(mask).tolist():
-                    lines.setdefault((at, table.name), (word, repr(values.iloc[at])[:200]))
+    lines = _wrong_values(inputs.iloc[rows], models)
     named = {at for at, _ in lines}
     for at in range(len(rows)):
         own = str(status[rows[at]])
@@ -84,3 +76,18 @@ def find_poison(
         "message_zh": [word.text_zh for word in words],
     }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _wrong_values(
+    inputs: pd.DataFrame, models: Iterable[Any]
+) -> dict[tuple[int, str], tuple[str, str]]:
+    """Give the status and the text of each value outside a contract, by row and column."""
+    found: dict[tuple[int, str], tuple[str, str]] = {}
+    for model in models:
+        for table in model.tables:
+            values = inputs[table.name]
+            _, _, wrong, bad = read_column(table, values)
+            for word, mask in (("bad_type", wrong), ("bad_value", bad)):
+                for at in np.flatnonzero(mask).tolist():
+                    found.setdefault((at, table.name), (word, repr(values.iloc[at])[:200]))
+    return found

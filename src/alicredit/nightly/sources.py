@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,16 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alicredit.checks import refuse
+from alicredit.nightly.digests import digest_files, digest_frame, guard_files
 
 _BATCH = 16_384
-_WHOLE_BYTES = 64 * 2**20
-_BLOCK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,27 +182,27 @@ def open_files(root: Path, argument: str = "features") -> FileSource:
 def _agreed(argument: str, name: str, found: Mapping[pa.DataType, Path]) -> pa.DataType:
     """Give the type that holds all values of a column exactly; refuse kinds that differ."""
     plain = {each.value_type if pa.types.is_dictionary(each) else each for each in found}
-    told = {each for each in plain if not pa.types.is_null(each)}
-    if len(told) == 1:
-        return told.pop()
-    texts = {each for each in told if pa.types.is_string(each) or pa.types.is_large_string(each)}
-    whole = {each for each in told if pa.types.is_integer(each)}
-    real = {each for each in told if pa.types.is_floating(each)}
-    times = {each for each in told if pa.types.is_timestamp(each) and each.tz is None}
-    if told == texts or (name == "merchant_id" and told == texts | whole):
+    kinds = {each for each in plain if not pa.types.is_null(each)}
+    if len(kinds) == 1:
+        return kinds.pop()
+    whole = {each for each in kinds if pa.types.is_integer(each)}
+    if all(map(_is_text, kinds)) or (name == "merchant_id" and all(map(_is_text, kinds - whole))):
         return pa.large_string()
-    if told == whole and not any(pa.types.is_uint64(each) for each in whole):
+    if kinds == whole and pa.uint64() not in whole:
         return pa.int64()
-    if told == whole | real and told:
+    if all(map(pa.types.is_floating, kinds - whole)):
         return pa.float64()
-    if told and told == times:
-        return (
-            pa.timestamp("ns") if any(each.unit == "ns" for each in times) else pa.timestamp("us")
-        )
+    if all(pa.types.is_timestamp(each) and each.tz is None for each in kinds):
+        return pa.timestamp("ns" if pa.timestamp("ns") in kinds else "us")
     listed = ", ".join(f"{kind} in {path.name}" for kind, path in found.items())
     return refuse(
         argument, f"must have {name!r} of one kind in all files", listed, "write it alike"
     )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _parquet_under(root: Path) -> Iterator[Path]:
@@ -244,59 +241,9 @@ def frame_of(batches: list[pa.RecordBatch], texts: Collection[str] = ()) -> pd.D
         column = table.column(name)
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if name in texts and is_text:
+        if name in texts and _is_text(column.type):
             column = column.combine_chunks().dictionary_encode()
         if name == "merchant_id" and pa.types.is_integer(column.type):
             column = column.cast(pa.string())
         columns[name] = column.to_pandas()
     return pd.DataFrame(columns)
-
-
-def digest_frame(frame: pd.DataFrame) -> str:
-    """Give the digest of names, types and values, row by row."""
-    whole = hashlib.sha256()
-    for at, name in enumerate(frame.columns):
-        column = frame.iloc[:, at]
-        whole.update(f"{name}\0{column.dtype}\0{len(column)}\0".encode())
-        values = pd.util.hash_pandas_object(column, index=False)
-        whole.update(np.ascontiguousarray(values.to_numpy(np.uint64)).data)
-    return whole.hexdigest()
-
-
-def digest_files(paths: tuple[Path, ...], root: Path) -> str:
-    """Give the digest of files: of their content up to 64 MiB in all.
-
-    Of more, where reading all would cost as much as the job: sizes, times of change and Parquet
-    footers (which hold each column's counts, least and greatest values); a CSV file is read whole.
-    """
-    is_small = sum(path.stat().st_size for path in paths) <= _WHOLE_BYTES
-    whole = hashlib.sha256()
-    for path in paths:
-        name = path.relative_to(root).as_posix() if path != root else ""
-        size = path.stat().st_size
-        whole.update(f"{name}\0{size}\0".encode())
-        with path.open("rb") as file:
-            if not is_small:
-                whole.update(f"{path.stat().st_mtime_ns}\0".encode())
-                file.seek(max(size - 8, 0))
-                footer = int.from_bytes(file.read(4), "little")
-                file.seek(max(size - 8 - footer, 0) if path.suffix == ".parquet" else 0)
-            while block := file.read(_BLOCK):
-                whole.update(block)
-    return whole.hexdigest()
-
-
-def digest_path(path: Path) -> str:
-    """Give the digest of a file's content; empty where there is none."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def guard_files(paths: tuple[Path, ...]) -> str:
-    """Give the digest of sizes and times of change."""
-    stats = [path.stat() for path in paths]
-    text = json.dumps([(str(p), s.st_size, s.st_mtime_ns) for p, s in zip(paths, stats)])
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -121,7 +121,7 @@ def write_all(
 ) -> dict[str, Any]:
     """Decide the parts that are not done; write them and the manifest, and give it."""
     guard = source.guard()
-    seen = survey(source, asked.models, asked.as_of, run.chunk_rows, None)
+    seen = survey(source, asked.models, asked.as_of, run.chunk_rows)
     size = run.part_merchants
     numbers = range(max(-(-seen.rows // size), 1))
     receipts = {number: folder.receipt(number, job["job_id"]) for number in numbers}

@@ -34,7 +34,7 @@ class Survey:
 
 
 def survey(
-    source: Source, models: Mapping[str, Any], as_of: pd.Timestamp, chunk_rows: int, progress: Any
+    source: Source, models: Mapping[str, Any], as_of: pd.Timestamp, chunk_rows: int
 ) -> Survey:
     """Check a whole input, in parts; refuse what ``check_frame`` of a model refuses.
 
@@ -56,8 +56,6 @@ def survey(
             is_rising = ids[0] > last and bool((ids[1:] > ids[:-1]).all())
             last = ids[-1]
         rows += len(frame)
-        if progress is not None:
-            progress(rows, source.rows)
     for model, found in zip(distinct, tallies):
         whole = {t.name: found.get(t.name, Tally(0, 0, 0)) for t in model.tables}
         judge(model.tables, whole, lambda name: _parts(source, name, chunk_rows))

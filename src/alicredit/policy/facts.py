@@ -11,7 +11,7 @@ import pandas as pd
 
 from alicredit.policy.one import OneApplicant, OneColumn, doubles_of
 from alicredit.records.moments import is_written_as_time
-from alicredit.records.reading import TIMEZONE
+from alicredit.records.records import TIMEZONE
 
 
 def completed_months(start: pd.Series | OneColumn, end: pd.Timestamp) -> npt.NDArray[np.float64]:

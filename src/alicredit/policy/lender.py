@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from alicredit.checks import refuse, require_kind
+from alicredit.checks import refuse, require_kind, require_mapping
 from alicredit.policy.terms import Lender
 
 
@@ -55,8 +55,7 @@ def check_lender(
     for name, amount in (("outstanding", outstanding), ("largest_borrower", largest_borrower)):
         _require_money(name, amount)
     owed = lender.borrowings if borrowings is None else borrowings
-    if not isinstance(owed, Mapping):
-        refuse("borrowings", "must be a mapping from bank to yuan", type(owed).__name__)
+    require_mapping("borrowings", owed, "must be a mapping from bank to yuan")
     for bank, amount in owed.items():
         _require_money(f"borrowings[{bank!r}]", amount)
     total = sum((Decimal(amount) for amount in owed.values()), Decimal(0))

@@ -19,7 +19,7 @@ from alicredit.errors import InputError, PolicyError
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds
 from alicredit.policy.line.change import change_limits
-from alicredit.policy.line.curve import Curve, chance_of_year, curve_of
+from alicredit.policy.line.curve import Curve, curve_of, pd_of_year
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.terms import Grades, Product
 from alicredit.policy.whole import Policy
@@ -130,10 +130,10 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
         refuse("product", "must be active", repr(product), error=PolicyError)
     needed = ("merchant_id", "pd", "monthly_sales_median_180d", "order_base", "outstanding")
     require_columns("applicants", map(str, applicants.columns), needed)
-    pd_ = _chances(applicants, "pd", chosen)
+    pd_ = _pds(applicants, "pd", chosen)
     upper = None
     if "pd_upper" in applicants:
-        upper = _chances(applicants, "pd_upper", chosen)
+        upper = _pds(applicants, "pd_upper", chosen)
         if (upper < pd_).any():
             found = f"{upper[upper < pd_][0]} below pd {pd_[upper < pd_][0]}"
             refuse("applicants['pd_upper']", "must not be below pd", found)
@@ -154,7 +154,7 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
     )
 
 
-def _chances(applicants: pd.DataFrame, column: str, policy: Policy) -> Floats:
+def _pds(applicants: pd.DataFrame, column: str, policy: Policy) -> Floats:
     """Take a column of probabilities; NaN where there is none."""
     try:
         found = applicants[column].to_numpy(np.float64, na_value=np.nan)
@@ -178,7 +178,7 @@ def find_limits(
 
     ``upper`` are the upper ends of their intervals; without them, or where one lacks, prudence has
     nothing to go by. ``claim`` is the level and the horizon in days of the probabilities, see
-    :func:`chance_of_year`; grades are cut on them as they are.
+    :func:`pd_of_year`; grades are cut on them as they are.
     """
     limit, rules = product.limit, policy.limit_rules
     bounds = find_bounds(applicants, product, policy, pd_)
@@ -191,7 +191,7 @@ def find_limits(
         if upper is not None and rules.prudence:
             up = np.where(np.isnan(upper), pd_, upper)
             prudent = pd_ + rules.prudence * (up - pd_)
-        prudent = chance_of_year(prudent, product, claim)
+        prudent = pd_of_year(prudent, product, claim)
         multiple = np.where(bounds.sales == 0, 0.0, curve.best_multiple(prudent))
         best = bounds.soft["LIM_PROFIT"] = np.floor(bounds.sales * multiple)
     least, code, unknown = _least_of(bounds, _current(applicants), policy)
@@ -271,7 +271,7 @@ def year_of_line(
     year's draws. Uses and loss given default are assumed numbers of the policy.
     """
     curve, limit = curve_of(product, policy), limit_fen / 100
-    pd_ = chance_of_year(pd_, product, claim)
+    pd_ = pd_of_year(pd_, product, claim)
     if sales is None:
         loss, profit = curve.loss(limit, pd_, None), curve.profit(limit, pd_, None)
     else:

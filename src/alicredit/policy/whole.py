@@ -11,7 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from alicredit.checks import nearest, refusal, require_between, require_kind, write_whole
+from alicredit.checks import (
+    nearest,
+    refusal,
+    require_between,
+    require_kind,
+    require_mapping,
+    write_whole,
+)
 from alicredit.errors import PolicyError
 from alicredit.policy.terms import (
     EXTRA_FACTS,
@@ -153,7 +160,7 @@ class Policy:
         alicredit.errors.PolicyError: lgd['taobao_order'] must be a number from 0 to 1; found 45.
         """
         rule = "must be a mapping from product to share"
-        require_kind("lgd", lgd, Mapping, rule, error=PolicyError)  # type: ignore[type-abstract]
+        require_mapping("lgd", lgd, rule, error=PolicyError)
         products = dict(self.products)
         for each, share in lgd.items():
             product = self.product(each)
@@ -208,9 +215,9 @@ class Policy:
         from alicredit.policy.file.load import read_policy
 
         rule = "must be a mapping from product to terms"
-        for each in (overrides, *(overrides.values() if isinstance(overrides, Mapping) else ())):
-            kind: Any = Mapping
-            require_kind("overrides", each, kind, rule, error=PolicyError)
+        require_mapping("overrides", overrides, rule, error=PolicyError)
+        for terms in overrides.values():
+            require_mapping("overrides", terms, rule, error=PolicyError)
         content = self.content()
         rows = {row["id"]: row for row in content["products"]}
         for product_id, terms in overrides.items():
@@ -250,8 +257,7 @@ class Policy:
         """
         from alicredit.policy.file.load import read_policy
 
-        kind: Any = Mapping
-        require_kind("product", product, kind, "must be a mapping", error=PolicyError)
+        require_mapping("product", product, "must be a mapping", error=PolicyError)
         content = self.content()
         rows = content["products"]
         ids = [row["id"] for row in rows]

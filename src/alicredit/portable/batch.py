@@ -34,7 +34,7 @@ class Scored:
         By position in ``contract.ROW_STATUSES``.
     scores : array of int64
         Whole units; 0 for rows that are not scored.
-    chances : array, shape (3, rows)
+    pds : array, shape (3, rows)
         Lower bound, probability and upper bound; NaN for rows that are not scored.
     reasons : array of object or None
         A list of codes for each row; None where none were asked for.
@@ -44,7 +44,7 @@ class Scored:
 
     status: npt.NDArray[np.int8]
     scores: Whole
-    chances: Floats
+    pds: Floats
     reasons: npt.NDArray[Any] | None
     flags: npt.NDArray[Any] | None
 
@@ -59,25 +59,25 @@ def score_rows(
     """
     size = reader.size
     status, scores = np.zeros(size, dtype=np.int8), np.zeros(size, dtype=np.int64)
-    chances = np.empty((3, size))
+    pds = np.empty((3, size))
     reasons = None if top is None else _empty_lists(size)
     marks = _empty_lists(size) if flags else None
     for block in reader.blocks():
         ranks = model.adder.plan.ranks(block.columns, block.gone)
         units = model.adder.total(ranks, block.columns)
         status[block.rows], scores[block.rows] = block.status, units
-        for line, each in zip(chances, model.chances.at(units), strict=True):
+        for line, each in zip(pds, model.stored_pds.at(units), strict=True):
             line[block.rows] = each
         if reasons is not None and top:
             reasons[block.rows] = reasons_of(model, ranks, block.columns, top)
         if marks is not None:
             _mark(model, block, marks[block.rows])
     bad = np.flatnonzero(status)
-    scores[bad], chances[:, bad] = 0, np.nan
+    scores[bad], pds[:, bad] = 0, np.nan
     if reasons is not None and top:
         for row in bad.tolist():
             reasons[row] = []
-    return Scored(status, scores, chances, reasons, marks)
+    return Scored(status, scores, pds, reasons, marks)
 
 
 def _empty_lists(rows: int) -> npt.NDArray[Any]:
@@ -97,7 +97,7 @@ def _mark(model: ScoreModel, block: Block, marks: npt.NDArray[Any]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Chances:
+class StoredPds:
     """Probabilities of default at whole points, straight between them.
 
     Parameters
@@ -140,8 +140,8 @@ class Chances:
         return lower, pd_, upper
 
 
-def chances_of(first_score: int, unit: int, lines: Sequence[Sequence[float]]) -> Chances:
+def stored_pds_of(first_score: int, unit: int, lines: Sequence[Sequence[float]]) -> StoredPds:
     """Prepare the probabilities stored at whole points: lower bounds, probabilities, upper."""
     starts = tuple(np.array(line, dtype=np.float64) for line in lines)
     steps = tuple(np.append(start[1:], start[-1:]) - start for start in starts)
-    return Chances(first_score * unit, unit, starts, steps)
+    return StoredPds(first_score * unit, unit, starts, steps)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alicredit.checks import nearest, refusal, refuse
+from alicredit.checks import nearest, refusal, refuse, require_mapping
 from alicredit.errors import InputError
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.tables import PointTable
@@ -81,8 +81,7 @@ def _may_help(table: PointTable, before: float, after: float) -> bool:
 
 def _check_names(model: ScoreModel, feasible: Mapping[str, Any]) -> None:
     """Refuse what is said of an input that the model does not have."""
-    if not isinstance(feasible, Mapping):
-        refuse("feasible", "must map inputs to what they can be", type(feasible).__name__)
+    require_mapping("feasible", feasible, "must map inputs to what they can be")
     for name in feasible:
         if name not in model.places:
             do = nearest(name, model.places)

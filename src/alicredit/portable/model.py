@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal, require_kind, require_whole
 from alicredit.errors import InputError, ModelFileError
-from alicredit.portable.batch import Chances, chances_of, score_rows
+from alicredit.portable.batch import StoredPds, score_rows, stored_pds_of
 from alicredit.portable.blocks import read_rows, reader_of
 from alicredit.portable.card import lay_out_card
 from alicredit.portable.contract import (
@@ -147,9 +147,9 @@ class ScoreModel:
         return adder_of(self.base, self.tables, self.pairs, self.trees)
 
     @cached_property
-    def chances(self) -> Chances:
+    def stored_pds(self) -> StoredPds:
         """Give the stored probabilities, ready to be looked up."""
-        return chances_of(self.first_score, self.unit, (self.lowers, self.pds, self.uppers))
+        return stored_pds_of(self.first_score, self.unit, (self.lowers, self.pds, self.uppers))
 
     @cached_property
     def ranking(self) -> Ranking | None:
@@ -179,7 +179,7 @@ class ScoreModel:
         """Give the probabilities of no default and of default, shape (rows, 2)."""
         found = score_rows(self, reader_of(self.tables, X), top=None)
         self._refuse_bad_rows(found.status)
-        p = found.chances[1]
+        p = found.pds[1]
         return np.column_stack([1 - p, p])
 
     def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
@@ -199,7 +199,7 @@ class ScoreModel:
         require_whole("reasons", reasons, 0)
         require_kind("flags", flags, bool, "must be True or False")
         found = score_rows(self, reader_of(self.tables, X), top=reasons, flags=flags)
-        lower, pd_, upper = found.chances
+        lower, pd_, upper = found.pds
         return pd.DataFrame(
             {
                 "status": pd.Series(ROW_STATUSES).array.take(found.status),
@@ -412,7 +412,7 @@ class ScoreModel:
 
     def probabilities(self, scores: Whole) -> tuple[Floats, Floats, Floats]:
         """Give lower bound, probability and upper bound at scores; NaN out of reach."""
-        return self.chances.at(scores)
+        return self.stored_pds.at(scores)
 
     def probability(self, score: int) -> tuple[float, float, float]:
         """Give the same of one score, with the standard library alone."""

@@ -9,12 +9,7 @@ from typing import Any
 import pandas as pd
 
 from alicredit.allocation import Prices
-from alicredit.checks import (
-    refuse,
-    require_columns,
-    require_kind,
-    require_whole,
-)
+from alicredit.checks import refuse, require_columns, require_kind, require_mapping, require_whole
 from alicredit.cluster import require_session, run_on_cluster, run_prepared_on_cluster
 from alicredit.cohort import as_moment
 from alicredit.databases import Database
@@ -209,8 +204,7 @@ def score_applicant(
     scorer = portable_of(model)
     check_claim_of(scorer, asked)
     check_definitions([scorer], "")
-    if not isinstance(features, Mapping):
-        refuse("features", "must be a mapping from name to value", type(features).__name__)
+    require_mapping("features", features, "must be a mapping from name to value")
     facts, needed = {str(k): v for k, v in features.items()}, ("merchant_id", *scorer.feature_names)
     if not facts.keys() >= set(needed):
         require_columns("features", facts, needed)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alicredit.allocation import Prices
-from alicredit.checks import refuse, require_columns, require_kind
+from alicredit.checks import refuse, require_columns, require_kind, require_mapping
 from alicredit.deciding.answers import check_prices
 from alicredit.deciding.scoring import models_of, portable_of
 from alicredit.decision import COLUMNS, Decision, digest_inputs, digest_rows
@@ -89,8 +89,7 @@ def replay_decision(
     'Replay'
     """
     stored = _stored_of(decision)
-    if not isinstance(features, Mapping):
-        refuse("features", "must be a mapping from name to value", type(features).__name__)
+    require_mapping("features", features, "must be a mapping from name to value")
     if stored["status"] in _OF_OTHERS:
         do = "use replay_portfolio, or the records"
         rule = "must have a status that follows from its own inputs"

@@ -16,7 +16,8 @@ import pyarrow as pa
 from alicredit.records.bounds import query_refused
 from alicredit.records.declaration import Table
 from alicredit.records.facts import own_fact_sql, quoted
-from alicredit.records.reading import Records, require_records
+from alicredit.records.reading import require_records
+from alicredit.records.records import Records
 from alicredit.records.repeats import full_columns, hash_sql, repeated_hashes, spans_of
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal
@@ -179,12 +180,17 @@ def failing(
         elif check.sql and may_be(check) and _finds(con, check):
             found.add(at)
     for table, those in alone.items():
-        every = ", ".join(f"coalesce(bool_or({asked[at].condition}), false)" for at in those)
-        (row,) = con.execute(f"SELECT {every} FROM {seen_alone(table)}").fetchall()
-        told = [at for at, is_bad in zip(those, row, strict=True) if is_bad]
+        told = _told_alone(con, table, [asked[at].condition for at in those])
         is_sure = not TABLES[table].parent
-        found |= {at for at in told if is_sure or _finds(con, asked[at])}
+        found |= {those[k] for k in told if is_sure or _finds(con, asked[those[k]])}
     return [asked[at] for at in sorted(found)]
+
+
+def _told_alone(con: duckdb.DuckDBPyConnection, table: str, conditions: list[str]) -> list[int]:
+    """Give the positions of conditions that a row of a table meets by itself, in one pass."""
+    every = ", ".join(f"coalesce(bool_or({each}), false)" for each in conditions)
+    (row,) = con.execute(f"SELECT {every} FROM {seen_alone(table)}").fetchall()
+    return [at for at, is_met in enumerate(row) if is_met]
 
 
 def _lies_within(check: Check, spans: Mapping[str, Mapping[str, tuple[int, int]]]) -> bool:

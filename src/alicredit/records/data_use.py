@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from alicredit.checks import nearest, refusal, require_kind
+from alicredit.checks import nearest, refusal, require_mapping
 from alicredit.errors import RecordError
 from alicredit.records.schema import TABLES
 
@@ -62,7 +62,7 @@ def read_data_use(stated: Mapping[str, Any] | None) -> Mapping[str, DataUse]:
     if stated is None:
         return MappingProxyType({})
     rule = "must be a mapping from restricted table to its purpose and legal_basis"
-    require_kind("data_use", stated, Mapping, rule, error=RecordError)  # type: ignore[type-abstract]
+    require_mapping("data_use", stated, rule, error=RecordError)
     restricted = [name for name, table in TABLES.items() if table.restricted]
     uses = {}
     for table, use in stated.items():
@@ -72,8 +72,7 @@ def read_data_use(stated: Mapping[str, Any] | None) -> Mapping[str, DataUse]:
             raise RecordError(refusal(where, rule, repr(table), nearest(table, restricted)))
         if isinstance(use, DataUse):
             use = asdict(use)  # of other records: records.data_use
-        if not isinstance(use, Mapping):
-            raise RecordError(refusal(where, "must be a mapping", type(use).__name__))
+        require_mapping(where, use, "must be a mapping", error=RecordError)
         for part in ("purpose", "legal_basis"):
             if not str(use.get(part) or "").strip():
                 raise RecordError(refusal(where, f"must state a {part}", "none"))

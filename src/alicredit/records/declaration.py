@@ -185,9 +185,9 @@ def moment(name: str, *, required: bool = True) -> Column:
     return Column(name, "time", required=required)
 
 
-def later(name: str, *, required: bool = False) -> Column:
+def later(name: str) -> Column:
     """Declare a time that fills in later and times itself."""
-    return Column(name, "time", required=required, nullable=True, timed_by=name)
+    return Column(name, "time", required=False, nullable=True, timed_by=name)
 
 
 def yuan(

@@ -23,7 +23,7 @@ from alicredit.records.asking import (
 from alicredit.records.declaration import Column, Table
 from alicredit.records.facts import quoted
 from alicredit.records.moments import as_moment
-from alicredit.records.reading import Records
+from alicredit.records.records import Records
 from alicredit.records.rules import ACROSS, RATIO_NEEDS, SALES_RATIOS, WITHIN
 from alicredit.records.schema import TABLES
 from alicredit.records.sources import literal

@@ -79,22 +79,10 @@ def _arrow(table: str, frame: Any) -> pa.Table:
     try:
         if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):
             frame = frame.collect()
-        names = [
-            str(name) for name in getattr(frame, "columns", getattr(frame, "column_names", []))
-        ]
-        if not isinstance(frame, pa.Table) and len(set(names)) < len(names):
-            rule = "must have columns of different names"
-            raise RecordError(refusal(f"table {table!r}", rule, names, "rename or drop one"))
         if isinstance(frame, pa.Table):
             return frame
-        if type(frame).__module__.startswith("pandas"):
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if type(frame).__module__.startswith("polars"):
-            return frame.to_arrow()  # its stream's views of texts are more than old readers know
-        if hasattr(frame, "__arrow_c_stream__"):
-            return pa.table(frame)
-        if hasattr(frame, "fetch_arrow_table"):
-            return frame.fetch_arrow_table()
+        _refuse_repeated_names(table, frame)
+        found = _as_arrow(frame)
     except duckdb.Error as error:
         rule = "must be a query whose connection is still open"
         found = str(error).splitlines()[0]
@@ -102,8 +90,32 @@ def _arrow(table: str, frame: Any) -> pa.Table:
     except (pa.ArrowException, TypeError, ValueError) as error:
         rule = "must hold one type in each column"
         raise RecordError(refusal(f"table {table!r}", rule, f"({error})", "clean it")) from error
-    rule = "must be a pandas, polars or pyarrow table, a query result or a path"
-    raise RecordError(refusal(f"table {table!r}", rule, type(frame).__name__, "convert it"))
+    if found is None:
+        rule = "must be a pandas, polars or pyarrow table, a query result or a path"
+        raise RecordError(refusal(f"table {table!r}", rule, type(frame).__name__, "convert it"))
+    return found
+
+
+def _refuse_repeated_names(table: str, frame: Any) -> None:
+    """Refuse a frame of which two columns have one name."""
+    named = getattr(frame, "columns", getattr(frame, "column_names", []))
+    names = [str(name) for name in named]
+    if len(set(names)) < len(names):
+        rule = "must have columns of different names"
+        raise RecordError(refusal(f"table {table!r}", rule, names, "rename or drop one"))
+
+
+def _as_arrow(frame: Any) -> pa.Table | None:
+    """Turn a frame into a pyarrow table by what it can do; None where it can do nothing of it."""
+    if type(frame).__module__.startswith("pandas"):
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    if type(frame).__module__.startswith("polars"):
+        return frame.to_arrow()  # its stream's views of texts are more than old readers know
+    if hasattr(frame, "__arrow_c_stream__"):
+        return pa.table(frame)
+    if hasattr(frame, "fetch_arrow_table"):
+        return frame.fetch_arrow_table()
+    return None
 
 
 def _typed(con: duckdb.DuckDBPyConnection, source: Source, timezone: str) -> Source:

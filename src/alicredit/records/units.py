@@ -7,7 +7,8 @@ import pandas as pd
 
 from alicredit.records.asking import has_columns, looking, seen
 from alicredit.records.moments import as_moment
-from alicredit.records.reading import Records, require_records
+from alicredit.records.reading import require_records
+from alicredit.records.records import Records
 from alicredit.records.rules import RATIO_NEEDS, UNIT_TIMES
 from alicredit.records.sources import literal
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from alicredit.checks import refusal, require_path, writing
 from alicredit.errors import RecordError
-from alicredit.records.reading import Records, require_records
+from alicredit.records.reading import require_records
+from alicredit.records.records import Records
 
 
 def write_records(records: Records, folder: str | Path) -> None:

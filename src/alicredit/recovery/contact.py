@@ -9,7 +9,13 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from alicredit.checks import refuse, require_kind, require_one_of, require_whole
+from alicredit.checks import (
+    refuse,
+    require_kind,
+    require_mapping,
+    require_one_of,
+    require_whole,
+)
 from alicredit.loans.book.exact import shares
 from alicredit.losses.workouts import COSTS_FEN, require_costs
 from alicredit.vocabulary import STAGES
@@ -114,7 +120,7 @@ def require_stages(argument: str, given: Mapping[str, object]) -> None:
     alicredit.errors.InputError: capacity must name each stage; found none for 'message'.
     """
     rule = "must be a mapping from stage"
-    require_kind(argument, given, Mapping, rule)  # type: ignore[type-abstract]
+    require_mapping(argument, given, rule)
     for stage in given:
         require_one_of(argument, stage, STAGES)
     for stage in STAGES:

@@ -134,10 +134,10 @@ def promised_orders(world: World, draws: Draws, rng: np.random.Generator) -> Ord
 
 
 def true_probabilities(
-    world: World, draws: Draws, step: Floats, chance: Floats
+    world: World, draws: Draws, transition: Floats, chance: Floats
 ) -> tuple[Floats, Floats]:
     """Give each draw's exact borrower probability (365 days) and its own chance to be fatal."""
-    table = borrower_pd(world.traits, step, chance)
+    table = borrower_pd(world.traits, transition, chance)
     return table[draws.merchant, draws.state], chance[draws.merchant, draws.state]
 
 
@@ -157,7 +157,7 @@ def make_term_loans(
     world: World,
     approval: Approval,
     draws: Draws,
-    step: Floats,
+    transition: Floats,
     chance: Floats,
     rng: np.random.Generator,
 ) -> TermLoans:
@@ -187,7 +187,7 @@ def make_term_loans(
         hit = rng.random(len(merchant)) < shocks[merchant, state]
         hit = np.where(product == 2, hit, fatal_day[merchant] <= day + due[k])
         failed = np.where(hit, k, failed)
-    pd_ = _term_pd(world, merchant, product, day, step, chance, shocks)
+    pd_ = _term_pd(world, merchant, product, day, transition, chance, shocks)
     return TermLoans(merchant, product, at, fen, failed, pd_)
 
 
@@ -201,27 +201,27 @@ def _term_pd(
     merchant: Whole,
     product: Whole,
     day: Whole,
-    step: Floats,
+    transition: Floats,
     chance: Floats,
     shocks: Floats,
 ) -> Floats:
     """Give the exact probability of default within 365 days of a term loan's start."""
     state = world.state(merchant, day)
-    alive = np.ones((len(merchant), step.shape[1]))
+    alive = np.ones((len(merchant), transition.shape[1]))
     counted = instalment_days()[instalment_days() + TO_DEFAULT_DAYS <= HORIZON_DAYS]
     gaps = np.diff(np.concatenate([[0], counted]))
-    power = {g: np.linalg.matrix_power(step[merchant], int(g)) for g in np.unique(gaps)}
+    power = {g: np.linalg.matrix_power(transition[merchant], int(g)) for g in np.unique(gaps)}
     for gap in gaps[::-1]:
         alive = (power[gap] @ (alive * (1 - shocks[merchant]))[:, :, None])[:, :, 0]
     later = HORIZON_DAYS - TERM_DAYS - TO_DEFAULT_DAYS
-    retail = survival(step, chance * world.traits.draws_a_day[:, None], later)[merchant]
+    retail = survival(transition, chance * world.traits.draws_a_day[:, None], later)[merchant]
     rows = np.arange(len(merchant))
     return 1 - np.where(product == 2, alive[rows, state], retail[rows, state])
 
 
-def interest_fen(principal_fen: Whole, days: Whole, per_day_parts: int = 5) -> Whole:
-    """Accrue ten-thousandths a day, rounded half-up once."""
-    return (principal_fen * per_day_parts * days * 2 + 10_000) // 20_000
+def interest_fen(principal_fen: Whole, days: Whole) -> Whole:
+    """Accrue five ten-thousandths a day, rounded half-up once."""
+    return (principal_fen * 5 * days * 2 + 10_000) // 20_000
 
 
 def loan_tables(

@@ -10,7 +10,7 @@ from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
 from alicredit.records import DataUse, Records
 from alicredit.records.opening import find_sources
-from alicredit.records.reading import TIMEZONE
+from alicredit.records.records import TIMEZONE
 from alicredit.simulate.credit import (
     PRODUCTS,
     Approval,
@@ -35,7 +35,7 @@ from alicredit.simulate.risk import (
     Floats,
     Whole,
     calibrated_chance,
-    daily_steps,
+    daily_transitions,
     make_traits,
     walk_conditions,
 )
@@ -103,17 +103,17 @@ def simulate_platform(
     require_between("orders_per_month", orders_per_month, 0.1, 1000)
     require_between("default_rate", default_rate, 0.0001, 0.5)
     rng = np.random.default_rng(seed)
-    world, steps = _make_world(n_merchants, as_moment("start", start), months, rng)
+    world, transitions = make_world(n_merchants, as_moment("start", start), months, rng)
     approval = decide(world, rng)
-    mix = _mix(world, approval)
+    mix = days_by_condition(world, approval)
     if mix.sum() == 0:
         refuse("months", "must leave time for somebody to borrow", months)
-    chance = calibrated_chance(world.traits, steps, mix, default_rate)
+    chance = calibrated_chance(world.traits, transitions, mix, default_rate)
     draws = make_draws(world, approval, chance, rng)
-    terms = make_term_loans(world, approval, draws, steps, chance, rng)
+    terms = make_term_loans(world, approval, draws, transitions, chance, rng)
     end = (world.first_day + world.days) * DAY_US
     tables = _tables(world, approval, draws, terms, orders_per_month, end, rng)
-    truth = _truth(world, draws, terms, steps, chance)
+    truth = _truth(world, draws, terms, transitions, chance)
     notes = {
         "seed": seed,
         "merchants": n_merchants,
@@ -127,7 +127,7 @@ def simulate_platform(
     return Records(sources, notes=notes, data_use={"bank_txns": _USE}), truth
 
 
-def _make_world(
+def make_world(
     n: int, start: pd.Timestamp, months: int, rng: np.random.Generator
 ) -> tuple[World, Floats]:
     """Set the stage: who, when, in which condition, selling how much."""
@@ -135,16 +135,17 @@ def _make_world(
     last = (start + pd.DateOffset(months=months)).normalize()
     days = int(np.datetime64(last, "D").astype(np.int64)) - first
     traits = make_traits(n, rng)
-    steps = daily_steps(traits)
-    condition = walk_conditions(steps, days, rng)
+    transitions = daily_transitions(traits)
+    condition = walk_conditions(transitions, days, rng)
     before = first - rng.integers(30, 2200, n)
     during = first + rng.integers(0, max(days - 60, 1), n)
     registered = np.where(rng.random(n) < 0.75, before, during)
     season = make_season(first, days)
-    return World(traits, condition, first, registered, season, walk_levels(condition, rng)), steps
+    levels = walk_levels(condition, rng)
+    return World(traits, condition, first, registered, season, levels), transitions
 
 
-def _mix(world: World, approval: Approval) -> Floats:
+def days_by_condition(world: World, approval: Approval) -> Floats:
     """Count the days each retail borrower spends in each condition once it may borrow."""
     start = approval.borrowing_from(world)
     active = np.arange(world.days)[:, None] >= start[None, :]
@@ -187,10 +188,10 @@ def _pledged_positions(orders: Orders, draws: Draws, promised: Orders) -> Whole:
 
 
 def _truth(
-    world: World, draws: Draws, terms: TermLoans, steps: Floats, chance: Floats
+    world: World, draws: Draws, terms: TermLoans, transitions: Floats, chance: Floats
 ) -> pd.DataFrame:
     """Lay out each loan's true risk and what drove it."""
-    pd_, own = true_probabilities(world, draws, steps, chance)
+    pd_, own = true_probabilities(world, draws, transitions, chance)
     merchant = np.concatenate([draws.merchant, terms.merchant])
     at = np.concatenate([draws.moment, terms.moment])
     product = np.concatenate([np.zeros(len(draws.moment), dtype=np.int64), terms.product])

@@ -83,17 +83,17 @@ def make_traits(n: int, rng: np.random.Generator) -> Traits:
     return Traits(quality, buffer, honesty, is_wash, monthly, draws, leverage, rng.random(n) < 0.12)
 
 
-def daily_steps(traits: Traits) -> Floats:
+def daily_transitions(traits: Traits) -> Floats:
     """Give each merchant's daily transition probabilities between conditions, (n, 3, 3)."""
     n = len(traits)
     worsen = np.exp(-0.35 * (traits.buffer - 1.5))[:, None] * _WORSEN
     worsen = np.clip(worsen * np.where(traits.is_wash, 1.5, 1.0)[:, None], 1e-5, 0.05)
-    step = np.zeros((n, CONDITIONS, CONDITIONS))
-    step[:, 0, 1], step[:, 1, 2] = worsen[:, 0], worsen[:, 1]
-    step[:, 1, 0], step[:, 2, 1] = _RECOVER
+    transition = np.zeros((n, CONDITIONS, CONDITIONS))
+    transition[:, 0, 1], transition[:, 1, 2] = worsen[:, 0], worsen[:, 1]
+    transition[:, 1, 0], transition[:, 2, 1] = _RECOVER
     for k in range(CONDITIONS):
-        step[:, k, k] = 1 - step[:, k].sum(axis=1)
-    return step
+        transition[:, k, k] = 1 - transition[:, k].sum(axis=1)
+    return transition
 
 
 def fatal_chance(traits: Traits, frequency: float) -> Floats:
@@ -116,13 +116,13 @@ def chance_at(traits: Traits, chance: Floats, leverage: float) -> Floats:
     return np.clip(chance * np.exp((own - other)[:, None] / _SHOCK), 1e-9, 0.5)
 
 
-def survival(step: Floats, per_day: Floats, days: int) -> Floats:
+def survival(transition: Floats, per_day: Floats, days: int) -> Floats:
     """Give the chance to survive so many days from each condition, exactly, (n, 3).
 
     (P D)^days 1, where P moves the condition and D survives the day.
     """
-    power = step * (1 - per_day)[:, None, :]
-    result = np.broadcast_to(np.eye(CONDITIONS), step.shape).copy()
+    power = transition * (1 - per_day)[:, None, :]
+    result = np.broadcast_to(np.eye(CONDITIONS), transition.shape).copy()
     left = days
     while left:
         if left & 1:
@@ -132,18 +132,20 @@ def survival(step: Floats, per_day: Floats, days: int) -> Floats:
     return result.sum(axis=2)
 
 
-def borrower_pd(traits: Traits, step: Floats, chance: Floats) -> Floats:
+def borrower_pd(traits: Traits, transition: Floats, chance: Floats) -> Floats:
     """Give the probability of default within 365 days of a draw in each condition, (n, 3).
 
     A fatal draw is due after 30 days and 91 days past due after 121, so that draws up to
     365 - 121 days later count, the present one included.
     """
     days = HORIZON_DAYS - TERM_DAYS - TO_DEFAULT_DAYS
-    later = survival(step, chance * traits.draws_a_day[:, None], days)
+    later = survival(transition, chance * traits.draws_a_day[:, None], days)
     return 1 - (1 - chance) * later
 
 
-def calibrated_chance(traits: Traits, step: Floats, mix: Floats, default_rate: float) -> Floats:
+def calibrated_chance(
+    traits: Traits, transition: Floats, mix: Floats, default_rate: float
+) -> Floats:
     """Scale fatal chances so that the mean probability over merchants and conditions is a rate.
 
     ``mix`` weighs each merchant's conditions, (n, 3).
@@ -151,20 +153,22 @@ def calibrated_chance(traits: Traits, step: Floats, mix: Floats, default_rate: f
 
     def gap(log_frequency: float) -> float:
         chance = fatal_chance(traits, float(np.exp(log_frequency)))
-        pd = borrower_pd(traits, step, chance)
+        pd = borrower_pd(traits, transition, chance)
         return float((pd * mix).sum() / mix.sum() - default_rate)
 
     return fatal_chance(traits, float(np.exp(brentq(gap, -16, 4, xtol=1e-10))))
 
 
-def walk_conditions(step: Floats, days: int, rng: np.random.Generator) -> npt.NDArray[np.int8]:
+def walk_conditions(
+    transition: Floats, days: int, rng: np.random.Generator
+) -> npt.NDArray[np.int8]:
     """Walk each merchant's condition day by day from a mostly healthy start, (days, n)."""
-    n = len(step)
+    n = len(transition)
     start = rng.random(n)
     now = (start > 0.62).astype(np.int8) + (start > 0.86).astype(np.int8)
     path = np.empty((days, n), dtype=np.int8)
     who = np.arange(n)
-    upto = np.cumsum(step, axis=2)
+    upto = np.cumsum(transition, axis=2)
     for day in range(days):
         path[day] = now
         draw = rng.random(n)

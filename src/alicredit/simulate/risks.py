@@ -9,7 +9,7 @@ import pyarrow as pa
 from alicredit.checks import refuse, require_between, require_whole
 from alicredit.cohort import as_moment
 from alicredit.simulate.credit import decide
-from alicredit.simulate.platform import _make_world, _mix
+from alicredit.simulate.platform import days_by_condition, make_world
 from alicredit.simulate.risk import borrower_pd, calibrated_chance, chance_at
 from alicredit.simulate.world import DAY_US
 
@@ -73,13 +73,15 @@ def true_risks(
     require_whole("months", months, 6, high=240)
     require_between("default_rate", default_rate, 0.0001, 0.5)
     rng = np.random.default_rng(seed)
-    world, steps = _make_world(n_merchants, as_moment("start", start), months, rng)
+    world, transitions = make_world(n_merchants, as_moment("start", start), months, rng)
     approval = decide(world, rng)
-    chance = calibrated_chance(world.traits, steps, _mix(world, approval), default_rate)
+    chance = calibrated_chance(
+        world.traits, transitions, days_by_condition(world, approval), default_rate
+    )
     if leverage is not None:
         require_between("leverage", leverage, 0.001, 1000)
         chance = chance_at(world.traits, chance, leverage)
-    table = borrower_pd(world.traits, steps, chance)
+    table = borrower_pd(world.traits, transitions, chance)
     retail = np.flatnonzero(~world.traits.is_b2b)
     given = list(as_of) if isinstance(as_of, list | tuple | pd.DatetimeIndex) else [as_of]
     if not given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +92,7 @@ def feature_drift(
     Traceback (most recent call last):
     alicredit.errors.InputError: current must have the column 'sales'; ...
     """
+    portable = getattr(model, "portable_", model)
     require_whole("bins", bins, 2)
     require_kind("current", current, pd.DataFrame, "must be a frame of features")
     if reference is None and model is None:
@@ -100,17 +100,17 @@ def feature_drift(
     if reference is not None:
         require_kind("reference", reference, pd.DataFrame, "must be a frame of features")
     _require_rows(reference, current)
-    cards = None if model is None else _cards(model)
+    cards = None if model is None else _cards(portable)
     names = list(map(str, _frame(reference, current).columns)) if cards is None else list(cards)
     for name, frame in (("current", current), ("reference", reference)):
         if frame is not None:
             require_columns(name, map(str, frame.columns), names)
-    parts = None if model is None else _parts(model, reference, current)
+    parts = None if model is None else _parts(portable, reference, current)
     whose = (
         number_owners("reference_merchants", reference_merchants, len(_frame(reference, current))),
         number_owners("merchants", merchants, len(current)),
     )
-    witnesses = None if model is None else _facts(model).get("merchants")
+    witnesses = getattr(portable, "training", {}).get("merchants")
     lines = []
     for name in names:
         card = None if cards is None else cards[name]
@@ -196,21 +196,14 @@ def _require_rows(reference: pd.DataFrame | None, current: pd.DataFrame) -> None
             refuse(name, "must have columns of different names", list(frame.columns)[:10])
 
 
-def _facts(model: Any) -> Mapping[str, Any]:
-    """Give the facts of a model's training."""
-    facts: Mapping[str, Any] = getattr(getattr(model, "portable_", model), "training", {})
-    return facts
-
-
-def _cards(model: Any) -> dict[str, pd.DataFrame | None]:
+def _cards(portable: Any) -> dict[str, pd.DataFrame | None]:
     """Take a model's points tables apart, one frame an input, with the median of training.
 
     None for numbers that have no steps of their own in a model of pairs or trees.
     """
-    portable = getattr(model, "portable_", model)
     if not hasattr(portable, "scorecard") or not hasattr(portable, "features"):
         do = "fit a DefaultModel or load one with load_model"
-        refuse("model", "must be a fitted or loaded model", type(model).__name__, do)
+        refuse("model", "must be a fitted or loaded model", type(portable).__name__, do)
     card = portable.scorecard()
     if "feature_2" in card:
         card = card[card["feature_2"] == ""]
@@ -226,10 +219,9 @@ def _cards(model: Any) -> dict[str, pd.DataFrame | None]:
 
 
 def _parts(
-    model: Any, reference: pd.DataFrame | None, current: pd.DataFrame
+    portable: Any, reference: pd.DataFrame | None, current: pd.DataFrame
 ) -> dict[str, tuple[float, float, float]] | None:
     """Give the mean parts of scores before and now, of a model that is more than its tables."""
-    portable = getattr(model, "portable_", model)
     if getattr(portable, "shape", "points") == "points":
         return None
     if reference is None:

@@ -19,7 +19,7 @@ from alicredit.policy.terms import Grades
 from alicredit.portable import what_would_change
 from alicredit.vocabulary import POLICY_WORDS
 
-Chance = tuple[float, float]
+PdAndUpper = tuple[float, float]
 """A probability of default and the upper end of its interval."""
 
 _NUMBER = re.compile(r"^(?:>=|<=)?\s*([\d,.]+)\s*(?:months|days|yuan)?$")
@@ -96,7 +96,7 @@ def lift_score(
 
 
 def lift_limit(
-    facts: Mapping[str, Any], product: Product, policy: Policy, chance: Chance, wanted: float
+    facts: Mapping[str, Any], product: Product, policy: Policy, pds: PdAndUpper, wanted: float
 ) -> Lift:
     """Give the limit as it is offered, and the least change of one fact that raises it enough.
 
@@ -104,38 +104,38 @@ def lift_limit(
     at the bounds of better grades. Higher sales or orders, less that is owed and a better grade
     never lower a limit, so that halving finds the least change.
     """
-    offered = offer_limits(_rows(facts, chance, 1), policy, product=product.id)
+    offered = offer_limits(_rows(facts, pds, 1), policy, product=product.id)
     now, binding = float(offered["limit"].iloc[0]), str(offered["binding"].iloc[0])
     if now >= wanted:
         return Lift(value=now)
     first = _FIRST.get(binding, "")
     for name in sorted(_RAISES, key=lambda each: (each != first, each)):
-        to = _least_change(facts, product, policy, (chance, wanted), name)
+        to = _least_change(facts, product, policy, (pds, wanted), name)
         if to is not None:
             given = _short(facts.get(name))
             en = f"{_title(name, 'en')}: {given} to {to:,.2f} yuan"
             zh = f"{_title(name, 'zh')}：由 {given} 变为 {to:,.2f} 元"
             return Lift({name: to}, en, zh, now)
-    return _by_grade(facts, product, policy, (chance, wanted), now)
+    return _by_grade(facts, product, policy, (pds, wanted), now)
 
 
 def _by_grade(
     facts: Mapping[str, Any],
     product: Product,
     policy: Policy,
-    asked: tuple[Chance, float],
+    asked: tuple[PdAndUpper, float],
     now: float,
 ) -> Lift:
     """Give the worst better grade at whose bound the limit is enough."""
-    chance, wanted = asked
+    pds, wanted = asked
     better = [
         (name, upper)
         for name, upper in zip(policy.grades.names, policy.grades.upper_pd, strict=True)
-        if upper < chance[0]
+        if upper < pds[0]
     ]
     if not better:
         return Lift(value=now)
-    frame = _rows(facts, chance, len(better))
+    frame = _rows(facts, pds, len(better))
     wider = frame["pd_upper"] / frame["pd"]
     frame["pd"] = [upper for _, upper in better]
     frame["pd_upper"] = np.minimum(frame["pd"] * wider, 1.0)
@@ -152,7 +152,7 @@ def _least_change(
     facts: Mapping[str, Any],
     product: Product,
     policy: Policy,
-    asked: tuple[Chance, float],
+    asked: tuple[PdAndUpper, float],
     name: str,
 ) -> float | None:
     """Give the value of a fact, nearest to its own, at which the limit is enough."""
@@ -160,11 +160,11 @@ def _least_change(
         own = round(float(facts.get(name, np.nan)) * 100)
     except (TypeError, ValueError, OverflowError):
         return None
-    chance, wanted = asked
+    pds, wanted = asked
     near, far = own, _MOST_FEN if _RAISES[name] > 0 else 0
 
     def enough(values: list[int]) -> np.ndarray[Any, Any]:
-        frame = _rows(facts, chance, len(values)).assign(**{name: np.array(values) / 100})
+        frame = _rows(facts, pds, len(values)).assign(**{name: np.array(values) / 100})
         limits = offer_limits(frame, policy, product=product.id)["limit"].to_numpy(np.float64)
         reached: np.ndarray[Any, Any] = limits >= wanted
         return reached
@@ -180,12 +180,12 @@ def _least_change(
     return far / 100
 
 
-def _rows(facts: Mapping[str, Any], chance: Chance, size: int) -> pd.DataFrame:
+def _rows(facts: Mapping[str, Any], pds: PdAndUpper, size: int) -> pd.DataFrame:
     """Give an applicant's facts in so many equal rows, with the probability and its upper end."""
     needed = ("monthly_sales_median_180d", "order_base", "outstanding")
     known = {name: facts.get(name) for name in (*facts, *needed)}
     frame = pd.DataFrame({name: pd.Series([value] * size) for name, value in known.items()})
-    return frame.assign(pd=float(chance[0]), pd_upper=float(chance[1]))
+    return frame.assign(pd=float(pds[0]), pd_upper=float(pds[1]))
 
 
 def _title(name: str, language: str) -> str:

@@ -133,7 +133,7 @@ class _Explainer:
     ) -> None:
         """Ask the rules again."""
         self.facts, self.model, self.made, self.policy = facts, model, made, policy
-        self.feasible, self.chance = feasible, (made.pd, made.pd_upper)
+        self.feasible, self.pds = feasible, (made.pd, made.pd_upper)
         self.product = policy.product(made.product_id)
         asked = find_rules(OneApplicant(facts), self.product, made.as_of, gates=policy.gates)
         self.rules = [rule for rule in asked if rule.outcome[0] != PASS]
@@ -182,12 +182,12 @@ class _Explainer:
             return []
         if code == "ELIG_LIMIT_MIN" or self.made.decision == "decline":
             least = float(limit.min or limit.step)
-            lift = lift_limit(self.facts, self.product, self.policy, self.chance, least)
+            lift = lift_limit(self.facts, self.product, self.policy, self.pds, least)
             return [("decline", code, lift.value, f">= {least:,.12g} yuan", lift)]
         offered = self.made.limit if self.made.decision == "approve" else None
         if offered is not None and offered >= wanted:
             return []
-        lift = lift_limit(self.facts, self.product, self.policy, self.chance, wanted)
+        lift = lift_limit(self.facts, self.product, self.policy, self.pds, wanted)
         if lift.value >= wanted:
             return []
         return [
@@ -209,7 +209,7 @@ class _Explainer:
         if code == "REFER_SOURCES":
             return code, None, f"<= {refer.source_ratio_max} times apart", Lift()
         if code == "REFER_AUTHORITY":
-            lift = lift_limit(self.facts, self.product, self.policy, self.chance, 0.0)
+            lift = lift_limit(self.facts, self.product, self.policy, self.pds, 0.0)
             return code, lift.value, f"<= {lender.authority_max:,f} yuan", Lift()
         if code == "NOT_SCORED":
             return code, made.status, "ok", Lift()

@@ -47,8 +47,8 @@ def retail_correlation(pd_: float | Floats) -> Floats:
     Traceback (most recent call last):
     alicredit.errors.InputError: pd must lie from 0 to 1; found 1.5.
     """
-    chance = _chances("pd", pd_)
-    weight = np.expm1(-35 * chance) / np.expm1(-35)
+    p = _probabilities("pd", pd_)
+    weight = np.expm1(-35 * p) / np.expm1(-35)
     return np.asarray(0.03 * weight + 0.16 * (1 - weight))
 
 
@@ -92,17 +92,17 @@ def vasicek_default_rate(
     """
     from scipy.special import ndtr, ndtri
 
-    chance, share = _chances("pd", pd_), _chances("level", level)
+    p, share = _probabilities("pd", pd_), _probabilities("level", level)
     if ((share <= 0) | (share >= 1)).any():
         refuse("level", "must lie above 0 and below 1", level)
-    rho = _chances("correlation", correlation)
+    rho = _probabilities("correlation", correlation)
     if (rho >= 1).any():
         refuse("correlation", "must lie from 0 to below 1", correlation)
-    found = ndtr((ndtri(chance) + np.sqrt(rho) * ndtri(share)) / np.sqrt(1 - rho))
-    return np.asarray(np.where(rho == 0, chance, found))
+    found = ndtr((ndtri(p) + np.sqrt(rho) * ndtri(share)) / np.sqrt(1 - rho))
+    return np.asarray(np.where(rho == 0, p, found))
 
 
-def _chances(name: str, value: object) -> Floats:
+def _probabilities(name: str, value: object) -> Floats:
     """Take numbers from 0 to 1."""
     try:
         values = np.asarray(value, dtype=np.float64)
@@ -166,18 +166,18 @@ def loss_quantiles(
     """
     require_whole("draws", draws, 100)
     require_whole("seed", seed, 0)
-    chance, lost = _borrowers(decisions)
-    if draws * len(chance) > _MOST:
+    pd_, lost = _borrowers(decisions)
+    if draws * len(pd_) > _MOST:
         do = "take fewer draws: so large a book is as good as granular"
-        refuse("draws", f"must be at most {_MOST // len(chance)} for this book", draws, do)
+        refuse("draws", f"must be at most {_MOST // len(pd_)} for this book", draws, do)
     if correlation is not None:
         require_between("correlation", correlation, 0, 0.999)
-    rho = retail_correlation(chance) if correlation is None else np.full(len(chance), correlation)
-    rates = [vasicek_default_rate(chance, level=q, correlation=rho) for q in levels]
+    rho = retail_correlation(pd_) if correlation is None else np.full(len(pd_), correlation)
+    rates = [vasicek_default_rate(pd_, level=q, correlation=rho) for q in levels]
     if not rates:
         refuse("levels", "must have a level", "none")
-    years = np.sort(_simulate(chance, lost, rho, draws, seed))
-    mean = float(chance @ lost)
+    years = np.sort(_simulate(pd_, lost, rho, draws, seed))
+    mean = float(pd_ @ lost)
     rows = [
         (float(q), mean, float(rate @ lost), *_quantile(years, q), float(rate @ lost) - mean)
         for q, rate in zip(levels, rates, strict=True)
@@ -193,24 +193,24 @@ def _borrowers(decisions: pd.DataFrame) -> tuple[Floats, Floats]:
     lent = decisions[decisions["decision"] == "approve"]
     if not len(lent):
         refuse("decisions", "must have an approval", "none")
-    chance = lent["pd"].to_numpy(np.float64)
+    pd_ = lent["pd"].to_numpy(np.float64)
     loss = lent["expected_loss"].to_numpy(np.float64)
-    if not (np.isfinite(loss).all() and ((chance > 0) & (chance <= 1)).all()):
+    if not (np.isfinite(loss).all() and ((pd_ > 0) & (pd_ <= 1)).all()):
         refuse("decisions", "must have pd and expected_loss of each approval", "one that has not")
     keys = lent["merchant_id"].astype(str).to_numpy(object)
-    frame = pd.DataFrame({"merchant_id": keys, "pd": chance, "lost": loss / chance})
+    frame = pd.DataFrame({"merchant_id": keys, "pd": pd_, "lost": loss / pd_})
     frame = frame.sort_values(["merchant_id", "pd", "lost"], kind="stable")
     lost = frame.groupby(["merchant_id", "pd"], sort=True)["lost"].sum().reset_index()
     return lost["pd"].to_numpy(np.float64), lost["lost"].to_numpy(np.float64)
 
 
-def _simulate(chance: Floats, lost: Floats, rho: Floats, draws: int, seed: int) -> Floats:
+def _simulate(pd_: Floats, lost: Floats, rho: Floats, draws: int, seed: int) -> Floats:
     """Draw so many years: the common factor, then each borrower given it."""
     from scipy.special import ndtr, ndtri
 
     rng = np.random.default_rng(seed)
-    start, load, own = ndtri(chance), np.sqrt(rho), np.sqrt(1 - rho)
-    size = max(_CHUNK // len(chance), 1)
+    start, load, own = ndtri(pd_), np.sqrt(rho), np.sqrt(1 - rho)
+    size = max(_CHUNK // len(pd_), 1)
     years = []
     for done in range(0, draws, size):
         factor = rng.standard_normal((min(size, draws - done), 1))

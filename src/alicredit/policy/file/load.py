@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from alicredit.checks import nearest, refusal
+from alicredit.checks import nearest, refusal, require_mapping
 from alicredit.errors import PolicyError
 from alicredit.policy.file.agree import check_policy
 from alicredit.policy.file.build import (
@@ -165,9 +165,8 @@ def read_policy(
 
 def _check_version(content: object, lines: Mapping[tuple[str | int, ...], int]) -> None:
     """Refuse another version before anything that it may have meant otherwise."""
-    if not isinstance(content, Mapping):
-        raise PolicyError(refusal("policy", "must be a table", type(content).__name__))
-    version = content.get("schema_version")
+    table = require_mapping("policy", content, "must be a table", error=PolicyError)
+    version = table.get("schema_version")
     if version is None:
         raise refused(("schema_version",), lines, "must be given", "nothing", str(SCHEMA_VERSION))
     if isinstance(version, bool) or not isinstance(version, int) or version != SCHEMA_VERSION:

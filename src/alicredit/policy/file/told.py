@@ -97,20 +97,14 @@ class _Teller:
         if key.startswith(("bounds.", "overrides.")):
             return
         of = _key_of("products", key)
-        names = [name for name, path in SETTABLE.items() if path == key]
+        term = next((name for name, path in SETTABLE.items() if path == key), None)
         text = self._value(of, value, content)
         if key == "terms.penalty_multiplier" and product.rate is not None:
             text = self._so(text, "a year", product.rate.annual * Decimal(str(value)))
-        bounds = ""
-        if names:
-            bound = bound_of(product.filed or product, names[0])
-            if bound is not None and product.is_active and bound.min < bound.max:
-                ends = (self._value(of, str(end), content, bare=True)
-                        for end in (bound.min, bound.max))  # fmt: skip
-                bounds = self.words["range"].format(*ends)
-            if names[0] in product.overrides:
-                now = self._value(of, product.overrides[names[0]], content)
-                text = self.words["instead"].format(now, text)
+        bounds = "" if term is None else self._bounds(product, term, of, content)
+        if term is not None and term in product.overrides:
+            now = self._value(of, product.overrides[term], content)
+            text = self.words["instead"].format(now, text)
         is_measured = key == "economics.lgd" and product.id in self.policy.measured_lgd
         if is_measured:
             now = self._value(of, self.policy.measured_lgd[product.id], content)
@@ -120,6 +114,14 @@ class _Teller:
         mark = self.words["assumed"] if is_assumed else ""
         path = f"products.{product.id}.{key}"
         yield title, self._text(of), text, bounds, mark, path
+
+    def _bounds(self, product: Product, term: str, of: Key, content: Mapping[str, Any]) -> str:
+        """Say from where to where a term of a product may be set; empty where it may not."""
+        bound = bound_of(product.filed or product, term)
+        if bound is None or not product.is_active or bound.min >= bound.max:
+            return ""
+        ends = (self._value(of, str(end), content, bare=True) for end in (bound.min, bound.max))
+        return self.words["range"].format(*ends)
 
     def _row(
         self, part: str, key: str, of: Key, value: Any, content: Mapping[str, Any] | None = None

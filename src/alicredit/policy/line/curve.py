@@ -236,7 +236,7 @@ def _curve_of(product: Product, policy: Policy, annual: float | None, beta: floa
     )
 
 
-def chance_of_year(chance: Floats, product: Product, claim: tuple[str, int] | None) -> Floats:
+def pd_of_year(pd_: Floats, product: Product, claim: tuple[str, int] | None) -> Floats:
     """Turn a probability of what a model claims into one of a year's line.
 
     One of a single draw (level ``facility``, a horizon below a year) meets every draw of the year:
@@ -247,14 +247,14 @@ def chance_of_year(chance: Floats, product: Product, claim: tuple[str, int] | No
     --------
     >>> from alicredit.policy import load_policy
     >>> order = load_policy("ali-2013").product("taobao_order")
-    >>> chance_of_year(np.array([0.001]), order, ("facility", 90)).round(5).tolist()
+    >>> pd_of_year(np.array([0.001]), order, ("facility", 90)).round(5).tolist()
     [0.02957]
-    >>> chance_of_year(np.array([0.001]), order, ("borrower", 365)).tolist()
+    >>> pd_of_year(np.array([0.001]), order, ("borrower", 365)).tolist()
     [0.001]
     """
     if claim is None or claim[0] != "facility" or claim[1] >= 365 or product.economics is None:
-        return chance
-    return -np.expm1(product.economics.draws_a_year * np.log1p(-np.minimum(chance, 1 - 1e-15)))
+        return pd_
+    return -np.expm1(product.economics.draws_a_year * np.log1p(-np.minimum(pd_, 1 - 1e-15)))
 
 
 def cost_of_funds(policy: Policy) -> float:

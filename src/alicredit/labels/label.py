@@ -1,27 +1,20 @@
-"""What happened after: default within a horizon, from the ledger of dues and payments."""
+"""Labels of a cohort: default, none, or why it cannot be said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between, require_kind, require_one_of, require_whole
+from alicredit.checks import refuse, require_kind
 from alicredit.cohort import Cohort, Mask, as_moment, require_cohort
 from alicredit.errors import InputError, RecordError
-from alicredit.ledger import (
-    Postings,
-    find_spells,
-    find_uncounted,
-    is_listed,
-    read_postings,
-    signs_in,
-    signs_of_loans,
-)
+from alicredit.labels.definition import DefaultDefinition
+from alicredit.labels.episodes import FOREVER, any_between, any_open, find_episodes
+from alicredit.ledger import Postings, find_spells, find_uncounted, is_listed, read_postings
 from alicredit.records import Records, require_records
 
 STATUSES: Mapping[str, str] = MappingProxyType(
@@ -40,85 +33,6 @@ STATUSES: Mapping[str, str] = MappingProxyType(
 
 _REGULATORY = 90
 _SLACK_DAYS = 30
-_MOST_DAYS = 36_500
-_FOREVER = np.datetime64("2262-01-01", "us")
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultDefinition:
-    """When a borrower (or one loan) counts as defaulted, and over what time.
-
-    Default: more than ``days_past_due`` days past due on a material amount, or a sign that the
-    borrower is unlikely to pay (EU Capital Requirements Regulation, art. 178): a restructure with a
-    loss of present value above 1 %, fraud, bankruptcy, write-off, a sealed account.
-
-    Parameters
-    ----------
-    days_past_due : int, default 90
-        Default from the day after so many days.
-    horizon_days : int, default 365
-        The window ``(as_of, as_of + horizon_days]``.
-    level : str, default "borrower"
-        ``"borrower"`` (any of its loans) or ``"facility"`` (the loan of the row).
-    material_fen : int, default 10000
-        Overdue amounts up to this are immaterial (assumed: 100 yuan).
-    material_share : float, default 0.1
-        Or up to this share of the principal, whichever is less (assumed).
-    probation_days : int, default 90
-        After what was overdue is paid, the borrower stays in default so long.
-    restructure_probation_days : int, default 365
-        And so long after a restructure.
-
-    Examples
-    --------
-    >>> DefaultDefinition().horizon_days
-    365
-    >>> DefaultDefinition.of_product("taobao_order").days_past_due
-    30
-    >>> DefaultDefinition(horizon_days=0)
-    Traceback (most recent call last):
-    alicredit.errors.InputError: horizon_days must be a whole number of at least 1 ...; found 0.
-    """
-
-    days_past_due: int = 90
-    horizon_days: int = 365
-    level: str = "borrower"
-    material_fen: int = 10_000
-    material_share: float = 0.1
-    probation_days: int = 90
-    restructure_probation_days: int = 365
-
-    def __post_init__(self) -> None:
-        """Refuse values without meaning."""
-        require_whole("days_past_due", self.days_past_due, 1, high=_MOST_DAYS)
-        require_whole("horizon_days", self.horizon_days, 1, high=_MOST_DAYS)
-        require_one_of("level", self.level, ("borrower", "facility"))
-        require_whole("material_fen", self.material_fen, 0)
-        require_between("material_share", self.material_share, 0, 1)
-        require_whole("probation_days", self.probation_days, 0, high=_MOST_DAYS)
-        for_restructures = self.restructure_probation_days
-        require_whole("restructure_probation_days", for_restructures, 0, high=_MOST_DAYS)
-
-    @classmethod
-    def of_product(cls, product: str, *, purpose: str = "development") -> DefaultDefinition:
-        """Give the built-in definition of a product's own loans.
-
-        ``purpose`` is ``"development"`` or ``"calibration"``; they differ for the order loan: more
-        than 30 days past due within 90 days of disbursement, or more than 90 within 150.
-        """
-        require_one_of("purpose", purpose, ("development", "calibration"))
-        require_one_of("product", product, _OF_PRODUCT)
-        early, late = _OF_PRODUCT[product]
-        days, horizon = early if purpose == "development" else late
-        return cls(days_past_due=days, horizon_days=horizon, level="facility")
-
-
-_OF_PRODUCT = {
-    "taobao_order": ((30, 90), (90, 150)),
-    "taobao_credit": ((90, 485), (90, 485)),
-    "ali_credit": ((90, 485), (90, 485)),
-    "virtual_card": ((90, 403), (90, 403)),
-}
 
 
 def label_defaults(
@@ -239,21 +153,20 @@ def label_status(
     end = start + np.timedelta64(chosen.horizon_days, "D")
     _require_payments(records, observed_until)
     until = _observed_until(records, postings, observed_until)
-    episodes = _episodes(postings, chosen, chosen.days_past_due, by)
-    severe = _episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
-    late = _any_between(asked, start, end, episodes)
-    conditions = [
-        _is_unknown(postings, asked, start, end, chosen, by),
-        _any_open(asked, start, severe) | _any_open(asked, start, episodes),
-        is_short.to_numpy(),
-        end > until,
-        ~_has_loan(postings, cohort, end),
-        late & _is_between(chosen) & ~_any_between(asked, start, end, severe),
-        late,
-    ]
-    words = ["unknown", "already_default", "horizon_too_short", "immature", "not_a_borrower"]
-    words += ["indeterminate", "default"]
-    return pd.Series(np.select(conditions, words, "good"), name="status")
+    episodes = find_episodes(postings, chosen, chosen.days_past_due, by)
+    severe = find_episodes(postings, chosen, max(chosen.days_past_due, _REGULATORY), by)
+    late = any_between(asked, start, end, episodes)
+    first_of = {
+        "unknown": _is_unknown(postings, asked, start, end, chosen, by),
+        "already_default": any_open(asked, start, severe) | any_open(asked, start, episodes),
+        "horizon_too_short": is_short.to_numpy(),
+        "immature": end > until,
+        "not_a_borrower": ~_has_loan(postings, cohort, end),
+        "indeterminate": late & _is_between(chosen) & ~any_between(asked, start, end, severe),
+        "default": late,
+    }
+    status = np.select(list(first_of.values()), list(first_of), "good")
+    return pd.Series(status, name="status")
 
 
 def _require_payments(records: Records, observed_until: object) -> None:
@@ -298,7 +211,7 @@ def _is_unknown(
     """
     faults = find_uncounted(postings)
     over = faults["over_day"] + np.timedelta64(definition.probation_days, "D")
-    over = over.fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
+    over = over.fillna(pd.Timestamp(FOREVER)).astype("datetime64[us]")
     spans = pd.DataFrame({"who": faults[by], "start": faults["day"], "end": over})
     rows = pd.DataFrame({"who": asked.to_numpy(), "from": start, "to": end}).reset_index()
     pairs = rows.merge(spans, on="who")
@@ -357,52 +270,6 @@ def _observed_until(records: Records, postings: Postings, given: object) -> np.d
     return np.datetime64(max(latest), "us")
 
 
-def _episodes(
-    postings: Postings, definition: DefaultDefinition, threshold: int, by: str
-) -> pd.DataFrame:
-    """List defaults with the moment each began and the moment it was over, probation included."""
-    spells = find_spells(
-        postings, material_fen=definition.material_fen, material_share=definition.material_share
-    ).beyond(threshold)
-    cured = spells["settled_day"] + np.timedelta64(definition.probation_days, "D")
-    parts = [pd.DataFrame({"who": spells[by], "start": spells["day"], "end": cured})]
-    signs = signs_in(postings.events) if len(postings.events) else postings.events
-    if by == "loan_id" and len(signs):
-        signs = signs_of_loans(postings)
-    if len(signs):
-        probation = np.timedelta64(definition.restructure_probation_days, "D")
-        over = (signs["day"] + probation).where(signs["kind"] == "restructured")
-        watched = np.timedelta64(definition.probation_days, "D")
-        over = over.fillna(signs["over_day"] + watched)
-        parts.append(pd.DataFrame({"who": signs[by], "start": signs["day"], "end": over}))
-    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    frame["end"] = frame["end"].fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
-    return frame.sort_values(["who", "start"], ignore_index=True)
-
-
-def _any_between(
-    asked: pd.Series,
-    start: npt.NDArray[np.datetime64],
-    end: npt.NDArray[np.datetime64],
-    episodes: pd.DataFrame,
-) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether an episode of it begins in (start, end]."""
-    rows = pd.DataFrame({"who": asked.to_numpy(), "from": start, "to": end}).reset_index()
-    pairs = rows.merge(episodes, on="who")
-    hit = pairs[(pairs["start"] > pairs["from"]) & (pairs["start"] <= pairs["to"])]
-    return np.isin(rows["index"].to_numpy(), hit["index"].unique())
-
-
-def _any_open(
-    asked: pd.Series, at: npt.NDArray[np.datetime64], episodes: pd.DataFrame
-) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether an episode of it had begun and was not over."""
-    rows = pd.DataFrame({"who": asked.to_numpy(), "at": at}).reset_index()
-    pairs = rows.merge(episodes, on="who")
-    hit = pairs[(pairs["start"] <= pairs["at"]) & (pairs["end"] > pairs["at"])]
-    return np.isin(rows["index"].to_numpy(), hit["index"].unique())
-
-
 def _has_loan(
     postings: Postings, cohort: Cohort, end: npt.NDArray[np.datetime64]
 ) -> npt.NDArray[np.bool_]:
@@ -415,6 +282,6 @@ def _has_loan(
     running = (pairs["disbursed_at"] <= pairs["to"]) & (pairs["due_at"] >= pairs["as_of"])
     is_running = np.isin(rows["index"].to_numpy(), pairs["index"][running].unique())
     late = find_spells(postings).frame.rename(columns={"merchant_id": "who", "due_day": "start"})
-    over = late["settled_day"].fillna(pd.Timestamp(_FOREVER)).astype("datetime64[us]")
+    over = late["settled_day"].fillna(pd.Timestamp(FOREVER)).astype("datetime64[us]")
     at = cohort.frame["as_of"].to_numpy()
-    return is_running | _any_open(cohort.frame["merchant_id"], at, late.assign(end=over))
+    return is_running | any_open(cohort.frame["merchant_id"], at, late.assign(end=over))
