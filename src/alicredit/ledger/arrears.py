@@ -176,20 +176,3 @@ def _day_reached(
     day = paid["day"].to_numpy().astype("datetime64[D]")[at]
     found = np.where(inside, day, _NEVER)
     return np.where(need <= 0, np.datetime64("1900-01-01", "D"), found).astype("datetime64[D]")
-
-
-_UNPAID = """
-CREATE TEMP TABLE unpaid AS
-SELECT l.loan_id FROM (
-  SELECT q.as_of, q.merchant_id, l.loan_id, l.due_at, l.rate, l.rate_unit, l._happened,
-         {principal} AS owed_fen, NOT {loan_counts} AS is_bad
-  FROM asked q JOIN ({loans}) l ON l._merchant_id = q.merchant_id
-   AND l._happened < q.as_of AND l._known < q.as_of) l
-LEFT JOIN ({own_repayments}) p ON p.loan_id = l.loan_id AND p._happened < l.as_of
- AND p._known < l.as_of
-GROUP BY l.merchant_id, l.as_of, l.loan_id, l.owed_fen, l.is_bad
-HAVING l.is_bad OR NOT coalesce({rest} IS NOT NULL
-  AND {paid_principal} - greatest({rest}, 0) >= l.owed_fen, false)
-"""
-"""Loans that may be late at some question, few of all; of any other the principal is back,
-whatever a fee took of it."""
