@@ -135,6 +135,16 @@ def test_the_shortest_plan_that_sales_cover_is_offered(sales, months) -> None:
     assert row["sweep_percent"] == min(percent, 30)
 
 
+@pytest.mark.parametrize(
+    ("sales", "percent"),
+    # 4,000 yuan a month: a fifth of 20,000, a little more of a little less, never more than 30.
+    [(20_000.0, 20), (20_000.01, 20), (19_999.99, 21), (13_333.34, 30), (13_000.0, 30)],
+)
+def test_the_sweep_is_the_least_whole_percent_that_pays_the_instalment(sales, percent) -> None:
+    row = offered(rows_of(("m", 1_200_000, sales))).iloc[0]
+    assert (row["months"], row["sweep_percent"]) == (3, percent)
+
+
 def test_what_a_merchant_owes_on_all_loans_is_covered_together() -> None:
     two = rows_of(("m", 600_000, 4_800.0), ("m", 600_000, 4_800.0), ("k", 600_000, 4_800.0))
     told = offered(two)
