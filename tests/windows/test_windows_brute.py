@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alicredit.windows import exact, keyed, ordered, periods, sums
@@ -18,6 +18,7 @@ from alicredit.windows.grouped import (
     group_events,
     sort_questions,
 )
+from alicredit.windows.search import sort_places
 
 DAY = 86_400_000_000
 MERCHANTS = 5
@@ -286,6 +287,38 @@ def test_only_identifiers_of_the_table_are_found(ids: list[int], low: int) -> No
     found = find_slots(np.array([*ids, low, low + 2], np.int64), low, table)
     known = {low: 4, low + 1: -1, low + 2: 2}
     assert found.tolist() == [known.get(each, -1) for each in [*ids, low, low + 2]]
+
+
+@given(st.lists(st.integers(-4, 4) | st.floats(-4, 4), max_size=90))
+@example(list(range(70, 0, -1)))
+@SETTINGS
+def test_places_are_found_in_the_order_of_values_and_ties_as_they_came(values) -> None:
+    given_, order, room = np.array(values, float), *np.empty((2, len(values) + 3), np.int64)
+    sort_places.py_func(given_, order, room, len(values))
+    wanted = np.argsort(given_, kind="stable")
+    np.testing.assert_array_equal(order[: len(values)], wanted)
+
+
+@pytest.mark.parametrize("size", [17, 700])
+def test_many_keys_and_values_of_one_merchant(size: int) -> None:
+    rng = np.random.default_rng(size)
+    weight, time = rng.integers(1, 10**6, size), np.arange(size)
+    sides = group_events([Block(np.zeros(size, np.int32), [time, time])], 1)
+    questions = sort_questions(np.zeros(1, np.int64), np.array([size]), 1)
+    reach, out = Reach(np.array([2**60]), np.array([0])), np.full((2, 1), -1.0)
+    none, one = np.empty(0, np.int64), np.zeros(1, np.int64)
+    keyed.count_keys(
+        questions, sides, (rng.permutation(size), none), (weight, none), reach,
+        keyed.KeyOps(one + keyed.ENTROPY, one, one, one + 1), out,
+    )  # fmt: skip
+    values = rng.normal(size=size).round(1)
+    ordered.take_quantiles(
+        questions, sides, (values, np.empty(0)), reach,
+        ordered.QuantileOps(one, one, one, np.array([0.3])), out,
+    )  # fmt: skip
+    share = weight / weight.sum()
+    wanted = [np.quantile(values, 0.3), -(share * np.log(share)).sum()]
+    np.testing.assert_allclose(out[:, 0], wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("size", [3000])

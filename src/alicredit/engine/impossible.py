@@ -26,8 +26,8 @@ class Impossible:
                     continue
                 expression = sql.expression_sql(feature, name)
                 if (feature.table, name) not in MEASURES and expression in layout.numbers:
-                    bounds = sql.bounds_of(TABLES[feature.table][name])
-                    self.bounds[name] = (layout.number(expression), *bounds)
+                    low, high = map(float, sql.bounds_of(TABLES[feature.table][name]))
+                    self.bounds[name] = (layout.number(expression), low, high)
                 else:
                     self.flags[name] = layout.flag(f"coalesce({condition}, false)")
 

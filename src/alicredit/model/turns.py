@@ -31,9 +31,26 @@ def one_turn(values: Floats, weights: Floats, direction: int = 0) -> Floats:
 
 
 @inlined
-def _pool(values: Any, weights: Any) -> Any:
-    """Pool neighbours until nothing falls; give the sequence, and after each value its squares."""
-    size = len(values)
+def _times(values: Any, sign: float) -> Any:
+    """Give a sequence times a sign."""
+    signed = np.empty(len(values))
+    for at in range(len(values)):
+        signed[at] = sign * values[at]
+    return signed
+
+
+@inlined
+def _back(values: Any) -> Any:
+    """Give a sequence from its end."""
+    turned = np.empty(len(values))
+    for at in range(len(values)):
+        turned[at] = values[len(values) - 1 - at]
+    return turned
+
+
+@inlined
+def _pool(values: Any, weights: Any, size: int) -> Any:
+    """Pool the first values until nothing falls; give them so, and after each its squares."""
     mean, mass, many = np.empty(size), np.empty(size), np.empty(size, np.int64)
     kept = np.empty(size)
     top = 0
@@ -53,15 +70,16 @@ def _pool(values: Any, weights: Any) -> Any:
     pooled = np.empty(size)
     at = 0
     for pool in range(top):
-        pooled[at : at + many[pool]] = mean[pool]
-        at += many[pool]
+        for _ in range(many[pool]):
+            pooled[at] = mean[pool]
+            at += 1
     return pooled, kept
 
 
 @inlined
 def _losses(values: Any, weights: Any) -> Any:
     """Give what is lost by making the first 0, 1, ... values rise."""
-    _, kept = _pool(values, weights)
+    _, kept = _pool(values, weights, len(values))
     lost = np.zeros(len(values) + 1)
     total = 0.0
     for at in range(len(values)):
@@ -75,18 +93,23 @@ def _turned(values: Any, weights: Any, direction: int) -> Any:
     """Give the nearest sequence that turns at most once, or follows a direction."""
     size = len(values)
     if direction != 0:
-        return direction * _pool(direction * values, weights)[0]
-    best, least = values.copy(), np.inf
-    back = weights[::-1].copy()
+        sign = float(direction)
+        return _times(_pool(_times(values, sign), weights, size)[0], sign)
+    best, least = _times(values, 1.0), np.inf
+    back = _back(weights)
     for sign in (1.0, -1.0):
-        up = sign * values
-        down = up[::-1].copy()
-        losses = _losses(up, weights) + _losses(down, back)[::-1]
-        turn = 1 + int(np.argmin(losses[1:]))
-        if losses[turn] < least - 1e-12:
-            best[:turn] = sign * _pool(up[:turn], weights[:turn])[0]
-            best[turn:] = sign * _pool(down[: size - turn], back[: size - turn])[0][::-1]
-            least = losses[turn]
+        up = _times(values, sign)
+        down = _back(up)
+        first, last = _losses(up, weights), _losses(down, back)
+        turn, lost = 1, first[1] + last[size - 1]
+        for at in range(2, size + 1):
+            if first[at] + last[size - at] < lost:
+                turn, lost = at, first[at] + last[size - at]
+        if lost < least - 1e-12:
+            rising, falling = _pool(up, weights, turn)[0], _pool(down, back, size - turn)[0]
+            for at in range(size):
+                best[at] = sign * (rising[at] if at < turn else falling[size - 1 - at])
+            least = lost
     return best
 
 
@@ -113,7 +136,7 @@ def _cut(rows: Any, bad: Any, floor: float, leaves: int) -> Any:
     start, end = np.zeros(leaves, np.int64), np.zeros(leaves, np.int64)
     gain, cut = np.zeros(leaves), np.zeros(leaves, np.int64)
     end[0] = len(rows) - 1
-    gain[0], cut[0] = _best(rows, bad, floor, 0, end[0])
+    gain[0], cut[0] = _best(rows, bad, floor, start[0], end[0])
     parts = 1
     while parts < leaves:
         at = 0
@@ -172,8 +195,11 @@ def pool_steps(n: Any, d: Any, starts: Any, directions: Any, floor: float) -> An
             group[bin_] = part
             mass[part] += n[first + bin_]
             own[part] += d[first + bin_]
-        held = np.maximum(mass, 1e-9)
-        level = _turned(own / held, held, directions[at])
+        held, share = np.empty(parts), np.empty(parts)
+        for part in range(parts):
+            held[part] = max(mass[part], 1e-9)
+            share[part] = own[part] / held[part]
+        level = _turned(share, held, directions[at])
         of = np.empty(parts, np.int64)
         for part in range(parts):
             if part > 0 and abs(level[part] - level[part - 1]) > 1e-12:

@@ -20,17 +20,26 @@ def inlined(function: Callable[..., Any]) -> Any:
     """Compile a small function that only kernels call.
 
     One that runs for every event or window takes its arrays one by one: each array that it took
-    out of a tuple would be counted as a reference, which costs more than the work.
+    out of a tuple would be counted as a reference, which costs more than the work. No entry for
+    Python or C is made, which would take longer to compile than many a function itself.
     """
-    return numba.njit(error_model="numpy", nogil=True)(function)
+    make = numba.njit(
+        error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+    return make(function)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a kernel; the machine code is kept beside the source, or in the user's cache."""
+    """Compile a kernel; the machine code is kept beside the source, or in the user's cache.
+
+    What a kernel says in few words can take long to compile: a slice that is filled, an expression
+    over whole arrays, a sort. Most are loops over values for that reason.
+    """
+    how = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
     try:
-        kernel = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+        kernel = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # no folder can be written: the code lives as long as the process
-        kernel = numba.njit(error_model="numpy", nogil=True)(function)
+        kernel = numba.njit(**how)(function)
     _KERNELS.append(kernel)
     return kernel
 

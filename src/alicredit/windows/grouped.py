@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alicredit.windows.compiled import compiled, inlined
+from alicredit.windows.search import sort_places
 
 Ints = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -261,10 +262,10 @@ def _lay(
     most = 0
     for m in range(len(start) - 1):
         most = max(most, start[m + 1] - start[m])
-    order, time = np.empty(most, np.int64), np.empty(most, np.int64)
+    order, room, time = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     for m in range(len(start) - 1):
         lo, n = start[m], start[m + 1] - start[m]
-        _find_order(rows, lo, n, order, time)
+        _find_order(rows, lo, n, order, room, time)
         if late_start[m] == late_start[m + 1]:
             for j in range(len(prompt)):
                 for i in range(n):
@@ -291,10 +292,10 @@ def _lay_both(
 
 
 @inlined
-def _find_order(rows: Any, lo: int, n: int, order: Any, time: Any) -> None:
+def _find_order(rows: Any, lo: int, n: int, order: Any, room: Any, time: Any) -> None:
     """Find the order of time by insertion, or by merging where rows stand far from their place.
 
-    ``time`` is room for the times found so far, in order.
+    ``time`` is room for the times found so far, in order, or for all of them.
     """
     budget = 16 * n
     for i in range(n):
@@ -308,7 +309,7 @@ def _find_order(rows: Any, lo: int, n: int, order: Any, time: Any) -> None:
         order[j] = i
         budget -= i - j
         if budget < 0:
-            merged = np.argsort(rows[lo : lo + n, 0].copy(), kind="mergesort")
-            for k in range(n):  # a slice takes seconds to compile
-                order[k] = merged[k]
+            for k in range(n):
+                time[k] = rows[lo + k, 0]
+            sort_places(time, order, room, n)
             return

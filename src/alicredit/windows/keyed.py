@@ -16,11 +16,13 @@ from alicredit.windows.compiled import compiled, inlined
 from alicredit.windows.grouped import Ints
 from alicredit.windows.search import (
     first_from,
+    has,
     is_seen,
     late_range,
     longest,
     plus_128,
     real_128,
+    sort_places,
     times_128,
 )
 
@@ -30,6 +32,7 @@ DISTINCT, REPEAT_SHARE, TOP_SHARE, TOP5_SHARE, HHI, ENTROPY = range(6)
 NO_KEY = -(2**63)
 """Marks an event without a key, which no aggregate over keys counts."""
 
+_IN, _OUT = np.int64(1), np.int64(-1)  # typed: as literals each would be compiled by itself
 _LEAST = -(2**62)
 _WIDE = 2.0**61
 _EVENTS, _WEIGHT, _KEYS, _REPEATED, _BEST, _DIRTY, _HIGH, _LOW = range(8)
@@ -56,6 +59,8 @@ class _Table(NamedTuple):
     cells: Ints
     state: Ints
     scratch: Ints
+    order: Ints
+    room: Ints
     seen: Ints
     whose: Ints
 
@@ -75,10 +80,12 @@ def count_keys(
         np.zeros((most, 2), np.int64),
         np.zeros(8, np.int64),
         np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
         np.empty(_size(most), np.int64),
         np.empty(_size(most), np.int64),
     )
-    need_squares = (ops.code == HHI).any()
+    need_squares = has(ops.code, HHI)
     is_weighed = len(weights[0]) + len(weights[1]) > 0
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
@@ -111,7 +118,8 @@ def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
         for i in range(n):
             table.entries[i, 1] = weights[0][s + i] if i < prompt else weights[1][l0 + i - prompt]
     size = _size(n)
-    table.whose[:size] = -1
+    for at in range(size):
+        table.whose[at] = -1
     held = 0
     for i in range(n):
         k = keys[0][s + i] if i < prompt else keys[1][l0 + i - prompt]
@@ -169,7 +177,7 @@ def _answer_anew(
     """Fill the table for each question from its moment backwards, reading it at each window."""
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late = sides.prompt.time, sides.late
-    entries, cells, state, scratch = table.entries, table.cells, table.state, table.scratch
+    entries, cells, state = table.entries, table.cells, table.state
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
     hi = s
     for q in range(asked.start[m], asked.start[m + 1]):
@@ -177,23 +185,23 @@ def _answer_anew(
         hi = first_from(time, now, hi, e)
         _clear(cells, state, sizes[0])
         lo = hi
-        end = 0
+        end = np.int64(0)
         while end < len(code):
             k, end = end, _same(window, end)
             begin = now - reach.back[window[k]]
             down = lo
             while down > s and time[down - 1] >= begin:
                 down -= 1
-            _move(entries, cells, state, down - s, lo - s, 1, sizes[1])
+            _move(entries, cells, state, down - s, lo - s, _IN, sizes[1])
             lo = down
             a, b = late_range(late.start, late.time, m, begin, now + reach.ahead[window[k]])
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], 1, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], _IN, sizes[1])
             for each in range(k, end):
-                x = _value(code[each], support[each], cells, state, scratch, sizes)
+                x = _value(code[each], support[each], table, sizes)
                 out[place[each], asked.row[q]] = x
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], -1, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], _OUT, sizes[1])
 
 
 @inlined
@@ -203,9 +211,9 @@ def _answer_sliding(
     """Let the table follow each window through all questions of a merchant."""
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late = sides.prompt.time, sides.late
-    entries, cells, state, scratch = table.entries, table.cells, table.state, table.scratch
+    entries, cells, state = table.entries, table.cells, table.state
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
-    end = 0
+    end = np.int64(0)
     while end < len(code):
         k, end = end, _same(window, end)
         back, ahead = reach.back[window[k]], reach.ahead[window[k]]
@@ -214,21 +222,21 @@ def _answer_sliding(
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
             up = first_from(time, now - back, lo, hi)
-            _move(entries, cells, state, lo - s, up - s, -1, sizes[1])
+            _move(entries, cells, state, lo - s, up - s, _OUT, sizes[1])
             lo = up
             if lo == hi:  # what lies between two windows is never looked at
                 lo = hi = first_from(time, now - back, hi, e)
             up = first_from(time, now, hi, e)
-            _move(entries, cells, state, hi - s, up - s, 1, sizes[1])
+            _move(entries, cells, state, hi - s, up - s, _IN, sizes[1])
             hi = up
             a, b = late_range(late.start, late.time, m, now - back, now + ahead)
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], 1, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], _IN, sizes[1])
             for each in range(k, end):
-                x = _value(code[each], support[each], cells, state, scratch, sizes)
+                x = _value(code[each], support[each], table, sizes)
                 out[place[each], asked.row[q]] = x
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], -1, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], _OUT, sizes[1])
 
 
 @inlined
@@ -254,8 +262,10 @@ def _move_late(
 @inlined
 def _clear(cells: Any, state: Any, keys: int) -> None:
     """Empty the table."""
-    cells[:keys] = 0
-    state[:] = 0
+    for k in range(keys):
+        cells[k, 0], cells[k, 1] = 0, 0
+    for k in range(len(state)):
+        state[k] = 0
     state[_BEST] = _LEAST
 
 
@@ -294,9 +304,9 @@ def _move(
 
 
 @inlined
-def _value(code: int, support: int, cells: Any, state: Any, scratch: Any, sizes: Any) -> float:
+def _value(code: int, support: int, table: Any, sizes: Any) -> float:
     """Give one aggregate from the table."""
-    keys = sizes[0]
+    cells, state, keys = table.cells, table.state, sizes[0]
     if code == DISTINCT:
         return float(state[_KEYS])
     if state[_EVENTS] == 0 or state[_EVENTS] < support:
@@ -304,7 +314,7 @@ def _value(code: int, support: int, cells: Any, state: Any, scratch: Any, sizes:
     if code == REPEAT_SHARE:
         return state[_REPEATED] / float(state[_KEYS])
     if code == ENTROPY:
-        return _entropy(cells, keys, scratch)
+        return _entropy(cells, keys, table.scratch, table.order, table.room)
     total = float(state[_WEIGHT])
     if total == 0:
         return np.nan
@@ -312,7 +322,7 @@ def _value(code: int, support: int, cells: Any, state: Any, scratch: Any, sizes:
         high = state[_HIGH] if sizes[1] == 2 else 0
         return real_128(high, state[_LOW]) / (total * total)
     if code == TOP5_SHARE:
-        return _largest(cells, keys, 5, scratch) / total
+        return _largest(cells, keys, 5, table.scratch) / total
     if state[_DIRTY]:
         state[_BEST], state[_DIRTY] = _most(cells, keys), 0
     return state[_BEST] / total
@@ -354,7 +364,7 @@ def _largest(table: Any, keys: int, count: int, scratch: Any) -> float:
 
 
 @inlined
-def _entropy(table: Any, keys: int, scratch: Any) -> float:
+def _entropy(table: Any, keys: int, scratch: Any, order: Any, room: Any) -> float:
     """Give ln(total) less the mean of ln(weight), over keys of some weight, the least first."""
     held = 0
     total = 0
@@ -365,11 +375,10 @@ def _entropy(table: Any, keys: int, scratch: Any) -> float:
             total += table[k, 1]
     if total == 0:
         return np.nan
-    if held > 1:
-        scratch[:held].sort()
+    sort_places(scratch, order, room, held)
     logs = 0.0
     for k in range(held):
-        w = float(scratch[k])
+        w = float(scratch[order[k]])
         logs += w * np.log(w)
     value = np.log(float(total)) - logs / float(total)
     return np.rint(value * 1e12) / 1e12

@@ -14,7 +14,7 @@ import numpy as np
 
 from alicredit.windows.compiled import compiled, inlined
 from alicredit.windows.grouped import Ints, Reals
-from alicredit.windows.search import first_from, is_seen, late_range, longest
+from alicredit.windows.search import first_from, has, is_seen, late_range, longest, sort_places
 
 MIN, MAX, FIRST, LAST = range(4)
 """What an operation of :func:`take_ends` gives."""
@@ -65,7 +65,7 @@ def take_ends(
         np.empty(2 * most + 2),
         np.empty(2 * most + 2),
     )
-    need_least, need_most = (ops.code == MIN).any(), (ops.code == MAX).any()
+    need_least, need_most = has(ops.code, MIN), has(ops.code, MAX)
     lo = np.zeros(len(reach.back), np.int64)
     time, late, known = sides.prompt.time, sides.late, index.known
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
@@ -79,7 +79,8 @@ def take_ends(
             _grow(index.highest, own, s, e - s, 1.0)
         if need_least:
             _grow(index.lowest, own, s, e - s, -1.0)
-        lo[:] = s
+        for w in range(len(lo)):
+            lo[w] = s
         hi = s
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
@@ -206,8 +207,14 @@ def _better(
     return (x, place) if is_better else (best, at)
 
 
+_IN, _OUT = np.int64(1), np.int64(-1)  # typed: as literals each would be compiled by itself
+
+
 class _Ranks(NamedTuple):
-    """A merchant's known values in order, each event's rank, and a tree of counts over ranks."""
+    """A merchant's known values in order, each event's rank, and a tree of counts over ranks.
+
+    Ranks are 1, 2, ...; of a missing value it is 0. ``size`` is where a search begins to halve.
+    """
 
     values: Reals
     rank: Ints
@@ -220,16 +227,29 @@ class _Ranks(NamedTuple):
 def take_quantiles(asked: Any, sides: Any, values: Any, reach: Any, ops: Any, out: Any) -> None:
     """Answer quantiles of one column by linear interpolation."""
     most = longest(asked, sides)
+    given, ordered = np.empty(most), np.empty(most)
+    event, rank = np.empty(most, np.int64), np.empty(most, np.int64)
+    order, room = np.empty(most, np.int64), np.empty(most, np.int64)
     tree = np.zeros(most + 2, np.int64)
-    rank = np.empty(most, np.int64)
     prompt, late = sides.prompt, sides.late
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
             continue
-        own = values[0][prompt.start[m] : prompt.start[m + 1]]
-        hidden = values[1][late.start[m] : late.start[m + 1]]
-        ranks = _ranked(np.concatenate((own, hidden)), rank, tree)
-        k = 0
+        s, a = prompt.start[m], late.start[m]
+        n = prompt.start[m + 1] - s
+        known = 0
+        for i in range(n + late.start[m + 1] - a):
+            rank[i] = 0
+            x = values[0][s + i] if i < n else values[1][a + i - n]
+            if x == x:
+                given[known], event[known] = x, i
+                known += 1
+        sort_places(given, order, room, known)
+        for i in range(known):
+            ordered[i] = given[order[i]]
+            rank[event[order[i]]] = i + 1
+        ranks = _Ranks(ordered, rank, tree, known, _half(known))
+        k = np.int64(0)
         while k < len(ops.out):
             end = k
             while end < len(ops.out) and ops.window[end] == ops.window[k]:
@@ -246,24 +266,25 @@ def _follow(
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late, w = sides.prompt.time, sides.late, ops.window[span[0]]
     first = e - s - late.start[m]
-    ranks.tree[: ranks.known + 2] = 0
+    for i in range(ranks.known + 2):
+        ranks.tree[i] = 0
     lo = hi = s
     n = 0
     for q in range(asked.start[m], asked.start[m + 1]):
         now = asked.as_of[q]
         begin = now - reach.back[w]
         up = first_from(time, begin, lo, hi)
-        n -= _shift(ranks, lo - s, up - s, -1)
+        n -= _shift(ranks, lo - s, up - s, _OUT)
         lo = up
         if lo == hi:  # what lies between two windows is never looked at
             lo = hi = first_from(time, begin, hi, e)
         up = first_from(time, now, hi, e)
-        n += _shift(ranks, hi - s, up - s, 1)
+        n += _shift(ranks, hi - s, up - s, _IN)
         hi = up
         a, b = late_range(late.start, late.time, m, begin, now + reach.ahead[w])
         for i in range(a, b):
             if is_seen(late, i, now):
-                n += _shift(ranks, first + i, first + i + 1, 1)
+                n += _shift(ranks, first + i, first + i + 1, _IN)
         for k in range(span[0], span[1]):
             x = np.nan
             if n and n >= ops.support[k]:
@@ -271,24 +292,16 @@ def _follow(
             out[ops.out[k], asked.row[q]] = x
         for i in range(a, b):
             if is_seen(late, i, now):
-                n -= _shift(ranks, first + i, first + i + 1, -1)
+                n -= _shift(ranks, first + i, first + i + 1, _OUT)
 
 
 @inlined
-def _ranked(values: Any, rank: Any, tree: Any) -> Any:
-    """Give each value its place among the known ones, 1, 2, ...; a missing one 0."""
-    order = np.argsort(values)  # missing values come last
-    known = 0
-    for i in range(len(values)):
-        if values[order[i]] == values[order[i]]:
-            known += 1
-            rank[order[i]] = known
-        else:
-            rank[order[i]] = 0
+def _half(known: int) -> int:
+    """Give the largest power of two that is no more than so many, but at least 1."""
     size = 1
     while 2 * size <= known:
         size *= 2
-    return _Ranks(values[order], rank, tree, known, size)
+    return size
 
 
 @inlined

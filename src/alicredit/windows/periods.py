@@ -40,14 +40,17 @@ def compare_periods(asked: Any, sides: Any, values: Any, ops: Any, out: Any) -> 
     time, late, row = sides.prompt.time, sides.late, asked.row
     code, support, place, scale = ops.code, ops.support, ops.out, ops.scale
     total = np.zeros(longest(asked, sides) + 1, np.int64)
-    exact = np.zeros(ops.periods.max(), np.int64)
+    most = 0
+    for k in range(len(ops.periods)):
+        most = max(most, ops.periods[k])
+    exact = np.zeros(most, np.int64)
     scaled = np.zeros(len(exact))
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
             continue
         s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
         column = -1
-        k = 0
+        k = np.int64(0)  # typed: as a literal it would be compiled by itself
         while k < len(ops.code):
             if ops.value[k] != column:
                 column = ops.value[k]

@@ -69,7 +69,8 @@ def add_up(asked: Any, sides: Any, values: Any, reach: Any, ops: Any, out: Any) 
             continue
         s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
         _accumulate(total, time, s, e, ints, squares)
-        lo[:] = s
+        for w in range(len(lo)):
+            lo[w] = s
         hi = s
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
@@ -97,7 +98,8 @@ def _accumulate(total: Any, time: Any, s: int, e: int, ints: Any, squares: Any) 
     """Sum a merchant's events from the first on: integers, events, squares, days begun."""
     count = len(ints)
     width = total.shape[1]
-    total[0, :] = 0
+    for j in range(width):
+        total[0, j] = 0
     day = -(2**62)
     for i in range(s, e):
         at = i - s
