@@ -16,6 +16,7 @@ from alicredit.evaluation.arrays import (
     numbers,
     outcomes,
     pair,
+    require_one_order,
 )
 from alicredit.evaluation.rates import Estimate
 
@@ -57,6 +58,7 @@ def auc(
     Traceback (most recent call last):
     alicredit.errors.InputError: y must hold both outcomes; found one.
     """
+    require_one_order(y=y, score=score, cluster=cluster)
     label, s = pair(labels(y), score)
     bad, good = s[label == 1], s[label == 0]
     if not len(bad) or not len(good):
@@ -233,6 +235,7 @@ def spiegelhalter(
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
+    require_one_order(y=y, cluster=cluster)
     label, p = outcomes(y, pd)
     spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
     parts = (label - p) * (1 - 2 * p)
@@ -273,6 +276,7 @@ def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
+    require_one_order(expected=expected, actual=actual)
     p, q = pair(expected, actual)
     if (p <= 0).any() or (q <= 0).any():
         refuse("shares", "must be above 0", "an empty bin", "add 0.5 to each count")
@@ -399,6 +403,7 @@ def calibration_line(
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
+    require_one_order(y=y, cluster=cluster)
     label, p = outcomes(y, pd)
     x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
     if _is_parted(label, x[:, 1]):
