@@ -116,6 +116,11 @@ class Cohort:
         """Count the questions."""
         return len(self._frame)
 
+    @property
+    def shape(self) -> tuple[int]:
+        """Give the number of rows as arrays do: scikit-learn then splits a cohort as one."""
+        return (len(self),)
+
     def __repr__(self) -> str:
         """Say how many questions, about whom and when."""
         if self._frame.empty:
@@ -126,6 +131,8 @@ class Cohort:
 
     def __getitem__(self, rows: Any) -> Cohort:
         """Take rows by a boolean mask, whole numbers or a slice."""
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:
+            rows = rows[0]  # as arrays are asked for rows
         chosen = rows if isinstance(rows, slice) else np.asarray(rows)
         if isinstance(chosen, np.ndarray):
             is_mask = chosen.dtype == bool

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
@@ -151,3 +152,16 @@ def test_a_cut_that_leaves_a_side_empty_is_answered_with_the_days_that_would_do(
         cohort.split_by_time("2013-01-01", labels=labels, horizon_days=900)
     with pytest.raises(InputError, match="no row has a label"):
         cohort.split_by_time("2013-01-01", labels=labels * np.nan, horizon_days=365)
+
+
+def test_a_cohort_is_split_by_scikit_learn_as_an_array_of_its_rows_is() -> None:
+    cohort = cohort_of([f"2012-01-{day:02}" for day in range(1, 29)])
+    positions = np.arange(28)
+    assert cohort.shape == positions.shape
+    parts = train_test_split(cohort, positions, random_state=3)
+    for part, rows in zip(parts[:2], parts[2:], strict=True):
+        assert part.frame.equals(cohort[rows].frame)
+    rows = np.array([3, 1, 1])
+    assert cohort[rows, ...].frame.equals(cohort[rows].frame)
+    with pytest.raises(InputError, match="rows must"):
+        cohort[rows, rows]

@@ -229,7 +229,7 @@ def test_order_of_rows_and_rising_maps_change_nothing(seed: int) -> None:
     p = expit(-2 + 0.5 * X["debt"].to_numpy())
     plain = measure_directions(X, y, DIRECTIONS, cohort=cohort, probability=p)
     other = measure_directions(
-        np.exp(X.iloc[by].reset_index(drop=True)), y[by], DIRECTIONS, cohort=cohort[by],
+        np.exp(X.iloc[by]), y[by], DIRECTIONS, cohort=cohort[by],
         probability=p[by],
     )  # fmt: skip
     numbers = [name for name in COLUMNS if name != "evidence"]

@@ -10,7 +10,13 @@ import pytest
 from model_stage import DIRECTIONS, Stage, make_cohort, make_merchants
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import cross_val_score
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -114,6 +120,25 @@ def test_cross_validation_and_a_pipeline(stage: Stage) -> None:
     assert scores.min() > 0.65
     piped = make_pipeline(StandardScaler(), DefaultModel("points", directions=None)).fit(X, y)
     assert piped.predict_proba(X).shape == (len(X), 2)
+
+
+def test_a_cohort_is_split_with_its_rows_by_cross_validation_and_search() -> None:
+    """Each fold learns what a loop by hand over the same splitter learns."""
+    X, y, _ = make_merchants(900, seed=26)
+    cohort = make_cohort(900, 300, seed=26)
+    folds = list(StratifiedKFold(3).split(X, y))
+    model = DefaultModel("points", directions=None)
+    by_hand = []
+    for train, test in folds:
+        fitted = clone(model).fit(X.iloc[train], y.iloc[train], cohort=cohort[train])
+        by_hand.append(roc_auc_score(y.iloc[test], fitted.predict_proba(X.iloc[test])[:, 1]))
+    asked = {"cv": folds, "scoring": "roc_auc"}
+    found = cross_validate(model, X, y, params={"cohort": cohort}, error_score="raise", **asked)
+    assert found["test_score"].tolist() == by_hand
+    search = GridSearchCV(model, {"max_steps": [2, 9]}, error_score="raise", **asked)
+    search.fit(X, y, cohort=cohort)
+    merchants = cohort.frame["merchant_id"].nunique()
+    assert search.best_estimator_.portable_.training["merchants"] == merchants
 
 
 def test_arrays_are_named_by_position(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from model_stage import Stage, make_cohort
+from model_stage import Stage, make_cohort, make_merchants
 
 from alicredit.catalogue import PSYCHOMETRIC
 from alicredit.cohort import Cohort
@@ -22,7 +22,11 @@ BASIS = {"psych_items": {"purpose": "second screen", "legal_basis": "consent", "
     [
         "marital_status", "marital", "maritalStatus", "MARITAL_STATUS", "marital_count_365d",
         "owner.marital.code", "is_married", "married", "unmarried", "spouse_income", "divorced",
-        "marriage_certificate", "MarriageStatus", "婚姻状况", "是否已婚",
+        "marriage_certificate", "MarriageStatus", "婚姻状况", "是否已婚", "maritalstatus",
+        "MARITALSTATUS", "maritial_status", "NAME_FAMILY_STATUS", "civil_status", "is_single",
+        "ismarried", "husband_income", "wife_employed", "divorces", "widower", "remarried",
+        "marstat", "mar_stat", "estado_civil", "marriagestatus", "婚否", "离异", "離婚", "再婚次数",
+        "丈夫收入", "hunyin_zhuangkuang", "hyzk",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("data_use", [None, {"marital": BASIS["psych_items"]}, BASIS])
@@ -38,6 +42,8 @@ def test_marital_status_is_refused_whatever_is_stated(name: str, data_use) -> No
     [
         "market_share", "martial_arts_orders", "orders_count_90d", "psychology_books_sold",
         "singles_day_sales", "statement_marks", "wedding_goods_share", "MARRIAGE", 7,
+        "product_family_status", "single_orders_count", "personality_goods",
+        "consumer_psychology_share", "partner_count", "housewife_goods", "civil_cases",
     ],
 )  # fmt: skip
 def test_a_name_that_only_looks_alike_is_let_in(name: object) -> None:
@@ -46,13 +52,33 @@ def test_a_name_that_only_looks_alike_is_let_in(name: object) -> None:
 
 def test_a_bare_marriage_is_logged(caplog) -> None:
     with caplog.at_level("WARNING"):
-        require_lawful(["MARRIAGE", "amount"], None)
-    assert [record.args for record in caplog.records] == [("MARRIAGE",)]
+        require_lawful(["MARRIAGE", "amount", "personal_status_sex"], None)
+    assert [record.args for record in caplog.records] == [("MARRIAGE",), ("personal_status_sex",)]
+
+
+def test_levels_that_say_it_under_another_name_are_logged(caplog) -> None:
+    X, y, _ = make_merchants(400, seed=5)
+    X["kind"] = np.where(np.arange(400) % 2, "single", "Married")
+    X["group"] = np.where(np.arange(400) % 3, "已婚", "其他")
+    with caplog.at_level("WARNING"):
+        DefaultModel("points", directions=None).fit(X, y)
+    said = [record.args for record in caplog.records if "level" in record.msg]
+    assert [args[:2] for args in said] == [("kind", "Married"), ("group", "已婚")]
 
 
 @pytest.mark.parametrize(
     "name",
-    [*(each.name for each in PSYCHOMETRIC), "psychometric_score", "psychScore", "心理测试分"],
+    [
+        *(each.name for each in PSYCHOMETRIC),
+        "psychometric_score",
+        "psychScore",
+        "心理测试分",
+        "psychological_test",
+        "psychoscore",
+        "personality_score",
+        "心理得分",
+        "人格测试",
+    ],
 )
 def test_psychometric_scores_are_off_until_a_basis_is_stated(name: str) -> None:
     with pytest.raises(InputError) as caught:

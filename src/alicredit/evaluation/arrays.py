@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,44 @@ from alicredit.errors import InputError
 Floats = npt.NDArray[np.float64]
 
 
+def require_one_order(**given: Any) -> None:
+    """Refuse series and frames of pandas whose labels say that rows stand in different orders.
+
+    Rows go together by position. Where labels of two have the same rows in another order, or share
+    some rows and not others, they would go together wrongly. Labels 0, 1, 2 and so on are those
+    that a new frame gets: of these only the same in another order are told.
+
+    Examples
+    --------
+    >>> require_one_order(y=pd.Series([1, 0], index=[7, 9]), pd=pd.Series([0.9, 0.2]))
+    >>> require_one_order(y=pd.Series([1, 0]), pd=pd.Series([0.2, 0.9], index=[1, 0]))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: pd must have its rows in the order of y; found the same labels ...
+    """
+    kinds = (pd.Series, pd.DataFrame)
+    known = [(name, each.index) for name, each in given.items() if isinstance(each, kinds)]
+    for at, (name, index) in enumerate(known):
+        for other, rows in known[:at]:
+            if len(index) != len(rows) or index.equals(rows):
+                continue
+            is_same = bool(index.isin(rows).all() and rows.isin(index).all())
+            is_told = not (_is_counted(index) or _is_counted(rows))
+            if not is_same and not (is_told and index.isin(rows).any()):
+                continue
+            found = "the same labels in another order" if is_same else "some labels of others"
+            do = f"as with {name}.loc[{other}.index]; where rows go together as they are, drop"
+            do = f"bring both to one order, {do} the labels with {name}.to_numpy()"
+            refuse(name, f"must have its rows in the order of {other}", found, do)
+
+
+def _is_counted(index: pd.Index) -> bool:
+    """Tell whether rows are labelled 0, 1, 2 and so on, as of a new frame."""
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+
+
 def outcomes(y: npt.ArrayLike, pd: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Take outcomes of 0 and 1 with a probability each."""
+    require_one_order(y=y, pd=pd)
     label, p = pair(labels(y), pd)
     if ((p < 0) | (p > 1)).any():
         refuse("pd", "must lie from 0 to 1", p[(p < 0) | (p > 1)][0])
@@ -63,6 +100,7 @@ def require_sign(argument: str, sign: object) -> None:
 
 def counts(n: npt.ArrayLike, defaults: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Take whole numbers of borrowers and of defaults among them, by grade."""
+    require_one_order(n=n, defaults=defaults)
     count, bad = pair(n, defaults)
     for name, values in (("n", count), ("defaults", bad)):
         odd = values[(values < 0) | (values != np.floor(values)) | np.isinf(values)]

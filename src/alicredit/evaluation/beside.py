@@ -12,6 +12,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_mapping
 from alicredit.cohort import Cohort, require_cohort
+from alicredit.evaluation.arrays import require_one_order
 from alicredit.evaluation.calibration import hosmer_lemeshow, spiegelhalter
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.findings import compare_places
@@ -219,7 +220,7 @@ def compare_challenger(label: Floats, side: Side, model: Any, other: Any, X: Any
 
 
 def audit_groups(
-    y: Floats, side: Side, groups: Mapping[str, Any], max_pd: float | None
+    X: Any, y: Floats, side: Side, groups: Mapping[str, Any], max_pd: float | None
 ) -> pd.DataFrame:
     """Audit fairness by each set of groups, at the cut that the model's card states."""
     require_mapping("groups", groups, "must map names to groups")
@@ -228,6 +229,7 @@ def audit_groups(
         refuse("card.max_pd", "must be stated where groups are given", "none", do)
     parts = []
     for name, given in groups.items():
+        require_one_order(**{"X": X, f"groups[{name!r}]": given})
         mine = np.asarray(given, dtype=object).ravel()
         if len(mine) != len(side.scored):
             rule = f"must have one value for each of the {len(side.scored)} rows"

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from alicredit.checks import refuse
-from alicredit.evaluation.arrays import Floats, clusters, counts, outcomes, pair
+from alicredit.evaluation.arrays import Floats, clusters, counts, outcomes, pair, require_one_order
 from alicredit.evaluation.rates import Estimate
 
 
@@ -103,6 +103,7 @@ def spiegelhalter(
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
+    require_one_order(y=y, cluster=cluster)
     label, p = outcomes(y, pd)
     spread = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
     parts = (label - p) * (1 - 2 * p)
@@ -155,6 +156,7 @@ def calibration_line(
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
+    require_one_order(y=y, cluster=cluster)
     label, p = outcomes(y, pd)
     x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
     if _is_parted(label, x[:, 1]):

@@ -21,7 +21,14 @@ from alicredit.checks import (
     require_whole,
 )
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_sign
+from alicredit.evaluation.arrays import (
+    Floats,
+    clusters,
+    labels,
+    numbers,
+    require_one_order,
+    require_sign,
+)
 from alicredit.evaluation.rates import Estimate
 from alicredit.evaluation.stability import adjust_p
 
@@ -167,6 +174,7 @@ def measure_directions(
     require_kind("X", X, pd.DataFrame, "must be a pandas DataFrame")
     require_whole("min_defaults", min_defaults, 1)
     _check_directions(X, directions)
+    require_one_order(X=X, y=y, probability=probability, weight=weight)
     label = labels(y)
     if np.isnan(label).any():
         refuse("y", "must be known for each row", f"{int(np.isnan(label).sum())} NaN")

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from alicredit.checks import nearest, refuse, require_between, require_whole
-from alicredit.evaluation.arrays import Floats, clusters, labels, numbers
+from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_one_order
 from alicredit.evaluation.rates import effective_rows, jeffreys_interval
 from alicredit.evaluation.stability import adjust_p
 
@@ -118,6 +118,9 @@ def audit_fairness(
     require_between("level", level, 0.5, 0.9999)
     require_whole("min_merchants", min_merchants, 2)
     require_whole("min_defaults", min_defaults, 1)
+    require_one_order(
+        y=y, probability=probability, groups=groups, approved=approved, cluster=cluster
+    )
     label = labels(y)
     size = len(label)
     p = None if probability is None else _probability(probability, size)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import Floats, clusters, labels
+from alicredit.evaluation.arrays import Floats, clusters, labels, require_one_order
 from alicredit.evaluation.rates import effective_rows, jeffreys_interval, prudent_rates
 
 
@@ -116,6 +116,7 @@ def _read(
 ) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64], list[str]]:
     """Read grades as positions, outcomes and merchants, all of one length."""
     names = _ordered(order)
+    require_one_order(grades=grades, y=y, cluster=cluster)
     given = np.asarray(grades, dtype=object).ravel()
     outcome = labels(y)
     if len(given) != len(outcome) or not len(given):

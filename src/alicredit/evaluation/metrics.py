@@ -7,7 +7,15 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, outcomes, pair
+from alicredit.evaluation.arrays import (
+    Floats,
+    clusters,
+    labels,
+    numbers,
+    outcomes,
+    pair,
+    require_one_order,
+)
 from alicredit.evaluation.rates import Estimate
 
 
@@ -48,6 +56,7 @@ def auc(
     Traceback (most recent call last):
     alicredit.errors.InputError: y must hold both outcomes; found one.
     """
+    require_one_order(y=y, score=score, cluster=cluster)
     label, s = pair(labels(y), score)
     bad, good = s[label == 1], s[label == 0]
     if not len(bad) or not len(good):
@@ -161,6 +170,7 @@ def psi(expected: npt.ArrayLike, actual: npt.ArrayLike) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 2 and 1.
     """
+    require_one_order(expected=expected, actual=actual)
     p, q = pair(expected, actual)
     if (p <= 0).any() or (q <= 0).any():
         refuse("shares", "must be above 0", "an empty bin", "add 0.5 to each count")

@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from scipy.special import betainc, ndtr, ndtri
 
 from alicredit.checks import require_between, require_whole
-from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair
+from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair, require_one_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def clustered_mean(values: npt.ArrayLike, cluster: npt.ArrayLike) -> Estimate:
     Traceback (most recent call last):
     alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
     """
+    require_one_order(values=values, cluster=cluster)
     v, _ = pair(values, values)
     sums = np.bincount(clusters(cluster, len(v)), weights=v - v.mean())
     n = len(sums)
@@ -103,6 +104,7 @@ def effective_rows(y: npt.ArrayLike, cluster: npt.ArrayLike) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
     """
+    require_one_order(y=y, cluster=cluster)
     label, _ = pair(labels(y), labels(y))
     who = clusters(cluster, len(label))
     many, rate = int(who.max()) + 1, float(label.mean())

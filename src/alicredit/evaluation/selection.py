@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import Floats, labels, numbers
+from alicredit.evaluation.arrays import Floats, labels, numbers, require_one_order
 from alicredit.evaluation.validation import portable_of
 
 COLUMNS = (
@@ -155,6 +155,7 @@ def reject_band(
     alicredit.errors.InputError: max_pd must be a number from 0 to 1; found 10.
     """
     require_between("max_pd", max_pd, 0, 1)
+    require_one_order(approved=approved, y=y)
     label = labels(y)
     if np.isnan(label).any():
         refuse("y", "must be known for each approved row", f"{int(np.isnan(label).sum())} NaN")

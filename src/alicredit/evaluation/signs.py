@@ -9,7 +9,7 @@ import pandas as pd
 
 from alicredit.checks import nearest, refuse, require_whole
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import labels, require_sign
+from alicredit.evaluation.arrays import labels, require_one_order, require_sign
 from alicredit.evaluation.metrics import auc
 from alicredit.evaluation.rates import Estimate
 
@@ -79,6 +79,7 @@ def measure_signs(
     """
     require_cohort(cohort)
     require_whole("min_defaults", min_defaults, 1)
+    require_one_order(X=X, y=y)
     if not len(X) == len(y) == len(cohort):
         found = f"{len(X)}, {len(y)} and {len(cohort)}"
         refuse("X, y and cohort", "must have the same rows", found)

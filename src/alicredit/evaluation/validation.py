@@ -13,7 +13,7 @@ import pandas as pd
 
 from alicredit.checks import given_or, refuse
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import labels
+from alicredit.evaluation.arrays import labels, require_one_order
 from alicredit.evaluation.beside import (
     audit_groups,
     compare_challenger,
@@ -145,6 +145,7 @@ def validate_model(
     'x'
     """
     stated = given_or("card", card, ModelCard)
+    require_one_order(X=X, y=y)
     label = labels(y)
     if np.isnan(label).any():
         do = "validate on the rows that split_by_time gives"
@@ -182,7 +183,7 @@ def validate_model(
         require_same_claim("challenger", portable.claim, other.claim, is_stated=False)
         tables["challenger"] = compare_challenger(label, side, portable, other, X)
     if groups is not None:
-        tables["fairness"] = audit_groups(outcome, side, groups, stated.max_pd)
+        tables["fairness"] = audit_groups(X, outcome, side, groups, stated.max_pd)
     facts = _facts(portable, cohort, ok, int(outcome.sum()))
     tables["card"], tables["limits"] = lay_out_card(stated, portable, facts, tables)
     return ValidationReport(tables, facts)

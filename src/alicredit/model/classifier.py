@@ -29,7 +29,7 @@ from alicredit.model.inputs import (
     read_weights,
     require_both_classes,
 )
-from alicredit.model.lawful import require_lawful
+from alicredit.model.lawful import note_levels, require_lawful
 from alicredit.model.learner import TrainingSet, plain_algebra
 from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
 from alicredit.model.opposed import weigh_directions
@@ -184,9 +184,11 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             the reasons.
         y : array of 0 and 1
             No NaN; labels of ``label_defaults`` carry the horizon and level of the claim. Any two
-            labels will do: the second in order means default.
+            labels will do: the second in order means default. Words that say otherwise, as "bad"
+            before "good", are refused. Where rows of ``y`` or weights are labelled, they stand in
+            the order of those of ``X``.
         sample_weight : array or None, default None
-            Weights of rows.
+            Weights of rows: what counts is their ratio.
         cohort : Cohort or None, default None
             The rows' cohort: folds then respect time and merchants.
         data_use : mapping of str to mapping, or None, default None
@@ -202,18 +204,19 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            For labels of more than two kinds, too few defaults, lengths that differ, or a column
-            that may not be learned from.
+            For labels of more than two kinds, too few defaults, lengths or orders of rows that
+            differ, or a column that may not be learned from.
         """
         check_settings(self)
         frame, claim = as_frame(X), read_claim(y)
         label, classes = read_labels(y)
-        check_rows(X, y, cohort, len(frame), len(label))
+        check_rows(len(frame), len(label), cohort, X=X, y=y, sample_weight=sample_weight)
         weight = self._weights(sample_weight, label)
         require_both_classes(label, weight, inputs=frame.shape[1])
         require_lawful(frame.columns, data_use)
         specials = read_specials(self.special_codes)
         inputs = read_inputs(frame, read_directions(self.directions), specials)
+        note_levels(inputs.levels)
         check_directions(self.directions, inputs)
         check_specials(self.special_codes, inputs)
         order = _canonical_order(cohort, label)

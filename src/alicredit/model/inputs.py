@@ -15,6 +15,8 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from alicredit.checks import refuse, require_one_of, require_whole
+from alicredit.model.classes import require_default_second
+from alicredit.portable.limits import MOST_STEPS, MOST_TEXT
 from alicredit.portable.tables import Claim
 
 Floats = npt.NDArray[np.float64]
@@ -26,6 +28,10 @@ MUCH = 0.2
 _FEWEST_OF_MANY, _MOST_OF_MANY = 3, 500
 """Then those of so many rows are, the most frequent first, up to so many in all (assumed)."""
 _FEWEST_OF_A_CLASS = 4
+_LARGEST = 1e300
+"""From here on LightGBM takes all numbers for one."""
+_LEAST_MEAN, _MOST_MEAN = 0.1, 1e6
+"""Means of weights beyond which their scale would tell how much is learned (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ def data_digest(inputs: Inputs, label: Floats, weight: Floats) -> str:
 
 
 def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) -> Inputs:
-    """Read a frame; refuse infinities, empty input and columns of no known kind.
+    """Read a frame; refuse infinities, empty input, columns of no known kind, unwritable texts.
 
     ``specials`` are special codes by name of input, or those of all numbers.
     """
@@ -91,7 +97,7 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
     for name, (_, column) in zip(names, frame.items(), strict=True):
         kind = _kind(name, column)
         if kind == "category":
-            levels[name], values = _encoded(column)
+            levels[name], values = _encoded(name, column)
         else:
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
@@ -106,6 +112,7 @@ def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) 
     )
     raw = np.column_stack(columns)
     numbers = _without_specials(raw, codes)
+    _refuse_huge(names, numbers)
     given = None if numbers is raw else raw
     return Inputs(names, tuple(kinds), levels, numbers, signs, tuple(codes), given)
 
@@ -118,14 +125,23 @@ def _names_of(frame: pd.DataFrame) -> tuple[str, ...]:
         refuse("X", "must have columns of different names", f"{twice!r} twice")
     if not names or not len(frame):
         refuse("X", "must have rows and columns", f"shape {frame.shape}")
+    if "" in names:
+        refuse("X", "must have names of columns", f"none at position {names.index('')}", "name it")
+    for name in names:
+        _require_text("X", "names", name)
     return names
 
 
-def _encoded(column: pd.Series) -> tuple[tuple[str, ...], Floats]:
+def _encoded(name: str, column: pd.Series) -> tuple[tuple[str, ...], Floats]:
     """Give the learned levels of a category, and its values as their positions."""
     text = column.astype(object).where(column.notna(), None)
     counts = text.value_counts()
     levels = _kept({str(level): int(count) for level, count in counts.items()})
+    if len(levels) > MOST_STEPS:
+        rule, do = f"must have at most {MOST_STEPS:,} levels", "group them, or leave it out"
+        refuse(f"X[{name!r}]", rule, len(levels), do)
+    for level in levels:
+        _require_text(f"X[{name!r}]", "levels", level)
     position = {level: float(at) for at, level in enumerate(levels)}
     other = float(len(levels))
     values = [np.nan if each is None else position.get(str(each), other) for each in text]
@@ -141,6 +157,26 @@ def _without_specials(raw: Floats, codes: Sequence[tuple[float, ...]]) -> Floats
     for at, each in is_code.items():
         numbers[each, at] = np.nan
     return numbers
+
+
+def _refuse_huge(names: tuple[str, ...], numbers: Floats) -> None:
+    """Refuse a column with numbers that LightGBM does not tell apart."""
+    for name, column in zip(names, numbers.T, strict=True):
+        if (np.abs(column) >= _LARGEST).any():
+            rule = f"must lie within {_LARGEST:g}, or be missing"
+            do = "leave it missing, or name it in special_codes where it is a code"
+            refuse(f"X[{name!r}]", rule, column[np.abs(column) >= _LARGEST][0], do)
+
+
+def _require_text(where: str, what: str, text: str) -> None:
+    """Refuse a name or level that no file could hold: of too many characters, or of half ones."""
+    if len(text) > MOST_TEXT:
+        rule = f"must have {what} of at most {MOST_TEXT:,} characters"
+        refuse(where, rule, f"{text[:20]!r} and {len(text) - 20:,} more", "shorten it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        refuse(where, f"must have {what} that can be written", ascii(text[:40]), "mend its text")
 
 
 def _kept(counts: Mapping[str, int]) -> list[str]:
@@ -175,6 +211,8 @@ def as_frame(X: Any) -> pd.DataFrame:
         return _named_frame(X, rule)
     if isinstance(X, Mapping) and not hasattr(X, "shape"):  # a sparse one is told as sparse
         refuse("X", rule, type(X).__name__, "make it a frame: pandas.DataFrame(X)")
+    if isinstance(X, np.ma.MaskedArray):  # whose mask would be lost
+        X = np.where(np.ma.getmaskarray(X), np.nan, X.data)
     try:
         array = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
     except ValueError as error:
@@ -202,22 +240,30 @@ def read_labels(y: Any) -> tuple[Floats, npt.NDArray[Any]]:
     """Read labels as 0 and 1; give them with the two classes, the second meaning default."""
     if y is None:
         refuse("DefaultModel", "requires y to be passed, but the target y is None", "None")
-    unknown = int(np.sum(pd.isna(np.asarray(y, dtype=object))))
+    unknown = int(np.sum(pd.isna(np.asarray(y, dtype=object)) | _masked(y)))
     if unknown:
         do = "train on the rows that split_by_time gives"
         refuse("y", "must be known for each row", f"{unknown} NaN", do)
-    label = column_or_1d(y, warn=True)
+    try:
+        label = column_or_1d(y, warn=True)
+    except ValueError as error:
+        refuse("y", "must have one label for each row", f"({error})")
+    if label.dtype.kind in "mM":
+        refuse("y", "must be 0 or 1", f"times ({label.dtype})", "say of each row whether it is bad")
     if label.dtype.kind == "f" and np.isinf(label).any():
         refuse("y", "must be 0 or 1", "an infinite value")
     try:
         check_classification_targets(label)
     except ValueError as error:
-        refuse("y", "must hold the two classes of an outcome", f"({error})")
+        do = "give numbers, as with y.astype(float)" if label.dtype == object else ""
+        refuse("y", "must hold the two classes of an outcome", f"({error})", do)
     classes, code = np.unique(label, return_inverse=True)
     if len(classes) > 2:
         kind = type_of_target(label)
         rule = f"Only binary classification is supported. The type of the target is {kind}"
         refuse("y", f"must be 0 or 1. {rule}", f"{len(classes)} classes")
+    if len(classes) == 2:
+        require_default_second(classes)
     return code.astype(np.float64), classes
 
 
@@ -232,18 +278,37 @@ def require_both_classes(label: Floats, weight: Floats, *, inputs: int) -> None:
 
 
 def read_weights(given: Any, rows: int) -> Floats:
-    """Read weights, 1 where none are given."""
+    """Read weights, 1 where none are given.
+
+    What they are worth is their ratio: where their mean is below 0.1 or above a million, as of
+    weights that sum to 1, it is brought to 1, or trees would learn too little of them (assumed).
+    """
     if given is None:
         return np.ones(rows)
+    rule = f"must be {rows} finite numbers, none negative"
     try:
         weight = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        refuse("sample_weight", f"must be {rows} finite numbers, none negative", f"({error})")
-    if weight.shape != (rows,) or not np.isfinite(weight).all() or (weight < 0).any():
-        refuse("sample_weight", f"must be {rows} finite numbers, none negative", "others")
+        refuse("sample_weight", rule, f"({error})")
+    if weight.shape != (rows,):
+        refuse("sample_weight", rule, f"shape {weight.shape}")
+    is_odd = ~np.isfinite(weight) | (weight < 0) | _masked(given)
+    if is_odd.any():
+        at = int(np.argmax(is_odd))
+        refuse("sample_weight", rule, f"{int(is_odd.sum())} others, the first at position {at}")
     if not weight.any():
         refuse("sample_weight", "must contain at least one non-zero number", "zeros alone")
-    return weight
+    with np.errstate(over="ignore"):
+        mean = weight[weight > 0].mean()
+    if _LEAST_MEAN <= mean <= _MOST_MEAN:
+        return weight
+    shares = weight / weight.max()
+    return np.asarray(shares / shares[weight > 0].mean())
+
+
+def _masked(given: Any) -> Any:
+    """Mark what a masked array hides."""
+    return np.ma.getmaskarray(given) if isinstance(given, np.ma.MaskedArray) else False
 
 
 def read_claim(y: Any) -> Claim:
@@ -277,20 +342,24 @@ def _kind(name: str, column: pd.Series) -> str:
         refuse(f"X[{name!r}]", "must hold text as a category", f"{found} values", do)
     if pd.api.types.is_bool_dtype(column):
         return "flag"
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
+    if not pd.api.types.is_numeric_dtype(column) or column.dtype.kind not in "fiu":
         refuse(f"X[{name!r}]", "must be numbers, booleans or text", *_of_no_kind(column))
     return "numeric"
 
 
 def _of_no_kind(column: pd.Series) -> tuple[str, str]:
     """Say what a column is that is neither numbers nor booleans nor text, and what to do."""
-    kind = column.dtype
-    if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
-        return str(kind), "convert it to numbers, as days up to the day of the question"
+    kind, as_days = column.dtype, "convert it to numbers, as days up to the day of the question"
+    if column.isna().all():
+        return f"{kind}, all missing", "leave it out"
+    if pd.api.types.is_datetime64_any_dtype(kind) or kind.kind == "m":
+        return str(kind), as_days
+    if pd.api.types.is_numeric_dtype(kind) and kind.kind == "O":  # decimals of Arrow
+        return str(kind), "convert it to doubles: .astype('float64')"
     if not pd.api.types.is_object_dtype(kind):
         return str(kind), "convert it to numbers, booleans or text"
     held = pd.api.types.infer_dtype(column, skipna=True)
-    if held == "empty":
-        return "objects, all missing", "leave it out"
+    if held in ("date", "datetime", "datetime64", "timedelta", "timedelta64"):
+        return f"object ({held})", as_days
     do = "convert it to numbers (pandas.to_numeric), booleans (.astype('boolean')) or text"
     return f"object ({held})", do

@@ -15,12 +15,27 @@ from alicredit.records.data_use import read_data_use
 log = logging.getLogger(__name__)
 
 _MARITAL = frozenset(
-    {"marital", "married", "unmarried", "spouse", "divorced", "divorcee", "widow", "widowed"}
-)
+    {
+        "married", "unmarried", "remarried", "ismarried", "spouse", "spouses", "husband", "wife",
+        "divorce", "divorced", "divorcee", "divorces", "widow", "widowed", "widower", "widowhood",
+        "maritial", "matrimonial", "marstat", "familienstand", "hunyin", "hyzk",
+    }
+)  # fmt: skip
+_MARITAL_STEMS = ("marital", "marriagestat")
 _MARRIAGE_OF_SOMEBODY = frozenset({"status", "state", "certificate", "licence", "license"})
-_MARITAL_ZH = ("婚姻", "已婚", "未婚", "离婚", "丧偶", "配偶")
-_PSYCHOMETRIC = frozenset({"psych", "psychometric", "psychometrics"})
-_PSYCHOMETRIC_ZH = ("心理测", "心理量表")
+_STATUS_OF_A_PERSON = ({"civil", "status"}, {"family", "status"}, {"is", "single"},
+                       {"estado", "civil"}, {"mar", "stat"})  # fmt: skip
+_MARITAL_ZH = (
+    "婚姻", "已婚", "未婚", "离婚", "離婚", "离异", "離異", "再婚", "婚否", "婚龄", "丧偶", "喪偶",
+    "配偶", "丈夫", "妻子",
+)  # fmt: skip
+_PERSONAL = ({"marriage"}, {"marriages"}, {"personal", "status"}, {"partner", "status"})
+_PSYCHOMETRIC = frozenset({"psych", "psychometric", "psychometrics", "psychoscore", "mbti"})
+_PSYCHOMETRIC_STEMS = ("psycho", "personality")
+_OF_A_TEST = frozenset(
+    {"answer", "answers", "item", "items", "scale", "score", "scores", "test", "tests"}
+)
+_PSYCHOMETRIC_ZH = ("心理测", "心理量表", "心理评", "心理分", "心理得分", "人格测", "性格测")
 _PSYCHOMETRIC_TABLE = "psych_items"
 _MOST_TEXT = 200
 
@@ -28,10 +43,11 @@ _MOST_TEXT = 200
 def require_lawful(names: Iterable[object], data_use: Mapping[str, Any] | None) -> None:
     """Refuse columns of marital status, and psychometric ones without a stated basis.
 
-    Columns are told by the words of their names (a column that hides what it is cannot be told);
-    marital status is a prohibited basis of credit decisions, business credit included (ECOA and
-    Regulation B, DOMAIN 5.5), so no basis opens it. A bare "marriage" may be a trade in wedding
-    goods: it is logged.
+    Columns are told by the words of their names; marital status is a prohibited basis of credit
+    decisions, business credit included (ECOA and Regulation B, DOMAIN 5.5), so no basis opens it.
+    A bare "marriage" may be a trade in wedding
+    goods, a "personal status" anything: they are logged, as levels are that say it under another
+    name (:func:`note_levels`).
 
     Parameters
     ----------
@@ -54,18 +70,31 @@ def require_lawful(names: Iterable[object], data_use: Mapping[str, Any] | None) 
     """
     uses = _read(data_use)
     for name in map(str, names):
-        words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+        words = _words(name)
         if _is_marital(name, words):
             rule = "must be lawful: marital status is a prohibited basis of credit decisions"
             refuse(f"X[{name!r}]", rule, "such a column", "leave it out; no legal basis opens it")
-        if "marriage" in words:
+        if any(each <= words for each in _PERSONAL):
             log.warning("column %r: leave it out if it says whether somebody is married", name)
-        is_psychometric = words & _PSYCHOMETRIC or any(each in name for each in _PSYCHOMETRIC_ZH)
-        if is_psychometric and _PSYCHOMETRIC_TABLE not in uses:
+        if _is_psychometric(name, words) and _PSYCHOMETRIC_TABLE not in uses:
             rule = "must be lawful: psychometric scores are off until a legal basis is stated"
             stated = "{'purpose': ..., 'legal_basis': ...}"
             do = f"leave it out, or give fit data_use={{'{_PSYCHOMETRIC_TABLE}': {stated}}}"
             refuse(f"X[{name!r}]", rule, "none", do)
+
+
+def note_levels(levels: Mapping[str, Iterable[str]]) -> None:
+    """Log the categories of which a level says whether somebody is married.
+
+    Examples
+    --------
+    >>> note_levels({"region": ["north"], "kind": ["single", "married"]})
+    """
+    for name, own in levels.items():
+        said = next((level for level in own if _is_marital(level, _words(level))), None)
+        if said is not None:
+            do = "leave it out if it says whether somebody is married"
+            log.warning("column %r has the level %r: %s", name, said, do)
 
 
 def use_facts(data_use: Mapping[str, Any] | None) -> dict[str, str]:
@@ -86,10 +115,25 @@ def use_facts(data_use: Mapping[str, Any] | None) -> dict[str, str]:
     return facts
 
 
+def _words(text: str) -> set[str]:
+    """Part a name into words, in small letters."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)}
+
+
 def _is_marital(name: str, words: set[str]) -> bool:
     """Tell whether a column's name says that it holds somebody's marital status."""
     is_somebodys = "marriage" in words and words & _MARRIAGE_OF_SOMEBODY
-    return bool(words & _MARITAL or is_somebodys or any(each in name for each in _MARITAL_ZH))
+    is_status = "product" not in words and any(each <= words for each in _STATUS_OF_A_PERSON)
+    is_run_together = any(word.startswith(_MARITAL_STEMS) for word in words)
+    is_word = bool(words & _MARITAL) or is_run_together or bool(is_somebodys) or is_status
+    return is_word or any(each in name for each in _MARITAL_ZH)
+
+
+def _is_psychometric(name: str, words: set[str]) -> bool:
+    """Tell whether a column's name says that it holds what somebody answered in a test."""
+    is_about = any(word.startswith(_PSYCHOMETRIC_STEMS) for word in words)
+    is_word = bool(words & _PSYCHOMETRIC) or (is_about and bool(words & _OF_A_TEST))
+    return is_word or any(each in name for each in _PSYCHOMETRIC_ZH)
 
 
 def _read(data_use: Mapping[str, Any] | None) -> Mapping[str, DataUse]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from alicredit.checks import (
     nearest,
@@ -21,6 +20,7 @@ from alicredit.checks import (
 )
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
+from alicredit.evaluation.arrays import require_one_order, require_sign
 from alicredit.features import CATALOGUE
 from alicredit.model.inputs import Inputs, Specials
 from alicredit.model.shapes import SHAPES
@@ -99,10 +99,9 @@ def read_directions(given: Any) -> Mapping[str, int]:
         require_one_of("directions", given, ("catalogue",))
         return CATALOGUE.directions
     require_mapping("directions", given, "must map inputs to -1, 0 or +1")
-    wrong = [name for name, sign in given.items() if sign not in (-1, 0, 1)]
-    if wrong:
-        refuse("directions", "must be -1, 0 or +1", f"{given[wrong[0]]!r}")
-    return given
+    for name, sign in given.items():
+        require_sign(f"directions[{name!r}]", sign)
+    return {str(name): int(sign) for name, sign in given.items()}
 
 
 def check_directions(given: Any, inputs: Inputs) -> None:
@@ -114,26 +113,22 @@ def check_directions(given: Any, inputs: Inputs) -> None:
     if not isinstance(given, Mapping):
         return
     known = {*inputs.names, *CATALOGUE.names}
-    absent = [str(name) for name in given if name not in known]
+    absent = [name for name in map(str, given) if name not in known]
     if absent:
         hint = nearest(absent[0], inputs.names)
         raise InputError(refusal("directions", "must name inputs", repr(absent[0]), hint))
     kinds = dict(zip(inputs.names, inputs.kinds, strict=True))
-    named = [name for name, sign in given.items() if sign and kinds.get(name) == "category"]
+    named = [name for name, sign in given.items() if sign and kinds.get(str(name)) == "category"]
     if named:
         rule = "must be 0 for a category: its levels have no order"
         refuse("directions", rule, f"{given[named[0]]!r} for {named[0]!r}")
 
 
-def check_rows(X: Any, y: Any, cohort: Any, rows: int, labels: int) -> None:
-    """Refuse labels or a cohort of other rows than the inputs."""
+def check_rows(rows: int, labels: int, cohort: Any, **given: Any) -> None:
+    """Refuse labels, weights or a cohort of other rows than the inputs, or in another order."""
     if rows != labels:
         refuse("y", f"must have one value for each of the {rows} rows", labels)
-    if isinstance(X, pd.DataFrame) and isinstance(y, pd.Series) and not X.index.equals(y.index):
-        is_shuffled = X.index.is_unique and set(X.index) == set(y.index)
-        if is_shuffled:
-            do = "bring both to one order, as with y.loc[X.index]"
-            refuse("y", "must have its rows in the order of X", "the same index, shuffled", do)
+    require_one_order(**given)
     if cohort is None:
         return
     require_kind("cohort", cohort, Cohort, "must be the Cohort of the rows")

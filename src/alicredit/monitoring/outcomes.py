@@ -21,6 +21,7 @@ from alicredit.evaluation import (
     jeffreys_test,
     spiegelhalter,
 )
+from alicredit.evaluation.arrays import require_one_order
 from alicredit.monitoring.shape import shape_p_value
 from alicredit.stability.bins import (
     Floats,
@@ -142,6 +143,9 @@ def realised_against_predicted(
     require_between("interval", interval, 0, 1)
     if development_auc is not None:
         require_between("development_auc", development_auc, 0, 1)
+    require_one_order(
+        pd_values=pd_values, defaults=defaults, grades=grades, periods=periods, merchants=merchants
+    )
     p, y = _claims(pd_values, defaults)
     names, at = _graded(p, grades, scale)
     whose = number_owners("merchants", merchants, len(p))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from alicredit.checks import given_or, refuse
 from alicredit.cohort import Cohort
+from alicredit.evaluation.arrays import require_one_order
 from alicredit.monitoring.judge import (
     judge_drift,
     judge_feeds,
@@ -156,6 +157,7 @@ def monitor(
         found = "records alone" if as_of is None else "as_of alone"
         refuse("records and as_of", "must be given together", found)
     scale = load_policy(policy) if isinstance(policy, str) else policy
+    require_one_order(current=current, labels=labels)
     now = take_side("current", portable, current, cohort, scale)
     then = None if reference is None else take_side(
         "reference", portable, reference, reference_cohort, scale

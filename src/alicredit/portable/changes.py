@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal, refuse, require_whole
 from alicredit.errors import InputError
+from alicredit.portable.contract import named
 from alicredit.portable.ladders import Rung, ladders_of
 from alicredit.portable.model import ScoreModel
 
@@ -94,10 +95,11 @@ def what_would_change(
         refuse("feasible", "must map inputs to a range or False", type(feasible).__name__)
     need = _least_score(portable, target)
     is_one = isinstance(row, Mapping)
-    rows = [dict(row)] if is_one else _rows(row)
+    rows = [named(row)] if is_one else _rows(row)
+    allowed = named(feasible or {})
     lines: list[tuple[object, ...]] = []
     for at, values in enumerate(rows):
-        found = _change(portable, values, need, feasible or {}, most)
+        found = _change(portable, values, need, allowed, most)
         if is_one and found[0][0] not in ("reached", "change"):
             _refuse_one(portable, found[0], need, most)
         lines += [(at, *line) for line in found]

@@ -48,6 +48,11 @@ def take_columns(X: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: X[labels[name][0]] for name in names}
 
 
+def named(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Give values under the names of inputs, which are texts: of a column 0 it is ``"0"``."""
+    return {str(name): value for name, value in values.items()}
+
+
 def values_of(column: Any) -> list[Any]:
     """List a column's values, each as an object of its own."""
     if hasattr(column, "iloc"):  # far faster than one value after the other where text is Arrow's

@@ -21,6 +21,7 @@ from alicredit.portable.contract import (
     MOST_MISSING,
     ROW_STATUSES,
     flags_of_one,
+    named,
     read_value,
     seen_range,
     take_columns,
@@ -240,6 +241,8 @@ class ScoreModel:
             raise InputError(refusal("values", rule, type(values).__name__))
         row, status = [], "ok"
         for table in self.tables:
+            if table.name not in values:
+                values = named(values)
             if table.name not in values:
                 rule, do = f"must have {table.name!r}", nearest(table.name, map(str, values))
                 raise InputError(refusal("values", rule, f"{len(values)} of other names", do))
