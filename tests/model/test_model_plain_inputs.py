@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from model_stage import make_merchants
 
+from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.model import DefaultModel
 from alicredit.model.classes import require_default_second
@@ -222,3 +223,60 @@ def test_columns_named_by_numbers_have_directions_codes_and_changes_by_number() 
     assert set(found["feature"]) <= {"0", "1"}
     with pytest.raises(InputError, match="within reach"):
         what_would_change(model, row, target=1e6, feasible={0: False, 1: False})
+
+
+def leaking() -> tuple[pd.DataFrame, pd.Series]:
+    X, y, _ = make_merchants(600, seed=7)
+    return X, y
+
+
+LEAKS = {
+    "the outcome": lambda X, y: y,
+    "an amount written off": lambda X, y: y * 1000 + X["noise"],
+    "what only the bad have": lambda X, y: X["debt"].where(y == 1),
+    "a state": lambda X, y: np.where(y == 1, "sold", np.where(X["debt"] > 2, "open", "closed")),
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_an_input_that_tells_the_outcome_is_logged_by_name(leak: str, caplog) -> None:
+    X, y = leaking()
+    with caplog.at_level("WARNING"):
+        DefaultModel("points", directions=None).fit(X.assign(after=LEAKS[leak](X, y)), y)
+    (said,) = [each.getMessage() for each in caplog.records if "area under" in each.msg]
+    assert "'after' alone do that" in said
+    assert "known only after the outcome" in said
+
+
+def test_a_model_of_what_is_known_before_is_not_logged(caplog) -> None:
+    X, y = leaking()
+    with caplog.at_level("WARNING"):
+        DefaultModel("points", directions=None).fit(X, y)
+    assert not [each for each in caplog.records if "area under" in each.msg]
+
+
+@pytest.mark.parametrize("shape", ["points", "trees"])
+def test_rows_of_one_merchant_at_one_moment_may_come_in_any_order(shape: str) -> None:
+    """They differ in what they hold: that, and not how they came, orders them."""
+    X, y, _ = make_merchants(500, seed=9)
+    rng = np.random.default_rng(9)
+    asked = pd.DataFrame({
+        "merchant_id": [f"m{k}" for k in rng.integers(0, 120, 500)],
+        "as_of": pd.Timestamp("2012-01-01") + pd.to_timedelta(rng.integers(0, 3, 500), unit="D"),
+    })  # fmt: skip
+    cohort, weight = Cohort.from_frame(asked), rng.uniform(0.5, 1.5, 500)
+    assert asked.duplicated().sum() > 50
+    ids = set()
+    for _ in range(3):
+        by = rng.permutation(500)
+        model = DefaultModel(shape, directions=None)
+        model.fit(X.iloc[by], y.iloc[by], cohort=cohort[by], sample_weight=weight[by])
+        ids.add(model.model_id)
+    assert len(ids) == 1
+
+
+def test_a_gone_column_of_no_known_source_says_what_to_do() -> None:
+    X, y = leaking()
+    model = DefaultModel("points", directions=None).fit(X, y)
+    with pytest.raises(InputError, match=r"'debt'.*Try: check where its values come from\."):
+        model.check_frame(X.assign(debt=np.nan))

@@ -192,6 +192,16 @@ def test_rows_of_a_frame_have_a_status_each() -> None:
     assert what_would_change(simple(), X[:0], target=635).empty
 
 
+def test_a_column_that_stands_twice_is_refused_by_name_and_one_of_no_input_is_not() -> None:
+    """Taken as one, its rows were said to hold a wrong type."""
+    X = pd.DataFrame([ROW, ROW])
+    with pytest.raises(InputError, match=r"column 'debt' once"):
+        what_would_change(simple(), pd.concat([X, X[["debt"]]], axis=1), target=635)
+    spare = X.assign(note="x")
+    found = what_would_change(simple(), pd.concat([spare, spare[["note"]]], axis=1), target=635)
+    pd.testing.assert_frame_equal(found, what_would_change(simple(), X, target=635))
+
+
 def test_a_wide_model_is_searched_within_bounds() -> None:
     model = make_model("trees", 3, trees=30, depth=3)
     row = row_of(5)

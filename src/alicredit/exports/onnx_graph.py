@@ -68,9 +68,11 @@ def _check_names(model: ScoreModel) -> None:
     """Refuse inputs that cannot be told from outputs, and a level that means missing."""
     for table in model.tables:
         if table.name in OUTPUTS or table.name.startswith(OWN) or not table.name:
-            refuse("model", "must have inputs named unlike outputs", repr(table.name))
+            rule, do = "must have inputs named unlike outputs", "rename its column and fit again"
+            refuse("model", rule, repr(table.name), do)
         if MISSING_TEXT in table.levels:
-            refuse("model", f"must have no level {MISSING_TEXT!r}", repr(table.name))
+            do = "name that level otherwise, or leave it missing, and fit again"
+            refuse("model", f"must have no level {MISSING_TEXT!r}", repr(table.name), do)
 
 
 def _read_inputs(graph: Graph, tables: Sequence[PointTable]) -> tuple[Numbers | None, Texts]:

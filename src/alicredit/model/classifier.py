@@ -28,6 +28,7 @@ from alicredit.model.inputs import (
     read_labels,
     read_weights,
     require_both_classes,
+    row_hashes,
 )
 from alicredit.model.lawful import note_levels, require_lawful
 from alicredit.model.learner import TrainingSet, plain_algebra
@@ -44,6 +45,7 @@ from alicredit.model.settings import (
 )
 from alicredit.model.shapes import choose_shape, shapes_of
 from alicredit.model.steps import DEFAULTS_OF_A_PERIOD, MOST_PERIODS
+from alicredit.model.telling import note_telling
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.tables import Claim
 from alicredit.score import PointScale
@@ -190,7 +192,8 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         sample_weight : array or None, default None
             Weights of rows: what counts is their ratio.
         cohort : Cohort or None, default None
-            The rows' cohort: folds then respect time and merchants.
+            The rows' cohort: folds then respect time and merchants, and the model does not depend
+            on the order of rows.
         data_use : mapping of str to mapping, or None, default None
             As for ``read_records``: a psychometric column needs ``purpose`` and ``legal_basis`` of
             ``"psych_items"``, which the model file then carries. A column of marital status is
@@ -219,7 +222,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         note_levels(inputs.levels)
         check_directions(self.directions, inputs)
         check_specials(self.special_codes, inputs)
-        order = _canonical_order(cohort, label)
+        order = _canonical_order(cohort, inputs, label, weight)
         inputs, label, weight = inputs.take(order), label[order], weight[order]
         cohort = None if cohort is None else cohort[order]
         carried = read_carried(X, data_use)
@@ -228,6 +231,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
             self.sign_evidence_ = weigh_directions(
                 inputs, label, weight, cohort, model=self.portable_, frame=frame.iloc[order]
             )
+        note_telling(inputs, label, float(self.shapes_["auc"].max()))
         self.classes_ = classes
         self.n_features_in_ = len(inputs.names)
         if hasattr(X, "columns"):
@@ -401,12 +405,17 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _canonical_order(cohort: Cohort | None, label: Floats) -> npt.NDArray[np.int64]:
+def _canonical_order(
+    cohort: Cohort | None, inputs: Inputs, label: Floats, weight: Floats
+) -> npt.NDArray[np.int64]:
     """Order rows by what they are, so that the model does not depend on how they came."""
     if cohort is None:
         return np.arange(len(label))
     frame = cohort.frame.assign(_label=label).reset_index(drop=True)
     keys = [name for name in ("as_of", "merchant_id", "loan_id", "_label") if name in frame]
+    if frame.duplicated(keys).any():
+        frame["_holds"] = row_hashes(inputs, label, weight)
+        keys.append("_holds")
     return frame.sort_values(keys, kind="stable").index.to_numpy(np.int64)
 
 

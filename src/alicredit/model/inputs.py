@@ -79,11 +79,16 @@ def data_digest(inputs: Inputs, label: Floats, weight: Floats) -> str:
     about: list[Any] = [inputs.names, inputs.kinds, dict(inputs.levels)]
     if any(inputs.specials):
         about.append(inputs.specials)
-    rows = pd.DataFrame(np.column_stack([inputs.given, label, weight]) + 0.0)
-    hashes = np.sort(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
+    hashes = np.sort(row_hashes(inputs, label, weight))
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     digest.update(hashes.astype("<u8").tobytes())
     return digest.hexdigest()
+
+
+def row_hashes(inputs: Inputs, label: Floats, weight: Floats) -> npt.NDArray[np.uint64]:
+    """Give a number of what each row holds."""
+    rows = pd.DataFrame(np.column_stack([inputs.given, label, weight]) + 0.0)
+    return pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64)
 
 
 def read_inputs(X: Any, directions: Mapping[str, int], specials: Specials = ()) -> Inputs:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from alicredit.checks import nearest, refusal, refuse, require_whole
 from alicredit.errors import InputError
-from alicredit.portable.contract import named
+from alicredit.portable.contract import named, take_columns
 from alicredit.portable.ladders import Rung, ladders_of
 from alicredit.portable.model import ScoreModel
 
@@ -95,7 +95,7 @@ def what_would_change(
         refuse("feasible", "must map inputs to a range or False", type(feasible).__name__)
     need = _least_score(portable, target)
     is_one = isinstance(row, Mapping)
-    rows = [named(row)] if is_one else _rows(row)
+    rows = [named(row)] if is_one else _rows(row, portable.feature_names)
     allowed = named(feasible or {})
     lines: list[tuple[object, ...]] = []
     for at, values in enumerate(rows):
@@ -106,11 +106,11 @@ def what_would_change(
     return pd.DataFrame(lines, columns=list(_COLUMNS))
 
 
-def _rows(frame: Any) -> list[dict[str, Any]]:
+def _rows(frame: Any, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """Give the rows of a frame as mappings."""
     if not hasattr(frame, "columns"):
         refuse("row", "must be a mapping of inputs or a frame of rows", type(frame).__name__)
-    columns = {str(name): list(frame[name]) for name in frame.columns}
+    columns = {name: list(column) for name, column in take_columns(frame, names).items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

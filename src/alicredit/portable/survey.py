@@ -115,10 +115,12 @@ def judge(
         _check_type(table, tallies[table.name])
     gone = [table for table in tables if _is_gone(table, tallies[table.name])]
     if gone:
-        sources = ", ".join(dict.fromkeys(t for g in gone for t in g.sources)) or "its source"
+        sources = ", ".join(dict.fromkeys(t for g in gone for t in g.sources))
         rule = "must have values: training had them"
         found = f"{len(gone)} such columns, every row missing"
-        do = f"check that the records hold the table(s) {sources}"
+        do = "check where its values come from"
+        if sources:
+            do = f"check that the records hold the table(s) {sources}"
         raise InputError(refusal(f"column {gone[0].name!r}", rule, found, do))
     for table in tables:
         if has_unit(table) and _is_doubtful(tallies[table.name]):
