@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from alicredit.errors import InputError
 from alicredit.evaluation import psi_test, share_covariance
-from alicredit.evaluation.beside import _follow, _sum_moves, _tenths
+from alicredit.evaluation.beside import _follow, _sum_moves, _tenths, level_tests, place_grades
 from alicredit.evaluation.fairness import _log_ends
 from alicredit.evaluation.moves import _square
 from alicredit.evaluation.selection import expected_auc
@@ -181,3 +181,29 @@ def test_tenths_hold_a_tenth_each_and_equal_claims_stay_together() -> None:
     assert len(np.unique(places)) == 3
     assert all(len(np.unique(places[tied == each])) == 1 for each in (0.1, 0.2, 0.3))
     assert (np.diff(places) >= 0).all()
+
+
+@pytest.mark.parametrize(("defaults", "p_value"), [(7, 0.474737), (11, None), (12, 0.037718),
+                                                   (14, 0.008393)])  # fmt: skip
+def test_a_level_is_off_below_one_in_twenty(defaults, p_value) -> None:
+    y = (np.arange(1000) < defaults).astype(float)
+    told = level_tests(y, np.full(1000, 0.007), np.arange(1000), {}).set_index("test")
+    row = told.loc["Jeffreys, all rows"]
+    exact = stats.beta.cdf(0.007, defaults + 0.5, 1000 - defaults + 0.5)
+    assert row["p_value"] == pytest.approx(exact)
+    if p_value is not None:
+        assert row["p_value"] == pytest.approx(p_value, abs=5e-7)  # DOMAIN 6.8
+    assert row["is_off"] == (exact < 0.05)
+    assert told["is_off"].tolist() == (told["p_value"] < 0.05).tolist()
+    assert "decline of AUC since development" not in told.index
+
+
+def test_a_bound_belongs_to_the_better_grade_and_nothing_lies_beyond_the_last() -> None:
+    upper = np.array(POLICY.grades.upper_pd)
+    names, at = place_grades(POLICY, upper)
+    assert [names[k] for k in at] == list(POLICY.grades.names)
+    _, above = place_grades(POLICY, np.nextafter(upper[:-1], 1))
+    assert above.tolist() == list(range(1, len(upper)))
+    assert place_grades(POLICY.grades, np.array([1e-9, 1.0]))[1].tolist() == [0, len(upper) - 1]
+    with pytest.raises(InputError, match=r"give alicredit.load_policy\('cn-2025'\), not its name"):
+        place_grades("cn-2025", upper)

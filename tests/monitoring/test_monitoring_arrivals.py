@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import alicredit as ac
@@ -84,6 +84,8 @@ def test_a_table_that_is_not_quiet_is_never_stale() -> None:
     st.lists(st.integers(1, 20), min_size=1, max_size=30), st.integers(1, 40),
     st.integers(1, 60), st.sampled_from([1.0, 1.5, 3.0]),
 )  # fmt: skip
+@example(steps=[9, *[1] * 12], silent=2, window=10, tolerance=1.5)
+@example(steps=[9, *[1] * 12], silent=2, window=13, tolerance=1.0)
 def test_a_rhythm_is_that_of_the_last_gaps_of_its_window(steps, silent, window, tolerance) -> None:
     days = (DAY - silent - np.cumsum([0, *steps])[::-1]).tolist()
     facts, known, happened, quiet, gaps, usual, longest, limit, status = _rhythm(
@@ -107,6 +109,7 @@ def test_a_rhythm_is_that_of_the_last_gaps_of_its_window(steps, silent, window, 
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 60), min_size=10, max_size=45), st.integers(1, 5),
        st.integers(2, 4))  # fmt: skip
+@example(counts=[1] * 45, days=3, weeks=2)
 def test_a_volume_is_held_against_its_weekday_as_a_loop_does(counts, days, weeks) -> None:
     start = DAY - len(counts)
     told = _volumes(
@@ -131,6 +134,19 @@ def test_a_volume_is_held_against_its_weekday_as_a_loop_does(counts, days, weeks
         assert row["usual_volume"] == pytest.approx(usual**2)
         assert row["volume_z"] == pytest.approx(z)
         assert row["volume_status"] == ("low" if z < -4 else "high" if z > 4 else "usual")
+
+
+def test_two_weeks_say_what_is_usual_and_a_table_not_declared_is_not_counted() -> None:
+    days = pd.date_range("2013-01-01", "2013-02-28")
+    people = {"merchant_id": ["a"], "platform": "taobao",
+              "registered_at": pd.Timestamp("2011-05-01")}  # fmt: skip
+    found = {"merchant_id": "a", "at": days, "points": 1.0, "kind": "delay"}
+    records = ac.read_records({name: pd.DataFrame(frame) for name, frame in (
+        ("merchants", people), ("violations", found), ("notes", {"text": ["x"]})
+    )})  # fmt: skip
+    assert list(count_arrivals(records, AS_OF)) == ["merchants", "violations"]
+    told = feed_volumes(records, as_of=AS_OF, days=1, weeks=2, tables=["violations"]).iloc[0]
+    assert told[["volume", "usual_volume", "volume_status"]].tolist() == [1, 1.0, "usual"]
 
 
 @pytest.mark.parametrize(
