@@ -280,3 +280,33 @@ def test_a_gone_column_of_no_known_source_says_what_to_do() -> None:
     model = DefaultModel("points", directions=None).fit(X, y)
     with pytest.raises(InputError, match=r"'debt'.*Try: check where its values come from\."):
         model.check_frame(X.assign(debt=np.nan))
+
+
+def said_of(column: list[str], caplog) -> list[str]:
+    """Read a category and give what is logged of it."""
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        read_inputs(pd.DataFrame({"debt": column}), {})
+    return [each.getMessage() for each in caplog.records]
+
+
+@pytest.mark.parametrize("sign", [".", ","])
+def test_numbers_read_as_text_are_logged(sign: str, caplog) -> None:
+    """With a comma for the point a column of numbers is text: its levels were dropped unsaid."""
+    numbers = np.random.default_rng(2).gamma(2.0, 1.0, 600)
+    fine = [f"{each:.6f}".replace(".", sign) for each in numbers]
+    (said,) = said_of(fine, caplog)
+    assert said.startswith("column 'debt': none of its 600 levels has the rows to be learned")
+    coarse = [f"{each:.1f}".replace(".", sign) for each in numbers]
+    (said,) = said_of(coarse, caplog)
+    assert said.startswith(f"column 'debt': {len(set(coarse))} numbers as text are levels without")
+    assert all(
+        "make it numbers" in each for each in said_of(fine, caplog) + said_of(coarse, caplog)
+    )
+
+
+def test_levels_and_a_few_codes_are_not_logged(caplog) -> None:
+    assert said_of(["north", "south"] * 40, caplog) == []
+    assert said_of([str(k % 20) for k in range(600)], caplog) == []
+    assert said_of([f"shop {k % 25}" for k in range(600)], caplog) == []
+    assert said_of([None] * 40 + ["a"] * 30, caplog) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from alicredit.model.classes import require_default_second
 from alicredit.portable.limits import MOST_STEPS, MOST_TEXT
 from alicredit.portable.tables import Claim
 
+log = logging.getLogger(__name__)
+
 Floats = npt.NDArray[np.float64]
 Specials = Mapping[str, tuple[float, ...]] | tuple[float, ...]
 
@@ -28,6 +31,8 @@ MUCH = 0.2
 _FEWEST_OF_MANY, _MOST_OF_MANY = 3, 500
 """Then those of so many rows are, the most frequent first, up to so many in all (assumed)."""
 _FEWEST_OF_A_CLASS = 4
+_MOST_CODES = 20
+"""So many levels that are written as numbers may be codes (assumed)."""
 _LARGEST = 1e300
 """From here on LightGBM takes all numbers for one."""
 _LEAST_MEAN, _MOST_MEAN = 0.1, 1e6
@@ -140,8 +145,9 @@ def _names_of(frame: pd.DataFrame) -> tuple[str, ...]:
 def _encoded(name: str, column: pd.Series) -> tuple[tuple[str, ...], Floats]:
     """Give the learned levels of a category, and its values as their positions."""
     text = column.astype(object).where(column.notna(), None)
-    counts = text.value_counts()
-    levels = _kept({str(level): int(count) for level, count in counts.items()})
+    counts = {str(level): int(count) for level, count in text.value_counts().items()}
+    levels = _kept(counts)
+    _note_levels(name, counts, levels)
     if len(levels) > MOST_STEPS:
         rule, do = f"must have at most {MOST_STEPS:,} levels", "group them, or leave it out"
         refuse(f"X[{name!r}]", rule, len(levels), do)
@@ -171,6 +177,25 @@ def _refuse_huge(names: tuple[str, ...], numbers: Floats) -> None:
             rule = f"must lie within {_LARGEST:g}, or be missing"
             do = "leave it missing, or name it in special_codes where it is a code"
             refuse(f"X[{name!r}]", rule, column[np.abs(column) >= _LARGEST][0], do)
+
+
+def _note_levels(name: str, counts: Collection[str], kept: Collection[str]) -> None:
+    """Log a category of which nothing is learned, and one that looks like numbers read as text."""
+    if counts and not kept:
+        said = "none of its %d levels has the rows to be learned: it says nothing as it is"
+        log.warning(f"column %r: {said}; make it numbers if it holds such", name, len(counts))
+    elif len(counts) > _MOST_CODES and all(map(_is_written_number, counts)):
+        said = "%d numbers as text are levels without an order"
+        log.warning(f"column %r: {said}; make it numbers unless they are codes", name, len(counts))
+
+
+def _is_written_number(text: str) -> bool:
+    """Tell a text that a number is written as, with a point or a comma."""
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _require_text(where: str, what: str, text: str) -> None:
