@@ -148,6 +148,19 @@ def test_the_order_of_rows_makes_no_difference_with_a_cohort() -> None:
 
 
 @pytest.mark.usefixtures("learning_briefly")
+@pytest.mark.parametrize("shape", ["points", "pairs", "trees"])
+def test_the_order_of_rows_makes_no_difference_without_one_either(shape: str) -> None:
+    X, y, _ = make_merchants(1500, seed=44)
+    weight = np.random.default_rng(2).integers(1, 4, 1500).astype(float)
+    order = np.random.default_rng(1).permutation(1500)
+    one = DefaultModel(shape, directions=DIRECTIONS).fit(X, y, sample_weight=weight)
+    two = DefaultModel(shape, directions=DIRECTIONS).fit(
+        X.iloc[order], y.iloc[order], sample_weight=weight[order]
+    )
+    assert one.model_id == two.model_id
+
+
+@pytest.mark.usefixtures("learning_briefly")
 def test_another_seed_is_another_model() -> None:
     X, y, _ = make_merchants(1500, seed=45)
     ids = {

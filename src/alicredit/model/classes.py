@@ -49,6 +49,6 @@ def require_default_second(classes: npt.NDArray[Any]) -> None:
 
 def _word(label: object) -> str:
     """Write a label in small letters, its parts one blank apart; what is no text is no word."""
-    return " ".join(re.findall(r"\w+", str(label).replace("_", " ").casefold())) if isinstance(
-        label, str | np.str_
-    ) else ""  # fmt: skip
+    if not isinstance(label, str):
+        return ""
+    return " ".join(re.findall(r"\w+", label.replace("_", " ").casefold()))

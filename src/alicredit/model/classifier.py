@@ -192,8 +192,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         sample_weight : array or None, default None
             Weights of rows: what counts is their ratio.
         cohort : Cohort or None, default None
-            The rows' cohort: folds then respect time and merchants, and the model does not depend
-            on the order of rows.
+            The rows' cohort: folds then respect time and merchants.
         data_use : mapping of str to mapping, or None, default None
             As for ``read_records``: a psychometric column needs ``purpose`` and ``legal_basis`` of
             ``"psych_items"``, which the model file then carries. A column of marital status is
@@ -410,7 +409,7 @@ def _canonical_order(
 ) -> npt.NDArray[np.int64]:
     """Order rows by what they are, so that the model does not depend on how they came."""
     if cohort is None:
-        return np.arange(len(label))
+        return np.argsort(row_hashes(inputs, label, weight), kind="stable")
     frame = cohort.frame.assign(_label=label).reset_index(drop=True)
     keys = [name for name in ("as_of", "merchant_id", "loan_id", "_label") if name in frame]
     if frame.duplicated(keys).any():

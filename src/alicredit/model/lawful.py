@@ -23,8 +23,10 @@ _MARITAL = frozenset(
 )  # fmt: skip
 _MARITAL_STEMS = ("marital", "marriagestat")
 _MARRIAGE_OF_SOMEBODY = frozenset({"status", "state", "certificate", "licence", "license"})
-_STATUS_OF_A_PERSON = ({"civil", "status"}, {"family", "status"}, {"is", "single"},
-                       {"estado", "civil"}, {"mar", "stat"})  # fmt: skip
+_STATUS_OF_A_PERSON = (
+    {"civil", "status"}, {"family", "status"}, {"is", "single"}, {"estado", "civil"},
+    {"mar", "stat"},
+)  # fmt: skip
 _MARITAL_ZH = (
     "婚姻", "已婚", "未婚", "离婚", "離婚", "离异", "離異", "再婚", "婚否", "婚龄", "丧偶", "喪偶",
     "配偶", "丈夫", "妻子",
@@ -45,9 +47,8 @@ def require_lawful(names: Iterable[object], data_use: Mapping[str, Any] | None) 
 
     Columns are told by the words of their names; marital status is a prohibited basis of credit
     decisions, business credit included (ECOA and Regulation B, DOMAIN 5.5), so no basis opens it.
-    A bare "marriage" may be a trade in wedding
-    goods, a "personal status" anything: they are logged, as levels are that say it under another
-    name (:func:`note_levels`).
+    A bare "marriage" may be a trade in wedding goods, a "personal status" anything: they are
+    logged, as levels are that say it under another name (:func:`note_levels`).
 
     Parameters
     ----------
