@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from alicredit.checks import refuse
