@@ -294,7 +294,7 @@ def test_only_identifiers_of_the_table_are_found(ids: list[int], low: int) -> No
 @SETTINGS
 def test_places_are_found_in_the_order_of_values_and_ties_as_they_came(values) -> None:
     given_, order, room = np.array(values, float), *np.empty((2, len(values) + 3), np.int64)
-    sort_places.py_func(given_, order, room, len(values))
+    sort_places(given_, order, room, len(values))
     wanted = np.argsort(given_, kind="stable")
     np.testing.assert_array_equal(order[: len(values)], wanted)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.extending import register_jitable
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +22,10 @@ def inlined(function: Callable[..., Any]) -> Any:
 
     One that runs for every event or window takes its arrays one by one: each array that it took
     out of a tuple would be counted as a reference, which costs more than the work. No entry for
-    Python or C is made, which would take longer to compile than many a function itself.
+    Python or C is made, which would take longer to compile than many a function itself: called
+    from Python it is plain Python.
     """
-    make = numba.njit(
-        error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )
+    make = register_jitable(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     return make(function)
 
 

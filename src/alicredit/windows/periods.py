@@ -41,8 +41,8 @@ def compare_periods(asked: Any, sides: Any, values: Any, ops: Any, out: Any) -> 
     code, support, place, scale = ops.code, ops.support, ops.out, ops.scale
     total = np.zeros(longest(asked, sides) + 1, np.int64)
     most = 0
-    for k in range(len(ops.periods)):
-        most = max(most, ops.periods[k])
+    for each in range(len(ops.periods)):
+        most = max(most, ops.periods[each])
     exact = np.zeros(most, np.int64)
     scaled = np.zeros(len(exact))
     for m in range(len(asked.start) - 1):
