@@ -178,6 +178,7 @@ def _answer_anew(
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late = sides.prompt.time, sides.late
     entries, cells, state = table.entries, table.cells, table.state
+    scratch, order, room = table.scratch, table.order, table.room
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
     hi = s
     for q in range(asked.start[m], asked.start[m + 1]):
@@ -198,7 +199,7 @@ def _answer_anew(
             if a < b:
                 _move_late(late, a, b, now, table, e - s - late.start[m], _IN, sizes[1])
             for each in range(k, end):
-                x = _value(code[each], support[each], table, sizes)
+                x = _value(code[each], support[each], cells, state, scratch, order, room, sizes)
                 out[place[each], asked.row[q]] = x
             if a < b:
                 _move_late(late, a, b, now, table, e - s - late.start[m], _OUT, sizes[1])
@@ -212,6 +213,7 @@ def _answer_sliding(
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late = sides.prompt.time, sides.late
     entries, cells, state = table.entries, table.cells, table.state
+    scratch, order, room = table.scratch, table.order, table.room
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
     end = np.int64(0)
     while end < len(code):
@@ -233,7 +235,7 @@ def _answer_sliding(
             if a < b:
                 _move_late(late, a, b, now, table, e - s - late.start[m], _IN, sizes[1])
             for each in range(k, end):
-                x = _value(code[each], support[each], table, sizes)
+                x = _value(code[each], support[each], cells, state, scratch, order, room, sizes)
                 out[place[each], asked.row[q]] = x
             if a < b:
                 _move_late(late, a, b, now, table, e - s - late.start[m], _OUT, sizes[1])
@@ -304,9 +306,11 @@ def _move(
 
 
 @inlined
-def _value(code: int, support: int, table: Any, sizes: Any) -> float:
+def _value(
+    code: int, support: int, cells: Any, state: Any, scratch: Any, order: Any, room: Any, sizes: Any
+) -> float:
     """Give one aggregate from the table."""
-    cells, state, keys = table.cells, table.state, sizes[0]
+    keys = sizes[0]
     if code == DISTINCT:
         return float(state[_KEYS])
     if state[_EVENTS] == 0 or state[_EVENTS] < support:
@@ -314,7 +318,7 @@ def _value(code: int, support: int, table: Any, sizes: Any) -> float:
     if code == REPEAT_SHARE:
         return state[_REPEATED] / float(state[_KEYS])
     if code == ENTROPY:
-        return _entropy(cells, keys, table.scratch, table.order, table.room)
+        return _entropy(cells, keys, scratch, order, room)
     total = float(state[_WEIGHT])
     if total == 0:
         return np.nan
@@ -322,7 +326,7 @@ def _value(code: int, support: int, table: Any, sizes: Any) -> float:
         high = state[_HIGH] if sizes[1] == 2 else 0
         return real_128(high, state[_LOW]) / (total * total)
     if code == TOP5_SHARE:
-        return _largest(cells, keys, 5, table.scratch) / total
+        return _largest(cells, keys, 5, scratch) / total
     if state[_DIRTY]:
         state[_BEST], state[_DIRTY] = _most(cells, keys), 0
     return state[_BEST] / total
