@@ -215,6 +215,27 @@ def test_an_end_is_found_from_its_own_end_of_time(
     assert any(len(each) == 3 for each in searched)
 
 
+@pytest.mark.parametrize("is_few", [False, True])
+def test_few_rows_for_each_merchant_are_looked_at_at_once(
+    is_few: bool, large: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another reading for each part of time would cost more than the rows that it leaves out."""
+    del large
+    tables = tables_of(5)
+    rows, shops = len(tables["orders"]), len(tables["merchants"])
+    monkeypatch.setattr(reading, "_MANY_EACH", rows / shops * (1.01 if is_few else 0.99))
+    searched: list[int] = []
+    spans = reading._spans_from
+    monkeypatch.setattr(
+        reading, "_spans_from", lambda *a, **k: [searched.append(1), spans(*a, **k)][1]
+    )
+    for feature in ENDS:
+        found = build(tables, Catalogue((feature,)))
+        wanted = build(tables, Catalogue((feature,)), engine="sql")
+        pd.testing.assert_frame_equal(found, wanted, check_exact=True)
+    assert bool(searched) is not is_few
+
+
 @pytest.mark.parametrize("most", [0.0, 2.0])
 @pytest.mark.parametrize("is_tied", [False, True])
 def test_keys_are_read_of_ties_alone(

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 import alicredit as ac
+from alicredit.deciding import population
+from alicredit.nightly import job
 from alicredit.nightly.folder import SPILLED, WORK
 from alicredit.portfolio import Run
 
@@ -83,6 +85,28 @@ def test_memory_from_records_stays_within_what_is_stated(one, tmp_path) -> None:
     command = [sys.executable, "-c", _PEAK, *map(str, places)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(told.stdout.split()[-1]) < BUDGET_GB
+
+
+def test_a_survey_may_take_the_memory_that_frames_take_later(one, tmp_path, monkeypatch) -> None:
+    """Records are read in fewer parts while nothing else is held; after it within the rest."""
+    held: list[tuple[str, int]] = []
+    survey, gather = job.gatherer_of, population.Gatherer.gather
+
+    def surveyed(records, models, as_of):
+        held.append(("survey", records.bound.memory_bytes))
+        return survey(records, models, as_of)
+
+    def gathered(self, start, stop, **more):
+        held.extend(("gather", each.bound.memory_bytes) for each in (self.records, self.whole))
+        return gather(self, start, stop, **more)
+
+    monkeypatch.setattr(job, "gatherer_of", surveyed)
+    monkeypatch.setattr(population.Gatherer, "gather", gathered)
+    run = Run(tmp_path / "out", memory_gb=1.5)
+    records, model = ac.read_records(one / "records"), ac.load_model(one / "m.alicredit")
+    ac.score_portfolio(records, model, as_of=AS_OF, out=run)
+    assert held == [("survey", run.survey_bytes), *[("gather", run.reading_bytes)] * 2]
+    assert run.reading_bytes < run.survey_bytes < 1e9 * run.memory_gb * 2 / 3
 
 
 def test_what_is_beyond_the_memory_goes_when_a_run_ends_or_is_started_over(

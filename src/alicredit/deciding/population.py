@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -29,6 +29,7 @@ from alicredit.features import CATALOGUE, Catalogue, build_frame
 from alicredit.policy import build_applicants, group_outstanding, related_parties
 from alicredit.policy.applicants import APPLICANT_TABLES
 from alicredit.records import Records, merchants_in_error
+from alicredit.records.bounds import Bound
 from alicredit.records.findings import sales_ratios
 from alicredit.records.kept import open_kept
 from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
@@ -72,6 +73,10 @@ class Gatherer:
     catalogue: Catalogue
     faulty: frozenset[str]
     debts: pd.Series | None = None
+
+    def within(self, bound: Bound) -> Gatherer:
+        """Give the same, which reads on within another memory."""
+        return replace(self, records=self.records.within(bound), whole=self.whole.within(bound))
 
     def gather(self, start: int, stop: int, *, memory: str | None = None) -> Population:
         """Build inputs and facts of the merchants from one position to another."""

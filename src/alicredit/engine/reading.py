@@ -38,6 +38,9 @@ _NEAR = (1 / 16, 1 / 4)
 _MET = 20_000
 """Rows by which it is guessed when all time began (assumed)."""
 
+_MANY_EACH = 32
+"""Rows of a table for each merchant from which on an end is looked for from itself on (assumed)."""
+
 _MANY_TIED = 0.002
 """Share of events of one time from which on all keys are read at once (assumed)."""
 
@@ -81,7 +84,7 @@ def read_events(
     is_short = _is_short(stream, asked)
     text = query_sql(records, stream, layout, asked)
     if not is_short and asked.slots is None and is_at_ends(stream, is_single=asked.is_single):
-        text = _search_ends(con, records, stream, layout, asked)
+        text = _search_ends(con, records, stream, layout, asked, shares.merchants)
     for batch in event_batches(con, text, is_short=is_short):
         merchant, its = numbered(batch, asked)
         slabs.add([merchant, *_columns(its, layout, timed=timed)])
@@ -270,15 +273,16 @@ def _search_ends(
     stream: Stream,
     layout: Layout,
     asked: Asked,
+    merchants: int,
 ) -> str:
     """Find the first or last event of each merchant from that end on; write where they stand.
 
     One that is found among the rows nearest to the end is not looked for among the others, which
-    are most. Where both ends are asked for, all rows are looked at.
+    are most. Where both ends are asked for, or rows are few, all are looked at, at once.
     """
     ends = {OF_ENDS[feature.aggregate] for feature in stream.features}
     spans: list[str] = []
-    if len(ends) == 1:
+    if len(ends) == 1 and asked.events.get(stream.table, 0) >= _MANY_EACH * merchants:
         spans = _spans_from(con, records, stream, asked, is_first=ends == {"min(_time)"})
     if not spans:
         return query_sql(records, stream, layout, asked)
@@ -308,7 +312,8 @@ def _spans_from(
 
     Where the first rows that are met begin is guess enough: spans are all of time in any case.
     """
-    met = f"SELECT {time_sql(stream)} AS met FROM ({records.fact_sql(stream.table)}) f LIMIT {_MET}"
+    facts = asked.joined.get(stream.table) or f"({records.fact_sql(stream.table)})"
+    met = f"SELECT {time_sql(stream)} AS met FROM {facts} f LIMIT {_MET}"
     ((first,),) = con.execute(f"SELECT min(met) FROM ({met})").fetchall()
     last = pd.Timestamp(asked.last).to_pydatetime()
     if first is None or first >= last:

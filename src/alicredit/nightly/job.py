@@ -112,8 +112,9 @@ def _gathered(
     guard = guard_records(records)
     work = folder.within(WORK)
     with spilling(work) as place:
-        bound = Bound(run.reading_bytes, place)
-        gatherer = gatherer_of(records.within(bound), asked.models, asked.as_of)
+        surveyed = records.within(Bound(run.survey_bytes, place))
+        gatherer = gatherer_of(surveyed, asked.models, asked.as_of)
+        gatherer = gatherer.within(Bound(run.reading_bytes, place))
         _gather_parts(gatherer, work, job, run, progress)
     if guard_records(records) != guard:
         refuse_change("records")

@@ -87,6 +87,11 @@ class Run:
         """Give the memory that a connection over records may take: the rest is for frames."""
         return int(0.3e9 * self.memory_gb)
 
+    @property
+    def survey_bytes(self) -> int:
+        """Give the same while records are looked at as a whole, when there are no frames yet."""
+        return int(0.55e9 * self.memory_gb)
+
     def at_a_time(self, rows: int | None) -> Run:
         """Score so many merchants at a time, or as many as fit."""
         return self if rows is None else replace(self, rows_at_a_time=rows)
