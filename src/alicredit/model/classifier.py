@@ -23,12 +23,12 @@ from alicredit.model.inputs import (
     Inputs,
     as_frame,
     data_digest,
+    places_by_content,
     read_claim,
     read_inputs,
     read_labels,
     read_weights,
     require_both_classes,
-    row_hashes,
 )
 from alicredit.model.lawful import note_levels, require_lawful
 from alicredit.model.learner import TrainingSet, plain_algebra
@@ -409,11 +409,11 @@ def _canonical_order(
 ) -> npt.NDArray[np.int64]:
     """Order rows by what they are, so that the model does not depend on how they came."""
     if cohort is None:
-        return np.argsort(row_hashes(inputs, label, weight), kind="stable")
+        return np.argsort(places_by_content(inputs, label, weight), kind="stable")
     frame = cohort.frame.assign(_label=label).reset_index(drop=True)
     keys = [name for name in ("as_of", "merchant_id", "loan_id", "_label") if name in frame]
     if frame.duplicated(keys).any():
-        frame["_holds"] = row_hashes(inputs, label, weight)
+        frame["_holds"] = places_by_content(inputs, label, weight)
         keys.append("_holds")
     return frame.sort_values(keys, kind="stable").index.to_numpy(np.int64)
 

@@ -84,15 +84,27 @@ def data_digest(inputs: Inputs, label: Floats, weight: Floats) -> str:
     about: list[Any] = [inputs.names, inputs.kinds, dict(inputs.levels)]
     if any(inputs.specials):
         about.append(inputs.specials)
-    hashes = np.sort(row_hashes(inputs, label, weight))
+    hashes = np.sort(_row_hashes(inputs.given, label, weight))
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     digest.update(hashes.astype("<u8").tobytes())
     return digest.hexdigest()
 
 
-def row_hashes(inputs: Inputs, label: Floats, weight: Floats) -> npt.NDArray[np.uint64]:
+def places_by_content(inputs: Inputs, label: Floats, weight: Floats) -> npt.NDArray[np.int64]:
+    """Give each row's place in an order by what rows hold, in whatever order they came.
+
+    Rows that differ in special codes alone stand beside each other: to trees they are alike.
+    """
+    known = _row_hashes(inputs.X, label, weight)
+    coded = known if inputs.raw is None else _row_hashes(inputs.raw, label, weight)
+    places = np.empty(len(known), np.int64)
+    places[np.lexsort((coded, known))] = np.arange(len(known))
+    return places
+
+
+def _row_hashes(values: Floats, label: Floats, weight: Floats) -> npt.NDArray[np.uint64]:
     """Give a number of what each row holds."""
-    rows = pd.DataFrame(np.column_stack([inputs.given, label, weight]) + 0.0)
+    rows = pd.DataFrame(np.column_stack([values, label, weight]) + 0.0)
     return pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64)
 
 
@@ -184,18 +196,19 @@ def _note_levels(name: str, counts: Collection[str], kept: Collection[str]) -> N
     if counts and not kept:
         said = "none of its %d levels has the rows to be learned: it says nothing as it is"
         log.warning(f"column %r: {said}; make it numbers if it holds such", name, len(counts))
-    elif len(counts) > _MOST_CODES and all(map(_is_written_number, counts)):
+    elif len(counts) > _MOST_CODES and _are_written_numbers(counts):
         said = "%d numbers as text are levels without an order"
         log.warning(f"column %r: {said}; make it numbers unless they are codes", name, len(counts))
 
 
-def _is_written_number(text: str) -> bool:
-    """Tell a text that a number is written as, with a point or a comma."""
+def _are_written_numbers(texts: Collection[str]) -> bool:
+    """Tell texts that numbers are written as, some with a point or a comma, which no code has."""
     try:
-        float(text.replace(",", "."))
+        for text in texts:
+            float(text.replace(",", "."))
     except ValueError:
         return False
-    return True
+    return any("." in text or "," in text for text in texts)
 
 
 def _require_text(where: str, what: str, text: str) -> None:
