@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
 
-from alicredit.model.learner import TrainingSet
-from alicredit.model.linear import fit_linear
 from alicredit.model.merging import _costs, _costs_of_one, merge_rows
 from alicredit.model.points import StepFunction, step_means
-from alicredit.model.steps import _line, place_rows, simplify, values_of
+from alicredit.model.steps import _line, values_of
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
 MASSES = st.lists(st.just(0.0) | st.floats(1e-6, 1e6), min_size=30, max_size=30)
@@ -110,48 +107,3 @@ def test_each_step_or_level_stands_where_its_group_does_and_has_its_value(
         assert values_of(merged.function) == pytest.approx([*means, 9.0])
         ends = np.cumsum(sizes)[:-1] - 1
         assert merged.function.cuts.tolist() == ends.tolist()
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.floats(-3, 1), st.booleans(), st.integers(0, 2**32 - 1))
-def test_no_table_loses_more_than_its_part_of_what_all_say(
-    size: float, is_fine: bool, seed: int
-) -> None:
-    """Of what all say at most three hundredths, and of a table a tenth: by the plain formula."""
-    rng = np.random.default_rng(seed)
-    known = [
-        StepFunction(np.arange(1, 12) / 12, 10.0**size * np.cumsum(rng.normal(size=12)))
-        for _ in range(3)
-    ]
-    X, y = rng.random((300, 3)), np.append(np.ones(20), np.zeros(280))
-    placed = place_rows(known, [0] * 3, X)
-    margin = placed.margins(known, -2.6)
-    data = TrainingSet(X, y, np.ones(300), (0,) * 3, (), np.arange(300))
-    p, rate = expit(margin), y.mean()
-    information = (p * (1 - p) + rate * (1 - rate)) / 2
-    said = information @ (margin - np.average(margin, weights=information)) ** 2
-    most = max(min(0.02 if is_fine else 0.1, 0.03 * said / 3), 4e-6 * 300)
-    fine = {"fine_steps": 16} if is_fine else {}
-    found = simplify(known, -2.6, placed, data, max_steps=16, **fine)
-    for at, (old, new) in enumerate(zip(known, found, strict=True)):
-        was, now = (f.values[np.searchsorted(f.cuts, X[:, at])] for f in (old, new))
-        assert information @ (was - now) ** 2 <= most * (1 + 1e-9) + 1e-12
-
-
-def test_of_twenty_defaults_merged_tables_rank_as_what_was_learned() -> None:
-    rng, kept = np.random.default_rng(21), []
-    slopes = np.array([0.5, -0.45, 0.4, 0.35, -0.3, 0.25, 0.2, *[0.0] * 8])
-    for _ in range(4):
-        X = rng.normal(size=(500, 15))
-        chance = expit(X @ slopes - 3.6)
-        y = (rng.random(500) < chance * 20 / chance.sum()).astype(float)
-        data = TrainingSet(X, y, np.ones(500), (0,) * 15, (), np.arange(500))
-        functions, constant, _ = fit_linear(data, [0] * 15)
-        placed = place_rows(functions, [0] * 15, X)
-        merged = simplify(functions, constant, placed, data, max_steps=16)
-        new = rng.normal(size=(4_000, 15))
-        learned, deployed = (
-            place_rows(each, [0] * 15, new).margins(each, constant) for each in (functions, merged)
-        )
-        kept.append(np.corrcoef(learned, deployed)[0, 1])
-    assert min(kept) > 0.97

@@ -43,12 +43,8 @@ of public data cannot tell apart cost 0.005 to 0.018 AUC)."""
 
 DEVIANCE, FINE_DEVIANCE = 0.1, 0.02
 DEVIANCE_PER_ROW = 4e-6
-DEVIANCE_SHARE = 0.03
-"""What merging a table may cost on the training rows: the first, or of fine steps the second, but
-not more than an input's part of a share of all that tables say; the third where rows are many.
-
-Assumed; twenty defaults say so little that a tenth a table was a good part of it.
-"""
+"""What merging a table may cost on the training rows: the larger of the first and the last, or of
+fine steps the second (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +99,13 @@ def simplify(
     row's value moves by, weighted by the mean of p (1 - p) there and at the rate of all rows: where
     classes part, the former alone vanishes. Where rows have periods, steps that a period
     contradicts are merged, too; see :func:`held_groups`. With ``fine_steps`` numbers have up to so
-    many steps and lose less. What may be lost is no more than a share of what all functions say:
-    the squares of the margins around their mean.
+    many steps and lose less.
     """
-    margin = placed.margins(functions, constant)
-    p = _rate(margin)
+    p = _rate(placed.margins(functions, constant))
     weight = data.weight / data.weight.mean()
     rate = float(np.average(data.y, weights=weight))
     information = weight * (p * (1 - p) + rate * (1 - rate)) / 2
-    said = float(information @ (margin - np.average(margin, weights=information)) ** 2)
-    most_lost = DEVIANCE_SHARE * said / max(len(functions), 1)
-    usual = max(min(DEVIANCE, most_lost), DEVIANCE_PER_ROW * len(data.y))
+    usual = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)), max_steps
     merged, masses = [], []
     lines = [_line(function) for function in functions]
     widest = max((len(line.values) for line in lines), default=0) + 1
@@ -123,9 +115,9 @@ def simplify(
         mass = by_step[at, np.argsort(line.place)]
         steps = [slice(0, 1)]
         if size > 1:
-            budget, most = usual, max_steps
+            budget, most = usual
             if fine_steps is not None and not function.levels:
-                budget, most = min(FINE_DEVIANCE, usual), fine_steps
+                budget, most = FINE_DEVIANCE, fine_steps
             steps = merge_steps(line.values, mass, most, budget=budget)
         merged.append(line.merged(mass, steps))
         members = np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps])
