@@ -175,7 +175,7 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         cohort: Cohort | None = None,
         data_use: Mapping[str, Any] | None = None,
     ) -> DefaultModel:
-        """Learn from rows whose outcome is known.
+        """Learn from rows whose outcome is known, the same model in whatever order they come.
 
         Parameters
         ----------
