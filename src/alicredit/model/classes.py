@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
-
-import numpy.typing as npt
 
 from alicredit.checks import refuse
 
@@ -27,22 +26,23 @@ _PAID = frozenset(
 """Words that outcomes of loans go by, in small letters, their parts one blank apart (assumed)."""
 
 
-def require_default_second(classes: npt.NDArray[Any]) -> None:
+def require_default_second(classes: Iterable[Any]) -> None:
     """Refuse two words of which the first in order means default, or the second that it was paid.
 
     Examples
     --------
-    >>> require_default_second(np.array(["good", "in arrears"]))
-    >>> require_default_second(np.array(["bad", "good"]))
+    >>> require_default_second(["good", "in arrears"])
+    >>> require_default_second(["bad", "good"])
     Traceback (most recent call last):
     alicredit.errors.InputError: y must have default as the second of its two labels in order; ...
     """
-    first, second = (_word(each) for each in classes)
+    given = tuple(classes)
+    first, second = map(_word, given)
     is_turned = (first in _DEFAULT) + (second in _PAID) > (first in _PAID) + (second in _DEFAULT)
     if is_turned:
         rule = "must have default as the second of its two labels in order"
-        bad = str(classes[0])
-        found = f"{bad!r} before {str(classes[1])!r}, whose probability would be learned"
+        bad = str(given[0])
+        found = f"{bad!r} before {str(given[1])!r}, whose probability would be learned"
         refuse("y", rule, found, f"give 0 and 1, as with (y == {bad!r}).astype(float)")
 
 
