@@ -1,6 +1,6 @@
 """Window features: CPU, wall time and memory of the library and of its peers, in one run.
 
-usage: python benchmarks/window_features.py FOLDER [--events 1e7] [--rounds 3] [--peers ...]
+usage: python benchmarks/window_features.py FOLDER [--events 1e7] [--rounds 3] [--tasks ...]
 
 Each candidate runs in a process of its own, in turn with the others; the figures are medians over
 the rounds, of CPU-seconds of the work itself (imports and compiling left out), and its ratio to

@@ -16,13 +16,11 @@ from alicredit.windows.compiled import compiled, inlined
 from alicredit.windows.grouped import Ints
 from alicredit.windows.search import (
     first_from,
-    has,
     is_seen,
     late_range,
     longest,
     plus_128,
     real_128,
-    sort_places,
     times_128,
 )
 
@@ -32,7 +30,6 @@ DISTINCT, REPEAT_SHARE, TOP_SHARE, TOP5_SHARE, HHI, ENTROPY = range(6)
 NO_KEY = -(2**63)
 """Marks an event without a key, which no aggregate over keys counts."""
 
-_IN, _OUT = np.int64(1), np.int64(-1)  # typed: as literals each would be compiled by itself
 _LEAST = -(2**62)
 _WIDE = 2.0**61
 _EVENTS, _WEIGHT, _KEYS, _REPEATED, _BEST, _DIRTY, _HIGH, _LOW = range(8)
@@ -59,8 +56,6 @@ class _Table(NamedTuple):
     cells: Ints
     state: Ints
     scratch: Ints
-    order: Ints
-    room: Ints
     seen: Ints
     whose: Ints
 
@@ -80,12 +75,10 @@ def count_keys(
         np.zeros((most, 2), np.int64),
         np.zeros(8, np.int64),
         np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
         np.empty(_size(most), np.int64),
         np.empty(_size(most), np.int64),
     )
-    need_squares = has(ops.code, HHI)
+    need_squares = (ops.code == HHI).any()
     is_weighed = len(weights[0]) + len(weights[1]) > 0
     for m in range(len(asked.start) - 1):
         if asked.start[m] == asked.start[m + 1]:
@@ -118,8 +111,7 @@ def _enter(table: Any, sides: Any, keys: Any, weights: Any, m: int) -> int:
         for i in range(n):
             table.entries[i, 1] = weights[0][s + i] if i < prompt else weights[1][l0 + i - prompt]
     size = _size(n)
-    for at in range(size):
-        table.whose[at] = -1
+    table.whose[:size] = -1
     held = 0
     for i in range(n):
         k = keys[0][s + i] if i < prompt else keys[1][l0 + i - prompt]
@@ -177,8 +169,7 @@ def _answer_anew(
     """Fill the table for each question from its moment backwards, reading it at each window."""
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late = sides.prompt.time, sides.late
-    entries, cells, state = table.entries, table.cells, table.state
-    scratch, order, room = table.scratch, table.order, table.room
+    entries, cells, state, scratch = table.entries, table.cells, table.state, table.scratch
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
     hi = s
     for q in range(asked.start[m], asked.start[m + 1]):
@@ -186,23 +177,23 @@ def _answer_anew(
         hi = first_from(time, now, hi, e)
         _clear(cells, state, sizes[0])
         lo = hi
-        end = np.int64(0)
+        end = 0
         while end < len(code):
             k, end = end, _same(window, end)
             begin = now - reach.back[window[k]]
             down = lo
             while down > s and time[down - 1] >= begin:
                 down -= 1
-            _move(entries, cells, state, down - s, lo - s, _IN, sizes[1])
+            _move(entries, cells, state, down - s, lo - s, 1, sizes[1])
             lo = down
             a, b = late_range(late.start, late.time, m, begin, now + reach.ahead[window[k]])
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], _IN, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], 1, sizes[1])
             for each in range(k, end):
-                x = _value(code[each], support[each], cells, state, scratch, order, room, sizes)
+                x = _value(code[each], support[each], cells, state, scratch, sizes)
                 out[place[each], asked.row[q]] = x
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], _OUT, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], -1, sizes[1])
 
 
 @inlined
@@ -212,10 +203,9 @@ def _answer_sliding(
     """Let the table follow each window through all questions of a merchant."""
     s, e = sides.prompt.start[m], sides.prompt.start[m + 1]
     time, late = sides.prompt.time, sides.late
-    entries, cells, state = table.entries, table.cells, table.state
-    scratch, order, room = table.scratch, table.order, table.room
+    entries, cells, state, scratch = table.entries, table.cells, table.state, table.scratch
     code, window, support, place = ops.code, ops.window, ops.support, ops.out
-    end = np.int64(0)
+    end = 0
     while end < len(code):
         k, end = end, _same(window, end)
         back, ahead = reach.back[window[k]], reach.ahead[window[k]]
@@ -224,21 +214,21 @@ def _answer_sliding(
         for q in range(asked.start[m], asked.start[m + 1]):
             now = asked.as_of[q]
             up = first_from(time, now - back, lo, hi)
-            _move(entries, cells, state, lo - s, up - s, _OUT, sizes[1])
+            _move(entries, cells, state, lo - s, up - s, -1, sizes[1])
             lo = up
             if lo == hi:  # what lies between two windows is never looked at
                 lo = hi = first_from(time, now - back, hi, e)
             up = first_from(time, now, hi, e)
-            _move(entries, cells, state, hi - s, up - s, _IN, sizes[1])
+            _move(entries, cells, state, hi - s, up - s, 1, sizes[1])
             hi = up
             a, b = late_range(late.start, late.time, m, now - back, now + ahead)
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], _IN, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], 1, sizes[1])
             for each in range(k, end):
-                x = _value(code[each], support[each], cells, state, scratch, order, room, sizes)
+                x = _value(code[each], support[each], cells, state, scratch, sizes)
                 out[place[each], asked.row[q]] = x
             if a < b:
-                _move_late(late, a, b, now, table, e - s - late.start[m], _OUT, sizes[1])
+                _move_late(late, a, b, now, table, e - s - late.start[m], -1, sizes[1])
 
 
 @inlined
@@ -264,10 +254,8 @@ def _move_late(
 @inlined
 def _clear(cells: Any, state: Any, keys: int) -> None:
     """Empty the table."""
-    for k in range(keys):
-        cells[k, 0], cells[k, 1] = 0, 0
-    for k in range(len(state)):
-        state[k] = 0
+    cells[:keys] = 0
+    state[:] = 0
     state[_BEST] = _LEAST
 
 
@@ -306,9 +294,7 @@ def _move(
 
 
 @inlined
-def _value(
-    code: int, support: int, cells: Any, state: Any, scratch: Any, order: Any, room: Any, sizes: Any
-) -> float:
+def _value(code: int, support: int, cells: Any, state: Any, scratch: Any, sizes: Any) -> float:
     """Give one aggregate from the table."""
     keys = sizes[0]
     if code == DISTINCT:
@@ -318,7 +304,7 @@ def _value(
     if code == REPEAT_SHARE:
         return state[_REPEATED] / float(state[_KEYS])
     if code == ENTROPY:
-        return _entropy(cells, keys, scratch, order, room)
+        return _entropy(cells, keys, scratch)
     total = float(state[_WEIGHT])
     if total == 0:
         return np.nan
@@ -368,7 +354,7 @@ def _largest(table: Any, keys: int, count: int, scratch: Any) -> float:
 
 
 @inlined
-def _entropy(table: Any, keys: int, scratch: Any, order: Any, room: Any) -> float:
+def _entropy(table: Any, keys: int, scratch: Any) -> float:
     """Give ln(total) less the mean of ln(weight), over keys of some weight, the least first."""
     held = 0
     total = 0
@@ -379,10 +365,11 @@ def _entropy(table: Any, keys: int, scratch: Any, order: Any, room: Any) -> floa
             total += table[k, 1]
     if total == 0:
         return np.nan
-    sort_places(scratch, order, room, held)
+    if held > 1:
+        scratch[:held].sort()
     logs = 0.0
     for k in range(held):
-        w = float(scratch[order[k]])
+        w = float(scratch[k])
         logs += w * np.log(w)
     value = np.log(float(total)) - logs / float(total)
     return np.rint(value * 1e12) / 1e12
