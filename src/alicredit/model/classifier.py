@@ -23,7 +23,7 @@ from alicredit.model.inputs import (
     Inputs,
     as_frame,
     data_digest,
-    places_by_content,
+    order_by_content,
     read_claim,
     read_inputs,
     read_labels,
@@ -409,12 +409,11 @@ def _canonical_order(
 ) -> npt.NDArray[np.int64]:
     """Order rows by what they are, so that the model does not depend on how they came."""
     if cohort is None:
-        return np.argsort(places_by_content(inputs, label, weight), kind="stable")
+        return order_by_content(inputs, label, weight)
     frame = cohort.frame.assign(_label=label).reset_index(drop=True)
     keys = [name for name in ("as_of", "merchant_id", "loan_id", "_label") if name in frame]
     if frame.duplicated(keys).any():
-        frame["_holds"] = places_by_content(inputs, label, weight)
-        keys.append("_holds")
+        frame = frame.iloc[order_by_content(inputs, label, weight)]
     return frame.sort_values(keys, kind="stable").index.to_numpy(np.int64)
 
 

@@ -90,16 +90,14 @@ def data_digest(inputs: Inputs, label: Floats, weight: Floats) -> str:
     return digest.hexdigest()
 
 
-def places_by_content(inputs: Inputs, label: Floats, weight: Floats) -> npt.NDArray[np.int64]:
-    """Give each row's place in an order by what rows hold, in whatever order they came.
+def order_by_content(inputs: Inputs, label: Floats, weight: Floats) -> npt.NDArray[np.int64]:
+    """Order rows by what they hold, in whatever order they came.
 
     Rows that differ in special codes alone stand beside each other: to trees they are alike.
     """
     known = _row_hashes(inputs.X, label, weight)
     coded = known if inputs.raw is None else _row_hashes(inputs.raw, label, weight)
-    places = np.empty(len(known), np.int64)
-    places[np.lexsort((coded, known))] = np.arange(len(known))
-    return places
+    return np.lexsort((coded, known))
 
 
 def _row_hashes(values: Floats, label: Floats, weight: Floats) -> npt.NDArray[np.uint64]:
