@@ -53,6 +53,22 @@ def test_empirical_values_of_one_risk_mostly_become_one() -> None:
     assert np.mean(equal) > 0.75
 
 
+def test_fine_steps_keep_levels_apart_that_a_short_table_makes_one() -> None:
+    level = np.repeat(np.arange(4.0), 10_000)
+    values = np.array([-1.0, -0.025, 0.025, 1.0])  # a standard error, and more, apart
+    p = 1 / (1 + np.exp(2 - values[level.astype(int)]))
+    y = (np.tile((np.arange(10_000) + 0.5) / 10_000, 4) < p).astype(float)
+    known = [StepFunction(np.empty(0), np.zeros(1), 0.0, dict(enumerate(values)), 1.0)]
+    data = TrainingSet(level[:, None], y, np.ones(40000), (0,), (0,), np.arange(40000))
+    placed = place_rows(known, [5], level[:, None])
+    (short,) = simplify(known, -2.0, placed, data, max_steps=8)
+    (fine,) = simplify(known, -2.0, placed, data, max_steps=8, fine_steps=240)
+    (few,) = simplify(known, -2.0, placed, data, max_steps=8, fine_steps=3)
+    assert short.levels[0] < short.levels[1] == short.levels[2] < short.levels[3]
+    assert values_of(fine)[:4] == pytest.approx(values)
+    assert len(set(values_of(few)[:4])) == 3
+
+
 @pytest.mark.slow
 def test_levels_of_one_risk_mostly_have_one_value_and_others_their_own() -> None:
     equal, apart = 0, 0

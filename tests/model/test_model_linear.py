@@ -193,6 +193,19 @@ def test_fine_tables_follow_directions_and_periods() -> None:
     assert again.model_id == fine.model_id
 
 
+@pytest.mark.parametrize(("rows", "share"), [(10_000, 0.001), (100_000, 0.0003)])
+def test_a_line_runs_level_beyond_a_thousandth_of_the_rows_or_thirty(rows, share) -> None:
+    X, y, _ = draw(rows, [0.8], 14)
+    (function,), _, _ = fit_linear(training(X, y), [0])
+    low, high = np.quantile(X[:, 0], [share, 1 - share])
+    inside = (function.cuts > low) & (function.cuts < high)
+    assert np.diff(function.values)[inside].min() > 0
+    bins = np.diff(function.cuts).max()
+    beyond = (function.cuts < low - bins) | (function.cuts > high + bins)
+    assert np.abs(np.diff(function.values)[beyond]).sum() < 0.01
+    assert function.values[-1] - function.values[0] > 0.7 * (high - low)
+
+
 def test_of_many_rows_the_curvature_of_some_leads_to_the_slopes_of_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -40,7 +40,7 @@ _BAGS = 2
 _BAGGED_ROWS = 20_000
 
 FINE_STEPS = 240
-"""Steps of a number in fine units at most (assumed)."""
+"""Steps of an input in fine units at most (assumed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class PointsPlan:
     """How points are learned on all rows: rounds, the shares of what is added up, limits.
 
     ``shares`` are those of the line, the trees and the marginal scorecard. ``unit`` is how many
-    units a point has; with ``fine_steps`` numbers have up to so many steps.
+    units a point has; with ``fine_steps`` inputs have up to so many steps.
     """
 
     rounds: int

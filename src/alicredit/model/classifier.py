@@ -86,10 +86,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
     scale : PointScale or None, default None
         What points mean; None is 600 at 50:1, doubling every 20.
     max_steps : int or None, default None
-        Steps of a table, and of each axis of a grid, at most. None is 16, and for tables of numbers
-        in fine units (shape pairs where no pair earns its place) as many as a smooth line needs, at
-        most 240 (assumed). Of a category, in the order of risk: so many different points at most,
-        levels with the same points standing each by its name;
+        Steps of a table, and of each axis of a grid, at most. None is 16, and for tables in fine
+        units (shape pairs where no pair earns its place) as many as a smooth line needs, at most
+        240 (assumed). Of a category, in the order of risk: so many different points at most, levels
+        with the same points standing each by its name: in a short table those that are alike;
         levels of fewer than 20 rows are *other*. Where rows have times, what differs between levels
         must hold in each period, as steps of numbers must.
     profit : callable or None, default None

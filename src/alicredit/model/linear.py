@@ -28,8 +28,9 @@ Whole = npt.NDArray[np.int64]
 MOST_BINS = 240
 """Bins an input is read in: as many rows each in half of them, as wide each in the others."""
 
-_TAIL = 0.001
-"""Share of the rows at each end of an input beyond which its line runs level (assumed)."""
+_TAIL, _TAIL_ROWS = 0.001, 30
+"""Share of the rows at each end of an input beyond which its line runs level, of many so many rows
+(assumed)."""
 
 _ALIKE = 0.99
 """Correlation from which on an input's normal scores add nothing (assumed)."""
@@ -40,7 +41,7 @@ _SPREAD, _WITNESSES = 0.2, 1.0
 _FOLDS, _MOST_HONEST = 5, 50_000
 """Folds that give honest margins; of more rows the regression hardly sees itself (assumed)."""
 
-_LEARNED, _BY_CHORDS = 30_000, 60_000
+_LEARNED, _BY_CHORDS = 60_000, 150_000
 """Of more rows than the second, so many set the variances and the curvature (assumed)."""
 
 _CUT_ROWS = 100_000
@@ -111,10 +112,10 @@ def fit_linear(
     """Learn one step function an input and a constant; their sum is a margin.
 
     ``sizes`` are the known levels of categories, ``other`` among them; 0 for numbers. A number is
-    one column, its mean by bin, level beyond the outer thousandth of the rows; one that is skewed
-    has a second, its normal scores. Slopes are bounded by the directions. Rows of one merchant are
-    one witness. With ``honest`` rows get margins, too, by regressions that did not see their
-    merchant.
+    one column, its mean by bin, level beyond the outer thousandth of the rows, 30 at most; one that
+    is skewed has a second, its normal scores. Slopes are bounded by the directions. Rows of one
+    merchant are one witness. With ``honest`` rows get margins, too, by regressions that did not see
+    their merchant.
     """
     columns = _columns(data, sizes)
     bad = max(float((data.y == 1).sum()), 1.0)
@@ -203,11 +204,17 @@ def _cuts(known: Floats) -> Floats:
     if len(starts) <= MOST_BINS:
         return known[starts][:-1]
     half = MOST_BINS // 2
-    low, high = np.quantile(known, [_TAIL, 1 - _TAIL], method="lower")
+    low, high = np.quantile(known, _tails(known), method="lower")
     at = np.searchsorted(known, np.linspace(low, high, half), side="right") - 1
     chosen = np.concatenate([known[len(known) * np.arange(1, half) // half], known[at]])
     cuts = np.unique(chosen)
     return cuts[cuts < known[-1]]
+
+
+def _tails(known: Floats) -> list[float]:
+    """Give the shares of rows between which an input's line is not level."""
+    tail = min(_TAIL, _TAIL_ROWS / len(known))
+    return [tail, 1 - tail]
 
 
 def _indicator(bin_: int, mass: Floats) -> Floats:
@@ -224,7 +231,7 @@ def _lines(known: Floats, place: npt.NDArray[Any], mass: Floats) -> list[Floats]
     """
     if not len(known):
         return []
-    low, high = np.quantile(known, [_TAIL, 1 - _TAIL])
+    low, high = np.quantile(known, _tails(known))
     clipped = np.clip(known, low, high)
     clipped = clipped - clipped.min()  # of large numbers close to each other no digit is lost
     clipped = clipped / max(float(clipped.max()), np.finfo(np.float64).tiny)

@@ -93,37 +93,38 @@ def simplify(
 
     Levels of a category stand in the order of their risk, and are merged as steps are: those of one
     group keep their names and have one value. Levels known to be alike are merged, too: those that
-    differ by less than 1.5 standard errors, of at most 0.15, and 0.1 in log-odds (assumed).
+    differ by less than 1.5 standard errors, of at most 0.15, and 0.1 in log-odds (assumed); with
+    ``fine_steps`` only where rows have periods, beside which nothing finer can be seen.
 
     The deviance is that of a second-order expansion around the margins learned: squares of what a
     row's value moves by, weighted by the mean of p (1 - p) there and at the rate of all rows: where
     classes part, the former alone vanishes. Where rows have periods, steps that a period
-    contradicts are merged, too; see :func:`held_groups`. With ``fine_steps`` numbers have up to so
-    many steps and lose less.
+    contradicts are merged, too; see :func:`held_groups`. With ``fine_steps`` there are up to so
+    many steps and less is lost.
     """
     p = _rate(placed.margins(functions, constant))
     weight = data.weight / data.weight.mean()
     rate = float(np.average(data.y, weights=weight))
     information = weight * (p * (1 - p) + rate * (1 - rate)) / 2
-    usual = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)), max_steps
     merged, masses = [], []
     lines = [_line(function) for function in functions]
     widest = max((len(line.values) for line in lines), default=0) + 1
     by_step = tally_places(placed.steps, information, widest)
-    for at, (function, line) in enumerate(zip(functions, lines, strict=True)):
+    budget, most = max(DEVIANCE, DEVIANCE_PER_ROW * len(data.y)), max_steps
+    if fine_steps is not None:
+        budget, most = FINE_DEVIANCE, fine_steps
+    for at, line in enumerate(lines):
         size = len(line.values)
         mass = by_step[at, np.argsort(line.place)]
         steps = [slice(0, 1)]
         if size > 1:
-            budget, most = usual
-            if fine_steps is not None and not function.levels:
-                budget, most = FINE_DEVIANCE, fine_steps
             steps = merge_steps(line.values, mass, most, budget=budget)
         merged.append(line.merged(mass, steps))
         members = np.repeat(np.arange(len(steps)), [s.stop - s.start for s in steps])
         masses.append(tally(members, mass, 1))
     has_periods = data.period is not None and bool(data.period.any())
-    if not has_periods and not any(function.levels for function in functions):
+    looks_alike = fine_steps is None and any(function.levels for function in functions)
+    if not has_periods and not looks_alike:
         return [line.function for line in merged]
     groups = [line.places(placed.steps[:, at]) for at, line in enumerate(merged)]
     return _held(merged, constant, Placed(np.column_stack(groups)), masses, data)
