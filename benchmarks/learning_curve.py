@@ -9,7 +9,8 @@ and those that are there are not found again; the table is of all of them.
 Mechanisms, over 20 inputs (correlated, some with long tails, some with gaps, one category):
 ``linear`` in the inputs; ``curves``, a sum of single inputs' bends and steps; ``two``, the same and
 products of two; ``three``, the same and the sign of a product of three. On ``curves`` points lose
-nothing, on ``three`` only trees can tell.
+nothing, on ``three`` only trees can tell. ``--mechanisms others`` takes those of ``other_truths``,
+which the default model was not made on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from model_quality import MODELS
+from other_truths import TRUTHS
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -45,7 +47,9 @@ _COLUMNS = ("mechanism", "rate", "rows", "seed", "model", "shape", "regret", "se
 
 def population(mechanism: str, rows: int, seed: int) -> tuple[pd.DataFrame, Floats]:
     """Give inputs and the log-odds of default but for their level."""
-    rng = np.random.default_rng([seed, MECHANISMS.index(mechanism)])
+    rng = np.random.default_rng([seed, (*MECHANISMS, *TRUTHS).index(mechanism)])
+    if mechanism in TRUTHS:
+        return TRUTHS[mechanism](rows, rng)
     load = np.random.default_rng(7).normal(size=(4, _WIDTH)) * 0.5
     z = rng.normal(size=(rows, 4)) @ load + rng.normal(size=(rows, _WIDTH))
     z /= np.sqrt((load**2).sum(axis=0) + 1)
@@ -150,11 +154,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES[:3]))
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--mechanisms", nargs="+", default=list(MECHANISMS), choices=MECHANISMS)
+    names = [*MECHANISMS, *TRUTHS, "others"]
+    parser.add_argument("--mechanisms", nargs="+", default=list(MECHANISMS), choices=names)
     parser.add_argument("--models", nargs="+", default=["auto", *PEERS], choices=["auto", *PEERS])
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
-    judge(given.out, given.sizes, given.seeds, given.mechanisms, given.models)
+    mechanisms = list(TRUTHS) if given.mechanisms == ["others"] else given.mechanisms
+    judge(given.out, given.sizes, given.seeds, mechanisms, given.models)
     print(table(pd.read_csv(given.out, keep_default_na=False)).round(2).to_string())
 
 
