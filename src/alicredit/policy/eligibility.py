@@ -15,8 +15,8 @@ from alicredit.cohort import as_moment
 from alicredit.policy.facts import codes_of, column_of, completed_months, numbers_of
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.one import OneApplicant
+from alicredit.policy.policy import Policy
 from alicredit.policy.terms import GATES, Eligibility, Gates, Limit, Product
-from alicredit.policy.whole import Policy
 
 OUTCOMES = ("fail", "unknown", "pass")
 FAIL, UNKNOWN, PASS = 0, 1, 2

@@ -21,8 +21,8 @@ from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds
 from alicredit.policy.line.change import change_limits
 from alicredit.policy.line.curve import Curve, curve_of, pd_of_year
 from alicredit.policy.one import OneApplicant
+from alicredit.policy.policy import Policy
 from alicredit.policy.terms import Grades, Product
-from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 Fen = npt.NDArray[np.int64]
