@@ -16,7 +16,8 @@ from alicredit.policy.facts import codes_of, column_of, completed_months, number
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.policy import Policy
-from alicredit.policy.terms import GATES, Eligibility, Gates, Limit, Product
+from alicredit.policy.rules import GATES, Gates
+from alicredit.policy.terms import Eligibility, Limit, Product
 
 OUTCOMES = ("fail", "unknown", "pass")
 FAIL, UNKNOWN, PASS = 0, 1, 2

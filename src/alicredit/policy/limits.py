@@ -22,7 +22,8 @@ from alicredit.policy.line.change import change_limits
 from alicredit.policy.line.curve import Curve, curve_of, pd_of_year
 from alicredit.policy.one import OneApplicant
 from alicredit.policy.policy import Policy
-from alicredit.policy.terms import Grades, Product
+from alicredit.policy.rules import Grades
+from alicredit.policy.terms import Product
 
 Floats = npt.NDArray[np.float64]
 Fen = npt.NDArray[np.int64]

@@ -20,17 +20,9 @@ from alicredit.checks import (
     write_whole,
 )
 from alicredit.errors import PolicyError
-from alicredit.policy.terms import (
-    EXTRA_FACTS,
-    FACTS,
-    GATES,
-    Gates,
-    Grades,
-    Lender,
-    LimitRules,
-    Product,
-    Referral,
-)
+from alicredit.policy.lender import Lender
+from alicredit.policy.rules import GATES, Gates, Grades, LimitRules, Referral
+from alicredit.policy.terms import EXTRA_FACTS, FACTS, Product
 
 if TYPE_CHECKING:
     import pandas as pd
