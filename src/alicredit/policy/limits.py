@@ -55,6 +55,23 @@ class Limits:
 def grade_of(pd_: Floats, grades: Grades) -> npt.NDArray[np.object_]:
     """Name the grade of each probability; a bound belongs to the better grade.
 
+    Parameters
+    ----------
+    pd_ : array of float
+        Probabilities of default, 0 to 1; NaN where there is none.
+    grades : Grades
+        The master scale.
+
+    Returns
+    -------
+    object array
+        Names; None for NaN.
+
+    Raises
+    ------
+    InputError
+        For what is no array of numbers, or lies outside 0 to 1.
+
     Examples
     --------
     >>> grade_of(np.array([0.001, 0.0025, 0.0026]), Grades(("A", "B"), (0.0025, 1.0), (2.0, 1.0)))
