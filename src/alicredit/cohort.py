@@ -66,8 +66,26 @@ class Cohort:
     def of_loans(cls, records: Records, product: str | None = None) -> Cohort:
         """Ask about each loan's borrower at its disbursement, sorted by time and loan.
 
-        A loan without borrower, time or id asks nothing; ``find_problems`` lists it. Raises
-        InputError for a product that no loan has.
+        A loan without borrower, time or id asks nothing; ``find_problems`` lists it.
+
+        Parameters
+        ----------
+        records : Records
+            With ``loans``.
+        product : str or None, default None
+            Loans of this product alone; None: all.
+
+        Returns
+        -------
+        Cohort
+            With ``loan_id`` and ``product_id``.
+
+        Raises
+        ------
+        InputError
+            For a product that no loan has, or records without loans.
+        RecordError
+            For what is no records.
         """
         con = require_records(records).connect(kept=True)
         try:
@@ -91,8 +109,31 @@ class Cohort:
     def from_frame(cls, frame: pd.DataFrame) -> Cohort:
         """Ask the questions of a frame, in its order.
 
-        Raises InputError for missing columns, no rows, merchants or loans that are missing or
-        fractions, times that are missing, have a zone, or are texts without the year first.
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            ``merchant_id`` (text or whole numbers), ``as_of`` (naive times, dates, or texts with
+            the year first) and where rows are loans ``loan_id, product_id``; other columns are
+            passed over.
+
+        Returns
+        -------
+        Cohort
+            One row a question; identifiers as text, times in microseconds.
+
+        Raises
+        ------
+        InputError
+            For missing columns, no rows, merchants or loans that are missing or fractions, times
+            that are missing, have a zone, or are texts without the year first.
+
+        Examples
+        --------
+        >>> Cohort.from_frame(pd.DataFrame({"merchant_id": ["m"], "as_of": ["2013-05-01"]}))
+        Cohort(1 rows, 1 merchants, 2013-05-01 to 2013-05-01)
+        >>> Cohort.from_frame(pd.DataFrame({"merchant_id": ["m"], "as_of": ["1/5/2013"]}))
+        Traceback (most recent call last):
+        alicredit.errors.InputError: frame must hold naive local times in as_of; found '1/5/...
         """
         if not isinstance(frame, pd.DataFrame):
             raise InputError(refusal("frame", "must be a pandas DataFrame", type(frame).__name__))
@@ -218,6 +259,23 @@ class Cohort:
 def known_merchants(records: Records, moment: pd.Timestamp) -> list[str | None]:
     """Name the merchants known before a moment, sorted; None stands for rows without one.
 
+    Parameters
+    ----------
+    records : Records
+        From ``read_records``.
+    moment : pandas.Timestamp
+        Naive, in the records' timezone; what is known at it is not known before it.
+
+    Returns
+    -------
+    list of str or None
+        Each once.
+
+    Raises
+    ------
+    RecordError
+        For what is no records.
+
     Examples
     --------
     >>> from alicredit.records import read_records
@@ -243,6 +301,21 @@ def known_merchants(records: Records, moment: pd.Timestamp) -> list[str | None]:
 
 def require_cohort(value: object) -> Cohort:
     """Return a cohort; refuse anything else and say how to make one.
+
+    Parameters
+    ----------
+    value : object
+        What was given as a cohort.
+
+    Returns
+    -------
+    Cohort
+        The same.
+
+    Raises
+    ------
+    InputError
+        For anything else.
 
     Examples
     --------
@@ -296,6 +369,21 @@ def _times(frame: pd.DataFrame) -> npt.NDArray[np.datetime64]:
 
 def concatenate(cohorts: Sequence[Cohort]) -> Cohort:
     """Join cohorts end to end.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+        At least one, all with the same columns.
+
+    Returns
+    -------
+    Cohort
+        The rows of all, in order.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one has loans and another has not.
 
     Examples
     --------

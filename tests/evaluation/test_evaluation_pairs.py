@@ -12,10 +12,16 @@ from sklearn.metrics import roc_auc_score
 
 from alicredit.errors import InputError
 from alicredit.evaluation import psi_test, share_covariance
-from alicredit.evaluation.beside import _follow, _sum_moves, _tenths, level_tests, place_grades
 from alicredit.evaluation.fairness import _log_ends
 from alicredit.evaluation.moves import _square
 from alicredit.evaluation.selection import expected_auc
+from alicredit.evaluation.validation_tables import (
+    _follow,
+    _sum_moves,
+    _tenths,
+    level_tests,
+    place_grades,
+)
 from alicredit.policy import load_policy
 
 POLICY = load_policy("ali-2013")

@@ -13,7 +13,7 @@ from feature_stage import bits, make_tables, moved, records_of
 from test_features_daily import FEW, cohort_at, names
 
 import alicredit as ac
-from alicredit import checks
+from alicredit.checks import files
 from alicredit.errors import FeatureError, InputError, RecordError
 from alicredit.features import (
     DailyFeatures,
@@ -98,9 +98,9 @@ def test_killed_half_way_the_night_before_stays_and_the_next_run_ends_the_same(
         if moment == "building":
             patch.setattr(daily, "add_composed", die)
         elif moment == "writing":
-            patch.setattr(checks.os, "fsync", die)
+            patch.setattr(files.os, "fsync", die)
         else:
-            patch.setattr(checks.Path, "replace", die)
+            patch.setattr(Path, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             update_features(path, records, cohort, catalogue=SOME, out=path)
     assert path.read_bytes() == whole

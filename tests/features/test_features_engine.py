@@ -25,7 +25,7 @@ from test_features_daily import FEW
 from test_features_oracle import EXACT, WIDE
 
 import alicredit as ac
-from alicredit.engine import local, run
+from alicredit.engine import answering, run
 from alicredit.errors import FeatureError
 from alicredit.features import Catalogue, Feature
 
@@ -248,7 +248,10 @@ def test_a_sum_that_fits_is_not_left_to_the_reference(monkeypatch: pytest.Monkey
 
 
 def test_every_aggregate_over_events_has_a_kernel() -> None:
-    tables = (local._ADDED, local._KEYED, local._ENDS, local._PERIODIC, local._QUANTILES)
+    tables = (
+        answering._ADDED, answering._KEYED, answering._ENDS, answering._PERIODIC,
+        answering._QUANTILES,
+    )  # fmt: skip
     known = [name for table in tables for name in table]
     assert len(known) == len(set(known))
     assert {f.aggregate for f in WIDE if f.table} <= set(known)

@@ -15,7 +15,8 @@ from alicredit.cohort import Cohort
 from alicredit.errors import InputError
 from alicredit.model import DefaultModel
 from alicredit.model.classes import require_default_second
-from alicredit.model.inputs import read_inputs, read_labels, read_weights
+from alicredit.model.inputs import read_inputs
+from alicredit.model.outcomes import read_labels, read_weights
 from alicredit.portable import what_would_change
 
 

@@ -23,6 +23,23 @@ def rising(logit: Floats) -> Floats:
 
     The logistic function in floating point is flat beyond about 37; from 14 upwards and from -600
     downwards its tail is drawn as 1 / (1 + distance) instead, which joins it smoothly.
+
+    Parameters
+    ----------
+    logit : float64 array
+        Log-odds, of any finite size.
+
+    Returns
+    -------
+    float64 array
+        Probabilities above 0 and below 1, which rise with the log-odds.
+
+    Examples
+    --------
+    >>> rising(np.array([-1000.0, 0.0, 50.0])).round(3).tolist()
+    [0.0, 0.5, 1.0]
+    >>> bool(rising(np.array([50.0]))[0] < rising(np.array([51.0]))[0] < 1)
+    True
     """
     x = np.asarray(logit, dtype=np.float64)
     within = np.clip(x, _LOWEST_LOGIT, _HIGHEST_LOGIT)

@@ -1,6 +1,6 @@
 """The built-in features, family by family."""
 
+from alicredit.catalogue.builtin import CATALOGUE
 from alicredit.catalogue.psychometric import PSYCHOMETRIC
-from alicredit.catalogue.whole import CATALOGUE
 
 __all__ = ["CATALOGUE", "PSYCHOMETRIC"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from alicredit.deciding.population import Gatherer, Population, used_tables
 from alicredit.deciding.scoring import distinct_of
 from alicredit.derived import base_tables
 from alicredit.features import Catalogue
-from alicredit.features.packed import unpacked, written
+from alicredit.features.packed import unpacked_parts, written
 from alicredit.features.spark import build_part
 from alicredit.nightly.job import lay_side_by_side
 from alicredit.portable.survey import tally
@@ -71,10 +70,7 @@ class Gathering:
 
     def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Gather each part as it comes."""
-        for _, own in groupby(unpacked(batches), key=lambda each: each[0]):
-            found: dict[str, list[pa.Table]] = {}
-            for _, name, rows in own:
-                found.setdefault(name, []).append(rows)
+        for found in unpacked_parts(batches):
             yield from self._gather(found)
 
     def _gather(self, found: dict[str, list[pa.Table]]) -> Iterator[pa.RecordBatch]:

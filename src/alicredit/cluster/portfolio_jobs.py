@@ -170,7 +170,23 @@ def gather_pieces(
 
 
 def collect_decisions(decisions: Any) -> pd.DataFrame:
-    """Bring decisions here from a Spark frame, in the order in which a local run gives them."""
+    """Bring decisions here from a Spark frame, in the order in which a local run gives them.
+
+    Parameters
+    ----------
+    decisions : pyspark.sql.DataFrame
+        From :func:`alicredit.portfolio.score_portfolio` on Spark.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows and types as a local run's, by merchant.
+
+    Raises
+    ------
+    InputError or RecordError
+        Where a task fails, as what its rows are refused for.
+    """
     with from_cluster("records"):
         frame = decisions.toArrow().to_pandas()
     frame["score"] = frame["score"].astype("Int64")

@@ -73,6 +73,21 @@ def _nothing() -> str:
 def require_session(engine: object) -> Any:
     """Take a SparkSession; refuse what is none.
 
+    Parameters
+    ----------
+    engine : object
+        What was given as an engine.
+
+    Returns
+    -------
+    SparkSession
+        The same.
+
+    Raises
+    ------
+    InputError
+        For anything else, the word ``"spark"`` too.
+
     Examples
     --------
     >>> require_session("spark")

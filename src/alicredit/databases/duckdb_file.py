@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import duckdb
 import pyarrow as pa
 
+from alicredit.databases.arrow import arrow_batches, arrow_table
 from alicredit.databases.place import Database, quoted, require_schema
 
 _ROWS = 65_536
@@ -80,9 +81,8 @@ class DuckDBFile:
             f"{_expression(name, have[name], want)} AS {quoted(name)}"
             for name, want in wants.items()
         ]
-        result = self.con.sql(f"SELECT {', '.join(listed)} FROM {self.name(table)}")
-        read: Any = getattr(result, "to_arrow_reader", None) or result.fetch_arrow_reader
-        yield read(_ROWS)
+        sql = f"SELECT {', '.join(listed)} FROM {self.name(table)}"
+        yield arrow_batches(self.con.sql(sql), _ROWS)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Give the rows of a query; ``?`` stands for a bound value."""
@@ -104,9 +104,7 @@ class DuckDBFile:
 
     def fetch(self, sql: str, schema: pa.Schema) -> pa.Table:
         """Give the rows of a query as a table of these types."""
-        result = self.con.sql(sql)
-        read: Any = getattr(result, "to_arrow_table", None) or result.fetch_arrow_table
-        table = read()
+        table = arrow_table(self.con.sql(sql))
         return pa.table({name: table[name].cast(schema.field(name).type) for name in schema.names})
 
     def lock_tables(self) -> None:

@@ -22,7 +22,7 @@ from alicredit.cohort import Cohort
 from alicredit.deciding.counted import counting, take_counted
 from alicredit.deciding.feeds import refuse_silent
 from alicredit.derived import base_tables, derive_recent
-from alicredit.engine.sql import stored_columns
+from alicredit.engine.expressions import stored_columns
 from alicredit.engine.streams import NEVER, reach
 from alicredit.errors import InputError
 from alicredit.features import CATALOGUE, Catalogue, build_frame

@@ -6,8 +6,8 @@ import numpy as np
 
 from alicredit.declarations import MEASURES, Feature
 from alicredit.derived import TABLES
-from alicredit.engine import sql
 from alicredit.engine.columns import Columns, Pair
+from alicredit.engine.expressions import bounds_of, expression_sql, impossible_sql
 from alicredit.engine.streams import Layout, Stream
 from alicredit.windows import exact, keyed
 from alicredit.windows.grouped import Ints, Reals
@@ -21,12 +21,12 @@ class Impossible:
         self.flags: dict[str, int] = {}
         for feature in stream.features:
             for name in _numbers_read(feature):
-                condition = sql.impossible_sql(feature, name)
+                condition = impossible_sql(feature, name)
                 if not condition:
                     continue
-                expression = sql.expression_sql(feature, name)
+                expression = expression_sql(feature, name)
                 if (feature.table, name) not in MEASURES and expression in layout.numbers:
-                    low, high = map(float, sql.bounds_of(TABLES[feature.table][name]))
+                    low, high = map(float, bounds_of(TABLES[feature.table][name]))
                     self.bounds[name] = (layout.number(expression), low, high)
                 else:
                     self.flags[name] = layout.flag(f"coalesce({condition}, false)")

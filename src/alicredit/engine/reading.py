@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from alicredit.engine.asked import Asked
 from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.engine.streams import (
     FEW,
     OF_ENDS,
-    Asked,
     Layout,
     Stream,
     is_at_ends,

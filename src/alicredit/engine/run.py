@@ -14,19 +14,16 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from alicredit.checks import refuse
 from alicredit.cohort import Cohort
 from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
+from alicredit.engine.asked import Asked, Part, number_merchants
 from alicredit.engine.local import build_stream, build_together
 from alicredit.engine.reference import build_by_sql
 from alicredit.engine.streams import (
     NEVER,
-    Asked,
-    Slots,
     Stream,
     back_of,
     find_streams,
@@ -47,25 +44,15 @@ MEMORY = "4GB"
 """Memory that the work may take beside its answer where the caller names none (assumed)."""
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_WHOLE = "^(0|-?[1-9][0-9]{0,18})$"
-_SURE_DIGITS = 18
-"""Text of so many characters is a number of 64 bits whatever its digits."""
 _CELL_BYTES = 24
-_EVENTS_A_MERCHANT = 1000
-_GAPS = 64
+"""Memory of a number of an event that is placed: as read, row by row and in its column."""
+
 _LARGE_ROWS = 2**21
+"""Rows of a table that is read once for the end of it and once for all of it, if it has more
+(assumed)."""
+
 _PERIOD = np.timedelta64(32, "D")
 """Days by which a row may be written under an earlier day than the end of its period."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Some merchants of a cohort with their questions."""
-
-    merchants: npt.NDArray[np.object_]
-    questions: Questions
-    first: np.datetime64
-    last: np.datetime64
 
 
 def build_locally(
@@ -100,41 +87,92 @@ def build_locally(
         For a memory that is no size.
     """
     budget = read_size(MEMORY if memory is None else memory)
-    frame = cohort.frame
-    codes, found = pd.factorize(frame["merchant_id"].to_numpy(object))
-    merchants = np.asarray(found, object)
-    as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
-    streams = find_streams(features)
+    work = _Work(records, cohort, places, out, budget)
+    whose = _numbered(cohort)
     with announced():
-        for members, numbers in _jobs(records, streams):
-            con = records.connect(_tables(members), numbers=numbers)
+        for streams, numbers in _jobs(records, find_streams(features)):
+            con = records.connect(_tables(streams), numbers=numbers)
             try:
-                _limit(con, budget // 2)
-                sizes = _sizes(con, members)
-                members = _split_long(members, sizes)
-                moments = len(np.unique(as_of))
-                groups: list[list[Stream]] = []
-                if moments == 1:
-                    groups, members = find_together(members, sizes)
-                for group in groups:
-                    (whole,) = _split(codes, merchants, as_of, 1)
-                    asked = _ask(con, whole, numbers, max(sizes.values()))
-                    asked = replace(asked, events=sizes)
-                    _answer_together(con, records, cohort, group, whole, asked, places, out, budget)
-                counts = [
-                    2 * len(merchants)
-                    if is_at_ends(each, is_single=moments == 1)
-                    else _within(con, each, sizes[each.table], as_of)
-                    for each in members
-                ]
-                for parts, group in _by_parts(members, counts, budget, moments):
-                    for part in _split(codes, merchants, as_of, parts):
-                        asked = _ask(con, part, numbers, max(sizes.values()))
-                        mine = {name: -(-rows // parts) for name, rows in sizes.items()}
-                        asked = replace(asked, events=mine)
-                        _answer(con, records, cohort, group, part, asked, places, out, budget)
+                _answer_job(con, work, whose, streams, numbers)
             finally:
                 con.close()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Of what and for whom features are built, where answers go, and the memory there is for it."""
+
+    records: Records
+    cohort: Cohort
+    places: Mapping[str, int]
+    out: Reals
+    budget: int
+
+
+@dataclass(frozen=True)
+class _Whose:
+    """A cohort's questions: the number of each one's merchant, the merchants, and the moments."""
+
+    codes: npt.NDArray[np.int64]
+    merchants: npt.NDArray[np.object_]
+    as_of: npt.NDArray[np.datetime64]
+
+    @property
+    def moments(self) -> int:
+        """Count the moments that are asked about."""
+        return len(np.unique(self.as_of))
+
+    def parts(self, parts: int) -> Iterator[Part]:
+        """Take merchants in turn into parts, each with its questions."""
+        moments = self.as_of.view(np.int64)
+        for part in range(parts):
+            own = self.merchants[part::parts]
+            rows = np.arange(len(self.codes))
+            if parts > 1:
+                rows = np.flatnonzero(self.codes % parts == part)
+            if not len(rows):
+                continue
+            questions = sort_questions(self.codes[rows] // parts, moments[rows], len(own))
+            questions = Questions(questions.as_of, rows[questions.row], questions.start)
+            yield Part(own, questions, self.as_of[rows].min(), self.as_of[rows].max())
+
+
+def _numbered(cohort: Cohort) -> _Whose:
+    """Number a cohort's merchants."""
+    frame = cohort.frame
+    codes, merchants = pd.factorize(frame["merchant_id"].to_numpy(object))
+    as_of = frame["as_of"].to_numpy().astype("datetime64[us]")
+    return _Whose(codes, np.asarray(merchants, object), as_of)
+
+
+def _answer_job(
+    con: duckdb.DuckDBPyConnection,
+    work: _Work,
+    whose: _Whose,
+    streams: list[Stream],
+    numbers: frozenset[tuple[str, str]],
+) -> None:
+    """Answer the streams of one connection: those that one reading gives, then each by itself."""
+    _limit(con, work.budget // 2)
+    sizes = _sizes(con, streams)
+    streams = _split_long(streams, sizes)
+    moments = whose.moments
+    if moments == 1:
+        groups, streams = find_together(streams, sizes)
+        for group in groups:
+            (whole,) = whose.parts(1)
+            asked = number_merchants(con, whole, numbers, sizes)
+            _answer_together(con, work, group, whole, asked)
+    counts = [
+        2 * len(whose.merchants)
+        if is_at_ends(each, is_single=moments == 1)
+        else _within(con, each, sizes[each.table], whose.as_of)
+        for each in streams
+    ]
+    for parts, group in _by_parts(streams, counts, work.budget, moments):
+        for part in whose.parts(parts):
+            asked = number_merchants(con, part, numbers, sizes, parts=parts)
+            _answer(con, work, group, part, asked)
 
 
 def _limit(con: duckdb.DuckDBPyConnection, memory: int) -> None:
@@ -151,15 +189,7 @@ def _sizes(con: duckdb.DuckDBPyConnection, streams: list[Stream]) -> dict[str, i
 
 
 def _answer_together(
-    con: duckdb.DuckDBPyConnection,
-    records: Records,
-    cohort: Cohort,
-    streams: list[Stream],
-    whole: _Part,
-    asked: Asked,
-    places: Mapping[str, int],
-    out: Reals,
-    budget: int,
+    con: duckdb.DuckDBPyConnection, work: _Work, streams: list[Stream], whole: Part, asked: Asked
 ) -> None:
     """Answer streams that one reading gives; where memory has no room for it, from a file."""
     first = streams[0]
@@ -169,15 +199,16 @@ def _answer_together(
         for each in streams
     )
     folder = None
-    if room > budget:
-        folder = tempfile.gettempdir() if records.bound is None else records.bound.folder
+    if room > work.budget:
+        bound = work.records.bound
+        folder = tempfile.gettempdir() if bound is None else bound.folder
         Path(folder).mkdir(parents=True, exist_ok=True)
     left = build_together(
-        con, records, streams, whole.questions, asked, places, out, events=events, folder=folder
-    )
+        con, work.records, streams, whole.questions, asked, work.places, work.out,
+        events=events, folder=folder,
+    )  # fmt: skip
     if left:
-        log.info("table %s: sums pass 64 bits, left to SQL", first.table)
-        _answer_by_sql(records, cohort, left, places, out)
+        _answer_by_sql(work, first.table, left)
 
 
 def _jobs(
@@ -196,30 +227,21 @@ def _jobs(
 
 
 def _answer(
-    con: duckdb.DuckDBPyConnection,
-    records: Records,
-    cohort: Cohort,
-    streams: list[Stream],
-    part: _Part,
-    asked: Asked,
-    places: Mapping[str, int],
-    out: Reals,
-    budget: int,
+    con: duckdb.DuckDBPyConnection, work: _Work, streams: list[Stream], part: Part, asked: Asked
 ) -> None:
     """Answer streams for some merchants; where a window's sums pass 64 bits by the reference.
 
     Before any events are held, what is joined may take all of the memory: a join that goes through
     files costs half as much again.
     """
-    _limit(con, budget)
-    asked = join_once(con, records, streams, asked)
+    _limit(con, work.budget)
+    asked = join_once(con, work.records, streams, asked)
     with suppress(duckdb.OutOfMemoryException):  # what is joined cannot be laid in a file
-        _limit(con, budget // 2)
+        _limit(con, work.budget // 2)
     for stream in streams:
-        left = build_stream(con, records, stream, part.questions, asked, places, out)
+        left = build_stream(con, work.records, stream, part.questions, asked, work.places, work.out)
         if left:
-            log.info("table %s: sums pass 64 bits, left to SQL", stream.table)
-            _answer_by_sql(records, cohort, left, places, out)
+            _answer_by_sql(work, stream.table, left)
 
 
 def _tables(streams: list[Stream]) -> list[str]:
@@ -258,78 +280,19 @@ def read_size(memory: object) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def _ask(
-    con: duckdb.DuckDBPyConnection, part: _Part, numbers: frozenset[tuple[str, str]], events: int
-) -> Asked:
-    """Number the merchants of a part, for a kernel to look up or for the query to join."""
-    slot = np.arange(len(part.merchants), dtype=np.int32)
-    if ("merchants", "merchant_id") not in numbers:
-        ids = pa.array(part.merchants, pa.string())
-    else:  # an identifier that is no number is nobody's
-        whole, kept = read_whole(part.merchants)
-        slot = slot[kept]
-        slots = _find_slots(whole, slot, events)
-        if slots is not None:
-            return Asked(part.first, part.last, numbers, slots)
-        ids = pa.array(whole)
-    con.register("slot_rows", pa.table({"merchant_id": ids, "slot": slot}))
-    con.execute("CREATE OR REPLACE TEMP TABLE _slots AS SELECT * FROM slot_rows")
-    con.unregister("slot_rows")
-    return Asked(part.first, part.last, numbers)
-
-
-def _find_slots(
-    ids: npt.NDArray[np.int64], slot: npt.NDArray[np.int32], events: int
-) -> Slots | None:
-    """Lay merchants' numbers in a table by identifier, where it is short and most are asked about.
-
-    A query that joins reads less where few are asked about; a table that is looked up costs less.
-    """
-    if not len(ids) or len(ids) * _EVENTS_A_MERCHANT < events:
-        return None
-    low, high = int(ids.min()), int(ids.max())
-    if high - low > _GAPS * len(ids) or max(-low, high) >= 2**62:
-        return None
-    table = np.full(high - low + 1, -1, np.int32)
-    table[ids - low] = slot
-    return Slots(low, table)
-
-
-def _answer_by_sql(
-    records: Records,
-    cohort: Cohort,
-    left: list[tuple[Feature, Ints]],
-    places: Mapping[str, int],
-    out: Reals,
-) -> None:
-    """Answer some rows of some features by the reference, whose sums have 128 bits."""
+def _answer_by_sql(work: _Work, table: str, left: list[tuple[Feature, Ints]]) -> None:
+    """Answer some rows of some features of a table by the reference, whose sums have 128 bits."""
+    log.info("table %s: sums pass 64 bits, left to SQL", table)
     every = np.unique(np.concatenate([rows for _, rows in left]))
-    con = records.connect(kept=True)
+    con = work.records.connect(kept=True)
     try:
-        found = build_by_sql(con, records, cohort[every], [feature for feature, _ in left])
+        features = [feature for feature, _ in left]
+        found = build_by_sql(con, work.records, work.cohort[every], features)
     finally:
         con.close()
     for feature, rows in left:
-        out[places[feature.name], rows] = found[feature.name][np.searchsorted(every, rows)]
-
-
-def read_whole(
-    texts: npt.NDArray[np.object_],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Read texts that are how a whole number of 64 bits is written; and mark which are.
-
-    Examples
-    --------
-    >>> numbers, are = read_whole(np.array(["7", "07", "-1", "-0", "9223372036854775808"], object))
-    >>> numbers.tolist(), are.tolist()
-    ([7, -1], [True, False, True, False, False])
-    """
-    column = pa.array(texts, pa.string())
-    is_whole = pc.match_substring_regex(column, _WHOLE).to_numpy(zero_copy_only=False)
-    is_long = is_whole & (pc.binary_length(column).to_numpy() > _SURE_DIGITS)
-    for at in np.flatnonzero(is_long):
-        is_whole[at] = -(2**63) <= int(texts[at]) < 2**63
-    return pc.cast(column.filter(pa.array(is_whole)), pa.int64()).to_numpy(), is_whole
+        values = found[feature.name][np.searchsorted(every, rows)]
+        work.out[work.places[feature.name], rows] = values
 
 
 def _events(con: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -397,21 +360,3 @@ def _by_parts(
         parts = _parts(events, stream, budget, moments)
         found.setdefault(parts, []).append(stream)
     return sorted(found.items())
-
-
-def _split(
-    codes: npt.NDArray[np.int64],
-    merchants: npt.NDArray[np.object_],
-    as_of: npt.NDArray[np.datetime64],
-    parts: int,
-) -> Iterator[_Part]:
-    """Take merchants in turn into parts, each with its questions."""
-    moments = as_of.view(np.int64)
-    for part in range(parts):
-        own = merchants[part::parts]
-        rows = np.flatnonzero(codes % parts == part) if parts > 1 else np.arange(len(codes))
-        if not len(rows):
-            continue
-        questions = sort_questions(codes[rows] // parts, moments[rows], len(own))
-        questions = Questions(questions.as_of, rows[questions.row], questions.start)
-        yield _Part(own, questions, as_of[rows].min(), as_of[rows].max())

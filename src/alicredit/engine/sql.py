@@ -8,16 +8,22 @@ or millionths), so that no order of rows can change a bit.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
-from alicredit.declarations import MEASURES, Feature
-from alicredit.declarations.aggregates import KEYED, PERIODIC, Condition
+from alicredit.declarations import Feature
+from alicredit.declarations.aggregates import KEYED, PERIODIC
 from alicredit.derived import TABLES
+from alicredit.engine.expressions import (
+    INFINITY,
+    bad_sql,
+    conditions_sql,
+    measure_sql,
+    stored_columns,
+    units_of,
+    whole_sql,
+)
 from alicredit.records import Column, quoted
-from alicredit.records.sources import literal
 
-_INFINITY = "CAST('inf' AS DOUBLE)"
 _DAY_US = 86_400_000_000
 _HALF = f"CAST({2**31} AS HUGEINT)"
 
@@ -72,48 +78,6 @@ def _moved(moment: str, microseconds: int) -> str:
     return f"{moment} {sign} INTERVAL {length}"
 
 
-def stored_columns(feature: Feature) -> list[str]:
-    """Give the stored columns a feature reads, its measures taken apart."""
-    return [name for read in feature.columns for name in parts_of(feature, read)]
-
-
-def parts_of(feature: Feature, name: str) -> tuple[str, ...]:
-    """Give the stored columns of a measure, or the column itself."""
-    measure = MEASURES.get((feature.table, name))
-    return measure.columns if measure else (name,)
-
-
-def is_fed(feature: Feature, present: Collection[str]) -> bool:
-    """Tell whether the data have what a feature reads; with the columns that time them.
-
-    Parameters
-    ----------
-    feature : Feature
-        Over events.
-    present : collection of str
-        The columns of its table that the data have.
-
-    Returns
-    -------
-    bool
-        False where a column, or the column that times it, is not among the data: a sum over it
-        would be a zero that nobody wrote down.
-    """
-    return all(_is_fed(feature, name, present) for name in feature.columns)
-
-
-def _is_fed(feature: Feature, name: str, present: Collection[str]) -> bool:
-    """Tell whether a column or measure is there, with what times it."""
-    table = TABLES[feature.table]
-    measure = MEASURES.get((feature.table, name))
-    stored = [
-        column in present and (table[column].timed_by or column) in present
-        for column in parts_of(feature, name)
-        if measure is None or column not in measure.optional
-    ]
-    return any(stored) if measure is not None and measure.any_of else all(stored)
-
-
 def _time_column(feature: Feature) -> str:
     """Give the column that places a fact in the window."""
     return feature.time or "_happened"
@@ -151,16 +115,14 @@ def value_sql(feature: Feature) -> str:
         value = f"CASE WHEN {count} >= {feature.min_support} THEN {value} END"
     bad = bad_sql(feature)
     if bad != "false":
-        value = (
-            f"CASE WHEN coalesce(bool_or({bad}) {keep}, false) THEN {_INFINITY} ELSE {value} END"
-        )
+        value = f"CASE WHEN coalesce(bool_or({bad}) {keep}, false) THEN {INFINITY} ELSE {value} END"
     return f"CAST({value} AS DOUBLE)"
 
 
 def _plain(feature: Feature, keep: str) -> str:
     """Write the bare aggregate."""
     time = quoted(_time_column(feature))
-    measure, whole, scale = measure_sql(feature), _whole(feature), units_of(feature)
+    measure, whole, scale = measure_sql(feature), whole_sql(feature), units_of(feature)
     known = f"FILTER (WHERE {_inside(feature)} AND {measure} IS NOT NULL)"
     count = f"(count({measure}) {keep})"
     total = f"CAST(coalesce(sum({whole}) {keep}, 0) AS DOUBLE)"
@@ -210,7 +172,7 @@ def _spread(whole: str, count: str, keep: str) -> str:
 
 def _keyed_sql(feature: Feature, view: str, name: str) -> str:
     """Write an aggregate over the keys of a window (buyers, categories)."""
-    weight = f"sum({_whole(feature, feature.weight)})" if feature.weight else "count(*)"
+    weight = f"sum({whole_sql(feature, feature.weight)})" if feature.weight else "count(*)"
     total = "CAST(sum(w) FILTER (WHERE w > 0) AS DOUBLE)"
     largest = "CAST(list_sum(list_reverse_sort(list(w))[1:5]) AS DOUBLE)"
     squares = "list_sum(list_sort(list(pow(CAST(w AS DOUBLE), 2))))"
@@ -229,7 +191,7 @@ def _keyed_sql(feature: Feature, view: str, name: str) -> str:
         f"AND {key} IS NOT NULL GROUP BY row, key"
     )
     guarded = f"CASE WHEN sum(n) >= {feature.min_support} THEN {value} END"
-    poisoned = f"CASE WHEN coalesce(bool_or(bad), false) THEN {_INFINITY} ELSE {guarded} END"
+    poisoned = f"CASE WHEN coalesce(bool_or(bad), false) THEN {INFINITY} ELSE {guarded} END"
     return f"SELECT row, CAST({poisoned} AS DOUBLE) AS {name} FROM ({inner}) GROUP BY row"
 
 
@@ -250,12 +212,12 @@ def _periodic_sql(feature: Feature, view: str, name: str) -> str:
         for k in range(weeks)
     )
     inner = (
-        f"SELECT row, {week} AS week, {_whole(feature)} AS q, {bad} AS bad FROM {view} "
+        f"SELECT row, {week} AS week, {whole_sql(feature)} AS q, {bad} AS bad FROM {view} "
         f"WHERE {_inside(feature)}"
     )
     middle = f"SELECT row, count(*) AS n, bool_or(bad) AS bad, {sums} FROM ({inner}) GROUP BY row"
     guarded = f"CASE WHEN n >= {feature.min_support} THEN {_over_weeks(feature, weeks)} END"
-    poisoned = f"CASE WHEN coalesce(bad, false) THEN {_INFINITY} ELSE {guarded} END"
+    poisoned = f"CASE WHEN coalesce(bad, false) THEN {INFINITY} ELSE {guarded} END"
     return f"SELECT row, CAST({poisoned} AS DOUBLE) AS {name} FROM ({middle})"
 
 
@@ -280,34 +242,6 @@ def _over_weeks(feature: Feature, weeks: int) -> str:
     return f"CASE WHEN {mean} > 0 THEN sqrt(({below}) / {weeks}.0) / {mean} END"
 
 
-def composed_sql(feature: Feature) -> str:
-    """Write the expression of a feature of other features; an infinite part stays infinite."""
-    parts = [quoted(part) for part in feature.of]
-    plain = feature.aggregate == "shrunk" or math.isclose(feature.factor, 1)
-    first = parts[0] if plain else f"({feature.factor!r} * {parts[0]})"
-    second = parts[1] if len(parts) > 1 else "0"
-    prior = f"{feature.factor!r} * {parts[-1]}"
-    log = f"CASE WHEN {first} > -1 AND {second} > -1 THEN ln(({first} + 1) / ({second} + 1)) END"
-    value = {
-        "ratio": f"CASE WHEN {second} <> 0 THEN {first} / {second} END",
-        "difference": f"{first} - {second}",
-        "gap": f"abs({log})",
-        "log_ratio": log,
-        "overstatement": f"CASE WHEN {first} <= {second} THEN 0 ELSE {log} END",
-        "log1p": f"CASE WHEN {first} < 0 THEN 0 ELSE ln(1 + {first}) END",
-        "coalesce": f"coalesce({first}, {second})",
-        "larger": f"greatest({first}, {second})",
-        "utilisation": f"{first} / CASE WHEN {second} < 1 THEN 1 ELSE {second} END",
-        "normalised": f"CASE WHEN {second} > 1 THEN greatest(({first} - 1 / {second})"
-        f" / (1 - 1 / {second}), 0) END",
-        "shrunk": f"({first} + {prior}) / ({second} + {feature.factor!r})",
-    }[feature.aggregate]
-    if feature.support:
-        value = f"CASE WHEN {quoted(feature.support)} >= {feature.min_support} THEN {value} END"
-    poisoned = " OR ".join(f"coalesce(isinf({part}), false)" for part in parts)
-    return f"CAST(CASE WHEN {poisoned} THEN {_INFINITY} ELSE {value} END AS DOUBLE)"
-
-
 def _inside(feature: Feature) -> str:
     """Write the condition that a fact lies in the window and meets the filters."""
     time = quoted(_time_column(feature))
@@ -318,100 +252,3 @@ def _inside(feature: Feature) -> str:
     if feature.where:
         conditions.append(conditions_sql(feature.where, feature))
     return " AND ".join(conditions)
-
-
-def conditions_sql(conditions: tuple[Condition, ...], feature: Feature) -> str:
-    """Write filter conditions; a missing value meets none but ``missing``."""
-    written = []
-    for column, operator, value in conditions:
-        name = expression_sql(feature, column)
-        if operator in ("set", "missing"):
-            written.append(f"{name} IS {'NOT ' if operator == 'set' else ''}NULL")
-        elif operator == "in":
-            written.append(f"{name} IN ({', '.join(_constant(each) for each in value)})")
-        else:
-            sign = {"==": "=", "!=": "<>"}.get(operator, operator)
-            written.append(f"{name} {sign} {_constant(value)}")
-    return "(" + " AND ".join(f"coalesce({each}, false)" for each in written) + ")"
-
-
-def _constant(value: object) -> str:
-    """Write a constant of a declaration."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, int | float) else literal(str(value))
-
-
-def expression_sql(feature: Feature, name: str) -> str:
-    """Write a column, or a declared measure over masked columns."""
-    measure = MEASURES.get((feature.table, name))
-    if measure is None:
-        return quoted(name)
-    return measure.sql.format(**{column: quoted(column) for column in measure.columns})
-
-
-def measure_sql(feature: Feature) -> str:
-    """Write the measure of a feature; fen are shown in yuan."""
-    if not feature.measure:
-        return "1"
-    expression = expression_sql(feature, feature.measure)
-    return f"({expression} / 100.0)" if kind_of(feature, feature.measure) == "fen" else expression
-
-
-def units_of(feature: Feature, name: str = "") -> int:
-    """Give how many units of the exact integer make one: fen in a yuan, millionths of a number.
-
-    Numbers that cannot pass ten thousand are taken to billionths; fractions of fen do not exist.
-    """
-    column = name or feature.measure
-    if (feature.table, column) in MEASURES:
-        return MEASURES[feature.table, column].scale
-    kind = kind_of(feature, column)
-    if kind not in ("number", "share"):
-        return 100 if kind in ("yuan", "fen") else 1
-    high = TABLES[feature.table][column].high
-    return 10**9 if high is not None and high <= 10_000 else 10**6
-
-
-def _whole(feature: Feature, name: str = "") -> str:
-    """Write a measure as an exact integer; values out of reach are NULL here and poison there."""
-    column = name or feature.measure
-    if not column:
-        return "1"
-    expression, scale = expression_sql(feature, column), units_of(feature, name)
-    if scale == 100 and kind_of(feature, column) == "fen":
-        return f"CAST({expression} AS HUGEINT)"
-    bounded = f"CASE WHEN abs({expression}) <= 1e13 THEN {expression} END"
-    return f"CAST(round({bounded} * {scale}) AS HUGEINT)"
-
-
-def kind_of(feature: Feature, column: str) -> str:
-    """Give the kind of a stored column, or nothing for a measure."""
-    table = TABLES[feature.table]
-    return table[column].kind if column in table else ""
-
-
-def bad_sql(feature: Feature) -> str:
-    """Write the condition that any number a fact gives to the feature is impossible."""
-    names = [feature.measure, feature.weight, *(column for column, _, _ in feature.hit)]
-    found = [impossible_sql(feature, name) for name in dict.fromkeys(names) if name]
-    return " OR ".join(f"coalesce({each}, false)" for each in found if each) or "false"
-
-
-def impossible_sql(feature: Feature, name: str) -> str:
-    """Write the condition that a number read is infinite or outside its declared bounds."""
-    measure = MEASURES.get((feature.table, name))
-    conditions = []
-    for column in measure.columns if measure else (name,):
-        declared = TABLES[feature.table][column]
-        if declared.kind not in ("number", "yuan", "share", "count", "fen"):
-            continue
-        low, high = bounds_of(declared)
-        conditions.append(f"{quoted(column)} NOT BETWEEN {low!r} AND {high!r}")
-    return "(" + " OR ".join(conditions) + ")" if conditions else ""
-
-
-def bounds_of(column: Column) -> tuple[float, float]:
-    """Give the least and the largest possible value of a numeric column; no infinity is one."""
-    low = -1e300 if column.low is None else column.low
-    return low, 1e300 if column.high is None else column.high

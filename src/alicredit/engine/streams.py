@@ -7,25 +7,20 @@ columns filled in; where all questions have one moment, a single version is enou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
 
 from alicredit.declarations.declaration import Condition, Feature
 from alicredit.derived import TABLES
-from alicredit.engine import sql
+from alicredit.engine.asked import Asked
+from alicredit.engine.expressions import conditions_sql, stored_columns
 from alicredit.records import Records, quoted
-from alicredit.windows.grouped import FOREVER, find_slots
-
-Ints = npt.NDArray[np.int64]
-
+from alicredit.windows.grouped import FOREVER
 
 OF_ENDS = {"days_since_first": "min(_time)", "days_since": "max(_time)"}
-
+"""Aggregates that a merchant's first or last event alone answers, and that event's time."""
 
 _LONGEST = {"day": 1, "month": 31}
 """Days by which the row of a period may be written under an earlier day than the period's end."""
@@ -122,53 +117,8 @@ def find_streams(features: Iterable[Feature]) -> list[Stream]:
 def _timing(feature: Feature) -> tuple[str, ...]:
     """Give the columns that say when what a feature reads was filled in, beside its own time."""
     table = TABLES[feature.table]
-    timed = {table[column].timed_by for column in sql.stored_columns(feature)}
+    timed = {table[column].timed_by for column in stored_columns(feature)}
     return tuple(sorted(timed - {"", feature.time}))
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Numbers of the merchants asked about, where their identifiers are whole numbers close by.
-
-    ``table[id - low]`` is the number of a merchant, -1 for one who is not asked about.
-    """
-
-    low: int
-    table: npt.NDArray[np.int32]
-
-    def find(self, ids: Ints) -> npt.NDArray[np.int32]:
-        """Give the number of each identifier's merchant."""
-        return find_slots(ids, self.low, self.table)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a query must know of the questions: who is asked about, the span of their moments.
-
-    ``numbers`` are the identifiers that the connection shows as numbers. Merchants are numbered by
-    ``slots``, or where these are None by the table ``whose`` (``merchant_id, slot``). ``joined``
-    names tables of facts that have found their merchant already: see :func:`join_once`. ``events``
-    says about how many facts of each table are of those who are asked about.
-    """
-
-    first: Any
-    last: Any
-    numbers: frozenset[tuple[str, str]] = frozenset()
-    slots: Slots | None = None
-    whose: str = "_slots"
-    joined: Mapping[str, str] = field(default_factory=dict)
-    events: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_single(self) -> bool:
-        """Tell whether all questions have one moment."""
-        return bool(self.first == self.last)
-
-    def slot_sql(self, table: str) -> str:
-        """Write what tells a fact's merchant: its number, or where slots find that, its id."""
-        if self.slots is not None:
-            return "f._merchant_id"
-        return "f._slot" if table in self.joined else "s.slot"
 
 
 def join_once(
@@ -230,7 +180,7 @@ def _has_key(streams: list[Stream]) -> bool:
 def _held(streams: list[Stream]) -> str:
     """Write the columns that the streams of a table read."""
     features = [feature for each in streams for feature in each.features]
-    names = {name for feature in features for name in sql.stored_columns(feature)}
+    names = {name for feature in features for name in stored_columns(feature)}
     names |= {name for each in streams for name in (each.time, *each.timing) if name}
     hidden = ["f._happened", "f._known"] + ["f._key"] * _has_key(streams)
     return ", ".join([*hidden, *(f"f.{quoted(name)}" for name in sorted(names))])
@@ -291,7 +241,7 @@ def query_sql(
     columns += [f"CAST({each} AS TINYINT) AS f{k}" for k, each in enumerate(layout.flags)]
     if layout.is_placed and has_keys:
         columns.append("_key AS _tie")
-    where = sql.conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
+    where = conditions_sql(stream.where, stream.features[0]) if stream.where else "true"
     listed = ", ".join(columns)
     rows = " UNION ALL ".join(f"SELECT {listed} FROM ({each}) WHERE {where}" for each in versions)
     if is_all or not is_at_ends(stream, is_single=asked.is_single):
@@ -344,7 +294,7 @@ def shown_sql(table: str, features: Iterable[Feature], is_seen: str, time: str =
 
     What is timed by the time that places the fact is seen with it.
     """
-    names = sorted({c for feature in features for c in sql.stored_columns(feature)})
+    names = sorted({c for feature in features for c in stored_columns(feature)})
     shown = []
     for name in names:
         timed_by = TABLES[table][name].timed_by

@@ -18,13 +18,13 @@ import pyarrow as pa
 
 from alicredit.declarations import MEASURES
 from alicredit.derived import DERIVED, TABLES
-from alicredit.engine import sql
+from alicredit.engine.asked import Asked
+from alicredit.engine.expressions import conditions_sql, stored_columns
 from alicredit.engine.reading import columns_of, numbered
 from alicredit.engine.slabs import BATCH_ROWS, Shares, Slabs
 from alicredit.engine.streams import (
     FEW,
     NEVER,
-    Asked,
     Layout,
     Stream,
     back_of,
@@ -113,7 +113,7 @@ def _is_within(stream: Stream, first: Sequence[Stream]) -> bool:
     rows_of = DERIVED[stream.table].rows_of
     if not first or rows_of is None or stream.time:
         return False
-    names = {name for feature in stream.features for name in sql.stored_columns(feature)}
+    names = {name for feature in stream.features for name in stored_columns(feature)}
     own, other = TABLES[stream.table], TABLES[rows_of.table]
     return (
         first[0].time == rows_of.time
@@ -272,11 +272,11 @@ def _taken(
     last = int(np.datetime64(asked.last, "us").astype(np.int64))
     ahead = min(0, max(reach(feature)[1] for feature in stream.features))
     its = _Taken(time, last - back_of(stream), last + ahead)
-    plain = {quoted(name) for f in stream.features for name in sql.stored_columns(f)}
+    plain = {quoted(name) for f in stream.features for name in stored_columns(f)}
     own = f"{time} < {_last(asked)} AND {time} >= {_last(asked)} - to_microseconds({{}})"
     own = f"CASE WHEN {own.format(back_of(stream))} THEN {{}} ELSE {{}} END"
     if stream.where:
-        kept = sql.conditions_sql(stream.where, stream.features[0])
+        kept = conditions_sql(stream.where, stream.features[0])
         its.filter = _named(f"CAST({own.format(kept, 'false')} AS TINYINT)", given)
     for number in layout.numbers:
         shown = number if number in plain else own.format(number, "NULL")

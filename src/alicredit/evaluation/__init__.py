@@ -1,6 +1,6 @@
 """Does the claim hold? Metrics and validation, as frames."""
 
-from alicredit.evaluation.calibration import calibration_line, hosmer_lemeshow, spiegelhalter
+from alicredit.evaluation.calibration_tests import calibration_line, hosmer_lemeshow, spiegelhalter
 from alicredit.evaluation.card import ModelCard
 from alicredit.evaluation.contradictions import find_contradictions, measure_directions
 from alicredit.evaluation.fairness import audit_fairness

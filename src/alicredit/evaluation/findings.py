@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.evaluation.calibration import calibration_line, spiegelhalter
+from alicredit.evaluation.calibration_tests import calibration_line, spiegelhalter
 from alicredit.evaluation.metrics import auc, brier, log_loss
 from alicredit.evaluation.rates import (
     clustered_mean,

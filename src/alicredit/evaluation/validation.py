@@ -14,15 +14,6 @@ import pandas as pd
 from alicredit.checks import given_or, refuse
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.evaluation.arrays import labels, require_one_order
-from alicredit.evaluation.beside import (
-    audit_groups,
-    compare_challenger,
-    compare_reference,
-    hold_grades,
-    level_tests,
-    place_grades,
-    scored_side,
-)
 from alicredit.evaluation.card import ModelCard, lay_out_card
 from alicredit.evaluation.findings import (
     count_reasons,
@@ -30,6 +21,15 @@ from alicredit.evaluation.findings import (
     hold_claims,
     lay_out_points,
     summarise,
+)
+from alicredit.evaluation.validation_tables import (
+    audit_groups,
+    compare_challenger,
+    compare_reference,
+    hold_grades,
+    level_tests,
+    place_grades,
+    scored_side,
 )
 from alicredit.score import require_same_claim
 

@@ -19,8 +19,9 @@ from alicredit.checks import refuse, require_one_of, whole_file
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import ask_of_peers, derive_tables
+from alicredit.engine.composed import composed_sql
+from alicredit.engine.expressions import is_fed
 from alicredit.engine.reference import build_by_sql
-from alicredit.engine.sql import composed_sql, is_fed
 from alicredit.errors import FeatureError
 from alicredit.features.others import is_of_peers, note_of_peers
 from alicredit.records import Records, quoted

@@ -17,7 +17,7 @@ import pandas as pd
 from alicredit.declarations import Feature
 from alicredit.declarations.aggregates import PERIODIC
 from alicredit.derived import TABLES
-from alicredit.engine import sql
+from alicredit.engine.expressions import stored_columns
 from alicredit.records import Column, Records, quoted
 
 DAY_US = 86_400_000_000
@@ -108,7 +108,7 @@ def _edges(features: list[Feature], before: int, after: int) -> list[str]:
 def _hash_sql(features: list[Feature], at: int) -> str:
     """Write the hash of what is seen of a fact at a moment, 0 where it is not seen."""
     table = TABLES[features[0].table]
-    names = sorted({name for f in features for name in sql.stored_columns(f)} | _times(features))
+    names = sorted({name for f in features for name in stored_columns(f)} | _times(features))
     is_tied = any(feature.aggregate in ("first", "last") for feature in features)
     shown = ["f._happened", *(["f._key"] if is_tied else [])]
     shown += [_shown(table[name], f"f.{quoted(name)}", at) for name in names]
@@ -143,7 +143,7 @@ def _within_reach(features: list[Feature], at: int) -> list[str]:
 def _timing(feature: Feature) -> set[str]:
     """Name the columns that say when what a feature reads was filled in."""
     table = TABLES[feature.table]
-    return {table[column].timed_by for column in sql.stored_columns(feature)} - {""}
+    return {table[column].timed_by for column in stored_columns(feature)} - {""}
 
 
 def _times(features: list[Feature]) -> set[str]:

@@ -8,7 +8,7 @@ from alicredit.catalogue import CATALOGUE
 from alicredit.checks import require_kind
 from alicredit.declarations import MEASURES, Catalogue, Feature
 from alicredit.derived import DERIVED, TABLES
-from alicredit.engine.sql import is_fed, stored_columns
+from alicredit.engine.expressions import is_fed, stored_columns
 from alicredit.errors import FeatureError
 from alicredit.records import Records
 from alicredit.records.reading import require_records

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,15 @@ def written(rows: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_table(rows)
     return sink.getvalue().to_pybytes()
+
+
+def unpacked_parts(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, list[pa.Table]]]:
+    """Read packed rows that come part by part: of each part its pieces by table."""
+    for _, own in groupby(unpacked(batches), key=lambda each: each[0]):
+        found: dict[str, list[pa.Table]] = {}
+        for _, name, rows in own:
+            found.setdefault(name, []).append(rows)
+        yield found
 
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, str, pa.Table]]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ from alicredit.features.packed import (
     part_of,
     shape_of,
     spread_keys,
-    unpacked,
+    unpacked_parts,
 )
 from alicredit.features.spark_sums import Shaped, sum_on_spark
 from alicredit.records import TABLES, Records, read_records
@@ -230,10 +229,7 @@ class _Task:
 
     def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Answer the questions of each part, as it comes."""
-        for _, own in groupby(unpacked(batches), key=lambda each: each[0]):
-            found: dict[str, list[pa.Table]] = {}
-            for _, name, rows in own:
-                found.setdefault(name, []).append(rows)
+        for found in unpacked_parts(batches):
             if _QUESTIONS in found:
                 yield from self._answers(found)
 

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +27,7 @@ from alicredit.features.packed import (
     owned_frame,
     packed_frame,
     spread_keys,
-    unpacked,
+    unpacked_parts,
 )
 from alicredit.records import TABLES, Records, read_records
 
@@ -114,10 +113,7 @@ class Summing:
 
     def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Sum up each part as it comes."""
-        for _, own in groupby(unpacked(batches), key=lambda each: each[0]):
-            found: dict[str, list[pa.Table]] = {}
-            for _, name, rows in own:
-                found.setdefault(name, []).append(rows)
+        for found in unpacked_parts(batches):
             records = self.shaped.read({n: pa.concat_tables(rows) for n, rows in found.items()})
             for name in self.names:
                 yield from _sent(name, sum_of_part(records, name))

@@ -92,6 +92,16 @@ def _no_faults() -> pd.DataFrame:
 def require_each_once(loans: pd.DataFrame) -> None:
     """Refuse a book that lists a loan twice: which of the rows holds is not known.
 
+    Parameters
+    ----------
+    loans : pandas.DataFrame
+        With ``loan_id``.
+
+    Raises
+    ------
+    RecordError
+        With a loan that stands twice.
+
     Examples
     --------
     >>> require_each_once(pd.DataFrame({"loan_id": ["l", "l"]}))
@@ -304,7 +314,25 @@ _EMPTY = {
 
 
 def is_listed(ids: pd.Series, among: pd.Series) -> npt.NDArray[np.bool_]:
-    """Tell which identifiers are among others, by hash; ``isin`` takes texts one by one."""
+    """Tell which identifiers are among others, by hash; ``isin`` takes texts one by one.
+
+    Parameters
+    ----------
+    ids : pandas.Series
+        Identifiers that are looked for.
+    among : pandas.Series
+        Where; each may stand there often.
+
+    Returns
+    -------
+    bool array
+        In the order of ``ids``.
+
+    Examples
+    --------
+    >>> is_listed(pd.Series(["a", "b"]), pd.Series(["b", "b"])).tolist()
+    [False, True]
+    """
     found = pd.Index(among.unique()).get_indexer(ids) >= 0
     return np.asarray(found, bool)
 

@@ -31,6 +31,20 @@ class Posting:
     charge, ``payment`` for what came in, ``refund`` for interest forgiven, ``payout`` for money
     given back, ``written_off``, or ``recovery`` for what came in afterwards, which lowers the claim
     that was written off and not the account.
+
+    Parameters
+    ----------
+    day : date
+        On which it is posted.
+    kind : str
+        As above.
+    principal, interest, fee, penalty : int, default 0
+        Parts, in fen.
+
+    Examples
+    --------
+    >>> Posting(date(2012, 11, 17), "payment", principal=-500_000, interest=-1_500).total
+    -501500
     """
 
     day: date
@@ -48,7 +62,22 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What fell due on a day, in fen."""
+    """What fell due on a day, in fen.
+
+    Parameters
+    ----------
+    day : date
+        On which it fell due.
+    principal, interest : int
+        Parts, in fen.
+    fee, penalty : int, default 0
+        Further parts, in fen.
+
+    Examples
+    --------
+    >>> Due(date(2012, 12, 11), 500_000, 7_500).total
+    507500
+    """
 
     day: date
     principal: int

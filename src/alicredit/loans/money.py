@@ -16,6 +16,23 @@ Amount = int | str | float | Decimal
 def decimal_of(argument: str, value: Amount) -> Decimal:
     """Read a number as an exact decimal; a float by its shortest text.
 
+    Parameters
+    ----------
+    argument : str
+        Its name, for the refusal.
+    value : int, str, float or Decimal
+        The number.
+
+    Returns
+    -------
+    Decimal
+        The same number, exact.
+
+    Raises
+    ------
+    InputError
+        If it is no finite number.
+
     Examples
     --------
     >>> decimal_of("rate", 0.0005)
@@ -67,6 +84,21 @@ def to_fen(yuan: Amount) -> int:
 def from_fen(fen: int) -> Decimal:
     """Turn whole fen into yuan with two decimals.
 
+    Parameters
+    ----------
+    fen : int
+        Amount in fen; an integer of NumPy will do.
+
+    Returns
+    -------
+    Decimal
+        Amount in yuan.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number.
+
     Examples
     --------
     >>> from_fen(764706)
@@ -82,6 +114,21 @@ def from_fen(fen: int) -> Decimal:
 
 def round_half_up(fen: Decimal | Fraction | int) -> int:
     """Round an exact amount in fen to whole fen, half away from zero.
+
+    Parameters
+    ----------
+    fen : Decimal, Fraction or int
+        Exact amount in fen.
+
+    Returns
+    -------
+    int
+        Whole fen.
+
+    Raises
+    ------
+    InputError
+        If it is a float or not finite, or larger than 10 trillion yuan.
 
     Examples
     --------

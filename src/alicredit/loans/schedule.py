@@ -14,7 +14,20 @@ METHODS = ("bullet", "annuity", "equal_principal")
 
 @dataclass(frozen=True, slots=True)
 class Instalment:
-    """What falls due at the end of one period, in fen."""
+    """What falls due at the end of one period, in fen.
+
+    Parameters
+    ----------
+    period : int
+        Which period, from 1.
+    principal, interest : int
+        Parts, in fen.
+
+    Examples
+    --------
+    >>> Instalment(1, 500_000, 7_500).payment
+    507500
+    """
 
     period: int
     principal: int

@@ -8,7 +8,7 @@ from alicredit.portable import Claim, PointTable, ScoreModel, load_model
 
 if TYPE_CHECKING:
     from alicredit.model.classifier import DefaultModel
-    from alicredit.model.levels import relevel
+    from alicredit.model.relevelling import relevel
 
 __all__ = ["Claim", "DefaultModel", "PointTable", "ScoreModel", "load_model", "relevel"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return DefaultModel
     if name == "relevel":
-        from alicredit.model.levels import relevel
+        from alicredit.model.relevelling import relevel
 
         return relevel
     message = f"module 'alicredit.model' has no attribute {name!r}"

@@ -18,23 +18,26 @@ from alicredit.errors import InputError
 from alicredit.evaluation.contradictions import listed
 from alicredit.model.assemble import assemble
 from alicredit.model.carried import Carried, read_carried
+from alicredit.model.direction_evidence import weigh_directions
+from alicredit.model.facts import training_facts
 from alicredit.model.folds import make_folds, periods_of
 from alicredit.model.inputs import (
     Inputs,
     as_frame,
     data_digest,
     order_by_content,
-    read_claim,
     read_inputs,
+)
+from alicredit.model.lawful import note_levels, require_lawful
+from alicredit.model.leakage import note_telling
+from alicredit.model.learner import TrainingSet, plain_algebra
+from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
+from alicredit.model.outcomes import (
+    read_claim,
     read_labels,
     read_weights,
     require_both_classes,
 )
-from alicredit.model.lawful import note_levels, require_lawful
-from alicredit.model.learner import TrainingSet, plain_algebra
-from alicredit.model.learning import Plan, latest, learn_shape, repeats_of
-from alicredit.model.opposed import weigh_directions
-from alicredit.model.selected import selection_fact
 from alicredit.model.settings import (
     check_directions,
     check_rows,
@@ -45,7 +48,6 @@ from alicredit.model.settings import (
 )
 from alicredit.model.shapes import choose_shape, shapes_of
 from alicredit.model.steps import DEFAULTS_OF_A_PERIOD, MOST_PERIODS
-from alicredit.model.telling import note_telling
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.tables import Claim
 from alicredit.score import PointScale
@@ -266,9 +268,10 @@ class DefaultModel(ClassifierMixin, BaseEstimator):
         choice = choose_shape(shapes, inputs, data, splits, plan, profit=self.profit)
         self.shapes_ = choice.frame
         parts, margin = learn_shape(choice.judged, inputs, data, plan, rows=choice.rows)
-        training = _facts(
-            label, cohort, folds[0].kind, choice.judged.rounds, choice.calibration.slope
-        )
+        training = training_facts(
+            label, cohort, folds=folds[0].kind, rounds=choice.judged.rounds,
+            slope=choice.calibration.slope,
+        )  # fmt: skip
         training |= {"shape_asked": self.shape, "repeats": repeats, **carried.facts}
         if choice.judged.beside is not None:
             training["points_share"] = 1 - choice.judged.share
@@ -438,23 +441,3 @@ def _clusters(cohort: Cohort | None, rows: int) -> npt.NDArray[np.int64]:
     if cohort is None:
         return np.arange(rows)
     return pd.factorize(cohort.frame["merchant_id"])[0].astype(np.int64)
-
-
-def _facts(
-    label: Floats, cohort: Cohort | None, folds: str, rounds: int, slope: float
-) -> dict[str, Any]:
-    """State the facts of training that the file carries."""
-    facts: dict[str, Any] = {
-        "rows": len(label),
-        "defaults": int(label.sum()),
-        "folds": folds,
-        "rounds": rounds,
-        "slope": slope,
-        **selection_fact(cohort),
-    }
-    if cohort is not None:
-        as_of = cohort.frame["as_of"]
-        facts["merchants"] = int(cohort.frame["merchant_id"].nunique())
-        facts["first_as_of"] = f"{as_of.min():%Y-%m-%d}"
-        facts["last_as_of"] = f"{as_of.max():%Y-%m-%d}"
-    return facts

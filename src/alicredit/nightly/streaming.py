@@ -30,7 +30,8 @@ from alicredit.nightly.written import (
     whole_of,
 )
 from alicredit.policy import Policy
-from alicredit.policy.terms import EXTRA_FACTS, FACTS, GATES
+from alicredit.policy.rules import GATES
+from alicredit.policy.terms import EXTRA_FACTS, FACTS
 
 log = logging.getLogger(__name__)
 

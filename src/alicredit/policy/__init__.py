@@ -5,13 +5,14 @@ from alicredit.policy.contracts import contract_terms
 from alicredit.policy.eligibility import check_eligibility, find_rules
 from alicredit.policy.facts import completed_months
 from alicredit.policy.file.load import BUILT_IN, load_policy, read_policy
-from alicredit.policy.lender import check_lender
+from alicredit.policy.lender import Lender, check_lender
 from alicredit.policy.limits import grade_of, offer_limits
 from alicredit.policy.line import Curve, curve_of, group_outstanding, price_for, sweep_beta
+from alicredit.policy.policy import Policy
 from alicredit.policy.price import Price, price_loan
 from alicredit.policy.related import related_parties
-from alicredit.policy.terms import Gates, Lender, LimitRules, Product, Referral
-from alicredit.policy.whole import Policy
+from alicredit.policy.rules import Gates, LimitRules, Referral
+from alicredit.policy.terms import Product
 
 __all__ = [
     "BUILT_IN",

@@ -15,8 +15,9 @@ from alicredit.cohort import as_moment
 from alicredit.policy.facts import codes_of, column_of, completed_months, numbers_of
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.one import OneApplicant
-from alicredit.policy.terms import GATES, Eligibility, Gates, Limit, Product
-from alicredit.policy.whole import Policy
+from alicredit.policy.policy import Policy
+from alicredit.policy.rules import GATES, Gates
+from alicredit.policy.terms import Eligibility, Limit, Product
 
 OUTCOMES = ("fail", "unknown", "pass")
 FAIL, UNKNOWN, PASS = 0, 1, 2
@@ -59,6 +60,23 @@ def find_rules(
     """Ask the gates, then every rule of a product, of all applicants.
 
     A column that lacks is unknown to all, but for gates that a policy does not require.
+
+    Parameters
+    ----------
+    applicants : pandas.DataFrame or OneApplicant
+        With facts as columns (``policy.required_columns``).
+    product : Product
+        Whose rules are asked; of a planned one only whether it is launched.
+    as_of : pandas.Timestamp
+        The moment, by which openings and tenure are counted.
+    gates : Gates or None, default None
+        What bars an applicant before any score; None: nothing.
+
+    Yields
+    ------
+    RuleResult
+        Of each rule that is asked, in that order: its name, its code, and of each applicant the
+        outcome, the value and the threshold.
     """
     size, rules = len(applicants), product.eligibility
     launched = np.full(size, PASS if product.is_active else FAIL, dtype=np.int8)

@@ -19,6 +19,24 @@ def completed_months(start: pd.Series | OneColumn, end: pd.Timestamp) -> npt.NDA
 
     A month is complete on the same day of the month, or on the month's last day where it has no
     such day. What is no date written with the year first is missing.
+
+    Parameters
+    ----------
+    start : pandas.Series or OneColumn
+        Dates; times with a zone are read in the records' timezone.
+    end : pandas.Timestamp
+        The day.
+
+    Returns
+    -------
+    float64 array
+        Whole numbers of at least 0, or NaN.
+
+    Examples
+    --------
+    >>> begun = pd.Series(["2013-01-31", "2013-02-01", "soon"])
+    >>> completed_months(begun, pd.Timestamp("2013-02-28")).tolist()
+    [1.0, 0.0, nan]
     """
     if isinstance(start, OneColumn):
         return np.array([_months_of_one(day_of(start.value), end)])

@@ -21,8 +21,9 @@ from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds
 from alicredit.policy.line.change import change_limits
 from alicredit.policy.line.curve import Curve, curve_of, pd_of_year
 from alicredit.policy.one import OneApplicant
-from alicredit.policy.terms import Grades, Product
-from alicredit.policy.whole import Policy
+from alicredit.policy.policy import Policy
+from alicredit.policy.rules import Grades
+from alicredit.policy.terms import Product
 
 Floats = npt.NDArray[np.float64]
 Fen = npt.NDArray[np.int64]
@@ -53,6 +54,23 @@ class Limits:
 
 def grade_of(pd_: Floats, grades: Grades) -> npt.NDArray[np.object_]:
     """Name the grade of each probability; a bound belongs to the better grade.
+
+    Parameters
+    ----------
+    pd_ : array of float
+        Probabilities of default, 0 to 1; NaN where there is none.
+    grades : Grades
+        The master scale.
+
+    Returns
+    -------
+    object array
+        Names; None for NaN.
+
+    Raises
+    ------
+    InputError
+        For what is no array of numbers, or lies outside 0 to 1.
 
     Examples
     --------

@@ -13,8 +13,8 @@ from alicredit.errors import PolicyError
 from alicredit.loans import annual_cost, annualise, internal_rate
 from alicredit.policy.contracts import METHODS
 from alicredit.policy.file.load import load_policy
+from alicredit.policy.policy import Policy
 from alicredit.policy.terms import Product
-from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,16 +1,13 @@
-"""What a policy is made of: products with terms, bounds and rules; a lender; grades."""
+"""Products: their terms, the bounds these may be set within, and who may borrow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
-
-from alicredit.checks import nearest, refuse
-from alicredit.errors import PolicyError
 
 KINDS = ("term", "revolving", "order_advance", "card", "supply_chain_order", "planned")
 PRODUCT_STATUSES = ("active", "planned", "example")
@@ -51,24 +48,32 @@ EXTRA_FACTS = (
     "group_outstanding", "bank_inflows_median_180d", *SOURCE_FACTS,
 )  # fmt: skip
 """Columns that only some policies read, or that only some applicants have."""
-GATES: Mapping[str, str] = MappingProxyType(
-    {
-        "account_sealed": "account_sealed",
-        "fraud_found": "fraud_found",
-        "linked_shops_max": "linked_shops",
-        "shared_device_max": "shared_device",
-        "shared_address_max": "shared_address",
-        "related_barred_max": "related_barred",
-    }
-)
-"""Gates before any score, and the column of an applicant's facts that each reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Where and for whom a product is open, from when to when (inclusive).
+    """Where and for whom a product is open, from when to when.
 
-    A planned one has no dates and opens nothing.
+    Parameters
+    ----------
+    regions : tuple of str
+        Provinces, of ``REGIONS``.
+    memberships : tuple of str
+        Of ``MEMBERSHIPS``.
+    valid_from : date or None, default None
+        First day; None of what is only planned.
+    valid_to : date or None, default None
+        Last day, which counts; None: open until the policy changes.
+    is_planned : bool, default False
+        Announced without a date: it opens nothing.
+    note, note_zh : str, default ""
+        What else is to be said of it.
+
+    Examples
+    --------
+    >>> opening = Opening(("zhejiang",), ("paying",), date(2013, 1, 1), date(2013, 6, 30))
+    >>> [opening.is_open(date(2013, month, 30)) for month in (6, 7)]
+    [True, False]
     """
 
     regions: tuple[str, ...]
@@ -88,7 +93,31 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Who may borrow; a rule that is None or empty is not asked."""
+    """Who may borrow; a rule that is None or empty is not asked.
+
+    Parameters
+    ----------
+    platforms : tuple of str, default ()
+        Platforms that the shop may stand on, of ``PLATFORMS``.
+    any_of : tuple of Opening, default ()
+        One of which must be in force for the shop's region and membership.
+    cities_excluded : tuple of str, default ()
+        Cities left out.
+    registered_months_min, shop_months_min : int or None, default None
+        Least completed months since registration, and since the shop opened.
+    positive_rating_min : float or None, default None
+        Least share of positive ratings in 365 days, 0 to 1.
+    violation_points_max : float or None, default None
+        Most violation points in 365 days.
+    sales_12m_min : Decimal or None, default None
+        Least settled sales in 12 months, in yuan.
+    core_companies : tuple of str, default ()
+        Core companies whose distributors may borrow.
+    days_past_due_max : int, default 0
+        Most days past due now.
+    data_required : tuple of str, default ()
+        Facts that must be known.
+    """
 
     platforms: tuple[str, ...] = ()
     any_of: tuple[Opening, ...] = ()
@@ -105,7 +134,17 @@ class Eligibility:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Least and most that may be lent, in yuan, and the step."""
+    """Least and most that may be lent, in yuan, and the step.
+
+    Parameters
+    ----------
+    max : Decimal
+        Most.
+    step : Decimal
+        Limits are whole multiples of it.
+    min : Decimal or None, default None
+        Least; None: one step.
+    """
 
     max: Decimal
     step: Decimal
@@ -114,7 +153,22 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The contract rate, per day or month, and the bounds it may be set within."""
+    """The contract rate, a day or a month, and the bounds it may be set within.
+
+    Parameters
+    ----------
+    value : Decimal
+        Share of the principal for one unit: 0.0005 for 0.05 %.
+    unit : {"day", "month"}
+        What it is for.
+    min, max : Decimal
+        Lowest and highest that may be set, for the same unit.
+
+    Examples
+    --------
+    >>> Rate(Decimal("0.0005"), "day", Decimal("0.0005"), Decimal("0.0006")).annual
+    Decimal('0.1825')
+    """
 
     value: Decimal
     unit: str
@@ -129,7 +183,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What only a card has: a free period, and a fee that the shop pays on each purchase."""
+    """What only a card has: a free period, and a fee that the shop pays on each purchase.
+
+    Parameters
+    ----------
+    interest_free_days : int
+        Days from a purchase on which it can be repaid without interest.
+    merchant_fee_rate : Decimal
+        Share of a purchase.
+    """
 
     interest_free_days: int
     merchant_fee_rate: Decimal
@@ -137,7 +199,27 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Economics:
-    """How a line is used and lost: assumed numbers that expected loss and profit rest on."""
+    """How a line is used and lost: assumed numbers that expected loss and profit rest on.
+
+    Parameters
+    ----------
+    lgd : float
+        Loss given default, a share of what is owed then, 0 to 1.
+    use_at_default : float
+        Share of the limit that is drawn at default, 0 to 1.5.
+    mean_use : float
+        Share of the limit that is drawn on average, 0 to 1.
+    draws_a_year : float
+        Draws in a year, each of which costs its operation.
+    credit_conversion : float or None, default None
+        Share of what is not drawn that is drawn by default; in place of ``use_at_default``.
+    half_use_months : float or None, default None
+        Months of sales at which a limit is used half as much; None: use does not fall.
+    accrued_days : float or None, default None
+        Days of interest that are owed at default; None: none.
+    may_lose : bool or None, default None
+        Whether it is lent even where no amount is expected to earn its costs.
+    """
 
     lgd: float
     use_at_default: float
@@ -151,7 +233,13 @@ class Economics:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """From where to where a term may be set in place of the product's own, both inclusive."""
+    """From where to where a term may be set in place of the product's own, both inclusive.
+
+    Parameters
+    ----------
+    min, max : Decimal
+        In the term's own unit.
+    """
 
     min: Decimal
     max: Decimal
@@ -161,8 +249,61 @@ class Bound:
 class Product:
     """One product: its default terms, its permitted bounds, what is set in their place, and rules.
 
-    The fields hold the terms in force; ``filed`` is the product as it is written where overrides
-    or measured losses stand in place of its own.
+    The fields hold the terms in force.
+
+    Parameters
+    ----------
+    id : str
+        By which the policy and every decision name it.
+    title, title_zh : str
+        What a person reads.
+    kind : str
+        Of ``KINDS``.
+    status : str
+        Of ``PRODUCT_STATUSES``; only an active one is lent.
+    purpose : str, default "business"
+        Of ``PURPOSES``.
+    limit : Limit or None, default None
+        How much may be lent; what is not lent may have none, here and below.
+    rate : Rate or None, default None
+        The contract rate.
+    term_months, term_days : int or None, default None
+        For how long, one of both.
+    terms : mapping, default empty
+        Fees, early and late repayment, by the keys of the file's ``terms``.
+    card : Card or None, default None
+        What only a card has.
+    economics : Economics or None, default None
+        How it is used and lost.
+    eligibility : Eligibility, default nothing
+        Who may borrow.
+    max_pd : float, default 1.0
+        Highest probability of default, 0 to 1.
+    claims : tuple of (str, int), default ()
+        Which probabilities it takes: level (``borrower``, ``facility``) and days.
+    advance_rate : Decimal or None, default None
+        Share of its orders that is advanced.
+    core_company_share_max : Decimal or None, default None
+        Most of the lending cap that may stand on one core company, a share.
+    repayment : str, default ""
+        How it is repaid.
+    bounds : mapping of str to Bound, default empty
+        Terms that may be set, beside rate and limit.
+    overrides : mapping, default empty
+        Term -> what is set in place of the product's own.
+    assumed : tuple of str, default ()
+        Keys of the terms that are the author's choice and no source's.
+    note, note_zh : str, default ""
+        What else is to be said of it.
+    filed : Product or None, default None
+        The product as it is written, where overrides or measured losses stand in place of its own.
+
+    Examples
+    --------
+    >>> from alicredit.policy import load_policy
+    >>> product = load_policy("ali-2013").product("taobao_order")
+    >>> product.is_active, product.limit.max, product.claims[0]
+    (True, Decimal('1000000'), ('borrower', 365))
     """
 
     id: str
@@ -200,186 +341,3 @@ class Product:
     def is_active(self) -> bool:
         """Tell whether it can be lent."""
         return self.status == "active"
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    """One of the companies that a lender consists of, with capital and borrowings of its own."""
-
-    id: str
-    title: str
-    title_zh: str
-    net_capital: Decimal
-    registered_capital: Decimal | None = None
-    borrowings: Mapping[str, Decimal] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Lender:
-    """Capital, borrowings and the limits that law sets on both."""
-
-    net_capital: Decimal
-    borrowings: Mapping[str, Decimal]
-    max_banks: int | None
-    borrow_ratio: Decimal
-    single_borrower_ratio: Decimal
-    rate_cap_multiple: Decimal
-    rate_floor_multiple: Decimal
-    benchmark: Decimal
-    funding_rate: Decimal
-    operation_per_draw: Decimal
-    registered_capital: Decimal | None = None
-    benchmark_six_months: Decimal | None = None
-    issue_ratio: Decimal = Decimal(0)
-    issued: Decimal = Decimal(0)
-    donated: Decimal = Decimal(0)
-    borrower_caps: Mapping[str, Decimal] = field(default_factory=dict)
-    authority_max: Decimal | None = None
-    small_loan_share: Decimal | None = None
-    small_loan_threshold: Decimal | None = None
-    companies: tuple[Company, ...] = ()
-    equity_cost: Decimal | None = None
-    turnover_tax: Decimal | None = None
-    assumed: tuple[str, ...] = ()
-
-    @property
-    def lending_multiple(self) -> Decimal:
-        """Give the yuan that each yuan of net capital may lend."""
-        return 1 + self.borrow_ratio + self.issue_ratio
-
-    @property
-    def lending_cap(self) -> Decimal:
-        """Give the most that may be lent: net capital and what may be borrowed on it."""
-        return self.net_capital * self.lending_multiple
-
-    @property
-    def single_borrower_cap(self) -> Decimal:
-        """Give the most one borrower may owe."""
-        return self.net_capital * self.single_borrower_ratio
-
-    def funds(self, borrowed: Decimal | None = None) -> Decimal:
-        """Give what there is to lend: capital, gifts, bonds and what banks lent, up to the cap."""
-        owed = sum(self.borrowings.values(), Decimal(0)) if borrowed is None else borrowed
-        return min(self.lending_cap, self.net_capital + self.donated + self.issued + owed)
-
-    @property
-    def company_titles(self) -> dict[str, list[str]]:
-        """Give the titles of its companies by language."""
-        return {
-            "en": [each.title for each in self.companies],
-            "zh": [each.title_zh for each in self.companies],
-        }
-
-    def benchmark_of(self, product: Product) -> Decimal:
-        """Give the benchmark of a product's tenor: the six-month one, where known, up to that."""
-        months, days = product.term_months, product.term_days
-        is_short = (months is not None and months <= 6) or (days is not None and days <= 183)
-        if is_short and self.benchmark_six_months is not None:
-            return self.benchmark_six_months
-        return self.benchmark
-
-    def company(self, company_id: str) -> Lender:
-        """Give one company as a lender of its own, under the same rules.
-
-        Examples
-        --------
-        >>> from alicredit.policy import load_policy
-        >>> load_policy("ali-2013").lender.company("zhejiang").single_borrower_cap
-        Decimal('30000000.00')
-        >>> load_policy("ali-2013").lender.company("hangzhou")
-        Traceback (most recent call last):
-        alicredit.errors.PolicyError: company must be one of the lender's; found 'hangzhou'. ...
-        """
-        by_id = {each.id: each for each in self.companies}
-        if company_id not in by_id:
-            hint = nearest(company_id, by_id)
-            rule = "must be one of the lender's"
-            refuse("company", rule, repr(company_id), hint, error=PolicyError)
-        one = by_id[company_id]
-        return replace(
-            self, net_capital=one.net_capital, registered_capital=one.registered_capital,
-            borrowings=one.borrowings, companies=(), issued=Decimal(0), donated=Decimal(0),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Grades:
-    """Names by upper probability, and the months of sales each may be lent."""
-
-    names: tuple[str, ...]
-    upper_pd: tuple[float, ...]
-    months_of_sales: tuple[float, ...]
-    assumed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """What of an applicant that passes all rules is left to a person; None is not asked.
-
-    The lender's ``authority_max`` is the most that is lent without one.
-    """
-
-    straddles_cut: bool | None = None
-    source_ratio_max: Decimal | None = None
-    assumed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """What bars an applicant before any score; a gate that is None is not asked.
-
-    Where ``is_required`` is false, a gate is asked only of applicants whose facts have its column.
-    """
-
-    account_sealed: bool | None = None
-    fraud_found: bool | None = None
-    linked_shops_max: int | None = None
-    shared_device_max: int | None = None
-    shared_address_max: int | None = None
-    related_barred_max: int | None = None
-    is_required: bool = True
-    assumed: tuple[str, ...] = ()
-
-    def is_asked(self, gate: str) -> bool:
-        """Tell whether a gate is asked at all; a bound of 0 is."""
-        value = getattr(self, gate)
-        return value is not None and value is not False
-
-
-@dataclass(frozen=True, slots=True)
-class LimitRules:
-    """How limits are chosen; a rule that is None is not asked.
-
-    Parameters
-    ----------
-    by_profit : bool or None
-        Whether the amount that earns most in a year bounds the limit, and what earns nothing is
-        not lent.
-    leverage_effect : float or None
-        How the log odds of default rise with the log of the amount over monthly sales.
-    prudence : float or None
-        Which PD limits are chosen at: pd + prudence x (pd_upper - pd), 0 to 1.
-    capacity_share : float or None
-        Share of monthly cash flow that may serve debt.
-    bank_inflows_most : float or None
-        Up to which multiple of platform sales bank inflows count; 1 where none is given.
-    keep_within : float or None
-        Wanted change of a limit in force that is none, as a share of it.
-    raise_most, cut_most : float or None
-        Largest change at once, as shares of the limit in force.
-    margin : float or None
-        Profit that a rate by risk asks for, on a yuan drawn for a year.
-    assumed : tuple of str, default ()
-        Names of the rules whose numbers are assumptions.
-    """
-
-    by_profit: bool | None = None
-    leverage_effect: float | None = None
-    prudence: float | None = None
-    capacity_share: float | None = None
-    bank_inflows_most: float | None = None
-    keep_within: float | None = None
-    raise_most: float | None = None
-    cut_most: float | None = None
-    margin: float | None = None
-    assumed: tuple[str, ...] = ()

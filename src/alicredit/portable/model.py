@@ -88,6 +88,31 @@ class ScoreModel:
         English and Chinese text of each reason code of the inputs, as trained.
     grades : tuple of (str, float), default ()
         Names of grades, best first, with the highest probability of each; see ``with_grades``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alicredit.portable.file import sealed
+    >>> debt = PointTable(
+    ...     name="debt", kind="numeric", cuts=(1.0,), points=(20, -30), levels=(), missing_points=0,
+    ...     reference=20, low=0.0, high=9.0, median=0.5, missing_share=0.0, direction=1,
+    ...     code="SC_OTHER", title="Debt over sales", title_zh="负债与销售之比", unit="times",
+    ...     sources=(), rows=(80, 20, 0), defaults=(2, 4, 0))
+    >>> pds = tuple(0.2 - 0.001 * k for k in range(51))
+    >>> model = sealed(ScoreModel(
+    ...     tables=(debt,), base=600, scale=PointScale(), first_score=570, pds=pds, lowers=pds,
+    ...     uppers=pds, claim=Claim(365, "borrower", 90), training={"rows": 100},
+    ...     catalogue_digest="", model_id=""))
+    >>> model.predict_score(pd.DataFrame({"debt": [0.5, 4.0]})).tolist()
+    [620, 570]
+    >>> answer = model.score_one({"debt": 4.0})
+    >>> answer["score"], round(answer["pd"], 3), answer["reasons"]
+    (570, 0.2, ['SC_OTHER:debt'])
+    >>> model.score_one({"debt": float("inf")})["status"]
+    'bad_value'
+    >>> model.predict_score(pd.DataFrame({"debt": [float("inf")]}))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: X must have only rows within the model's contract; found 1 ...
     """
 
     tables: tuple[PointTable, ...]
@@ -171,13 +196,45 @@ class ScoreModel:
         return f"ScoreModel({len(self.tables)} inputs; {self.claim}; {self.model_id[:12]})"
 
     def predict_score(self, X: Any) -> Whole:
-        """Give scores, in whole units, of rows all within the contract; InputError otherwise."""
+        """Give scores, in whole units, of rows all within the contract.
+
+        Parameters
+        ----------
+        X : pandas or polars frame
+            The inputs by name, in any order; other columns are passed over.
+
+        Returns
+        -------
+        int64 array, shape (rows,)
+            Whole units, more being safer; ``unit`` of them are a point.
+
+        Raises
+        ------
+        InputError
+            If a column lacks or is repeated, or a row is outside the contract.
+        """
         found = score_rows(self, reader_of(self.tables, X), top=None)
         self._refuse_bad_rows(found.status)
         return found.scores
 
     def predict_proba(self, X: Any) -> Floats:
-        """Give the probabilities of no default and of default, shape (rows, 2)."""
+        """Give the probabilities of no default and of default.
+
+        Parameters
+        ----------
+        X : pandas or polars frame
+            The inputs by name, in any order; other columns are passed over.
+
+        Returns
+        -------
+        float64 array, shape (rows, 2)
+            Each row sums to 1; the second is the probability that ``claim`` speaks of.
+
+        Raises
+        ------
+        InputError
+            As :meth:`predict_score`.
+        """
         found = score_rows(self, reader_of(self.tables, X), top=None)
         self._refuse_bad_rows(found.status)
         p = found.pds[1]
@@ -186,14 +243,32 @@ class ScoreModel:
     def score_frame(self, X: Any, *, reasons: int = 4, flags: bool = True) -> pd.DataFrame:
         """Score each row, or say in ``status`` why not; one bad row never stops the others.
 
-        Gives ``status, pd, pd_lower, pd_upper, score`` (whole units), ``reasons`` (codes, at most
-        so many; 0 saves their cost) and ``flags``, in the order and with the index of ``X``.
         ``flags`` names the inputs of a scored row whose value training did not see: a number
         outside its range (special codes are none), or a category's level that was not learned and
-        is scored as others are. It is a mark, no refusal; ``flags=False`` leaves the column out and
-        saves its cost. Rows that have none, and rows whose reasons were not asked for, hold one
-        empty list together.
-        Raises InputError only where a whole column lacks or is repeated.
+        is scored as others are.
+
+        Parameters
+        ----------
+        X : pandas or polars frame
+            The inputs by name, in any order; other columns are passed over.
+        reasons : int, default 4
+            Codes of a row, at most; 0 saves their cost.
+        flags : bool, default True
+            Whether there is a column ``flags``; without it its cost is saved.
+
+        Returns
+        -------
+        pandas.DataFrame
+            In the order and with the index of ``X``: ``status`` (``vocabulary.STATUSES``), ``pd,
+            pd_lower, pd_upper`` (0 to 1, NaN where there is no score), ``score`` (Int64, whole
+            units), ``reasons`` (list of codes, the dearest first) and ``flags`` (list of inputs).
+            Rows that have none, and rows whose reasons were not asked for, hold one empty list
+            together.
+
+        Raises
+        ------
+        InputError
+            Only where a whole column lacks or is repeated, or an option is none.
         """
         import pandas as pd
 
@@ -216,7 +291,26 @@ class ScoreModel:
         )
 
     def score_one(self, values: Mapping[str, Any], *, reasons: int = 4) -> dict[str, Any]:
-        """Score one applicant: the same keys and the very same values as ``score_frame``."""
+        """Score one applicant: the same keys and the very same values as ``score_frame``.
+
+        Parameters
+        ----------
+        values : mapping of str to value
+            The inputs by name; None and NaN are missing.
+        reasons : int, default 4
+            Codes at most.
+
+        Returns
+        -------
+        dict
+            ``status, pd, pd_lower, pd_upper, score, reasons, flags``; where ``status`` is not
+            ``"ok"`` the score is None and the probabilities are NaN.
+
+        Raises
+        ------
+        InputError
+            If ``values`` is no mapping, or an input lacks.
+        """
         require_whole("reasons", reasons, 0)
         row, status = self.read_one(values)
         if status != "ok":
@@ -269,6 +363,24 @@ class ScoreModel:
         (interventional) Shapley values against the reference rows stored in the file, the mean
         over them. A row that loses nothing by it is held against the ``"best"`` points that each
         table can give, or the ``"best reference"``, the stored row of the highest score.
+
+        Parameters
+        ----------
+        X : pandas or polars frame
+            The inputs by name, in any order; other columns are passed over.
+        top : int, default 4
+            Reasons of a row, at most.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``row`` (position in ``X``), ``rank`` (from 1), ``feature, code, value, points_lost``
+            (points, above 0), ``against, text, text_zh``.
+
+        Raises
+        ------
+        InputError
+            As :meth:`predict_score`, or if ``top`` is no whole number.
         """
         require_whole("top", top, 0)
         rows, status = read_rows(self.tables, X)
@@ -282,6 +394,21 @@ class ScoreModel:
         reference (``attrs["reference"]``, in points) sum to its score in points, but for the
         rounding of a double. ``attrs["against"]`` names the reference. A row that is not scored
         has NaN.
+
+        Parameters
+        ----------
+        X : pandas or polars frame
+            The inputs by name, in any order; other columns are passed over.
+
+        Returns
+        -------
+        pandas.DataFrame
+            float64, in points: above 0 where an input speaks for the row.
+
+        Raises
+        ------
+        InputError
+            If a column lacks or is repeated.
         """
         import pandas as pd
 
@@ -305,13 +432,27 @@ class ScoreModel:
         for a single input. A special code has a line of its own, ``category`` naming it as in
         ``"(special -999)"``. A model of trees has no points by input, which are NaN: see
         ``explain``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a step, level, special code and missing value of each input, then a row a cell of
+            each pair.
         """
         return lay_out_card(self.tables, self.pairs, self.unit, has_trees=self.trees is not None)
 
     def save(self, path: str | Path) -> None:
         """Write the model as a file of plain data, whole or not at all; see :func:`load_model`.
 
-        InputError where the place cannot be written.
+        Parameters
+        ----------
+        path : str or Path
+            In a folder that exists.
+
+        Raises
+        ------
+        InputError
+            Where the place cannot be written.
         """
         from alicredit.portable.file import write_model
 
@@ -320,9 +461,24 @@ class ScoreModel:
     def to_sql(self, dialect: str = "duckdb", **options: Any) -> str:
         """Give the model as one SQL query over a table of features, for a dialect.
 
-        Its scores are those of ``score_frame``. ``options`` are ``table``, ``key``, ``reasons``,
-        ``flags`` and ``grades``; see :func:`alicredit.exports.sql.to_sql`, which also says what is
-        refused. Needs the extra ``sql``.
+        Its scores are those of ``score_frame``. Needs the extra ``sql``.
+
+        Parameters
+        ----------
+        dialect : str, default "duckdb"
+            Of those that :func:`alicredit.exports.sql.to_sql` knows.
+        **options : Any
+            ``table``, ``key``, ``reasons``, ``flags`` and ``grades``, as there.
+
+        Returns
+        -------
+        str
+            One SELECT.
+
+        Raises
+        ------
+        InputError
+            As there, for an unknown dialect or option among others.
         """
         from alicredit.exports.sql import to_sql
 
@@ -334,9 +490,24 @@ class ScoreModel:
         Its ``score(values, reasons=4)`` answers as ``score_one`` does, to the bit, row refusals
         too; it carries the inputs' contract, ``CLAIM``, ``MODEL_ID`` and ``reason_texts``, and
         ``python FILE < row.json`` scores a JSON object. Tables take microseconds a row, reasons of
-        trees milliseconds. Written to ``path`` too where one is given, whole or not at all.
-        InputError where the place cannot be written, ModelFileError where the model contradicts
-        itself.
+        trees milliseconds.
+
+        Parameters
+        ----------
+        path : str, Path or None, default None
+            Where the file is written, too, whole or not at all.
+
+        Returns
+        -------
+        str
+            The file's text.
+
+        Raises
+        ------
+        InputError
+            Where the place cannot be written.
+        ModelFileError
+            Where the model contradicts itself.
         """
         from alicredit.exports.python_file import to_python
 
@@ -346,9 +517,24 @@ class ScoreModel:
         """Give the points table as a page to print, from which a person adds the score up.
 
         HTML that stands alone, in English or Chinese (``"zh"``): the start, each input's steps and
-        points, the grids of pairs, probabilities at round scores and a worked example. Points and
-        pairs alone: InputError for trees, for another language, and where ``path`` cannot be
-        written.
+        points, the grids of pairs, probabilities at round scores and a worked example.
+
+        Parameters
+        ----------
+        path : str, Path or None, default None
+            Where the page is written, too.
+        language : {"en", "zh"}, default "en"
+            English or Chinese.
+
+        Returns
+        -------
+        str
+            The page.
+
+        Raises
+        ------
+        InputError
+            For trees, for another language, and where the place cannot be written.
         """
         from alicredit.exports.paper import to_paper
 
@@ -357,8 +543,21 @@ class ScoreModel:
     def with_grades(self, grades: Any) -> ScoreModel:
         """Give the model with a master scale in its file, under an id of its own.
 
-        ``grades`` has ``names``, best first, and ``upper_pd``, the highest probability of each, as
-        those of a policy do. InputError where it has not, or where they do not rise up to 1.
+        Parameters
+        ----------
+        grades : object
+            With ``names``, best first, and ``upper_pd``, the highest probability of each, rising
+            to 1: the grades of a policy.
+
+        Returns
+        -------
+        ScoreModel
+            Another model, which scores alike.
+
+        Raises
+        ------
+        InputError
+            If ``grades`` has no names and bounds, or they do not rise up to 1.
         """
         from alicredit.portable.file import sealed
 
@@ -382,8 +581,23 @@ class ScoreModel:
         too_many_missing; a wrong type the runtime itself refuses), ``score`` in units (int64; the
         least int64 where status is not 0), ``points``, ``pd_lower``, ``pd``, ``pd_upper`` (doubles;
         NaN there). Reasons are not among them. The graph's properties carry ``model_id``, claim and
-        the contract of the inputs. Rows in blocks of up to 65,536 save memory. Raises InputError
-        for an input named as an output, a level ``"(missing)"`` or a place that cannot be written.
+        the contract of the inputs. Rows in blocks of up to 65,536 save memory.
+
+        Parameters
+        ----------
+        path : str, Path or None, default None
+            Where the graph is written, too.
+
+        Returns
+        -------
+        bytes
+            The graph.
+
+        Raises
+        ------
+        InputError
+            For an input named as an output, a level ``"(missing)"`` or a place that cannot be
+            written.
         """
         from alicredit.exports.onnx_graph import to_onnx
 
@@ -392,9 +606,17 @@ class ScoreModel:
     def check_frame(self, X: Any) -> None:
         """Check a whole input once before scoring: columns, sources, units.
 
-        Raises InputError for a missing or repeated column, a column wholly of another type, one
-        that is all missing though training had values, and a median 50 times off the training's:
-        a sign of a wrong unit.
+        Parameters
+        ----------
+        X : pandas or polars frame
+            The inputs by name, in any order; other columns are passed over.
+
+        Raises
+        ------
+        InputError
+            For a missing or repeated column, a column wholly of another type, one that is all
+            missing though training had values, and a median 50 times off the training's: a sign
+            of a wrong unit.
         """
         columns = take_columns(X, self.feature_names)
         judge(

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from alicredit.checks import refuse, require_columns, writing
 from alicredit.databases import Database, Wants, open_database, tell
+from alicredit.databases.arrow import arrow_table
 from alicredit.errors import RecordError
 from alicredit.records.declaration import KNOWN_AT, Column
 from alicredit.records.facts import quoted
@@ -198,9 +199,7 @@ def _parsed(
             where, do = f"table {table!r} column {name!r}", "write it as 2013-05-01 13:30:00"
             refuse(where, "must be an ISO date or time", repr(found[0][0]), do, error=RecordError)
     listed = ", ".join(f"{parsed.get(n, quoted(n))} AS {quoted(n)}" for n in batch.schema.names)
-    result = con.sql(f"SELECT {listed} FROM _batch")
-    read: Any = getattr(result, "to_arrow_table", None) or result.fetch_arrow_table
-    whole = read().combine_chunks()
+    whole = arrow_table(con.sql(f"SELECT {listed} FROM _batch")).combine_chunks()
     batches = whole.to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=whole.schema)
 

@@ -23,6 +23,18 @@ _END_OF_PERIOD = {
 def end_of_period(period: str, expression: str) -> str:
     """Write the moment at which a row of a day or a month, or of an instant, happens.
 
+    Parameters
+    ----------
+    period : {"instant", "day", "month"}
+        What a row is of.
+    expression : str
+        SQL of its date or time.
+
+    Returns
+    -------
+    str
+        SQL of a timestamp: of a day or month its last microsecond.
+
     Examples
     --------
     >>> end_of_period("instant", '"paid_at"')
@@ -33,6 +45,16 @@ def end_of_period(period: str, expression: str) -> str:
 
 def quoted(name: str) -> str:
     """Quote an identifier for SQL.
+
+    Parameters
+    ----------
+    name : str
+        Any text.
+
+    Returns
+    -------
+    str
+        In double quotes, those in it doubled.
 
     Examples
     --------

@@ -117,6 +117,21 @@ def _from_database(
 def require_records(value: object) -> Records:
     """Return records; refuse anything else and say how to get them.
 
+    Parameters
+    ----------
+    value : object
+        What was given as records.
+
+    Returns
+    -------
+    Records
+        The same.
+
+    Raises
+    ------
+    RecordError
+        For anything else.
+
     Examples
     --------
     >>> require_records("data/sample")

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from alicredit.checks import refusal
+from alicredit.databases.arrow import arrow_batches
 from alicredit.errors import RecordError
 from alicredit.records.declaration import Column
 from alicredit.records.facts import quoted
@@ -120,10 +121,8 @@ def holds_numbers(source: Source, column: str) -> bool:
 
 
 def arrow_reader(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.RecordBatchReader:
-    """Read a query's result in batches, whatever the name DuckDB's release has for it."""
-    result = con.sql(sql)
-    read = getattr(result, "to_arrow_reader", None) or result.fetch_arrow_reader
-    return read(rows)
+    """Read a query's result in batches of so many rows."""
+    return arrow_batches(con.sql(sql), rows)
 
 
 def damaged(source: Source, error: Exception) -> RecordError:

@@ -212,6 +212,18 @@ def with_texts(frame: pd.DataFrame) -> pd.DataFrame:
 def written(metric: str, value: float) -> str:
     """Write a figure of a validation as people read it: shares in per cent, counts whole.
 
+    Parameters
+    ----------
+    metric : str
+        Its name in the frame of a validation.
+    value : float
+        The figure; NaN where there is none.
+
+    Returns
+    -------
+    str
+        Empty for NaN.
+
     Examples
     --------
     >>> written("default rate", 0.1318), written("rows", 2511.0), written("AUC", 0.77612)
@@ -228,6 +240,16 @@ def written(metric: str, value: float) -> str:
 
 def notes_of(notes: object) -> str:
     """Say in a sentence what the maker of simulated records notes of them; empty for others.
+
+    Parameters
+    ----------
+    notes : object
+        ``Records.notes``, or anything else.
+
+    Returns
+    -------
+    str
+        Sentences, or empty.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from alicredit.errors import InputError
 from alicredit.features import CATALOGUE
 from alicredit.policy import Policy, Product, offer_limits
 from alicredit.policy.eligibility import RuleResult
-from alicredit.policy.terms import Grades
+from alicredit.policy.rules import Grades
 from alicredit.portable import what_would_change
 from alicredit.vocabulary import POLICY_WORDS
 

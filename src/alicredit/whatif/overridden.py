@@ -9,6 +9,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.decision import Override
+from alicredit.whatif.known import join_labels
 
 _KEYS = ["merchant_id", "product_id", "as_of"]
 _NAMES = {
@@ -81,7 +82,7 @@ def override_outcomes(
             found = f"{made.decision} of {made.merchant_id!r}, {made.product_id!r}"
             refuse("overrides", "must be of what stands in decisions", found)
         rows.loc[at, "group"] = _NAMES[each.to]
-    rows["label"] = _outcomes(rows, labels)
+    rows["label"] = join_labels(rows, labels, _KEYS)
     lines = []
     for name, texts in _GROUPS.items():
         mine = rows[rows["group"] == name]
@@ -92,21 +93,6 @@ def override_outcomes(
     columns = ["group", "text", "text_zh", "decisions", "share", "share_lower", "share_upper",
                "labelled", "defaults", "default_rate", "rate_lower", "rate_upper"]  # fmt: skip
     return pd.DataFrame(lines, columns=columns)
-
-
-def _outcomes(rows: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
-    """Give the outcome of each decision, NaN where it is not known."""
-    require_kind("labels", labels, pd.DataFrame, "must be a frame")
-    require_columns("labels", map(str, labels.columns), ("merchant_id", "label"))
-    keys = [name for name in _KEYS if name in labels]
-    if labels.duplicated(keys).any():
-        refuse("labels", f"must have each {', '.join(keys)} once", "one that stands twice")
-    value = labels["label"].astype(float)
-    if not (value.isna() | value.isin([0.0, 1.0])).all():
-        refuse("labels['label']", "must be 0, 1 or missing", value[~value.isin([0, 1])].iloc[0])
-    texts = {name: str for name in keys if name != "as_of"}
-    own = labels[keys].astype(texts).assign(label=value.to_numpy())
-    return rows.merge(own, on=keys, how="left")["label"]
 
 
 def _rate(hits: int, size: int) -> tuple[float, float, float]:

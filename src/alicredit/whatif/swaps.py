@@ -14,6 +14,7 @@ from alicredit.checks import refuse, require_columns, require_kind, require_whol
 from alicredit.decision import COLUMNS
 from alicredit.policy import Policy, load_policy
 from alicredit.portfolio import score_portfolio
+from alicredit.whatif.known import join_labels
 from alicredit.whatif.resampling import Bootstrap
 
 SETS = ("both", "only_before", "only_after", "neither")
@@ -183,19 +184,10 @@ def _joined(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labels_of(rows: pd.DataFrame, labels: pd.DataFrame | None) -> npt.NDArray[np.float64]:
-    """Give each decision's outcome, NaN where unknown."""
+    """Give the outcome of each row, NaN where none is known."""
     if labels is None:
         return np.full(len(rows), np.nan)
-    require_kind("labels", labels, pd.DataFrame, "must be a frame")
-    require_columns("labels", map(str, labels.columns), ("merchant_id", "label"))
-    keys = [name for name in _KEYS if name in labels]
-    if labels.duplicated(keys).any():
-        refuse("labels", f"must have each {' and '.join(keys)} once", "one that stands twice")
-    value = labels["label"].astype(float)
-    if not (value.isna() | value.isin([0.0, 1.0])).all():
-        refuse("labels['label']", "must be 0, 1 or missing", value[~value.isin([0, 1])].iloc[0])
-    own = labels[keys].astype(str).assign(label=value.to_numpy())
-    return rows.merge(own, on=keys, how="left")["label"].to_numpy(np.float64)
+    return join_labels(rows, labels, _KEYS).to_numpy(np.float64)
 
 
 _TEXTS = {

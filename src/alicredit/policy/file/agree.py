@@ -5,8 +5,8 @@ from __future__ import annotations
 from alicredit.errors import PolicyError
 from alicredit.policy.contracts import contract_terms
 from alicredit.policy.file.strict import Table
+from alicredit.policy.policy import Policy
 from alicredit.policy.terms import Product
-from alicredit.policy.whole import Policy
 
 
 def check_policy(policy: Policy, top: Table) -> None:

@@ -8,21 +8,17 @@ from typing import Any
 
 from alicredit.policy.file.schema import LENT_KINDS, OWN_BOUNDS, SETTABLE, children
 from alicredit.policy.file.strict import Table
+from alicredit.policy.lender import Company, Lender
+from alicredit.policy.rules import Gates, Grades, LimitRules, Referral
 from alicredit.policy.terms import (
     Bound,
     Card,
-    Company,
     Economics,
     Eligibility,
-    Gates,
-    Grades,
-    Lender,
     Limit,
-    LimitRules,
     Opening,
     Product,
     Rate,
-    Referral,
 )
 
 _CUSTODY = ("alipay", "custody")

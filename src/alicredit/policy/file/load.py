@@ -24,7 +24,7 @@ from alicredit.policy.file.build import (
 from alicredit.policy.file.places import Places
 from alicredit.policy.file.schema import SCHEMA_VERSION
 from alicredit.policy.file.strict import Table, read_table, refused
-from alicredit.policy.whole import Policy
+from alicredit.policy.policy import Policy
 
 BUILT_IN = ("ali-2013", "ali-2013-planned", "cn-2025", "distributor-example")
 _MOST_BYTES = 1_000_000

@@ -13,7 +13,7 @@ from alicredit.policy.file.schema import KEYS, SCHEMA_VERSION, children
 from alicredit.policy.terms import Opening, Product
 
 if TYPE_CHECKING:
-    from alicredit.policy.whole import Policy
+    from alicredit.policy.policy import Policy
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

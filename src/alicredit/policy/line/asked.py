@@ -10,9 +10,9 @@ from alicredit.checks import refuse, require_kind
 from alicredit.errors import PolicyError
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.line.curve import curve_of
+from alicredit.policy.policy import Policy
 from alicredit.policy.price import price_loan
 from alicredit.policy.terms import Product
-from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 

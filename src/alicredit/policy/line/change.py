@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.policy.terms import LimitRules
+from alicredit.policy.rules import LimitRules
 
 Floats = npt.NDArray[np.float64]
 

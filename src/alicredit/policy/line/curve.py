@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from alicredit.checks import refuse
 from alicredit.errors import PolicyError
+from alicredit.policy.policy import Policy
 from alicredit.policy.price import annual_yield
 from alicredit.policy.terms import Product
-from alicredit.policy.whole import Policy
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_between
 from alicredit.policy.file.load import load_policy
-from alicredit.policy.whole import Policy
+from alicredit.policy.policy import Policy
 
 
 def sweep_beta(

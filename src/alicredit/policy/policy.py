@@ -20,17 +20,9 @@ from alicredit.checks import (
     write_whole,
 )
 from alicredit.errors import PolicyError
-from alicredit.policy.terms import (
-    EXTRA_FACTS,
-    FACTS,
-    GATES,
-    Gates,
-    Grades,
-    Lender,
-    LimitRules,
-    Product,
-    Referral,
-)
+from alicredit.policy.lender import Lender
+from alicredit.policy.rules import GATES, Gates, Grades, LimitRules, Referral
+from alicredit.policy.terms import EXTRA_FACTS, FACTS, Product
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -329,9 +321,9 @@ class Policy:
         Traceback (most recent call last):
         alicredit.errors.InputError: language must be one of 2 known words; found 'fr'. ...
         """
-        from alicredit.policy.file.told import told
+        from alicredit.policy.file.describing import describe
 
-        return told(self, language)
+        return describe(self, language)
 
     def diff(self, other: Policy) -> pd.DataFrame:
         """List what another policy says otherwise.
@@ -364,7 +356,7 @@ class Policy:
         Traceback (most recent call last):
         alicredit.errors.PolicyError: other must be a policy; found str. Try: load_policy(...).
         """
-        from alicredit.policy.file.told import differences
+        from alicredit.policy.file.differing import differences
 
         do = "load_policy(...)"
         require_kind("other", other, Policy, "must be a policy", do=do, error=PolicyError)

@@ -1,8 +1,7 @@
-"""Telling a policy to a person, and what another one says otherwise."""
+"""A policy told to a person: a row a statement, in English or Chinese."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from alicredit.policy.terms import Product
 from alicredit.vocabulary import POLICY_WORDS
 
 if TYPE_CHECKING:
-    from alicredit.policy.whole import Policy
+    from alicredit.policy.policy import Policy
 
 COLUMNS = ("part", "term", "value", "may_be_set", "assumed", "key")
 _PARTS = {
@@ -51,7 +50,7 @@ _SILENT = ("assumed", "schema_version", "id", "title", "title_zh", "rate.unit", 
            "rate.max", "note", "note_zh")  # fmt: skip
 
 
-def told(policy: Policy, language: str) -> pd.DataFrame:
+def describe(policy: Policy, language: str) -> pd.DataFrame:
     """Tell the whole policy, a row a statement."""
     require_one_of("language", language, ("en", "zh"))
     teller = _Teller(policy, language)
@@ -266,81 +265,3 @@ def _leaves(content: Mapping[str, Any], part: str, prefix: str = "") -> Iterator
             yield from ((f"{path}.{k}", each) for k, each in enumerate(value))
         elif name != "assumed":
             yield path, value
-
-
-def differences(before: Policy, after: Policy) -> pd.DataFrame:
-    """List what the later policy says otherwise."""
-    one, two = before.content(), after.content()
-    rows: list[tuple[str, str, str, str]] = []
-    ids = list(dict.fromkeys([*before.products, *after.products]))
-    first, second = _flat(one), _flat(two)
-    rows += [(path, first.get(path, ""), second.get(path, ""), "")
-             for path in dict.fromkeys([*first, *second])]  # fmt: skip
-    for product in ids:
-        path = f"products.{product}"
-        if product not in after.products:
-            rows.append((path, before.products[product].title, "", "product removed"))
-        elif product not in before.products:
-            rows.append((path, "", after.products[product].title, "product added"))
-        else:
-            mine, theirs = (_flat(_product_of(each, product), f"{path}.") for each in (one, two))
-            rows += [(key, mine.get(key, ""), theirs.get(key, ""), "")
-                     for key in dict.fromkeys([*mine, *theirs])]  # fmt: skip
-    named = [
-        (path, a, b, kind or ("added" if not a else "changed" if b else "removed"))
-        for path, a, b, kind in rows
-        if a != b
-    ]
-    return pd.DataFrame(named, columns=["path", "before", "after", "kind"])
-
-
-def _product_of(content: Mapping[str, Any], product_id: str) -> dict[str, Any]:
-    """Give the table of a product."""
-    return next(each for each in content["products"] if each["id"] == product_id)
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Give every leaf as text by path; an opening by region and membership."""
-    flat: dict[str, str] = {}
-    for name, value in content.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{path}.")
-        elif path == "products":
-            continue
-        elif name == "any_of":
-            flat |= _openings(value, path)
-        elif name == "companies":
-            for each in value:
-                flat |= _flat(each, f"{path}.{each['id']}.")
-        elif isinstance(value, list):
-            flat[path] = ", ".join(_said(each) for each in value)
-        else:
-            flat[path] = str(value)
-    return flat
-
-
-def _said(value: Any) -> str:
-    """Write one member of a list."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-_MORE = ("status", "note", "note_zh")
-
-
-def _openings(openings: list[Mapping[str, Any]], path: str) -> dict[str, str]:
-    """Give the days of each region and membership, and what else is said of them."""
-    flat: dict[str, list[str]] = {}
-    for days, each in sorted(((_days(each), each) for each in openings), key=lambda pair: pair[0]):
-        for region, member in itertools.product(each["regions"], each["memberships"]):
-            key = f"{path}.{region}.{member}"
-            flat.setdefault(key, []).append(days)
-            for name in filter(each.get, _MORE):
-                flat.setdefault(f"{key}.{name}", []).append(str(each[name]))
-    return {key: "; ".join(said) for key, said in flat.items()}
-
-
-def _days(opening: Mapping[str, Any]) -> str:
-    """Write from when to when an opening is in force."""
-    end = f" to {opening['valid_to']}" if "valid_to" in opening else ""
-    return f"{opening.get('valid_from', 'planned')}{end}"

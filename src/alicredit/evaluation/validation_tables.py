@@ -13,7 +13,7 @@ import pandas as pd
 from alicredit.checks import refuse, require_mapping
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.evaluation.arrays import require_one_order
-from alicredit.evaluation.calibration import hosmer_lemeshow, spiegelhalter
+from alicredit.evaluation.calibration_tests import hosmer_lemeshow, spiegelhalter
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.findings import compare_places
 from alicredit.evaluation.grades import grade_pds
