@@ -142,12 +142,15 @@ def require_whole(
     *,
     high: int | None = None,
     error: type[AlicreditError] = InputError,
-) -> None:
-    """Refuse what is not a whole number of at least ``low`` and at most ``high``.
+) -> int:
+    """Return a whole number of at least ``low`` and at most ``high``; refuse anything else.
+
+    NumPy's come back as Python's, which never wrap around.
 
     Examples
     --------
     >>> require_whole("days", 3, 1)
+    3
     >>> require_whole("days", 2.5, 1)
     Traceback (most recent call last):
     alicredit.errors.InputError: days must be a whole number of at least 1; found 2.5.
@@ -157,6 +160,7 @@ def require_whole(
         limit = "" if high is None else f" and at most {high}"
         rule = f"must be a whole number of at least {low}{limit}"
         raise error(refusal(argument, rule, repr(value)))
+    return number
 
 
 def require_columns(
