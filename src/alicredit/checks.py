@@ -11,6 +11,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from fractions import Fraction
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -116,7 +117,7 @@ def require_one_of(
 
 def require_between(
     argument: str,
-    value: float | int,
+    value: float | Decimal | Fraction,
     low: float,
     high: float,
     *,
@@ -232,9 +233,16 @@ def require_kind(
     >>> require_kind("policy", 3, str, "must be a name")
     Traceback (most recent call last):
     alicredit.errors.InputError: policy must be a name; found int.
+
+    One of the same name says of which library it is: "found polars.DataFrame. Try: give one of
+    pandas."
     """
     if not isinstance(value, kind):
-        raise error(refusal(argument, rule, type(value).__name__, do))
+        found = type(value).__name__
+        if found == kind.__name__:  # of another library
+            found = f"{type(value).__module__.partition('.')[0]}.{found}"
+            do = do or f"give one of {kind.__module__.partition('.')[0]}"
+        raise error(refusal(argument, rule, found, do))
     return value
 
 
