@@ -215,3 +215,16 @@ def test_amounts_beyond_sixty_four_bits_are_refused_and_not_wrapped() -> None:
     huge = book([(0, 10, 2**61 + 20_000)], [(0, 5, 1, 1)])
     with pytest.raises(RecordError, match="amounts must stay within 64 bits over the book"):
         find_spells(huge)
+
+
+@pytest.mark.parametrize("last", ["4707-11-28", "4707-11-29", "4707-11-30", "9999-12-31"])
+def test_an_unpaid_loan_stays_in_default_to_the_last_day_of_the_calendar(last: str) -> None:
+    """Nothing is repaid and nothing written off: the day asked about changes days late alone."""
+    made = book([(0, 10, 50_000)], [], signs=[(1, 3, "sealed")])
+    rows = replay(made, [pd.Timestamp("2300-01-01"), pd.Timestamp(last).as_unit("us")])
+    assert rows["loan_id"].tolist() == ["l0", "l0", "l1", "l1"]
+    assert set(rows["state"]) == {"default"}
+    late = (pd.Timestamp(last).as_unit("s") - day(10).as_unit("s")).days
+    assert rows["days_past_due"].tolist()[:2] == [
+        (pd.Timestamp("2300-01-01").as_unit("s") - day(10).as_unit("s")).days, late,
+    ]  # fmt: skip

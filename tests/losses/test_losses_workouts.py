@@ -236,3 +236,12 @@ def test_bad_workouts_are_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(InputError, match=match):
             call()
+
+
+def test_before_the_first_loan_there_is_no_workout_and_no_estimate() -> None:
+    records = make_records(LOANS)
+    for moment in (START - 900 * DAY, START, START + DAY):
+        made = find_workouts(records, as_of=moment)
+        assert (len(made.loans), len(made.flows), len(made.unknown)) == (0, 0, 0)
+        with pytest.raises(InputError, match="at least 10 merchants in default, seen a month"):
+            estimate_lgd(records, as_of=moment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,7 +62,7 @@ def require_one_of(
 
 def require_between(
     argument: str,
-    value: float | int,
+    value: float | Decimal | Fraction,
     low: float,
     high: float,
     *,
@@ -73,8 +74,8 @@ def require_between(
     ----------
     argument : str
         The argument, table, column or key, as the refusal names it.
-    value : float or int
-        What was given; a Decimal will do, a boolean will not.
+    value : float, Decimal or Fraction
+        What was given; a boolean will not do.
     low, high : float
         The least and the largest allowed number.
     error : type of AlicreditError, default InputError
@@ -103,8 +104,8 @@ def require_whole(
     *,
     high: int | None = None,
     error: type[AlicreditError] = InputError,
-) -> None:
-    """Refuse what is not a whole number of at least ``low`` and at most ``high``.
+) -> int:
+    """Return a whole number of at least ``low`` and at most ``high``; refuse anything else.
 
     Parameters
     ----------
@@ -119,6 +120,11 @@ def require_whole(
     error : type of AlicreditError, default InputError
         What is raised.
 
+    Returns
+    -------
+    int
+        ``value`` as Python's own, which never wraps around as NumPy's do.
+
     Raises
     ------
     AlicreditError
@@ -127,6 +133,7 @@ def require_whole(
     Examples
     --------
     >>> require_whole("days", 3, 1)
+    3
     >>> require_whole("days", 2.5, 1)
     Traceback (most recent call last):
     alicredit.errors.InputError: days must be a whole number of at least 1; found 2.5.
@@ -136,6 +143,7 @@ def require_whole(
         limit = "" if high is None else f" and at most {high}"
         rule = f"must be a whole number of at least {low}{limit}"
         raise error(refusal(argument, rule, repr(value)))
+    return number
 
 
 def require_columns(
@@ -212,7 +220,8 @@ def require_kind(
     Raises
     ------
     AlicreditError
-        Of the type ``error``, if ``value`` is of another type.
+        Of the type ``error``, if ``value`` is of another type; where that has the same name, the
+        message says of which library each is.
 
     Examples
     --------
@@ -223,7 +232,11 @@ def require_kind(
     alicredit.errors.InputError: policy must be a name; found int.
     """
     if not isinstance(value, kind):
-        raise error(refusal(argument, rule, type(value).__name__, do))
+        found = type(value).__name__
+        if found == kind.__name__:  # of another library
+            found = f"{type(value).__module__.partition('.')[0]}.{found}"
+            do = do or f"give one of {kind.__module__.partition('.')[0]}"
+        raise error(refusal(argument, rule, found, do))
     return value
 
 

@@ -20,7 +20,7 @@ from alicredit.ledger.states import BUCKET_ENDS, BUCKETS, STATES, StateRules
 from alicredit.loans.book.days import thirtieths_charged
 from alicredit.loans.book.exact import rounded, shares
 
-_FOREVER = np.int64(10**6)
+_FOREVER = np.int64(4 * 10**6)  # days from 1970: after the year 9999, the last that a date has
 _MOST_ROWS = 30_000_000
 _CODE = {word: code for code, word in enumerate(STATES)}
 

@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 
 from alicredit.checks import refuse, require_between, require_one_of, require_whole
+from alicredit.loans.days import require_date
 from alicredit.loans.rates import Rate
 
 PERIODS_A_YEAR = {"day": 365.0, "month": 12.0, "year": 1.0}
@@ -49,6 +50,7 @@ def annualise(rate: float | Rate, convention: str, *, unit: str = "day") -> floa
         return annualise(float(rate.value), convention, unit=rate.unit)
     require_one_of("unit", unit, PERIODS_A_YEAR)
     require_between("rate", rate, 0, 1)
+    rate = float(rate)
     if convention == "effective":
         return float((1 + rate) ** PERIODS_A_YEAR[unit] - 1)
     if unit == "day":
@@ -89,11 +91,15 @@ def annual_cost(received_fen: int, repaid_fen: int, days: int, convention: str) 
     alicredit.errors.InputError: days must be a whole number of at least 1; found 0.
     """
     require_one_of("convention", convention, CONVENTIONS)
-    require_whole("received_fen", received_fen, 1)
-    require_whole("repaid_fen", repaid_fen, 0)
-    require_whole("days", days, 1)
+    received_fen = require_whole("received_fen", received_fen, 1)
+    repaid_fen = require_whole("repaid_fen", repaid_fen, 0)
+    days = require_whole("days", days, 1)
     if convention == "effective":
-        return float((repaid_fen / received_fen) ** (365 / days) - 1)
+        try:
+            return float((repaid_fen / received_fen) ** (365 / days) - 1)
+        except OverflowError:
+            found, do = f"{repaid_fen} fen for {received_fen} in {days}", "use 'simple_act_365'"
+            refuse("repaid_fen", "must give an effective rate that is a number", found, do)
     year = 365 if convention == "simple_act_365" else 360
     return (repaid_fen - received_fen) / received_fen * year / days
 
@@ -124,7 +130,7 @@ def internal_rate(flows: Sequence[float]) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: flows must change sign exactly once; found 0 changes.
     """
-    values = np.asarray(flows, dtype=float)
+    values = _one_row(flows)
     return _root(values, np.arange(len(values)))
 
 
@@ -155,10 +161,25 @@ def dated_internal_rate(flows: Sequence[tuple[date, float]]) -> float:
     alicredit.errors.InputError: flows must change sign exactly once; found 0 changes.
     """
     by_day: dict[date, float] = {}
-    for day, value in sorted(flows, key=lambda flow: flow[0]):
-        by_day[day] = by_day.get(day, 0.0) + value
+    listed = list(flows)
+    for day, _ in listed:
+        require_date("flows", day)
+    values = _one_row([value for _, value in listed])
+    for (day, _), value in sorted(zip(listed, values), key=lambda flow: flow[0][0]):
+        by_day[day] = by_day.get(day, 0.0) + float(value)
     days = np.array([(day - min(by_day)).days for day in by_day], dtype=float)
     return _root(np.array(list(by_day.values()), dtype=float), days / 365)
+
+
+def _one_row(flows: Sequence[float]) -> np.ndarray:
+    """Take flows as one row of numbers."""
+    try:
+        values = np.asarray(flows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        refuse("flows", "must be a row of numbers", f"({error})")
+    if values.ndim != 1:
+        refuse("flows", "must be a row of numbers", f"shape {values.shape}")
+    return values
 
 
 def _root(values: np.ndarray, times: np.ndarray) -> float:

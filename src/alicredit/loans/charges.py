@@ -72,8 +72,8 @@ def penalty(
     alicredit.errors.InputError: mode must be one of 2 known words; found 'both'. ...
     """
     require_one_of("mode", mode, PENALTY_MODES)
-    require_whole("overdue_fen", overdue_fen, 0)
-    require_whole("days", days, 0)
+    overdue_fen = require_whole("overdue_fen", overdue_fen, 0)
+    days = require_whole("days", days, 0)
     times = exact_share("multiplier", multiplier) + (1 if mode == "add" else 0)
     return round_half_up(overdue_fen * exact_rate("rate_per_day", rate_per_day) * times * days)
 
@@ -119,7 +119,7 @@ def interest_refund(
     Traceback (most recent call last):
     alicredit.errors.InputError: days_held must be a whole number of at least 0; found -1.
     """
-    require_whole("interest_fen", interest_fen, 0)
+    interest_fen = require_whole("interest_fen", interest_fen, 0)
     require_whole("days_held", days_held, 0)
     require_flag("is_first_loan", is_first_loan)
     is_free = has_refund(
@@ -184,7 +184,7 @@ def service_fee(
     alicredit.errors.InputError: basis must be one of 3 known words; found 'monthly'. ...
     """
     require_one_of("basis", basis, FEE_BASES)
-    require_whole("amount_fen", amount_fen, 0)
+    amount_fen = require_whole("amount_fen", amount_fen, 0)
     require_flag("is_first_draw", is_first_draw)
     share = exact_rate("rate", rate)
     if basis == "none" or (basis == "per_line" and not is_first_draw):
@@ -220,7 +220,7 @@ def prepay_fee(prepaid_fen: int, rate: Amount) -> int:
     Traceback (most recent call last):
     alicredit.errors.InputError: prepaid_fen must be a whole number of at least 0; found -1.
     """
-    require_whole("prepaid_fen", prepaid_fen, 0)
+    prepaid_fen = require_whole("prepaid_fen", prepaid_fen, 0)
     return round_half_up(prepaid_fen * exact_rate("rate", rate))
 
 

@@ -30,6 +30,16 @@ MONEY_KINDS = ("payment", "auto_debit", "order_success", "pull")
 """The kinds of event that bring money."""
 
 
+def _take_whole(
+    of: object, name: str, low: int, *, called: str = "", may_lack: bool = True
+) -> None:
+    """Take a whole number as Python's own, which does not wrap around as NumPy's does."""
+    given = getattr(of, name)
+    if given is not None or not may_lack:
+        high = 10**15 if name.endswith("fen") else None
+        object.__setattr__(of, name, require_whole(called or name, given, low, high=high))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PenaltyTerms:
     """What an overdue amount is charged a day; nothing is charged on penalties.
@@ -157,13 +167,12 @@ class EarlyTerms:
 
     def __post_init__(self) -> None:
         """Refuse unknown words and negative numbers."""
-        require_whole("min_interest_months", self.min_interest_months, 0)
+        _take_whole(self, "min_interest_months", 0, may_lack=False)
         require_one_of("stub", self.stub, STUBS)
         require_one_of("after", self.after, AFTER_PREPAYMENT)
         require_flag("refund_first_only", self.refund_first_only)
         exact_rate("prepay_fee_rate", self.prepay_fee_rate)
-        if self.refund_days is not None:
-            require_whole("refund_days", self.refund_days, 0)
+        _take_whole(self, "refund_days", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +220,8 @@ class Terms:
         if (self.months is None) == (self.days is None):
             found = f"{self.months} and {self.days}"
             refuse("months and days", "must be given, one of them", found)
-        require_whole("term", self.months if self.days is None else self.days, 1)
+        _take_whole(self, "months", 1, called="term")
+        _take_whole(self, "days", 1, called="term")
         if self.rate.unit == "month" and self.months is None:
             refuse("months", "must be given for a rate a month", None)
         if self.rate.unit == "day" and self.method == "annuity":
@@ -277,16 +287,15 @@ class Contract:
     def __post_init__(self) -> None:
         """Refuse no principal, slices beyond it, an end before the start."""
         require_kind("terms", self.terms, Terms, "must be Terms")
-        require_whole("principal_fen", self.principal_fen, 1, high=10**15)
+        _take_whole(self, "principal_fen", 1, may_lack=False)
         require_date("start", self.start)
         require_flag("is_first_loan", self.is_first_loan)
         require_flag("is_first_draw", self.is_first_draw)
-        if self.line_fen is not None:
-            require_whole("line_fen", self.line_fen, 0, high=10**15)
+        _take_whole(self, "line_fen", 0)
         if self.due is not None:
             require_date("due", self.due)
-        for each in self.slices:
-            require_whole("slices", each, 1)
+        slices = tuple(require_whole("slices", each, 1) for each in self.slices)
+        object.__setattr__(self, "slices", slices)
         if sum(self.slices) > self.principal_fen:
             refuse("slices", f"must sum to at most {self.principal_fen}", sum(self.slices))
         if self.due is not None and (self.due <= self.start or self.terms.days is None):
@@ -355,13 +364,12 @@ class Event:
         """Refuse an unknown kind, a negative amount, a part that lacks."""
         require_one_of("kind", self.kind, EVENT_KINDS)
         require_date("day", self.day)
-        require_whole("fen", self.fen, 0, high=10**15)
+        _take_whole(self, "fen", 0, may_lack=False)
         if self.fen and self.kind not in MONEY_KINDS:
             refuse("fen", f"must be 0 for {self.kind}", self.fen, "add an event of kind 'payment'")
         if (self.kind == "order_success") != (self.slice is not None):
             refuse("slice", "must be given for order_success and for nothing else", self.slice)
-        if self.slice is not None:
-            require_whole("slice", self.slice, 0)
+        _take_whole(self, "slice", 0)
         if (self.kind == "restructured") != (self.until is not None):
             refuse("until", "must be given for restructured and for nothing else", self.until)
         if self.until is not None:

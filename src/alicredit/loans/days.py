@@ -117,8 +117,8 @@ def add_months(start: date, months: int) -> date:
     alicredit.errors.InputError: months must be a whole number of at least 0; found -1.
     """
     require_date("start", start)
-    require_whole("months", months, 0, high=_MOST_MONTHS)
-    year, month = divmod(start.year * 12 + start.month - 1 + int(months), 12)
+    months = require_whole("months", months, 0, high=_MOST_MONTHS)
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     if year > date.max.year:
         refuse("months", f"must lead to a year up to {date.max.year}", months)
     last = calendar.monthrange(year, month + 1)[1]
@@ -191,7 +191,7 @@ def due_dates(start: date, periods: int) -> tuple[date, ...]:
     Traceback (most recent call last):
     alicredit.errors.InputError: periods must be a whole number of at least 1; found 0.
     """
-    require_whole("periods", periods, 1)
+    periods = require_whole("periods", periods, 1)
     return tuple(add_months(start, k) for k in range(1, periods + 1))
 
 

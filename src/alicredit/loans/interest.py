@@ -42,8 +42,8 @@ def accrue(principal_fen: int, rate_per_day: Amount, days: int) -> int:
     Traceback (most recent call last):
     alicredit.errors.InputError: rate_per_day must not be negative; found -0.0005.
     """
-    require_whole("principal_fen", principal_fen, 0)
-    require_whole("days", days, 0)
+    principal_fen = require_whole("principal_fen", principal_fen, 0)
+    days = require_whole("days", days, 0)
     return round_half_up(principal_fen * exact_rate("rate_per_day", rate_per_day) * days)
 
 
@@ -90,9 +90,9 @@ def accrue_by_month(
     Traceback (most recent call last):
     alicredit.errors.InputError: stub must be one of 2 known words; found 'weekly'. ...
     """
-    require_whole("principal_fen", principal_fen, 0)
-    require_whole("days", days, 0)
-    require_whole("min_months", min_months, 0)
+    principal_fen = require_whole("principal_fen", principal_fen, 0)
+    days = require_whole("days", days, 0)
+    min_months = require_whole("min_months", min_months, 0)
     require_one_of("stub", stub, STUBS)
     months = Fraction(days, 30) if stub == "pro_rata_30" else Fraction(-(-days // 30))
     charged = max(months, Fraction(min_months))
@@ -151,8 +151,8 @@ def accrue_between(
     Traceback (most recent call last):
     alicredit.errors.InputError: min_months must be 0 where the rate is a day; found 1.
     """
-    require_whole("principal_fen", principal_fen, 0)
-    require_whole("min_months", min_months, 0)
+    principal_fen = require_whole("principal_fen", principal_fen, 0)
+    min_months = require_whole("min_months", min_months, 0)
     if rate.unit == "month":
         months = months_charged(start, end, min_months=min_months, stub=stub)
         return round_half_up(principal_fen * rate.value * months)

@@ -144,6 +144,8 @@ def round_half_up(fen: Decimal | Fraction | int) -> int:
         refuse("amount", "must be a finite number", fen)
     exact = Fraction(fen)
     if abs(exact) > _LARGEST:
-        refuse("amount", "must be at most 10 trillion yuan", f"{float(exact) / 100:g} yuan")
+        refuse(
+            "amount", "must be at most 10 trillion yuan", f"{Decimal(int(exact)) / 100:.6g} yuan"
+        )
     whole = int(abs(exact) + Fraction(1, 2))
     return whole if exact >= 0 else -whole

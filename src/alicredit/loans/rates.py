@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from alicredit.checks import refuse, require_one_of
+from alicredit.checks import refuse, require_one_of, require_whole
 from alicredit.loans.days import days_between, months_between, year_fraction
 from alicredit.loans.money import Amount, decimal_of
 
@@ -252,6 +252,7 @@ def months_charged(
     alicredit.errors.InputError: stub must be one of 2 known words; found 'weekly'. ...
     """
     require_one_of("stub", stub, STUBS)
+    min_months = require_whole("min_months", min_months, 0)
     months, rest = months_between(start, end)
     part = min(Fraction(rest, 30), Fraction(1)) if stub == "pro_rata_30" else Fraction(rest > 0)
     return max(months + part, Fraction(min_months))

@@ -77,8 +77,8 @@ def schedule(
     Traceback (most recent call last):
     alicredit.errors.InputError: periods must be a whole number of at least 1; found 0.
     """
-    require_whole("principal_fen", principal_fen, 0)
-    require_whole("periods", periods, 1)
+    principal_fen = require_whole("principal_fen", principal_fen, 0)
+    periods = require_whole("periods", periods, 1)
     require_one_of("method", method, METHODS)
     rate = exact_rate("rate_per_period", rate_per_period)
     level = level_payment(principal_fen, rate, periods) if method == "annuity" else 0

@@ -234,6 +234,8 @@ def first_defaults(book: Postings, until: pd.Timestamp, *, default_days: int = 9
 
 def _kept_in_spite(book: Postings, loans: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Tell which defaults are by a sign from before a loan that was then repaid by its due date."""
+    if loans.empty:
+        return np.zeros(0, dtype=bool)
     lent = book.loans.set_index("loan_id")
     last = book.payments["loan_id"].map(lent["due_at"].dt.normalize())
     in_time = book.payments[book.payments["day"] <= last]

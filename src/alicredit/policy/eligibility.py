@@ -169,15 +169,9 @@ def _conduct(applicants: pd.DataFrame | OneApplicant, rules: Eligibility) -> Ite
 def _city(applicants: pd.DataFrame | OneApplicant, excluded: tuple[str, ...]) -> RuleResult:
     """Ask whether the city is none of those left out."""
     city = column_of(applicants, "city")
-    outcome = np.where(
-        city.isna().to_numpy(bool),
-        UNKNOWN,
-        np.where(city.isin(excluded).to_numpy(bool), FAIL, PASS),
-    )
+    at, known = codes_of(city)
     threshold = f"not {'/'.join(excluded)}"
-    return RuleResult(
-        "city", "ELIG_CITY", outcome.astype(np.int8), city.to_numpy(), threshold, ("city",)
-    )
+    return _outcome_of("city", at, ~np.isin(known, excluded), city, threshold, "ELIG_CITY")
 
 
 def _known(applicants: pd.DataFrame | OneApplicant, facts: tuple[str, ...]) -> RuleResult:

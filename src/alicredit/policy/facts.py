@@ -95,6 +95,12 @@ def numbers_of(
     return np.where(np.isinf(numbers) | (numbers < 0) | (numbers > most), np.nan, numbers)
 
 
+def _code_of(value: Any) -> Any:
+    """Give a text or a missing value as it is, anything else as a text that is no code."""
+    is_missing = pd.api.types.is_scalar(value) and pd.isna(value)
+    return value if is_missing or isinstance(value, str) else ""
+
+
 def codes_of(
     column: pd.Series | OneColumn,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
@@ -107,6 +113,9 @@ def codes_of(
         column = pd.Series([column.value], dtype=object)
     array = column.array
     plain = array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
-    at, known = pd.factorize(plain)
+    try:
+        at, known = pd.factorize(plain)
+    except TypeError:  # a list or a mapping among them: no code, as nothing is that is no text
+        at, known = pd.factorize(np.array([_code_of(each) for each in plain], dtype=object))
     texts = np.array([each if isinstance(each, str) else "" for each in known], dtype=object)
     return at, texts

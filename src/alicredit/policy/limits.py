@@ -17,7 +17,7 @@ from alicredit.checks import (
 )
 from alicredit.errors import InputError, PolicyError
 from alicredit.policy.file.load import load_policy
-from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds
+from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds, is_no_money
 from alicredit.policy.line.change import change_limits
 from alicredit.policy.line.curve import Curve, curve_of, pd_of_year
 from alicredit.policy.one import OneApplicant
@@ -119,8 +119,9 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
     pandas.DataFrame
         ``merchant_id, product_id, limit`` (yuan, 0 where none), ``binding`` (the code of what
         binds; ``ELIG_LIMIT_MIN`` below the minimum, ``LIM_UNPROFITABLE`` where no amount earns its
-        costs, ``MISSING_DATA`` where a fact lacks), ``best`` (yuan that earn most if nothing else
-        bounds, infinite where more is always better, NaN where profit is not asked),
+        costs, ``MISSING_DATA`` where a fact lacks or is no amount of money), ``best`` (yuan that
+        earn most if nothing else bounds, infinite where more is always better, NaN where profit is
+        not asked),
         ``expected_loss, expected_profit`` (yuan a year at the PD itself, 0 for no limit; NaN
         without a PD).
 
@@ -146,6 +147,8 @@ def offer_limits(applicants: pd.DataFrame, policy: str | Policy, *, product: str
     asked = chosen.product(product)
     if not asked.is_active:
         refuse("product", "must be active", repr(product), error=PolicyError)
+    if not applicants.columns.is_unique:
+        refuse("applicants", "must have columns of different names", "a repeated name")
     needed = ("merchant_id", "pd", "monthly_sales_median_180d", "order_base", "outstanding")
     require_columns("applicants", map(str, applicants.columns), needed)
     pd_ = _pds(applicants, "pd", chosen)
@@ -214,6 +217,8 @@ def find_limits(
         best = bounds.soft["LIM_PROFIT"] = np.floor(bounds.sales * multiple)
     least, code, unknown = _least_of(bounds, _current(applicants), policy)
     unknown |= np.isnan(pd_)
+    if "current_limit" in applicants:  # a wrong one is not the same as none in force
+        unknown |= is_no_money(applicants, "current_limit")
     step = int(limit.step * 100)
     fen = np.maximum(np.where(unknown, 0, least), 0).astype(np.int64) // step * step
     is_small = fen < max(int((limit.min or Decimal(0)) * 100), 1)

@@ -98,6 +98,12 @@ class OneApplicant:
         return OneColumn(self.facts.get(name))
 
 
+def _is_beyond_doubles(value: object) -> bool:
+    """Tell what would stop or bend reading others: huge whole, complex and many numbers in one."""
+    is_huge = isinstance(value, int) and abs(value) > _LARGEST
+    return is_huge or isinstance(value, complex | np.complexfloating | np.ndarray)
+
+
 def doubles_of(column: Any) -> Floats:
     """Take a column as doubles; what is no number is NaN.
 
@@ -123,10 +129,10 @@ def doubles_of(column: Any) -> Floats:
         return np.asarray(column.to_numpy(np.float64))
     try:
         values = pd.to_numeric(column.astype(object), errors="coerce")
-    except OverflowError:  # whole numbers beyond all doubles
-        known = [None if isinstance(v, int) and abs(v) > _LARGEST else v for v in column]
+        is_odd = values.dtype.kind == "c"  # what is read beside one may be anything
+    except (OverflowError, TypeError):
+        is_odd = True
+    if is_odd:
+        known = [None if _is_beyond_doubles(each) else each for each in column]
         values = pd.to_numeric(pd.Series(known, dtype=object), errors="coerce")
-    if values.dtype.kind == "c":
-        is_complex = [isinstance(value, complex | np.complexfloating) for value in column]
-        return np.where(is_complex, np.nan, values.to_numpy().real)
     return values.to_numpy(np.float64, na_value=np.nan)

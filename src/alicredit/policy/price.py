@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -53,7 +55,9 @@ class Price:
     with_fee_effective: float | None = None
 
 
-def price_loan(product: Product, policy: str | Policy, *, rate: float | None = None) -> Price:
+def price_loan(
+    product: Product, policy: str | Policy, *, rate: float | Decimal | Fraction | None = None
+) -> Price:
     """Price a loan at the product's rate, or at another within its bounds.
 
     Parameters
@@ -62,8 +66,8 @@ def price_loan(product: Product, policy: str | Policy, *, rate: float | None = N
         An active product.
     policy : str or Policy
         Whose lender's cap and floor on rates are checked.
-    rate : float or None, default None
-        Another contract rate, within the product's bounds.
+    rate : float, Decimal, Fraction or None, default None
+        Another contract rate, within the product's bounds; read by its shortest text.
 
     Returns
     -------
@@ -93,8 +97,10 @@ def price_loan(product: Product, policy: str | Policy, *, rate: float | None = N
     chosen, terms = load_policy(policy), product.rate
     if terms is None:
         refuse("product", "must have a rate", product.id, error=PolicyError)
-    value = float(terms.value) if rate is None else rate
-    require_between("rate", value, 0, 1, error=PolicyError)
+    value = float(terms.value)
+    if rate is not None:
+        require_between("rate", rate, 0, 1, error=PolicyError)
+        value = float(rate if isinstance(rate, Fraction) else str(rate))
     if not float(terms.min) <= value <= float(terms.max):
         rule = f"must lie from {terms.min} to {terms.max}"
         refuse("rate", rule, value, error=PolicyError)

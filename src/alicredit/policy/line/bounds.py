@@ -155,3 +155,9 @@ def fen_of(applicants: pd.DataFrame | OneApplicant, column: str) -> Floats:
         return np.full(len(applicants), np.nan)
     amount = doubles_of(applicants[column])
     return np.where(np.isfinite(amount) & (amount >= 0), np.round(amount * 100), np.nan)
+
+
+def is_no_money(applicants: pd.DataFrame | OneApplicant, column: str) -> npt.NDArray[np.bool_]:
+    """Tell where a column has a value that is no amount of money."""
+    is_given = applicants[column].notna().to_numpy(bool)
+    return is_given & np.isnan(fen_of(applicants, column))
