@@ -18,7 +18,7 @@ import alicredit as ac
 from alicredit.deciding.one import _by_frame, decide_one
 from alicredit.deciding.question import ProductQuestion
 from alicredit.policy import BUILT_IN
-from alicredit.policy.one import OneColumn, doubles_of
+from alicredit.policy.one_applicant import OneColumn, doubles_of
 
 AS_OF = pd.Timestamp("2013-05-01")
 MODELS = {shape: make_model(shape, 4) for shape in ("points", "pairs", "trees")}

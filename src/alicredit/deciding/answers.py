@@ -23,7 +23,7 @@ from alicredit.policy import Policy, find_rules, grade_of
 from alicredit.policy.eligibility import FAIL, PASS
 from alicredit.policy.limits import find_limits, year_of_line
 from alicredit.policy.line.bounds import fen_of
-from alicredit.policy.one import OneApplicant
+from alicredit.policy.one_applicant import OneApplicant
 from alicredit.policy.price import price_loan
 
 

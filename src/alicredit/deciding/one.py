@@ -12,7 +12,7 @@ from alicredit.deciding.answers import answer_columns, decide
 from alicredit.deciding.population import prepare, read_ids
 from alicredit.deciding.question import ProductQuestion
 from alicredit.deciding.scoring import REASONS, claim_of, score_all
-from alicredit.policy.one import OneApplicant
+from alicredit.policy.one_applicant import OneApplicant
 
 
 def decide_one(given: Mapping[str, Any], scorer: Any, question: ProductQuestion) -> dict[str, Any]:

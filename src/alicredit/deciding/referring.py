@@ -12,7 +12,7 @@ import pandas as pd
 from alicredit.policy import Policy, Product
 from alicredit.policy.eligibility import PASS
 from alicredit.policy.facts import column_of, numbers_of
-from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.one_applicant import OneApplicant, doubles_of
 from alicredit.policy.terms import SOURCE_FACTS
 
 Bools = npt.NDArray[np.bool_]
