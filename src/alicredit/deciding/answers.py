@@ -109,9 +109,7 @@ def answer_columns(
     limits = find_limits(applicants, product, policy, pd_, upper=upper, claim=claim)
     is_risky = ok & (pd_ > product.max_pd)
     approved = ok & (outcome == PASS) & ~is_risky & (limits.fen > 0)
-    declined = (outcome < PASS) | (ok & ~approved)
-    decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
-    decision = np.where(~ok & (outcome != FAIL), "refer", decision)
+    decision = _decided(ok, outcome, approved)
     known = {"pd": pd_, "pd_lower": lower, "pd_upper": upper}
     referrals = find_referrals(
         applicants, product, policy, said=known, decision=decision, outcome=outcome, fen=limits.fen
@@ -141,6 +139,19 @@ def answer_columns(
         if isinstance(of_score, ReasonLists)
         else [grounds.of_row(0, of_score)],
     }
+
+
+def _decided(
+    ok: npt.NDArray[np.bool_], outcome: npt.NDArray[np.int8], approved: npt.NDArray[np.bool_]
+) -> npt.NDArray[Any]:
+    """Decide by scores, rules and limits, before what policy or applicant leaves to a person.
+
+    A rule that fails declines, whatever else is not known, and so does one that is unknown of a row
+    with a score; a row without a score is left to a person where no rule fails.
+    """
+    declined = (outcome < PASS) | (ok & ~approved)
+    decision = np.where(approved, "approve", np.where(declined, "decline", "refer"))
+    return np.where(~ok & (outcome != FAIL), "refer", decision)
 
 
 def _with_sources(population: Population, policy: Policy) -> pd.DataFrame:
