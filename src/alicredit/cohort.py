@@ -52,7 +52,24 @@ class Cohort:
     def at(cls, records: Records, as_of: object) -> Cohort:
         """Ask about every merchant known before one moment, sorted by merchant.
 
-        Raises InputError where nobody was known yet.
+        Parameters
+        ----------
+        records : Records
+            With ``merchants``.
+        as_of : str, date or timestamp
+            The moment.
+
+        Returns
+        -------
+        Cohort
+            One row a merchant.
+
+        Raises
+        ------
+        InputError
+            Where nobody was known yet, or the moment is none.
+        RecordError
+            For what is no records.
         """
         moment = as_moment("as_of", as_of)
         known = known_merchants(records, moment)
@@ -217,6 +234,19 @@ class Cohort:
         ------
         InputError
             If the labels are of another length or carry no horizon, or a side is empty.
+
+        Examples
+        --------
+        >>> days = ["2012-01-01", "2012-06-01", "2013-01-01"]
+        >>> asked = pd.DataFrame({"merchant_id": ["a", "b", "a"], "as_of": days})
+        >>> cohort = Cohort.from_frame(asked)
+        >>> labels = pd.Series([0.0, 1.0, 0.0])
+        >>> train, test = cohort.split_by_time("2012-11-01", labels=labels, horizon_days=90)
+        >>> train.tolist(), test.tolist()
+        ([True, True, False], [False, False, True])
+        >>> cohort.split_by_time("2012-11-01", labels=labels)
+        Traceback (most recent call last):
+        alicredit.errors.InputError: labels must carry their horizon; found none. ...
         """
         moment = as_moment("cut", cut)
         if not isinstance(labels, pd.Series):

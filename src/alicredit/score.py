@@ -62,7 +62,23 @@ class PointScale:
         return self.points - self.factor * math.log(self.odds)
 
     def to_points(self, pd: float | Floats) -> Floats:
-        """Turn probabilities of default in (0, 1) into scores."""
+        """Turn probabilities of default into scores.
+
+        Parameters
+        ----------
+        pd : float or array of float
+            Probabilities, above 0 and below 1.
+
+        Returns
+        -------
+        float64 array
+            Points, not rounded; more is safer.
+
+        Raises
+        ------
+        InputError
+            For a probability that is 0, 1 or none.
+        """
         p = np.asarray(pd, dtype=np.float64)
         inside = (p > 0) & (p < 1)
         if not inside.all():
@@ -70,7 +86,23 @@ class PointScale:
         return self.offset + self.factor * (np.log1p(-p) - np.log(p))
 
     def to_probability(self, points: float | Floats) -> Floats:
-        """Turn scores into probabilities of default."""
+        """Turn scores into probabilities of default.
+
+        Parameters
+        ----------
+        points : float or array of float
+            Scores, finite.
+
+        Returns
+        -------
+        float64 array
+            Above 0 and below 1, but where the double itself ends.
+
+        Raises
+        ------
+        InputError
+            For a score that is not finite.
+        """
         s = np.asarray(points, dtype=np.float64)
         if not np.isfinite(s).all():
             refuse("points", "must be finite", "a value that is not")

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from alicredit.errors import InputError
 from alicredit.evaluation import psi_test, share_covariance
 from alicredit.evaluation.fairness import _log_ends
-from alicredit.evaluation.moves import _square
+from alicredit.evaluation.migration import _square
 from alicredit.evaluation.selection import expected_auc
 from alicredit.evaluation.validation_tables import (
     _follow,

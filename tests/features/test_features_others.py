@@ -18,7 +18,7 @@ from alicredit.features import (
     Catalogue,
     build_frame,
     digest_of_peers,
-    others,
+    peers,
     read_daily_features,
     update_features,
 )
@@ -134,7 +134,7 @@ def test_it_is_not_made_for_those_who_keep_none(
     def work(*given: Any, **more: Any) -> None:
         pytest.fail("made a digest")
 
-    monkeypatch.setattr(others, "_digested", work)
+    monkeypatch.setattr(peers, "_digested", work)
     with pytest.raises(pytest.fail.Exception):
         ac.build_features(records, cohort, catalogue=SEASONED)
     frame = build_frame(records, cohort, catalogue=SEASONED)

@@ -11,7 +11,7 @@ import pytest
 import alicredit as ac
 from alicredit.evaluation import validate_model
 from alicredit.features import Catalogue
-from alicredit.features.meant import note_of_uses, read_meanings, read_uses
+from alicredit.features.meanings import note_of_uses, read_meanings, read_uses
 from alicredit.vocabulary import REASONS
 
 USE = {

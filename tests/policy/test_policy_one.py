@@ -18,7 +18,7 @@ from alicredit.policy.applicants import COUNTED, _rows
 from alicredit.policy.eligibility import find_rules
 from alicredit.policy.facts import codes_of, column_of, completed_months, day_of, numbers_of
 from alicredit.policy.limits import find_limits
-from alicredit.policy.one import OneApplicant, OneColumn, doubles_of
+from alicredit.policy.one_applicant import OneApplicant, OneColumn, doubles_of
 
 POLICY = load_policy("ali-2013")
 AS_OF = pd.Timestamp("2013-05-01")

@@ -16,7 +16,7 @@ from portable_stage import SPECIALS, draw_rows, make_model, with_specials
 
 from alicredit.errors import InputError, ModelFileError
 from alicredit.portable import ScoreModel, load_model
-from alicredit.portable.changes import what_would_change
+from alicredit.portable.counterfactuals import what_would_change
 from alicredit.portable.file import canonical, content_of, digest_of, sealed
 
 SHAPES = ("points", "pairs", "trees")

@@ -46,8 +46,9 @@ def test_an_interval_holds_the_cut_at_its_lower_end_and_not_at_its_upper(
     said = {"pd": [0.05], "pd_lower": [lower], "pd_upper": [upper]}
     found = find_referrals(
         pd.DataFrame(index=[0]), PRODUCT, replace(POLICY, refer=Referral(straddles_cut=True)),
-        {name: np.array(value) for name, value in said.items()},
-        (np.array([decision], object), np.array([outcome], np.int8), np.array([fen])),
+        said={name: np.array(value) for name, value in said.items()},
+        decision=np.array([decision], object), outcome=np.array([outcome], np.int8),
+        fen=np.array([fen]),
     )  # fmt: skip
     assert list(found) == ["REFER_STRADDLES_CUT"] * is_referred
 

@@ -9,7 +9,7 @@ import pytest
 from alicredit.policy import curve_of, load_policy
 from alicredit.policy.limits import find_limits, year_of_line
 from alicredit.policy.line.curve import pd_of_year
-from alicredit.policy.one import OneApplicant
+from alicredit.policy.one_applicant import OneApplicant
 
 POLICY = load_policy("ali-2013")
 

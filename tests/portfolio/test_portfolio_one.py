@@ -16,8 +16,9 @@ from portable_stage import draw_rows, make_model
 
 import alicredit as ac
 from alicredit.deciding.one import _by_frame, decide_one
+from alicredit.deciding.question import ProductQuestion
 from alicredit.policy import BUILT_IN
-from alicredit.policy.one import OneColumn, doubles_of
+from alicredit.policy.one_applicant import OneColumn, doubles_of
 
 AS_OF = pd.Timestamp("2013-05-01")
 MODELS = {shape: make_model(shape, 4) for shape in ("points", "pairs", "trees")}
@@ -55,8 +56,9 @@ GOOD: dict[str, Any] = {
 
 def assert_same(features: dict[str, Any], model: Any, policy: Any, product: Any) -> dict[str, Any]:
     """Hold one route against the other, types too."""
-    mine = decide_one(features, model, product, policy, AS_OF, None)
-    theirs = _by_frame(features, model, product, policy, AS_OF, None)
+    question = ProductQuestion(product, policy, AS_OF)
+    mine = decide_one(features, model, question)
+    theirs = _by_frame(features, model, question)
     assert set(mine) == set(theirs)
     for name, value in theirs.items():
         if isinstance(value, float) and math.isnan(value):

@@ -125,7 +125,23 @@ class Prices:
         return digest_of(self.to_dict())
 
     def price_of(self, constraint: str) -> float:
-        """Give the price of a constraint by name, in yuan a year for one more yuan."""
+        """Give the price of a constraint by name, in yuan a year for one more yuan.
+
+        Parameters
+        ----------
+        constraint : str
+            Of ``constraints``.
+
+        Returns
+        -------
+        float
+            0 or above; 0 where it does not bind.
+
+        Raises
+        ------
+        InputError
+            For a constraint that the book did not have.
+        """
         found = {each.name: each.price for each in self.constraints}
         if constraint not in found:
             rule, hint = "must be one of the book", nearest(constraint, found)
@@ -138,7 +154,18 @@ class Prices:
                 "constraints": [asdict(each) for each in self.constraints]}  # fmt: skip
 
     def save(self, path: str | Path) -> None:
-        """Write as JSON with the id, whole; InputError where the place cannot be written."""
+        """Write as JSON with the id, whole.
+
+        Parameters
+        ----------
+        path : str or Path
+            In a folder that exists.
+
+        Raises
+        ------
+        InputError
+            Where the place cannot be written.
+        """
         text = json.dumps(
             {**self.to_dict(), "prices_id": self.prices_id}, indent=2, ensure_ascii=False
         )

@@ -86,7 +86,7 @@ class Prepared:
             found = pd.DataFrame({name: pd.Series([], dtype=object) for name in names})
         return found
 
-    def tell(self, number: int) -> dict[str, Any]:
+    def count_part(self, number: int) -> dict[str, Any]:
         """Count what a part adds to the judgement of all."""
         distinct = distinct_of(self.asked.models)
         inputs = {table.name for model in distinct for table in model.tables}
@@ -102,10 +102,10 @@ class Prepared:
             "rises": bool((ids[1:] > ids[:-1]).all()) if len(ids) else True,
         }
 
-    def told(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def count_parts(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Count for the numbers that come."""
         for number in numbers_of(batches):
-            text = json.dumps(self.tell(number))
+            text = json.dumps(self.count_part(number))
             yield pa.record_batch(
                 {"number": pa.array([number], pa.int32()), "told": pa.array([text], pa.string())}
             )
@@ -138,7 +138,9 @@ def survey_on_cluster(prepared: Prepared, session: Any) -> Survey:
     """Judge all features as a whole, and find who stands in them twice."""
     models, source = prepared.asked.models, prepared.source
     with from_cluster("features"):
-        rows = mapped(numbered(session, range(prepared.parts)), prepared.told, _TOLD).collect()
+        rows = mapped(
+            numbered(session, range(prepared.parts)), prepared.count_parts, _TOLD
+        ).collect()
     told = [json.loads(row["told"]) for row in sorted(rows, key=lambda row: row["number"])]
     parts_of: Callable[[str], Iterator[pd.Series]] = partial(_column, source)
     for at, model in enumerate(distinct_of(models)):

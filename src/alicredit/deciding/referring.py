@@ -12,7 +12,7 @@ import pandas as pd
 from alicredit.policy import Policy, Product
 from alicredit.policy.eligibility import PASS
 from alicredit.policy.facts import column_of, numbers_of
-from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.one_applicant import OneApplicant, doubles_of
 from alicredit.policy.terms import SOURCE_FACTS
 
 Bools = npt.NDArray[np.bool_]
@@ -26,16 +26,40 @@ def find_referrals(
     applicants: Rows,
     product: Product,
     policy: Policy,
+    *,
     said: Mapping[str, npt.NDArray[np.float64]],
-    found: tuple[npt.NDArray[np.object_], npt.NDArray[np.int8], npt.NDArray[np.int64]],
+    decision: npt.NDArray[np.object_],
+    outcome: npt.NDArray[np.int8],
+    fen: npt.NDArray[np.int64],
 ) -> dict[str, Bools]:
-    """Tell by code which rows a person decides; ``found`` is decision, outcome of rules and fen.
+    """Tell by code which rows a person decides, whatever else was decided of them.
 
     A review that was asked for refers whatever was decided. An interval that holds the cut refers
     whom rules and limit let through, on either side of the cut. Conflicting sources and an amount
     above what may be lent without consent refer approvals alone.
+
+    Parameters
+    ----------
+    applicants : pandas.DataFrame or OneApplicant
+        Their facts.
+    product : Product
+        Whose highest probability is the cut.
+    policy : Policy
+        What it leaves to a person.
+    said : mapping of str to float64 array
+        ``pd, pd_lower, pd_upper`` of each row.
+    decision : object array
+        By rules, probability and limit.
+    outcome : int8 array
+        Of the rules: ``PASS`` where all let a row through.
+    fen : int64 array
+        What could be lent.
+
+    Returns
+    -------
+    dict of str to bool array
+        Reason code -> rows, of those codes that any row has.
     """
-    decision, outcome, fen = found
     codes: dict[str, Bools] = {}
     if REVIEW in applicants:
         codes["REFER_REVIEW_ASKED"] = is_review_asked(applicants)

@@ -59,7 +59,23 @@ class Override:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Override:
-        """Read back what :meth:`to_dict` gave, under all rules of :func:`override`."""
+        """Read back what :meth:`to_dict` gave, under all rules of :func:`override`.
+
+        Parameters
+        ----------
+        stored : mapping
+            As it was stored.
+
+        Returns
+        -------
+        Override
+            Equal to the one that was stored.
+
+        Raises
+        ------
+        InputError
+            For another format, fields that lack or are not known, or what :func:`override` refuses.
+        """
         rule = "must be a mapping from field to value"
         require_mapping("override", stored, rule)
         if stored.get("format") != FORMAT:

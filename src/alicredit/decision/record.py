@@ -106,14 +106,40 @@ class Decision:
     inputs_digest: str
 
     def explain(self, *, language: str = "en") -> tuple[str, ...]:
-        """Give the reasons as texts in English or Chinese."""
+        """Give the reasons as texts in English or Chinese.
+
+        Parameters
+        ----------
+        language : {"en", "zh"}, default "en"
+            English or Chinese.
+
+        Returns
+        -------
+        tuple of str
+            In the order of ``reasons``.
+
+        Raises
+        ------
+        InputError
+            For another language.
+        """
         return tuple(reason_text(code, language=language) for code in self.reasons)
 
     def to_html(self, path: str | Path, *, explained: Any = None) -> None:
         """Write one page for the merchant, in both languages; needs the extra ``[report]``.
 
-        ``explained`` adds what would change each reason, see
-        :func:`alicredit.whatif.explain_decision`.
+        Parameters
+        ----------
+        path : str or Path
+            In a folder that exists.
+        explained : mapping or None, default None
+            What would change each reason, from :func:`alicredit.whatif.explain_decision`: it is
+            shown, too.
+
+        Raises
+        ------
+        AlicreditError
+            Where the place cannot be written, or the extra lacks.
         """
         from alicredit.report import write_decision_page
 

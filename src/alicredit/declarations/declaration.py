@@ -305,7 +305,23 @@ class Catalogue(Sequence[Feature]):
         return {f.name: f.direction if f.expected is None else f.expected for f in self._shown}
 
     def sources(self, name: str) -> tuple[str, ...]:
-        """Give the tables of records that a feature needs, through its parts and derived tables."""
+        """Give the tables of records that a feature needs, through its parts and derived tables.
+
+        Parameters
+        ----------
+        name : str
+            A feature.
+
+        Returns
+        -------
+        tuple of str
+            Each table once.
+
+        Raises
+        ------
+        FeatureError
+            For a feature that is not in the catalogue.
+        """
         feature = self[name]
         found = list(base_tables([feature.table])) if feature.table else []
         for part in feature.parts:
@@ -313,7 +329,23 @@ class Catalogue(Sequence[Feature]):
         return tuple(dict.fromkeys(found))
 
     def subset(self, names: Iterable[str]) -> Catalogue:
-        """Keep the named features and what they take, in the catalogue's order."""
+        """Keep the named features and what they take, in the catalogue's order.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Features.
+
+        Returns
+        -------
+        Catalogue
+            With their parts, and what they need for support.
+
+        Raises
+        ------
+        FeatureError
+            For a feature that is not in the catalogue, or one text in place of names.
+        """
         wanted: set[str] = set()
         if isinstance(names, str):
             refuse(

@@ -6,7 +6,7 @@ independent, so that any part of them gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -14,6 +14,7 @@ import numpy as np
 
 from alicredit.declarations import Feature
 from alicredit.engine.answering import Job, Want, want_of
+from alicredit.engine.answers import Answers
 from alicredit.engine.asked import Asked
 from alicredit.engine.columns import Columns
 from alicredit.engine.impossible import Impossible
@@ -38,8 +39,7 @@ def build_stream(
     stream: Stream,
     questions: Questions,
     asked: Asked,
-    places: Mapping[str, int],
-    out: Reals,
+    answers: Answers,
 ) -> list[tuple[Feature, Ints]]:
     """Answer the features of one stream.
 
@@ -55,19 +55,17 @@ def build_stream(
         Sorted by merchant and time.
     asked : Asked
         The table of merchants and the span of moments.
-    places : mapping of str to int
-        Feature -> its row of ``out``.
-    out : float64 array, features by rows
+    answers : Answers
         Filled in at the questions' rows.
 
     Returns
     -------
     list of (Feature, int64 array)
-        Rows of ``out`` left to the reference, by feature: those in whose own window values are so
+        Questions left to the reference, by feature: those in whose own window values are so
         large that sums of 64 bits could overflow. What other merchants or later facts are does
         not matter, so that the answer to a question never hangs on what it is asked with.
     """
-    plan = _planned(stream, asked, places)
+    plan = _planned(stream, asked, answers)
     merchants, events = len(questions.start) - 1, asked.events.get(stream.table, 0)
     shares = shares_of(merchants, events * (1 + len(stream.timing)), plan.layout.width)
     if plan.layout.is_placed:
@@ -75,7 +73,7 @@ def build_stream(
     every = read_events(con, records, stream, plan.layout, asked, shares)
     each = (every.pop(0) for _ in range(len(shares)))
     timed = is_timed(records, stream, asked)
-    return _answered(plan, shares, each, questions, out, timed=timed)
+    return _answered(plan, shares, each, questions, answers.rows, timed=timed)
 
 
 def build_together(
@@ -84,8 +82,7 @@ def build_together(
     streams: Sequence[Stream],
     questions: Questions,
     asked: Asked,
-    places: Mapping[str, int],
-    out: Reals,
+    answers: Answers,
     *,
     events: int,
     folder: str | None = None,
@@ -94,7 +91,7 @@ def build_together(
 
     Parameters
     ----------
-    con, records, questions, asked, places, out
+    con, records, questions, asked, answers
         As for :func:`build_stream`; all questions of one moment.
     streams : sequence of Stream
         As :func:`alicredit.engine.together.find_together` gives them.
@@ -108,7 +105,7 @@ def build_together(
     list of (Feature, int64 array)
         As :func:`build_stream`.
     """
-    plans = [_planned(stream, asked, places) for stream in streams]
+    plans = [_planned(stream, asked, answers) for stream in streams]
     merchants, furthest = len(questions.start) - 1, back_of(streams[0])
     shares = [
         shares_of(merchants, events * back_of(stream) // furthest, plan.layout.width)
@@ -119,7 +116,7 @@ def build_together(
     left = []
     for plan, own in zip(plans, shares, strict=True):
         each = _taken(read.pop(0), len(own), no_events(plan.layout, timed=False))
-        left += _answered(plan, own, each, questions, out, timed=False)
+        left += _answered(plan, own, each, questions, answers.rows, timed=False)
     return left
 
 
@@ -140,12 +137,12 @@ class _Plan:
     windows: list[tuple[int, int]]
 
 
-def _planned(stream: Stream, asked: Asked, places: Mapping[str, int]) -> _Plan:
+def _planned(stream: Stream, asked: Asked, answers: Answers) -> _Plan:
     """Ask for all columns that a stream's features read."""
     layout = Layout()
     windows = sorted({reach(feature) for feature in stream.features})
     wants = [
-        want_of(feature, places[feature.name], windows.index(reach(feature)), layout, asked)
+        want_of(feature, answers.places[feature.name], windows.index(reach(feature)), layout, asked)
         for feature in stream.features
     ]
     layout.is_placed = any(is_placed(want.feature) for want in wants)

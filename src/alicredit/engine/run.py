@@ -19,6 +19,7 @@ from alicredit.checks import refuse
 from alicredit.cohort import Cohort
 from alicredit.declarations import Feature
 from alicredit.derived import DERIVED, TABLES
+from alicredit.engine.answers import Answers
 from alicredit.engine.asked import Asked, Part, number_merchants
 from alicredit.engine.local import build_stream, build_together
 from alicredit.engine.reference import build_by_sql
@@ -36,7 +37,7 @@ from alicredit.engine.together import base_of, find_together
 from alicredit.errors import FeatureError
 from alicredit.records import Records, quoted
 from alicredit.windows.compiled import announced
-from alicredit.windows.grouped import Ints, Questions, Reals, sort_questions
+from alicredit.windows.grouped import Ints, Questions, sort_questions
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,7 @@ def build_locally(
     records: Records,
     cohort: Cohort,
     features: list[Feature],
-    places: Mapping[str, int],
-    out: Reals,
+    answers: Answers,
     *,
     memory: str | None = None,
 ) -> None:
@@ -74,9 +74,7 @@ def build_locally(
         The questions.
     features : list of Feature
         Whose tables and columns are all there.
-    places : mapping of str to int
-        Feature -> its row of ``out``.
-    out : float64 array, features by questions
+    answers : Answers
         Filled in.
     memory : str or None, default None
         How much the work may take beside its answer, such as ``"2GB"``; None: 4 GB.
@@ -87,7 +85,7 @@ def build_locally(
         For a memory that is no size.
     """
     budget = read_size(MEMORY if memory is None else memory)
-    work = _Work(records, cohort, places, out, budget)
+    work = _Work(records, cohort, answers, budget)
     whose = _numbered(cohort)
     with announced():
         for streams, numbers in _jobs(records, find_streams(features)):
@@ -104,8 +102,7 @@ class _Work:
 
     records: Records
     cohort: Cohort
-    places: Mapping[str, int]
-    out: Reals
+    answers: Answers
     budget: int
 
 
@@ -204,7 +201,7 @@ def _answer_together(
         folder = tempfile.gettempdir() if bound is None else bound.folder
         Path(folder).mkdir(parents=True, exist_ok=True)
     left = build_together(
-        con, work.records, streams, whole.questions, asked, work.places, work.out,
+        con, work.records, streams, whole.questions, asked, work.answers,
         events=events, folder=folder,
     )  # fmt: skip
     if left:
@@ -239,7 +236,7 @@ def _answer(
     with suppress(duckdb.OutOfMemoryException):  # what is joined cannot be laid in a file
         _limit(con, work.budget // 2)
     for stream in streams:
-        left = build_stream(con, work.records, stream, part.questions, asked, work.places, work.out)
+        left = build_stream(con, work.records, stream, part.questions, asked, work.answers)
         if left:
             _answer_by_sql(work, stream.table, left)
 
@@ -291,8 +288,7 @@ def _answer_by_sql(work: _Work, table: str, left: list[tuple[Feature, Ints]]) ->
     finally:
         con.close()
     for feature, rows in left:
-        values = found[feature.name][np.searchsorted(every, rows)]
-        work.out[work.places[feature.name], rows] = values
+        work.answers[feature.name][rows] = found[feature.name][np.searchsorted(every, rows)]
 
 
 def _events(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -6,7 +6,7 @@ from alicredit.evaluation.contradictions import find_contradictions, measure_dir
 from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.grades import grade_pds
 from alicredit.evaluation.metrics import auc, brier, hhi, log_loss, psi, shift_prior
-from alicredit.evaluation.moves import (
+from alicredit.evaluation.migration import (
     auc_decline,
     concentration_test,
     matrix_bandwidths,

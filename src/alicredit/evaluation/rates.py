@@ -17,7 +17,21 @@ from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair, 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A statistic with its standard error and 95 % interval."""
+    """A statistic with its standard error and 95 % interval.
+
+    Parameters
+    ----------
+    value : float
+        The statistic.
+    se : float
+        Its standard error.
+
+    Examples
+    --------
+    >>> area = Estimate(0.75, 0.02)
+    >>> round(area.low, 3), round(area.high, 3)
+    (0.711, 0.789)
+    """
 
     value: float
     se: float

@@ -18,7 +18,7 @@ from alicredit.evaluation.fairness import audit_fairness
 from alicredit.evaluation.findings import compare_places
 from alicredit.evaluation.grades import grade_pds
 from alicredit.evaluation.metrics import auc, brier, hhi, log_loss
-from alicredit.evaluation.moves import (
+from alicredit.evaluation.migration import (
     auc_decline,
     concentration_test,
     matrix_bandwidths,

@@ -9,13 +9,13 @@ from alicredit.features.daily_file import (
     read_daily_features,
     write_daily_features,
 )
-from alicredit.features.defined import (
+from alicredit.features.definitions import (
     are_defined_alike,
     digest_of_definitions,
     note_of_definitions,
 )
 from alicredit.features.lacking import find_lacking
-from alicredit.features.others import digest_of_peers
+from alicredit.features.peers import digest_of_peers
 from alicredit.features.spark import SparkRecords, read_spark_records
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from alicredit.checks import refuse, require_one_of, whole_file
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import ask_of_peers, derive_tables
+from alicredit.engine.answers import Answers
 from alicredit.engine.composed import composed_sql
 from alicredit.engine.expressions import is_fed
 from alicredit.engine.reference import build_by_sql
 from alicredit.errors import FeatureError
-from alicredit.features.others import is_of_peers, note_of_peers
+from alicredit.features.peers import is_of_peers, note_of_peers
 from alicredit.records import Records, quoted
 from alicredit.records.bounds import query_refused
 from alicredit.records.kept import open_kept
@@ -178,14 +179,13 @@ def build_frame(
     """
     _require_catalogue(catalogue)
     _require_asked(records, cohort, engine)
-    places = {feature.name: at for at, feature in enumerate(catalogue)}
-    values = np.empty((len(catalogue), len(cohort)))
+    answers = Answers.to(catalogue, len(cohort))
     if len(cohort):
         with _reading():
             made = derive_tables(records, catalogue.tables)
-            build_base(made, cohort, catalogue, places, values, engine=engine, memory=memory)
-            add_composed(catalogue, places, values)
-    return frame_of(catalogue, places, values)
+            build_base(made, cohort, catalogue, answers, engine=engine, memory=memory)
+            add_composed(catalogue, answers)
+    return frame_of(catalogue, answers)
 
 
 def _require_asked(records: object, cohort: object, engine: str) -> None:
@@ -226,10 +226,11 @@ def _on_spark(
     return None
 
 
-def frame_of(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> pd.DataFrame:
+def frame_of(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
     """Lay values out as columns, in the catalogue's order and without mere parts."""
+    values = answers.rows
     if len(catalogue.names) < len(catalogue):
-        values = values[[places[name] for name in catalogue.names]]
+        values = values[[answers.places[name] for name in catalogue.names]]
     return pd.DataFrame(values.T, columns=list(catalogue.names), copy=False)
 
 
@@ -237,8 +238,7 @@ def build_base(
     records: Records,
     cohort: Cohort,
     features: Iterable[Feature],
-    places: Mapping[str, int],
-    values: Reals,
+    answers: Answers,
     *,
     engine: str = "local",
     memory: str | None = None,
@@ -253,9 +253,7 @@ def build_base(
         Who, and as of when.
     features : iterable of Feature
         Those over other features are passed over.
-    places : mapping of str to int
-        Feature -> its row of ``values``.
-    values : float64 array, features by questions
+    answers : Answers
         Filled in.
     engine, memory
         As for :func:`build_features`.
@@ -265,21 +263,20 @@ def build_base(
     fed = [feature for feature in base if is_supplied(records, feature)]
     starved = {feature.name for feature in base} - {feature.name for feature in fed}
     for name in starved:
-        values[places[name]] = np.nan
+        answers[name][:] = np.nan
     if starved:
         log.info("the records lack what %d features read: they are NaN", len(starved))
     own = [feature for feature in fed if not is_of_peers(feature)]
-    _over_events(records, cohort, own, places, values, engine, memory)
+    _over_events(records, cohort, own, answers, engine, memory)
     of_peers = [feature for feature in fed if is_of_peers(feature)]
-    _over_peers(records, cohort, of_peers, places, values, engine, memory)
+    _over_peers(records, cohort, of_peers, answers, engine, memory)
 
 
 def _over_events(
     records: Records,
     cohort: Cohort,
     features: list[Feature],
-    places: Mapping[str, int],
-    values: Reals,
+    answers: Answers,
     engine: str,
     memory: str | None,
 ) -> None:
@@ -289,14 +286,14 @@ def _over_events(
     if engine == "local":
         from alicredit.engine.run import build_locally
 
-        build_locally(records, cohort, features, places, values, memory=memory)
+        build_locally(records, cohort, features, answers, memory=memory)
         return
     con = records.connect()
     try:
         if memory is not None:
             _limit_memory(con, memory)
         for name, column in build_by_sql(con, records, cohort, features).items():
-            values[places[name]] = column
+            answers[name][:] = column
     finally:
         con.close()
 
@@ -305,8 +302,7 @@ def _over_peers(
     records: Records,
     cohort: Cohort,
     features: list[Feature],
-    places: Mapping[str, int],
-    values: Reals,
+    answers: Answers,
     engine: str,
     memory: str | None,
 ) -> None:
@@ -314,11 +310,10 @@ def _over_peers(
     if not features:
         return
     asked, place = ask_of_peers(records, cohort)
-    found = np.empty((len(features), len(asked)))
-    rows = {feature.name: at for at, feature in enumerate(features)}
-    _over_events(records, asked, features, rows, found, engine, memory)
-    for name, at in rows.items():
-        values[places[name]] = found[at, place]
+    found = Answers.to(features, len(asked))
+    _over_events(records, asked, features, found, engine, memory)
+    for name in found.places:
+        answers[name][:] = found[name][place]
 
 
 def is_supplied(records: Records, feature: Feature) -> bool:
@@ -354,17 +349,18 @@ def _limit_memory(con: duckdb.DuckDBPyConnection, memory: str) -> None:
         refuse("memory", rule, repr(memory), error=FeatureError)
 
 
-def add_composed(catalogue: Catalogue, places: Mapping[str, int], values: Reals) -> None:
+def add_composed(catalogue: Catalogue, answers: Answers) -> None:
     """Fill in the features of other features, in the catalogue's order."""
     derived = [feature for feature in catalogue if feature.of]
-    if not derived or not values.shape[1]:
+    questions = answers.rows.shape[1]
+    if not derived or not questions:
         return
     read = {part for f in derived for part in (*f.of, *([f.support] if f.support else []))}
     base = [feature.name for feature in catalogue if feature.name in read and not feature.of]
     con = open_kept()
     try:
-        columns = {name: pa.array(values[places[name]], from_pandas=True) for name in base}
-        row = pa.array(np.arange(values.shape[1]))
+        columns = {name: pa.array(answers[name], from_pandas=True) for name in base}
+        row = pa.array(np.arange(questions))
         con.register("base", pa.table({"_row": row, **columns}))
         query = "SELECT * FROM base"
         for members in _by_depth(derived):
@@ -375,7 +371,7 @@ def add_composed(catalogue: Catalogue, places: Mapping[str, int], values: Reals)
     finally:
         con.close()
     for name, column in found.items():
-        values[places[name]] = np.ma.filled(np.ma.masked_array(column), np.nan) + 0.0
+        answers[name][:] = np.ma.filled(np.ma.masked_array(column), np.nan) + 0.0
 
 
 def _by_depth(composed: list[Feature]) -> list[list[Feature]]:

@@ -23,12 +23,13 @@ from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import MEASURES, Catalogue, Feature
 from alicredit.declarations.aggregates import SINCE
 from alicredit.derived import DERIVED, TABLES, base_tables, derive_tables
+from alicredit.engine.answers import Answers
 from alicredit.engine.run import read_size
 from alicredit.errors import FeatureError
 from alicredit.features.build import add_composed, build_base, frame_of, is_supplied
 from alicredit.features.changes import DAY_US, find_changes
 from alicredit.features.daily_file import DailyFeatures, read_daily_features, write_daily_features
-from alicredit.features.others import note_of_peers
+from alicredit.features.peers import note_of_peers
 from alicredit.records import Records
 from alicredit.records.bounds import query_refused
 from alicredit.records.reading import require_records
@@ -140,8 +141,7 @@ def update_features(
     kept = None if reason else earlier
     if reason:
         log.info("all features are built anew: %s", reason)
-    values = np.empty((len(catalogue), len(cohort)))
-    places = {feature.name: at for at, feature in enumerate(catalogue)}
+    answers = Answers.to(catalogue, len(cohort))
     seen, work = {}, []
     try:
         step = _Step(
@@ -154,16 +154,16 @@ def update_features(
             if after is not None:
                 seen[table] = after
             for name, column in found.items():
-                values[places[name]] = column
-        add_composed(catalogue, places, values)
+                answers[name][:] = column
+        add_composed(catalogue, answers)
         peers = note_of_peers(step.records, cohort, catalogue)
     except duckdb.Error as error:
         rule = "must be readable while features are brought up to date"
         raise query_refused(error, rule, do="run find_problems") from error
-    frame = frame_of(catalogue, places, values)
+    frame = frame_of(catalogue, answers)
     frame.attrs = peers
     hidden = [f.name for f in catalogue if f.is_part and f.table and f.table not in DERIVED]
-    parts = pd.DataFrame({name: values[places[name]] for name in hidden}, index=frame.index)
+    parts = pd.DataFrame({name: answers[name] for name in hidden}, index=frame.index)
     columns = ["table", "merchants", "kept", "new", "moved", "altered"]
     listed = pd.DataFrame(work, columns=columns)
     remembered = pd.DataFrame(seen, index=frame.index)
@@ -228,10 +228,9 @@ class _Step:
 
     def _built(self, own: list[Feature], redo: Mask) -> dict[str, Reals]:
         """Build features of some merchants anew, by the engine that builds them for all."""
-        places = {feature.name: at for at, feature in enumerate(own)}
-        values = np.empty((len(own), int(redo.sum())))
-        build_base(self.records, self.cohort[redo], own, places, values, memory=self.memory)
-        return {name: values[at] for name, at in places.items()}
+        answers = Answers.to(own, int(redo.sum()))
+        build_base(self.records, self.cohort[redo], own, answers, memory=self.memory)
+        return {name: answers[name] for name in answers.places}
 
     def _changes(self, table: str, own: list[Feature]) -> tuple[Mask, Ints, Ints]:
         """Give which merchants moved, and what they see at both moments, in the cohort's order."""

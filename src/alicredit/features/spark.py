@@ -25,7 +25,6 @@ from alicredit.declarations import Catalogue
 from alicredit.derived import base_tables, derive_tables
 from alicredit.errors import RecordError
 from alicredit.features.build import build_frame
-from alicredit.features.others import is_of_others, is_of_peers
 from alicredit.features.packed import (
     everywhere,
     import_pyspark,
@@ -37,6 +36,7 @@ from alicredit.features.packed import (
     spread_keys,
     unpacked_parts,
 )
+from alicredit.features.peers import is_of_others, is_of_peers
 from alicredit.features.spark_sums import Shaped, sum_on_spark
 from alicredit.records import TABLES, Records, read_records
 

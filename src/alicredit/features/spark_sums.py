@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from alicredit.declarations import Catalogue
 from alicredit.derived import DERIVED, base_tables, sum_of_part
-from alicredit.features.others import is_of_others, is_of_peers
 from alicredit.features.packed import (
     import_pyspark,
     mapped,
@@ -29,6 +28,7 @@ from alicredit.features.packed import (
     spread_keys,
     unpacked_parts,
 )
+from alicredit.features.peers import is_of_others, is_of_peers
 from alicredit.records import TABLES, Records, read_records
 
 log = logging.getLogger(__name__)

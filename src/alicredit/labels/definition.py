@@ -68,8 +68,32 @@ class DefaultDefinition:
     def of_product(cls, product: str, *, purpose: str = "development") -> DefaultDefinition:
         """Give the built-in definition of a product's own loans.
 
-        ``purpose`` is ``"development"`` or ``"calibration"``; they differ for the order loan: more
-        than 30 days past due within 90 days of disbursement, or more than 90 within 150.
+        Parameters
+        ----------
+        product : str
+            Id of a built-in product.
+        purpose : {"development", "calibration"}, default "development"
+            They differ for the order loan: more than 30 days past due within 90 days of
+            disbursement, or more than 90 within 150.
+
+        Returns
+        -------
+        DefaultDefinition
+            Of the level ``"facility"``.
+
+        Raises
+        ------
+        InputError
+            For another product or purpose.
+
+        Examples
+        --------
+        >>> definition = DefaultDefinition.of_product("taobao_order", purpose="calibration")
+        >>> definition.days_past_due, definition.horizon_days
+        (90, 150)
+        >>> DefaultDefinition.of_product("leasing")
+        Traceback (most recent call last):
+        alicredit.errors.InputError: product must be one of 4 known words; found 'leasing'. ...
         """
         require_one_of("purpose", purpose, ("development", "calibration"))
         require_one_of("product", product, _OF_PRODUCT)

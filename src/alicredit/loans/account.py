@@ -2,8 +2,7 @@
 
 Each charge is rounded half-up once, on the day it is posted; what is paid goes to penalty, fee,
 interest and principal that are due, in this order (assumed), and then to principal early, which
-takes its own interest along, and then to what
-a restructure put off.
+takes its own interest along, and then to what a restructure put off.
 """
 
 from __future__ import annotations

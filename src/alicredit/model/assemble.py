@@ -14,7 +14,7 @@ from alicredit.calibration.logodds import Calibration
 from alicredit.checks import refusal
 from alicredit.errors import AlicreditError
 from alicredit.features import CATALOGUE, digest_of_definitions
-from alicredit.features.meant import built_in
+from alicredit.features.meanings import built_in
 from alicredit.model.carried import Carried
 from alicredit.model.inputs import Inputs
 from alicredit.model.learner import TrainingSet

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alicredit.features.meant import read_meanings, read_uses
+from alicredit.features.meanings import read_meanings, read_uses
 from alicredit.model.lawful import use_facts
 
 

@@ -114,10 +114,10 @@ class FileSource:
                         start -= rows
                         continue
                     for batch in _batches_of(file, group, columns, start):
-                        yield self._as_agreed(batch)
+                        yield self._in_common_types(batch)
                     start = 0
 
-    def _as_agreed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _in_common_types(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give columns whose types differ from file to file in the one that holds them all."""
         if not self.types:
             return batch
@@ -171,16 +171,19 @@ def open_files(root: Path, argument: str = "features") -> FileSource:
             refuse(argument, "must have columns of different names", "a repeated name")
         names = names or own
     rows = sum(map(sum, counts))
-    agreed = {
-        name: _agreed(argument, name, found) for name, found in types.items() if len(found) > 1
+    common = {
+        name: _common_type(argument, name, found) for name, found in types.items() if len(found) > 1
     }
     return FileSource(
-        tuple(paths), root, rows, names or [], tuple(counts), definitions, argument, agreed
+        tuple(paths), root, rows, names or [], tuple(counts), definitions, argument, common
     )
 
 
-def _agreed(argument: str, name: str, found: Mapping[pa.DataType, Path]) -> pa.DataType:
-    """Give the type that holds all values of a column exactly; refuse kinds that differ."""
+def _common_type(argument: str, name: str, found: Mapping[pa.DataType, Path]) -> pa.DataType:
+    """Give the type that holds all values of a column exactly; refuse kinds that differ.
+
+    Features are no records: nothing is declared of them by which a text could be read as a number.
+    """
     plain = {each.value_type if pa.types.is_dictionary(each) else each for each in found}
     kinds = {each for each in plain if not pa.types.is_null(each)}
     if len(kinds) == 1:

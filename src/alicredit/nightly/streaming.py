@@ -18,6 +18,7 @@ from alicredit.allocation import Prices
 from alicredit.checks import refuse
 from alicredit.deciding.answers import decide, decide_columns, interleave
 from alicredit.deciding.population import prepare
+from alicredit.deciding.question import ProductQuestion
 from alicredit.deciding.scoring import distinct_of, score_all
 from alicredit.nightly.quarantine import find_poison
 from alicredit.nightly.run import Run
@@ -53,6 +54,14 @@ class Question:
     prices: Prices | None
 
     @property
+    def of_products(self) -> tuple[ProductQuestion, ...]:
+        """Give what is asked about each active product."""
+        return tuple(
+            ProductQuestion(product, self.policy, self.as_of, self.prices)
+            for product in self.policy.active
+        )
+
+    @property
     def columns(self) -> frozenset[str]:
         """Name the columns of features that bear on an answer."""
         inputs = (name for model in self.models.values() for name in model.feature_names)
@@ -63,24 +72,19 @@ class Question:
         self, inputs: Any, chunk_rows: int | None = None, progress: Any = None
     ) -> pd.DataFrame:
         """Decide a population, each merchant's products side by side."""
-        products = self.policy.active
-        scored = score_all(inputs, self.models, products, chunk_rows, progress)
-        parts = [
-            decide(inputs, product, scored[product.id], self.policy, self.as_of, self.prices)
-            for product in products
-        ]
+        scored = score_all(inputs, self.models, self.policy.active, chunk_rows, progress)
+        parts = [decide(inputs, each, scored[each.product.id]) for each in self.of_products]
         return interleave(parts, len(inputs))
 
     def table(self, people: Any) -> pa.Table:
         """Decide a population, as an Arrow table."""
-        products = self.policy.active
-        scored = score_all(people, self.models, products, None, None)
+        scored = score_all(people, self.models, self.policy.active, None, None)
         ids = people.applicants["merchant_id"].to_numpy(object)
-        rest = (self.policy, self.as_of, self.prices)
+        asked = [(question, scored[question.product.id]) for question in self.of_products]
         if self.prices is None:
-            parts = [decide_columns(people, p, scored[p.id], *rest) for p in products]
+            parts = [decide_columns(people, *each) for each in asked]
         else:
-            parts = [columns_of_frame(decide(people, p, scored[p.id], *rest)) for p in products]
+            parts = [columns_of_frame(decide(people, *each)) for each in asked]
         return table_of(ids, parts)
 
     def job(self, inputs_digest: str, run: Run) -> dict[str, Any]:

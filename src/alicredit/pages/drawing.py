@@ -34,7 +34,17 @@ _FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One drawing with what stands under it, in both languages."""
+    """One drawing with what stands under it, in both languages.
+
+    Parameters
+    ----------
+    svg : str
+        From :func:`draw`.
+    caption : str
+        In English.
+    caption_zh : str, default ""
+        In Chinese.
+    """
 
     svg: str
     caption: str
@@ -51,6 +61,31 @@ def draw(
     **options: Any,
 ) -> Chart:
     """Draw a frame by one of the plots, as a chart of a page, or one of two side by side.
+
+    Parameters
+    ----------
+    plot : callable
+        One of ``alicredit.plots``.
+    frame : object
+        What it draws.
+    caption : str
+        In English.
+    caption_zh : str, default ""
+        In Chinese.
+    is_half : bool, default False
+        Whether two stand side by side.
+    **options : Any
+        Handed on to ``plot``.
+
+    Returns
+    -------
+    Chart
+        The same bytes for the same frame.
+
+    Raises
+    ------
+    AlicreditError
+        Where the extra ``[report]`` lacks.
 
     Examples
     --------

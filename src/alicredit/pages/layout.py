@@ -25,6 +25,26 @@ class Cell:
 
     ``sort`` is the number that the cell is sorted by, "" for one that lacks; None sorts by text.
     ``level`` is a traffic light's.
+
+    Parameters
+    ----------
+    text : str
+        In English, or a figure.
+    zh : str, default ""
+        The same in Chinese, where it differs.
+    code : str, default ""
+        Shown small beside it.
+    width : float or None, default None
+        Of a bar, in per cent; None: there is none.
+    sort : str or None, default None
+        As above.
+    level : str, default ""
+        As above: ``green, amber, red``.
+
+    Examples
+    --------
+    >>> Cell("–").style, Cell("fine").style
+    ('bare', '')
     """
 
     text: str
@@ -45,7 +65,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's heading, and whether its cells are numbers."""
+    """A column's heading, and whether its cells are numbers.
+
+    Parameters
+    ----------
+    text : str
+        The heading.
+    numeric : bool, default False
+        Whether the column's cells are numbers, which stand at its right.
+    """
 
     text: str
     numeric: bool = False
@@ -53,7 +81,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows under one heading; without a title they just stand there."""
+    """Rows under one heading; without a title they just stand there.
+
+    Parameters
+    ----------
+    rows : tuple of tuple of Cell
+        Each as long as the table's head.
+    title : str, default ""
+        The heading.
+    code : str, default ""
+        Shown small beside it.
+    """
 
     rows: tuple[tuple[Cell, ...], ...]
     title: str = ""
@@ -62,7 +100,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headings and groups of rows; prose is laid out row by row on a narrow screen."""
+    """Headings and groups of rows; prose is laid out row by row on a narrow screen.
+
+    Parameters
+    ----------
+    head : tuple of Head
+        One a column.
+    groups : tuple of Group
+        In order.
+    caption : str, default ""
+        What stands above it.
+    is_prose : bool, default False
+        Whether its cells are sentences.
+    """
 
     head: tuple[Head, ...]
     groups: tuple[Group, ...]
@@ -72,7 +122,23 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One section of a page: figures, charts, tables."""
+    """One section of a page: figures, charts, tables.
+
+    Parameters
+    ----------
+    title : str
+        Its heading.
+    note : str
+        What stands under it.
+    title_zh : str, default ""
+        The heading in Chinese.
+    figures : tuple of (str, str), default ()
+        Name and figure, shown large.
+    tables : tuple of Table, default ()
+        After the charts.
+    charts : tuple of Chart, default ()
+        After the figures.
+    """
 
     title: str
     note: str
@@ -152,7 +218,32 @@ def lay_out(
 ) -> Table:
     """Lay out a frame's rows by columns, under a heading for each value of ``group``.
 
-    ``code`` names a column shown small beside the heading.
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Its rows.
+    columns : iterable of Column
+        Made by :func:`number`, :func:`words` and the like, each of a column of the frame.
+    group : str, default ""
+        A column whose values are headings, in the order in which they appear.
+    code : str, default ""
+        A column shown small beside the heading.
+    caption : str, default ""
+        Of the table.
+    is_prose : bool, default False
+        As for :class:`Table`.
+
+    Returns
+    -------
+    Table
+        Groups without rows are left out.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"product": ["a", "a"], "pd": [0.02, float("nan")]})
+    >>> table = lay_out(frame, [share("PD", "pd")], group="product")
+    >>> table.groups[0].title, [cell.text for (cell,) in table.groups[0].rows]
+    ('a', ['2%', '–'])
     """
     chosen = tuple(columns)
     groups: list[Group] = []
@@ -170,7 +261,28 @@ def write_page(
     path: str | Path, title: str, lead: str, parts: tuple[Part, ...], foot: str, *,
     title_zh: str = "",
 ) -> None:  # fmt: skip
-    """Fill the template and write it."""
+    """Fill the template and write it.
+
+    Parameters
+    ----------
+    path : str or Path
+        In a folder that exists.
+    title : str
+        Of the page.
+    lead : str
+        Its first sentence.
+    parts : tuple of Part
+        In order.
+    foot : str
+        Its last line.
+    title_zh : str, default ""
+        The title in Chinese.
+
+    Raises
+    ------
+    AlicreditError
+        Where the place cannot be written, or the extra ``[report]`` lacks.
+    """
     text = _template().render(
         title=title, title_zh=title_zh, lead=lead, parts=parts, foot=foot, style=STYLE,
         script=SCRIPT, policy=POLICY,

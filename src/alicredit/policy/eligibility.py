@@ -14,7 +14,7 @@ from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.cohort import as_moment
 from alicredit.policy.facts import codes_of, column_of, completed_months, numbers_of
 from alicredit.policy.file.load import load_policy
-from alicredit.policy.one import OneApplicant
+from alicredit.policy.one_applicant import OneApplicant
 from alicredit.policy.policy import Policy
 from alicredit.policy.rules import GATES, Gates
 from alicredit.policy.terms import Eligibility, Limit, Product

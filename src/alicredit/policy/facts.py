@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.policy.one import OneApplicant, OneColumn, doubles_of
+from alicredit.policy.one_applicant import OneApplicant, OneColumn, doubles_of
 from alicredit.records.moments import is_written_as_time
 from alicredit.records.records import TIMEZONE
 

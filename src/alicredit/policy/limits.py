@@ -20,7 +20,7 @@ from alicredit.policy.file.load import load_policy
 from alicredit.policy.line.bounds import Bounds, fen_of, find_bounds, is_no_money
 from alicredit.policy.line.change import change_limits
 from alicredit.policy.line.curve import Curve, curve_of, pd_of_year
-from alicredit.policy.one import OneApplicant
+from alicredit.policy.one_applicant import OneApplicant
 from alicredit.policy.policy import Policy
 from alicredit.policy.rules import Grades
 from alicredit.policy.terms import Product

@@ -126,7 +126,23 @@ class Policy:
         return (*FACTS, *(name for name in EXTRA_FACTS if reads.get(name)), *gates)
 
     def product(self, product_id: str) -> Product:
-        """Give a product by id; PolicyError with the nearest id otherwise."""
+        """Give a product by id.
+
+        Parameters
+        ----------
+        product_id : str
+            Of any product, planned ones too.
+
+        Returns
+        -------
+        Product
+            With the terms in force.
+
+        Raises
+        ------
+        PolicyError
+            With the nearest id, for another.
+        """
         if not isinstance(product_id, str) or product_id not in self.products:
             hint = nearest(product_id, self.products)
             rule = "must be one of the policy"
@@ -278,6 +294,16 @@ class Policy:
 
     def save(self, path: str | Path) -> None:
         """Write the policy to a ``.toml`` file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.toml``, in a folder that exists.
+
+        Raises
+        ------
+        PolicyError
+            For another ending, or where the place cannot be written.
 
         Examples
         --------

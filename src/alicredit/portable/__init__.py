@@ -1,6 +1,6 @@
 """The model that is deployed: contract, tables, their sum, reasons, and its file of plain data."""
 
-from alicredit.portable.changes import what_would_change
+from alicredit.portable.counterfactuals import what_would_change
 from alicredit.portable.file import load_model
 from alicredit.portable.model import ScoreModel
 from alicredit.portable.pairs import PairTable

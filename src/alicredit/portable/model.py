@@ -426,12 +426,11 @@ class ScoreModel:
 
         Points are whole where the model's unit is a point, else thousandths of one. Counts, rates
         and what follows from them are those of the training rows as they were given, whatever they
-        weighed: of a sample of the good ones, the sample's. With pairs
-        each cell of a pair is a line too, ``feature_2, lower_2, upper_2, category_2`` naming its
-        second input; counts and what follows from them are NaN there, and these columns are empty
-        for a single input. A special code has a line of its own, ``category`` naming it as in
-        ``"(special -999)"``. A model of trees has no points by input, which are NaN: see
-        ``explain``.
+        weighed: of a sample of the good ones, the sample's. With pairs each cell of a pair is a
+        line too, ``feature_2, lower_2, upper_2, category_2`` naming its second input; counts and
+        what follows from them are NaN there, and these columns are empty for a single input. A
+        special code has a line of its own, ``category`` naming it as in ``"(special -999)"``. A
+        model of trees has no points by input, which are NaN: see ``explain``.
 
         Returns
         -------

@@ -28,6 +28,13 @@ class Claim:
         ``"borrower"`` or ``"facility"``; empty where the labels did not say.
     days_past_due : int or None, default None
         Beyond which a due is a default.
+
+    Examples
+    --------
+    >>> print(Claim(365, "borrower", 90))
+    365 days, borrower, more than 90 days past due
+    >>> print(Claim())
+    horizon and level not stated
     """
 
     horizon_days: int | None = None
@@ -82,6 +89,17 @@ class PointTable:
         no missing value where the share of missing inputs is counted.
     special_points : tuple of int, default ()
         Points of each special code.
+
+    Examples
+    --------
+    >>> table = PointTable(
+    ...     name="debt", kind="numeric", cuts=(1.0,), points=(20, -30), levels=(),
+    ...     missing_points=-5, reference=20, low=0.0, high=9.0, median=0.5, missing_share=0.1,
+    ...     direction=1,
+    ...     code="SC_OTHER", title="Debt over sales", title_zh="负债与销售之比", unit="times",
+    ...     sources=(), rows=(70, 20, 10), defaults=(2, 4, 1))
+    >>> table.look_up(np.array([1.0, 1.5, np.nan])).tolist(), table.look_up_one(None)
+    ([20, -30, -5], -5)
     """
 
     name: str
@@ -127,7 +145,18 @@ class PointTable:
         return (*self.points, *self.special_points, self.missing_points)
 
     def encode(self, values: Any) -> Floats:
-        """Turn a column of checked values into numbers, levels into positions, missing into NaN."""
+        """Turn a column of checked values into numbers, levels into positions, missing into NaN.
+
+        Parameters
+        ----------
+        values : sequence of float, str or None
+            Within the contract: numbers, or a category's levels; missing as NaN or None.
+
+        Returns
+        -------
+        float64 array
+            A level that was not learned stands after the last.
+        """
         if self.kind != "category":
             return np.asarray(values, dtype=np.float64)
         position = {level: at for at, level in enumerate(self.levels)}
@@ -145,7 +174,18 @@ class PointTable:
         return float(value)
 
     def look_up(self, values: Any) -> Whole:
-        """Give the points of a column of checked values."""
+        """Give the points of a column of checked values.
+
+        Parameters
+        ----------
+        values : sequence of float, str or None
+            Within the contract: numbers, or a category's levels; missing as NaN or None.
+
+        Returns
+        -------
+        int64 array
+            Whole units.
+        """
         return self.points_at(self.encode(values))
 
     def look_up_one(self, value: float | str | None) -> int:
@@ -153,7 +193,18 @@ class PointTable:
         return self.point_at(self.encode_one(value))
 
     def points_at(self, numbers: Floats) -> Whole:
-        """Give the points of a column of encoded values."""
+        """Give the points of a column of encoded values.
+
+        Parameters
+        ----------
+        numbers : float64 array
+            From :meth:`encode`.
+
+        Returns
+        -------
+        int64 array
+            Whole units.
+        """
         steps = np.array([*self.points, self.missing_points], dtype=np.int64)
         gone = np.isnan(numbers)
         if self.kind == "category":

@@ -16,6 +16,7 @@ from alicredit.databases import Database
 from alicredit.deciding.answers import check_prices
 from alicredit.deciding.one import decide_one
 from alicredit.deciding.population import gather, prepare
+from alicredit.deciding.question import ProductQuestion
 from alicredit.deciding.scoring import (
     check_claim_of,
     check_definitions,
@@ -208,5 +209,5 @@ def score_applicant(
     facts, needed = {str(k): v for k, v in features.items()}, ("merchant_id", *scorer.feature_names)
     if not facts.keys() >= set(needed):
         require_columns("features", facts, needed)
-    values = decide_one(facts, scorer, asked, chosen, moment, prices)
+    values = decide_one(facts, scorer, ProductQuestion(asked, chosen, moment, prices))
     return Decision(**values, inputs_digest=digest_inputs(features))

@@ -191,9 +191,9 @@ def _joined(source: Source, groups: tuple[Source, ...], timezone: str) -> Source
     types: dict[str, str] = {}
     columns: list[list[str]] = [[] for _ in groups]
     for name in dict.fromkeys(name for group in groups for name in group.types):
-        types[name], kind = _agreed(source, groups, name)
+        types[name], kind = _joint_type(source, groups, name)
         for at, group in enumerate(groups):
-            value = _as_agreed(group, name, types[name], kind, timezone)
+            value = _in_joint_type(group, name, types[name], kind, timezone)
             columns[at].append(f"{value} AS {quoted(name)}")
     selects = [
         f"SELECT {', '.join(listed)} FROM {group.sql}"
@@ -204,7 +204,7 @@ def _joined(source: Source, groups: tuple[Source, ...], timezone: str) -> Source
     return replace(source, paths=paths, types=types, groups=groups, joined=joined)
 
 
-def _agreed(source: Source, groups: tuple[Source, ...], name: str) -> tuple[str, Column | None]:
+def _joint_type(source: Source, groups: tuple[Source, ...], name: str) -> tuple[str, Column | None]:
     """Give the type that a column has in all groups together, and its declaration if it needs one.
 
     None stands for a column that is read as it is, or as text where nothing is declared.
@@ -222,11 +222,13 @@ def _agreed(source: Source, groups: tuple[Source, ...], name: str) -> tuple[str,
     return "VARCHAR", None
 
 
-def _as_agreed(group: Source, name: str, agreed: str, column: Column | None, timezone: str) -> str:
+def _in_joint_type(
+    group: Source, name: str, joint: str, column: Column | None, timezone: str
+) -> str:
     """Write a group's column in the type that all groups have it in."""
     if group.types.get(name, NOTHING) == NOTHING:
         kind = {NOTHING: "INTEGER", OLD_TIME: "TIMESTAMP", OLD_MOMENT: "TIMESTAMP"}
-        return f"CAST(NULL AS {kind.get(agreed, agreed)})"
+        return f"CAST(NULL AS {kind.get(joint, joint)})"
     if column is not None:
         return canonical_sql(group, column, timezone)
-    return quoted(name) if group.types[name] == agreed else f"CAST({quoted(name)} AS {agreed})"
+    return quoted(name) if group.types[name] == joint else f"CAST({quoted(name)} AS {joint})"

@@ -100,12 +100,39 @@ class Records:
         return f"Records({', '.join(self.tables)}; times in {self.timezone})"
 
     def holds_facts(self, table: str) -> bool:
-        """Tell whether a table is there, and the one through which its rows find their merchant."""
+        """Tell whether a table is there, and the one through which its rows find their merchant.
+
+        Parameters
+        ----------
+        table : str
+            Its name; of an undeclared table it is enough that it is there.
+
+        Returns
+        -------
+        bool
+            False where its rows would be nobody's.
+        """
         parent = TABLES[table].parent_table if table in TABLES else ""
         return table in self and (not parent or parent in self)
 
     def columns(self, table: str) -> tuple[str, ...]:
-        """Give the names of a table's columns, declared ones first."""
+        """Give the names of a table's columns, declared ones first.
+
+        Parameters
+        ----------
+        table : str
+            A table that is there.
+
+        Returns
+        -------
+        tuple of str
+            Undeclared ones last, as they came.
+
+        Raises
+        ------
+        RecordError
+            If the table is not there.
+        """
         types = self._source(table).types
         declared = TABLES.get(table)
         known = (*declared.columns, KNOWN_AT) if declared else ()
@@ -164,7 +191,23 @@ class Records:
             con.close()
 
     def count(self, table: str) -> int:
-        """Count the rows of a table; of Parquet files by their footers."""
+        """Count the rows of a table; of Parquet files by their footers.
+
+        Parameters
+        ----------
+        table : str
+            A table that is there.
+
+        Returns
+        -------
+        int
+            Rows as they are written, facts or not.
+
+        Raises
+        ------
+        RecordError
+            If the table is not there, or its rows cannot be read.
+        """
         source = self._source(table)
         con = self.connect([], kept=True)
         try:
@@ -272,7 +315,23 @@ class Records:
         return self.sources[table]
 
     def projection(self, table: str) -> dict[str, str]:
-        """Map each column of a table to its canonical expression, declared ones first."""
+        """Map each column of a table to its canonical expression, declared ones first.
+
+        Parameters
+        ----------
+        table : str
+            A table that is there.
+
+        Returns
+        -------
+        dict of str to str
+            Name -> SQL over the source's own columns.
+
+        Raises
+        ------
+        RecordError
+            If the table is not there.
+        """
         source, declared = self._source(table), TABLES.get(table)
         known = (*declared.columns, KNOWN_AT) if declared else ()
         found = {

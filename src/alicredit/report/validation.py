@@ -37,7 +37,7 @@ from alicredit.report.columns import (
     SUMMARY,
     TESTS,
 )
-from alicredit.report.inside import pairs_part, points_part
+from alicredit.report.model_parts import pairs_part, points_part
 from alicredit.report.summary import with_texts, written
 
 

@@ -100,7 +100,28 @@ def judge_arrivals(
     weeks: int = 8,
     limit_z: float = 4.0,
 ) -> pd.DataFrame:
-    """Give the frame of :func:`stale_feeds` from what :func:`count_arrivals` counted."""
+    """Give the frame of :func:`stale_feeds` from what :func:`count_arrivals` counted.
+
+    Parameters
+    ----------
+    counted : mapping of str to pandas.DataFrame
+        By table.
+    moment : pandas.Timestamp
+        That they were counted at.
+    window_days : int, default 180
+        As for :func:`stale_feeds`, and all that follow.
+    tolerance : float, default 1.5
+        Longest gaps that a table may be silent.
+    weeks : int, default 8
+        Weeks that say what is usual.
+    limit_z : float, default 4.0
+        Deviations from which a volume is not usual.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`stale_feeds`.
+    """
     today = moment.to_datetime64().astype("datetime64[D]")
     lines = []
     for table, arrivals in counted.items():
@@ -202,6 +223,27 @@ def count_arrivals(
 
     Columns ``day`` (days since 1970), ``volume``, ``last_known`` and ``last_happened``; of parts of
     a table they can be put together by :func:`add_arrivals`.
+
+    Parameters
+    ----------
+    records : Records
+        From ``read_records``.
+    moment : pandas.Timestamp
+        Facts count that happened and were known before it.
+    tables : sequence of str or None, default None
+        Which; None: all that are declared and there.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By table, a row a day on which any fact arrived, in order.
+
+    Raises
+    ------
+    RecordError
+        For what is no records.
+    InputError
+        For a table that is not there, or one text in place of names.
     """
     known = require_records(records)
     declared = [name for name in known.tables if name in TABLES and known.holds_facts(name)]
@@ -229,6 +271,25 @@ def find_quiet(records: Records, moment: pd.Timestamp, tables: Sequence[str]) ->
 
     The others cannot be stale: no gap between days is shorter than the one that runs now. A fact of
     a table with a parent is seen at once where it happened on these days, too.
+
+    Parameters
+    ----------
+    records : Records
+        From ``read_records``.
+    moment : pandas.Timestamp
+        As for :func:`count_arrivals`.
+    tables : sequence of str
+        Which.
+
+    Returns
+    -------
+    list of str
+        Those that may be stale, in order.
+
+    Raises
+    ------
+    RecordError
+        For what is no records.
     """
     since = (moment.floor("D") - pd.Timedelta(days=1)).to_pydatetime()
     con = require_records(records).connect(_with_parents(tables), kept=True)
@@ -260,7 +321,26 @@ def _by_day(con: duckdb.DuckDBPyConnection, facts: str, moment: pd.Timestamp) ->
 
 
 def add_arrivals(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Put counts of parts of a table together."""
+    """Put counts of parts of a table together.
+
+    Parameters
+    ----------
+    parts : iterable of pandas.DataFrame
+        From :func:`count_arrivals`, of rows that stand in one part each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As if all rows had been counted at once.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2013-01-01"])
+    >>> one = pd.DataFrame(
+    ...     {"day": [15706], "volume": [2], "last_known": day, "last_happened": day})
+    >>> add_arrivals([one, one])["volume"].tolist()
+    [4]
+    """
     whole = pd.concat(list(parts), ignore_index=True).groupby("day", sort=True, as_index=False)
     sums = {"volume": "sum", "last_known": "max", "last_happened": "max"}
     frame: pd.DataFrame = whole.agg(sums)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.decision import Override
-from alicredit.whatif.known import join_labels
+from alicredit.whatif.outcomes import join_labels
 
 _KEYS = ["merchant_id", "product_id", "as_of"]
 _NAMES = {

@@ -13,7 +13,7 @@ from alicredit.checks import refuse, require_between
 from alicredit.decision import Decision
 from alicredit.policy import Policy, Product, find_rules, load_policy, price_loan
 from alicredit.policy.eligibility import PASS, RuleResult
-from alicredit.policy.one import OneApplicant, OneColumn
+from alicredit.policy.one_applicant import OneApplicant, OneColumn
 from alicredit.portfolio import score_applicant
 from alicredit.vocabulary import reason_word
 from alicredit.whatif.lifting import Lift, lift_limit, lift_rule, lift_score

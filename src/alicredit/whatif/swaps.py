@@ -14,7 +14,7 @@ from alicredit.checks import refuse, require_columns, require_kind, require_whol
 from alicredit.decision import COLUMNS
 from alicredit.policy import Policy, load_policy
 from alicredit.portfolio import score_portfolio
-from alicredit.whatif.known import join_labels
+from alicredit.whatif.outcomes import join_labels
 from alicredit.whatif.resampling import Bootstrap
 
 SETS = ("both", "only_before", "only_after", "neither")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_columns, require_kind
 from alicredit.errors import PolicyError
-from alicredit.policy.one import OneApplicant, doubles_of
+from alicredit.policy.one_applicant import OneApplicant, doubles_of
 from alicredit.policy.policy import Policy
 from alicredit.policy.rules import LimitRules
 from alicredit.policy.terms import Product

@@ -68,6 +68,20 @@ class Curve:
     def chance(self, limit: Floats, pd_: Floats, sales: Floats | None) -> Floats:
         """Give the probability of default at amounts of yuan; at a month's sales it is the PD.
 
+        Parameters
+        ----------
+        limit : array of float64
+            Yuan, 0 and above.
+        pd_ : array of float64
+            Probability of default in a year at a month's sales, 0 to 1.
+        sales : array of float64 or None
+            Monthly sales in yuan; None: amounts change nothing.
+
+        Returns
+        -------
+        array of float64
+            0 to 1, of the shape of all three together.
+
         Examples
         --------
         >>> curve = Curve(0.3, np.inf, 0.1, 0.0, 0.0, 0.6, 0.5, 0.0, 0.25)
@@ -82,13 +96,41 @@ class Curve:
             return np.where(pd_ >= 1, 1.0 * (limit > 0), grown / (1 - pd_ + grown))
 
     def drawn(self, limit: Floats, sales: Floats | None) -> Floats:
-        """Give the mean balance in yuan."""
+        """Give the mean balance in yuan.
+
+        Parameters
+        ----------
+        limit : array of float64
+            Yuan, 0 and above.
+        sales : array of float64 or None
+            Monthly sales in yuan; None: amounts change nothing.
+
+        Returns
+        -------
+        array of float64
+            Yuan, at most ``limit``.
+        """
         if sales is None or np.isinf(self.half_months):
             return limit * self.use
         return limit * self.use / (1 + limit / (np.maximum(sales, 0.01) * self.half_months))
 
     def loss(self, limit: Floats, pd_: Floats, sales: Floats | None) -> Floats:
-        """Give the expected loss of a year in yuan: PD(L) x LGD x exposure at default."""
+        """Give the expected loss of a year in yuan: PD(L) x LGD x exposure at default.
+
+        Parameters
+        ----------
+        limit : array of float64
+            Yuan, 0 and above.
+        pd_ : array of float64
+            Probability of default in a year at a month's sales, 0 to 1.
+        sales : array of float64 or None
+            Monthly sales in yuan; None: amounts change nothing.
+
+        Returns
+        -------
+        array of float64
+            Yuan, 0 and above.
+        """
         exposed = self.exposed_limit * limit
         if self.exposed_use:
             exposed = exposed + self.exposed_use * self.drawn(limit, sales)
@@ -105,6 +147,11 @@ class Curve:
             Probability of default in a year at a month's sales, 0 to 1.
         sales : array of float64 or None
             Monthly sales in yuan; None leaves default and use as they are at a small amount.
+
+        Returns
+        -------
+        array of float64
+            Yuan; below 0 where a line costs more than it earns.
 
         Examples
         --------
@@ -125,6 +172,16 @@ class Curve:
         more likely than not. Infinite where the curve only rises, 0 where it only falls. Where a
         yuan drawn costs more than it earns (``earned`` below 0, paid for by a fee on the limit) the
         curve may fall first and rise far out: no line is taken through its loss to get there.
+
+        Parameters
+        ----------
+        pd_ : array of float64
+            Probability of default in a year at a month's sales, 0 to 1.
+
+        Returns
+        -------
+        array of float64
+            Months of sales; NaN where the PD is.
 
         Examples
         --------

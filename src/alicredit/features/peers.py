@@ -14,8 +14,8 @@ from alicredit.catalogue import CATALOGUE
 from alicredit.cohort import Cohort, require_cohort
 from alicredit.declarations import Catalogue, Feature
 from alicredit.derived import DERIVED, PEERS, derive_tables
-from alicredit.features.defined import note_of_definitions
-from alicredit.features.meant import note_of_meanings, note_of_uses
+from alicredit.features.definitions import note_of_definitions
+from alicredit.features.meanings import note_of_meanings, note_of_uses
 from alicredit.records import Records, quoted
 from alicredit.records.reading import require_records
 from alicredit.records.sources import arrow_reader, damaged
