@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,11 @@ Tables = dict[str, pd.DataFrame]
 
 def make_tables(seed: int, merchants: int = 8) -> Tables:
     """Make every table of the catalogue at random, parents before children."""
+    return {name: frame.copy() for name, frame in _tables(seed, merchants).items()}
+
+
+@lru_cache(maxsize=8)
+def _tables(seed: int, merchants: int) -> Tables:
     rng = np.random.default_rng(seed)
     names = [f"m{k}" for k in range(merchants)]
     tables: Tables = {}
@@ -255,18 +261,17 @@ def seen(tables: Tables, name: str, moments: pd.Series) -> pd.DataFrame:
 def disturb(tables: Tables, moments: pd.Series, seed: int, kinds: frozenset[str]) -> Tables:
     """Change, add, delete and fill in what no question could know, by the kinds asked for."""
     rng = np.random.default_rng(seed)
-    hidden = {name: ~placed(tables, name, moments)["_visible"] for name in tables}
     after = {}
     for name, frame in tables.items():
-        table = TABLES[name]
-        as_of = placed(tables, name, moments)["_as_of"]
+        table, at = TABLES[name], placed(tables, name, moments)
+        as_of, hidden = at["_as_of"], ~at["_visible"]
         fresh = frame.copy()
         if "fill" in kinds:
             _fill_in(rng, table, fresh, as_of)
         if "change" in kinds:
-            _change(rng, table, fresh, as_of, hidden[name])
+            _change(rng, table, fresh, as_of, hidden)
         if "delete" in kinds:
-            fresh = fresh[~(hidden[name] & (rng.random(len(fresh)) < 0.5))]
+            fresh = fresh[~(hidden & (rng.random(len(fresh)) < 0.5))]
         if "add" in kinds:
             fresh = pd.concat([fresh, _added(rng, table, frame, as_of)], ignore_index=True)
         after[name] = fresh.reset_index(drop=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 import pytest
 from feature_stage import (
     LEAKS,
+    Tables,
     bits,
     cohort_of,
     disturb,
@@ -120,6 +123,14 @@ OF_FEW = CATALOGUE.subset(
 """What a leak is caught by: the fewer features, the sharper the finding."""
 
 
+@cache
+def few_disturbed(same: bool, kinds: frozenset[str]) -> tuple[pd.Series, Tables, Tables]:
+    """Make few tables and disturb them: the same for each leak, which is not in them."""
+    made, moments = make_tables(5), asked(5, same)
+    tables = {name: made[name] for name in FEW}
+    return moments, tables, disturb(tables, moments, 12, kinds)
+
+
 @pytest.mark.parametrize("leak", LEAKS)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("same", [False, True], ids=["each its moment", "one moment"])
@@ -127,10 +138,8 @@ def test_a_planted_leak_is_caught(
     leak: str, engine: str, same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant_leak(monkeypatch, leak)
-    made, moments = make_tables(5), asked(5, same)
-    tables = {name: made[name] for name in FEW}
     kinds = frozenset({"fill"}) if leak == "a column before its time" else EVERY
-    other = disturb(tables, moments, 12, kinds)
+    moments, tables, other = few_disturbed(same, kinds)
     before, after = (built(each, moments, engine, OF_FEW) for each in (tables, other))
     found = set(moved(before, after))
     assert found
