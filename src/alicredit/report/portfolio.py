@@ -130,7 +130,7 @@ def _require_one_run(decisions: pd.DataFrame) -> None:
 
 _READ = (
     "merchant_id", "product_id", "as_of", "status", "pd", "grade", "decision", "limit",
-    "expected_loss", "expected_profit", "reasons", "model_id", "policy_id", "prices_id",
+    "expected_loss", "expected_profit", "reasons", "model_id", "policy_id",
 )  # fmt: skip
 """Columns that the page reads."""
 
