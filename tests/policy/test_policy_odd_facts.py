@@ -14,7 +14,7 @@ import alicredit as ac
 from alicredit.checks import require_kind
 from alicredit.errors import InputError
 from alicredit.policy import check_eligibility, load_policy, offer_limits, price_loan, read_policy
-from alicredit.policy.one import OneColumn, doubles_of
+from alicredit.policy.one_applicant import OneColumn, doubles_of
 
 POLICY = load_policy("ali-2013")
 NO_CODES = [{}, [1], ["zhejiang"], np.array([1, 2]), {"zhejiang": 1}, set()]

@@ -221,6 +221,10 @@ BAD = {
         lambda: what_would_change(simple(), ROW, target=np.inf), "target must be"),
     "a target that is true": (
         lambda: what_would_change(simple(), ROW, target=True), "target must be"),
+    "a target that is a probability": (
+        lambda: what_would_change(simple(), ROW, target=0.05), "not a probability.*'B', policy"),
+    "a probability in NumPy's type": (
+        lambda: what_would_change(simple(), ROW, target=np.float32(0.05)), "not a probability"),
     "a grade without grades": (
         lambda: what_would_change(simple(), ROW, target=("A", 3)), "a grade and its grades"),
     "an unknown grade": (
@@ -258,3 +262,8 @@ def test_bad_questions_are_refused(case: str) -> None:
     ask, message = BAD[case]
     with pytest.raises(InputError, match=message):
         ask()
+
+
+@pytest.mark.parametrize("low", [-3, 0, 1, 1.0])
+def test_a_score_that_every_row_has_is_reached_by_all(low: float) -> None:
+    assert what_would_change(simple(), ROW, target=low)["status"].tolist() == ["reached"]

@@ -13,6 +13,7 @@ from alicredit.deciding.population import check_as_of, prepare, read_ids, refuse
 from alicredit.deciding.referring import SOURCES, do_sources_conflict, find_referrals
 from alicredit.deciding.scoring import check_claim_of, distinct_of
 from alicredit.errors import InputError, PolicyError
+from alicredit.nightly.sources import open_source
 from alicredit.policy import Referral, load_policy
 from alicredit.policy.eligibility import FAIL, PASS
 from alicredit.records.rules import UNIT_MERCHANTS, UNIT_TIMES
@@ -107,6 +108,31 @@ def test_a_merchant_that_stands_twice_is_refused_on_both_rows_and_a_nameless_one
     with pytest.raises(InputError, match="features must be as of 2013-05-01"):
         check_as_of(frame.assign(as_of=["2013-05-01"] * 4 + ["2013-05-02"]), as_of)
     check_as_of(frame.assign(as_of="2013-05-01"), as_of)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "America/New_York"])
+def test_features_may_say_their_moment_in_another_zone(zone: str) -> None:
+    """Midnight in Shanghai is one moment under every name; midnight elsewhere is another."""
+    as_of = pd.Timestamp("2013-05-01")
+    frame = pd.DataFrame({"merchant_id": ["a", "b"]})
+    check_as_of(frame.assign(as_of=as_of.tz_localize("Asia/Shanghai").tz_convert(zone)), as_of)
+    there = frame.assign(as_of=as_of.tz_localize(zone))
+    if zone == "Asia/Shanghai":
+        check_as_of(there, as_of)
+        return
+    with pytest.raises(InputError, match="features must be as of 2013-05-01"):
+        check_as_of(there, as_of)
+
+
+def test_a_frame_of_another_library_is_refused_by_its_name_and_not_shown() -> None:
+    polars, arrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    for given, name in (
+        (polars.DataFrame({"merchant_id": ["a"]}), "polars.DataFrame"),
+        (arrow.table({"merchant_id": ["a"]}), "pyarrow.Table"),
+    ):
+        told = rf"^features must be a pandas frame.*found {name}\. Try: give features\.to_pandas"
+        with pytest.raises(InputError, match=told):
+            open_source(given)
 
 
 def test_a_model_claims_what_the_product_takes_in_level_and_in_days() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import refuse, require_between
+from alicredit.checks import refusal, refuse, require_between, require_one_order
+from alicredit.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,8 +65,8 @@ def relevel_pds(
     Raises
     ------
     InputError
-        If a probability or a rate is not between 0 and 1, or weights differ in number, are
-        negative or all 0.
+        If a probability or a rate is not between 0 and 1, or weights differ in number or order,
+        are negative or all 0.
 
     Examples
     --------
@@ -79,10 +80,11 @@ def relevel_pds(
     """
     for name, value in (("rate", rate), ("trained_rate", trained_rate)):
         require_between(name, value, LOWEST_RATE, HIGHEST_RATE)
-    p = np.asarray(pd, dtype=np.float64)
+    require_one_order(pd=pd, weight=weight)
+    p = _doubles("pd", pd)
     if not p.size or not ((p > 0) & (p < 1)).all():
         refuse("pd", "must lie strictly between 0 and 1, at least one", "others")
-    w = np.asarray(weight, dtype=np.float64)
+    w = _doubles("weight", weight)
     if w.ndim and w.shape != p.shape:
         refuse("weight", f"must be one number, or one for each of the {p.size}", w.shape)
     if not np.isfinite(w).all() or (w < 0).any() or not w.any():
@@ -140,7 +142,7 @@ def undo_sampling(pd: npt.ArrayLike, sampling_rate: float) -> Floats:
     alicredit.errors.InputError: sampling_rate must be a number from 1e-06 to 1; found 0.
     """
     require_between("sampling_rate", sampling_rate, 1e-6, 1)
-    p = np.asarray(pd, dtype=np.float64)
+    p = _doubles("pd", pd)
     if not ((p > 0) & (p < 1)).all():
         refuse("pd", "must lie strictly between 0 and 1", "others")
     return multiply_odds(p, sampling_rate)
@@ -177,7 +179,18 @@ def floored(pd: npt.ArrayLike, floor: float = 0.0003) -> Floats:
     alicredit.errors.InputError: pd must lie from 0 to 1; found 1.2.
     """
     require_between("floor", floor, 0, 1)
-    p = np.asarray(pd, dtype=np.float64)
+    p = _doubles("pd", pd)
     if ((p < 0) | (p > 1)).any():
         refuse("pd", "must lie from 0 to 1", p[(p < 0) | (p > 1)][0])
     return np.maximum(p, floor)
+
+
+def _doubles(name: str, values: npt.ArrayLike) -> Floats:
+    """Take an array of numbers; refuse dates and what else is none."""
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind in "mMc":
+            refuse(name, "must hold numbers", f"values of type {given.dtype}")
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(refusal(name, "must hold numbers", f"({error})")) from error

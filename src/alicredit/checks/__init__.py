@@ -13,6 +13,7 @@ from alicredit.checks.guards import (
     require_kind,
     require_mapping,
     require_one_of,
+    require_one_order,
     require_path,
     require_whole,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "require_kind",
     "require_mapping",
     "require_one_of",
+    "require_one_order",
     "require_path",
     "require_whole",
     "whole_file",

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alicredit.checks.messages import lacking_columns, nearest, refusal
+from alicredit.checks.messages import lacking_columns, nearest, refusal, refuse
 from alicredit.errors import AlicreditError, InputError
 
 Kind = TypeVar("Kind")
@@ -351,6 +351,52 @@ def require_path(argument: str, value: object, *, error: type[AlicreditError] = 
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise error(refusal(argument, "must be a path given as text or Path", repr(value)))
     return Path(value)
+
+
+def require_one_order(**given: Any) -> None:
+    """Refuse series and frames of pandas whose labels say that rows stand in different orders.
+
+    Rows go together by position. Where labels of two have the same rows in another order, or share
+    some rows and not others, they would go together wrongly. Labels 0, 1, 2 and so on are those
+    that a new frame gets: of these only the same in another order are told.
+
+    Parameters
+    ----------
+    **given : object
+        What rows are brought, by the name that the refusal says; None and arrays have no labels.
+
+    Raises
+    ------
+    InputError
+        If labels say that rows of two stand in different orders.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> require_one_order(y=pd.Series([1, 0], index=[7, 9]), pd=pd.Series([0.9, 0.2]))
+    >>> require_one_order(y=pd.Series([1, 0]), pd=pd.Series([0.2, 0.9], index=[1, 0]))
+    Traceback (most recent call last):
+    alicredit.errors.InputError: pd must have its rows in the order of y; found the same labels ...
+    """
+    labels: list[tuple[str, Any]] = [(k, getattr(v, "index", None)) for k, v in given.items()]
+    known = [(name, index) for name, index in labels if hasattr(index, "isin")]
+    for at, (name, index) in enumerate(known):
+        for other, rows in known[:at]:
+            if len(index) != len(rows) or index.equals(rows):
+                continue
+            is_same = bool(index.isin(rows).all() and rows.isin(index).all())
+            is_told = not (_is_counted(index) or _is_counted(rows))
+            if not is_same and not (is_told and index.isin(rows).any()):
+                continue
+            found = "the same labels in another order" if is_same else "some labels of others"
+            do = f"as with {name}.loc[{other}.index]; where rows go together as they are, drop"
+            do = f"bring both to one order, {do} the labels with {name}.to_numpy()"
+            refuse(name, f"must have its rows in the order of {other}", found, do)
+
+
+def _is_counted(index: Any) -> bool:
+    """Tell whether rows are labelled 0, 1, 2 and so on, as of a new frame."""
+    return getattr(index, "start", None) == 0 and getattr(index, "step", None) == 1
 
 
 def is_number(value: object) -> bool:

@@ -32,6 +32,7 @@ from alicredit.records import Records, merchants_in_error
 from alicredit.records.bounds import Bound
 from alicredit.records.findings import sales_ratios
 from alicredit.records.kept import open_kept
+from alicredit.records.records import TIMEZONE
 from alicredit.records.rules import ACROSS, SALES_RATIOS, UNIT_MERCHANTS, UNIT_TIMES, WRONG_UNIT
 from alicredit.records.units import are_surely_alike
 
@@ -227,6 +228,8 @@ def check_as_of(features: pd.DataFrame, as_of: pd.Timestamp) -> None:
     """Refuse features that say they are of another moment."""
     if "as_of" in features:
         given = pd.to_datetime(features["as_of"], errors="coerce", format="ISO8601")
+        if isinstance(given.dtype, pd.DatetimeTZDtype):
+            given = given.dt.tz_convert(TIMEZONE).dt.tz_localize(None)
         if (given != as_of).any():
             found = str(features["as_of"][given != as_of].iloc[0])
             refuse("features", f"must be as of {as_of}", found)

@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refusal, refuse
+from alicredit.checks import refusal, refuse, require_one_order
 from alicredit.errors import InputError
 
 Floats = npt.NDArray[np.float64]
-
-
-def require_one_order(**given: Any) -> None:
-    """Refuse series and frames of pandas whose labels say that rows stand in different orders.
-
-    Rows go together by position. Where labels of two have the same rows in another order, or share
-    some rows and not others, they would go together wrongly. Labels 0, 1, 2 and so on are those
-    that a new frame gets: of these only the same in another order are told.
-
-    Examples
-    --------
-    >>> require_one_order(y=pd.Series([1, 0], index=[7, 9]), pd=pd.Series([0.9, 0.2]))
-    >>> require_one_order(y=pd.Series([1, 0]), pd=pd.Series([0.2, 0.9], index=[1, 0]))
-    Traceback (most recent call last):
-    alicredit.errors.InputError: pd must have its rows in the order of y; found the same labels ...
-    """
-    kinds = (pd.Series, pd.DataFrame)
-    known = [(name, each.index) for name, each in given.items() if isinstance(each, kinds)]
-    for at, (name, index) in enumerate(known):
-        for other, rows in known[:at]:
-            if len(index) != len(rows) or index.equals(rows):
-                continue
-            is_same = bool(index.isin(rows).all() and rows.isin(index).all())
-            is_told = not (_is_counted(index) or _is_counted(rows))
-            if not is_same and not (is_told and index.isin(rows).any()):
-                continue
-            found = "the same labels in another order" if is_same else "some labels of others"
-            do = f"as with {name}.loc[{other}.index]; where rows go together as they are, drop"
-            do = f"bring both to one order, {do} the labels with {name}.to_numpy()"
-            refuse(name, f"must have its rows in the order of {other}", found, do)
-
-
-def _is_counted(index: pd.Index) -> bool:
-    """Tell whether rows are labelled 0, 1, 2 and so on, as of a new frame."""
-    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
 def outcomes(y: npt.ArrayLike, pd: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -69,9 +33,12 @@ def labels(y: npt.ArrayLike) -> Floats:
 
 
 def numbers(name: str, values: npt.ArrayLike) -> Floats:
-    """Take an array of numbers."""
+    """Take an array of numbers; a date, a length of time and a complex number are none."""
     try:
-        return np.asarray(values, dtype=np.float64).ravel()
+        given = np.asarray(values)
+        if given.dtype.kind in "mMc":
+            refuse(name, "must hold numbers", f"values of type {given.dtype}")
+        return np.asarray(given, dtype=np.float64).ravel()
     except (ValueError, TypeError) as error:
         raise InputError(refusal(name, "must hold numbers", f"({error})")) from error
 

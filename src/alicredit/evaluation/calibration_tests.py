@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit, logit
 
-from alicredit.checks import refuse
-from alicredit.evaluation.arrays import Floats, clusters, counts, outcomes, pair, require_one_order
+from alicredit.checks import refuse, require_one_order
+from alicredit.evaluation.arrays import Floats, clusters, counts, outcomes, pair
 from alicredit.evaluation.rates import Estimate
 
 

@@ -18,17 +18,11 @@ from alicredit.checks import (
     require_between,
     require_kind,
     require_mapping,
+    require_one_order,
     require_whole,
 )
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import (
-    Floats,
-    clusters,
-    labels,
-    numbers,
-    require_one_order,
-    require_sign,
-)
+from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_sign
 from alicredit.evaluation.rates import Estimate
 from alicredit.evaluation.stability import adjust_p
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from alicredit.checks import nearest, refuse, require_between, require_whole
-from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, require_one_order
+from alicredit.checks import nearest, refuse, require_between, require_one_order, require_whole
+from alicredit.evaluation.arrays import Floats, clusters, labels, numbers
 from alicredit.evaluation.rates import effective_rows, jeffreys_interval
 from alicredit.evaluation.stability import adjust_p
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import Floats, clusters, labels, require_one_order
+from alicredit.checks import refuse, require_between, require_one_order
+from alicredit.evaluation.arrays import Floats, clusters, labels
 from alicredit.evaluation.rates import effective_rows, jeffreys_interval, prudent_rates
 
 

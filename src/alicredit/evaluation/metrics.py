@@ -6,16 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import (
-    Floats,
-    clusters,
-    labels,
-    numbers,
-    outcomes,
-    pair,
-    require_one_order,
-)
+from alicredit.checks import refuse, require_between, require_one_order
+from alicredit.evaluation.arrays import Floats, clusters, labels, numbers, outcomes, pair
 from alicredit.evaluation.rates import Estimate
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from alicredit.checks import refuse, require_between
+from alicredit.checks import refuse, require_between, require_one_order
 from alicredit.evaluation.arrays import Floats, counts, numbers, pair
 from alicredit.evaluation.rates import Estimate
 
@@ -159,7 +159,7 @@ def concentration_test(before: npt.ArrayLike, after: npt.ArrayLike) -> float:
     Raises
     ------
     InputError
-        If lengths differ or a count is negative.
+        If lengths or orders differ, or a count is negative.
 
     Examples
     --------
@@ -169,6 +169,7 @@ def concentration_test(before: npt.ArrayLike, after: npt.ArrayLike) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: arrays must have one length, above 0; found 3 and 2.
     """
+    require_one_order(before=before, after=after)
     pair(before, after)
     cv = []
     for name, given in (("before", before), ("after", after)):

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy import optimize, stats
 from scipy.special import betainc, ndtr, ndtri
 
-from alicredit.checks import require_between, require_whole
-from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair, require_one_order
+from alicredit.checks import require_between, require_one_order, require_whole
+from alicredit.evaluation.arrays import Floats, clusters, counts, labels, pair
 
 
 @dataclass(frozen=True, slots=True)

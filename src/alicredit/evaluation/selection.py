@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between
-from alicredit.evaluation.arrays import Floats, labels, numbers, require_one_order
+from alicredit.checks import refuse, require_between, require_one_order
+from alicredit.evaluation.arrays import Floats, labels, numbers
 from alicredit.evaluation.validation import portable_of
 
 COLUMNS = (
@@ -198,7 +198,8 @@ def expected_auc(probability: npt.ArrayLike, score: npt.ArrayLike) -> float:
     Raises
     ------
     InputError
-        If lengths differ, a probability lies outside 0 to 1, or no pair is of unlike outcomes.
+        If lengths or orders differ, a probability lies outside 0 to 1, or no pair is of unlike
+        outcomes.
 
     Examples
     --------
@@ -208,6 +209,7 @@ def expected_auc(probability: npt.ArrayLike, score: npt.ArrayLike) -> float:
     Traceback (most recent call last):
     alicredit.errors.InputError: probability must leave pairs of unlike outcomes; found none.
     """
+    require_one_order(probability=probability, score=score)
     bad, s = numbers("probability", probability), numbers("score", score)
     if len(bad) != len(s) or np.isnan(s).any() or not ((bad >= 0) & (bad <= 1)).all():
         refuse("probability and score", "must be one of each a row, from 0 to 1", len(bad))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import nearest, refuse, require_whole
+from alicredit.checks import nearest, refuse, require_one_order, require_whole
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import labels, require_one_order, require_sign
+from alicredit.evaluation.arrays import labels, require_sign
 from alicredit.evaluation.metrics import auc
 from alicredit.evaluation.rates import Estimate
 

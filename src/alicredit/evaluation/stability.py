@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from alicredit.checks import refuse, require_between, require_one_of
+from alicredit.checks import refuse, require_between, require_one_of, require_one_order
 from alicredit.evaluation.arrays import Floats, clusters, counts, numbers, pair
 from alicredit.evaluation.metrics import psi
 
@@ -92,6 +92,7 @@ def psi_test(
     """
     require_between("level", level, 0, 1)
     require_between("tolerance", tolerance, 0, 10)
+    require_one_order(reference=reference, current=current)
     a, b = pair(reference, current)
     for name, rows in (("reference", a), ("current", b)):
         counts(rows, np.zeros(len(rows)))
@@ -165,9 +166,14 @@ def share_covariance(places: npt.ArrayLike, cluster: npt.ArrayLike, *, bins: int
     Traceback (most recent call last):
     alicredit.errors.InputError: cluster must have one value for each of the 2 rows; found 1.
     """
-    at = np.asarray(places, dtype=np.int64).ravel()
-    if not len(at):
+    require_one_order(places=places, cluster=cluster)
+    found_at = numbers("places", places)
+    if not len(found_at):
         refuse("places", "must hold at least one row", "none")
+    if not (found_at == np.floor(found_at)).all() or np.isinf(found_at).any():
+        wrong = found_at[(found_at != np.floor(found_at)) | np.isinf(found_at)][0]
+        refuse("places", "must be whole numbers, the bin of each row", wrong)
+    at = found_at.astype(np.int64)
     if at.min() < 0 or at.max() >= bins:
         wrong = at[(at < 0) | (at >= bins)][0]
         refuse("places", f"must be bins from 0 to {bins - 1}", int(wrong))

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import given_or, refuse
+from alicredit.checks import given_or, refuse, require_one_order
 from alicredit.cohort import Cohort, require_cohort
-from alicredit.evaluation.arrays import labels, require_one_order
+from alicredit.evaluation.arrays import labels
 from alicredit.evaluation.card import ModelCard, lay_out_card
 from alicredit.evaluation.findings import (
     count_reasons,

@@ -16,11 +16,12 @@ from alicredit.checks import (
     require_kind,
     require_mapping,
     require_one_of,
+    require_one_order,
     require_whole,
 )
 from alicredit.cohort import Cohort
 from alicredit.errors import InputError
-from alicredit.evaluation.arrays import require_one_order, require_sign
+from alicredit.evaluation.arrays import require_sign
 from alicredit.features import CATALOGUE
 from alicredit.model.inputs import Inputs, Specials
 from alicredit.model.shapes import SHAPES

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_between
+from alicredit.checks import refuse, require_between, require_one_order
 from alicredit.evaluation import (
     auc,
     auc_decline,
@@ -21,7 +21,6 @@ from alicredit.evaluation import (
     jeffreys_test,
     spiegelhalter,
 )
-from alicredit.evaluation.arrays import require_one_order
 from alicredit.monitoring.shape import shape_p_value
 from alicredit.stability.bins import (
     Floats,
@@ -200,8 +199,8 @@ def _graded(p: Floats, grades: Any, scale: Sequence[str] | None) -> tuple[list[s
         refuse("grades", f"must have one value for each of the {len(p)} rows", len(given))
     if pd.isna(given).any():
         refuse("grades", "must be known for each row", f"{int(pd.isna(given).sum())} missing")
-    names = sorted({str(each) for each in given}) if scale is None else list(scale)
-    levels = grade_bins(names)
+    levels = grade_bins(sorted({str(each) for each in given}) if scale is None else scale)
+    names = list(levels.levels or ())
     return names, levels.place(read_grades("grades", given, names))
 
 

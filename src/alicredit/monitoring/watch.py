@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from alicredit.checks import given_or, refuse
+from alicredit.checks import given_or, refuse, require_one_order
 from alicredit.cohort import Cohort
-from alicredit.evaluation.arrays import require_one_order
 from alicredit.monitoring.judge import (
     judge_drift,
     judge_feeds,

@@ -142,7 +142,10 @@ def open_source(features: Any) -> FrameSource | FileSource:
     """Take features as a frame, or as the path of a Parquet file or a folder of them."""
     if isinstance(features, pd.DataFrame):
         return FrameSource(features)
-    rule = "must be a frame, or the path of a Parquet file or a folder of them"
+    rule = "must be a pandas frame, or the path of a Parquet file or a folder of them"
+    if hasattr(features, "to_pandas"):  # of another library: all of it would be shown otherwise
+        found = f"{type(features).__module__.partition('.')[0]}.{type(features).__name__}"
+        refuse("features", rule, found, "give features.to_pandas()")
     if not isinstance(features, str | Path) or not str(features) or "\0" in str(features):
         refuse("features", rule, repr(features)[:60])
     return open_files(Path(features))

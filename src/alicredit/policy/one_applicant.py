@@ -129,7 +129,7 @@ def doubles_of(column: Any) -> Floats:
         return np.asarray(column.to_numpy(np.float64))
     try:
         values = pd.to_numeric(column.astype(object), errors="coerce")
-        is_odd = values.dtype.kind == "c"  # what is read beside one may be anything
+        is_odd = values.dtype.kind in "cO"  # what is read beside one may be anything
     except (OverflowError, TypeError):
         is_odd = True
     if is_odd:

@@ -143,6 +143,9 @@ def _least_score(model: ScoreModel, target: Any) -> int | None:
     is_score = is_number and not isinstance(target, bool) and abs(target) < _HIGHEST
     if not is_score:
         refuse("target", "must be a score in points, or a grade and its grades", repr(target)[:60])
+    if 0 < target < 1:  # every score is above it: all rows would be said to have reached it
+        do = "give the grade of that probability and its grades, such as ('B', policy)"
+        refuse("target", "must be a score in points, not a probability", repr(target), do)
     return math.ceil(target * model.unit)
 
 

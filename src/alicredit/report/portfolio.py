@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from alicredit.checks import refusal
+from alicredit.checks import refusal, refuse, require_columns
 from alicredit.errors import InputError
 from alicredit.pages import (
     Chart,
@@ -32,6 +32,7 @@ from alicredit.report.summary import (
     funnel,
     with_texts,
 )
+from alicredit.vocabulary import require_answers
 
 _MOST_FUNNELS = 6
 _DRAWN = ("expected_loss", "expected_profit")
@@ -65,7 +66,8 @@ def write_portfolio_page(
     AlicreditError
         If the extra ``[report]`` is not installed, or the file cannot be written.
     InputError
-        If there is no decision, or a row that is declined has no known reason.
+        If there is no decision, a column lacks, an answer is no known word, a line is approved
+        twice, moments or policies differ, or a row that is declined has no known reason.
 
     Examples
     --------
@@ -75,6 +77,7 @@ def write_portfolio_page(
     """
     if decisions.empty:
         raise InputError(refusal("decisions", "must have rows", "none"))
+    _require_one_run(decisions)
     first, merchants = decisions.iloc[0], decisions["merchant_id"].nunique()
     products = decisions["product_id"].nunique()
     said = f"{merchants:,} merchants, {products} products each. {note}".rstrip()
@@ -112,6 +115,24 @@ def write_portfolio_page(
     foot = f"Model {models}. Policy {first['policy_id']}."
     lead = f"As of {first['as_of']:%Y-%m-%d}."
     write_page(path, title, lead, parts, foot, title_zh="组合决策")
+
+
+def _require_one_run(decisions: pd.DataFrame) -> None:
+    """Refuse what is no run of one moment under one policy, as the page says of it."""
+    require_columns("decisions", map(str, decisions.columns), _READ)
+    require_answers("decisions", decisions)
+    for name in ("as_of", "policy_id"):
+        distinct = decisions[name].unique()
+        if len(distinct) > 1:
+            found, do = ", ".join(map(str, distinct[:3])), "write a page for each"
+            refuse(f"decisions[{name!r}]", "must be the same in each row", found, do)
+
+
+_READ = (
+    "merchant_id", "product_id", "as_of", "status", "pd", "grade", "decision", "limit",
+    "expected_loss", "expected_profit", "reasons", "model_id", "policy_id",
+)  # fmt: skip
+"""Columns that the page reads."""
 
 
 def _money(decisions: pd.DataFrame) -> tuple[Chart, ...]:

@@ -42,6 +42,7 @@ def by_product(decisions: pd.DataFrame) -> pd.DataFrame:
     >>> by_product(frame)[["merchants", "approved", "by_rule", "by_probability"]].values.tolist()
     [[2, 1, 1, 0]]
     """
+    decisions = decisions.reset_index(drop=True)  # labels may repeat, as of parts put together
     fates = _fates(decisions)
     rows = []
     for product, mine in decisions.groupby("product_id", sort=False):
@@ -142,7 +143,8 @@ def funnel(decisions: pd.DataFrame) -> pd.DataFrame:
     >>> funnel(frame)[["code", "lost", "left"]].values.tolist()
     [['', 0, 3], ['ELIG_REGION', 1, 2], ['refer', 1, 1]]
     """
-    place = pd.Series(_lost_at(decisions), index=decisions.index)
+    decisions = decisions.reset_index(drop=True)  # labels may repeat, as of parts put together
+    place = pd.Series(_lost_at(decisions))
     parts = []
     for product, mine in decisions.groupby("product_id", sort=False):
         lost = place.loc[mine.index].value_counts().drop(_APPROVED, errors="ignore").sort_index()

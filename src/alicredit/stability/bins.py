@@ -159,6 +159,9 @@ def quantile_bins(values: Any, bins: int, *, open_ends: bool = False) -> Bins:
 
 def grade_bins(grades: Sequence[str]) -> Bins:
     """Make a bin of each grade."""
+    if isinstance(grades, set | frozenset):
+        found, do = f"a {type(grades).__name__}, which has no order", "give a list, best first"
+        refuse("grades", "must be different texts, best first", found, do)
     names = list(grades) if not isinstance(grades, str) else []
     if not names or not all(isinstance(g, str) for g in names) or len(set(names)) < len(names):
         refuse("grades", "must be different texts, best first", repr(grades)[:60])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alicredit.checks import refuse, require_columns, require_kind, require_whole
+from alicredit.checks import refuse, require_columns, require_kind, require_one_order, require_whole
 from alicredit.evaluation import PsiTest, adjust_p, psi_test, share_covariance
 from alicredit.stability.bins import Bins, Floats, Whole, number_owners, quantile_bins, read_values
 from alicredit.stability.population import VERDICT, fewest_expected, verdict
@@ -100,6 +100,8 @@ def feature_drift(
     if reference is not None:
         require_kind("reference", reference, pd.DataFrame, "must be a frame of features")
     _require_rows(reference, current)
+    require_one_order(reference=reference, reference_merchants=reference_merchants)
+    require_one_order(current=current, merchants=merchants)
     cards = None if model is None else _cards(portable)
     names = list(map(str, _frame(reference, current).columns)) if cards is None else list(cards)
     for name, frame in (("current", current), ("reference", reference)):

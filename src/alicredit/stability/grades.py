@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr
 
-from alicredit.checks import refuse
+from alicredit.checks import refuse, require_one_order
 from alicredit.evaluation import (
     adjust_p,
     concentration_test,
@@ -88,8 +88,8 @@ def migration(
     Raises
     ------
     InputError
-        If lengths or indices differ, a grade is unknown, nobody has a grade at both times, or an
-        exposure is negative or missing.
+        If lengths or indices differ, a grade is unknown, grades have no order, nobody has a grade
+        at both times, or an exposure is negative or missing.
 
     Examples
     --------
@@ -105,6 +105,9 @@ def migration(
     if is_named and len(before) == len(after) and not before.index.equals(after.index):
         do = "reindex one by the other, so that each row is one borrower"
         refuse("before and after", "must have the same index", "others", do)
+    require_one_order(
+        before=before, after=after, exposure_before=exposure_before, exposure_after=exposure_after
+    )
     old, new = read_grades("before", before, names), read_grades("after", after, names)
     if len(old) != len(new) or not len(old):
         found = f"{len(old)} and {len(new)}"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_whole
+from alicredit.checks import refuse, require_one_order, require_whole
 from alicredit.evaluation import PsiTest, effective_shares, psi_test, share_covariance
 from alicredit.stability.bins import (
     Bins,
@@ -89,6 +89,8 @@ def population_stability(
     Traceback (most recent call last):
     alicredit.errors.InputError: reference must be of the grades A; found 'B'.
     """
+    require_one_order(reference=reference, reference_merchants=reference_merchants)
+    require_one_order(current=current, periods=periods, merchants=merchants)
     cuts, before, after = _placed(reference, current, grades, bins)
     whose_then = number_owners("reference_merchants", reference_merchants, len(before))
     whose_now = number_owners("merchants", merchants, len(after))

@@ -13,6 +13,7 @@ from alicredit.vocabulary.answers import (
     input_code,
     reason_text,
     reason_word,
+    require_answers,
 )
 from alicredit.vocabulary.collecting import (
     CLAIM_STATUSES,
@@ -69,4 +70,5 @@ __all__ = [
     "input_code",
     "reason_text",
     "reason_word",
+    "require_answers",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
-from alicredit.checks import require_one_of
+from alicredit.checks import nearest, refuse, require_one_of
 from alicredit.vocabulary.words import Word, vocabulary
 
 STATUSES: Mapping[str, Word] = MappingProxyType(
@@ -230,6 +231,34 @@ REASONS: Mapping[str, Word] = MappingProxyType(
 
 OTHER = "SC_OTHER"
 """The family of inputs that no other family holds; such an input has a code of its own."""
+
+
+def require_answers(name: str, decisions: Any) -> None:
+    """Refuse a frame of decisions that would be counted wrongly: unknown answers, lines twice.
+
+    An answer that is no known word would count as not approved, a line that is approved twice as
+    two. Rows that are not approved may repeat: a merchant that stands twice is refused on both.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> book = pd.DataFrame({"merchant_id": ["m"], "product_id": ["p"], "decision": ["Approve"]})
+    >>> require_answers("decisions", book.assign(decision="approve"))
+    >>> require_answers("decisions", book)
+    Traceback (most recent call last):
+    alicredit.errors.InputError: decisions['decision'] must be approve, decline or refer; found ...
+    """
+    said = decisions["decision"]
+    odd = said[~said.isin(list(DECISIONS))]
+    if len(odd):
+        word, rule = odd.iloc[0], "must be approve, decline or refer"
+        refuse(f"{name}['decision']", rule, repr(word), nearest(word, DECISIONS))
+    keys = ["merchant_id", "product_id"]
+    lent = decisions[said == "approve"]
+    twice = lent.loc[lent.duplicated(keys), keys]
+    if len(twice):
+        rule = "must have each merchant and product once"
+        refuse(name, rule, f"{twice.iloc[0].tolist()!r} twice", "drop what repeats")
 
 
 def input_code(family: str, name: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from alicredit.checks import refuse, require_between, require_columns, require_kind, require_one_of
 from alicredit.decision import COLUMNS
 from alicredit.policy import Policy, load_policy
+from alicredit.vocabulary import require_answers
 from alicredit.whatif.scenarios import SCENARIOS, Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -37,6 +38,7 @@ def read_lines(decisions: pd.DataFrame, policy: Policy) -> Lines:
     """Take the approved lines of a portfolio, with what the policy assumes of their use."""
     require_kind("decisions", decisions, pd.DataFrame, "must be a frame of decisions")
     require_columns("decisions", map(str, decisions.columns), COLUMNS)
+    require_answers("decisions", decisions)
     lent = decisions[decisions["decision"] == "approve"]
     lent = lent.sort_values(["merchant_id", "product_id"], kind="stable")
     names = ("pd", "limit", "expected_loss", "expected_profit")

@@ -14,6 +14,7 @@ from alicredit.checks import refuse, require_columns, require_kind, require_whol
 from alicredit.decision import COLUMNS
 from alicredit.policy import Policy, load_policy
 from alicredit.portfolio import score_portfolio
+from alicredit.vocabulary import require_answers
 from alicredit.whatif.outcomes import join_labels
 from alicredit.whatif.resampling import Bootstrap
 
@@ -146,6 +147,7 @@ def _decisions(name: str, given: Any, how: Sequence[Any]) -> pd.DataFrame:
         if given.duplicated(_KEYS).any():
             row = given.loc[given.duplicated(_KEYS), _KEYS].iloc[0].tolist()
             refuse(name, "must have each merchant and product once", repr(row))
+        require_answers(name, given)
         return given[[*_KEYS, "decision", *_MONEY]]
     if not isinstance(given, str | Policy):
         refuse(name, "must be decisions, or a policy", type(given).__name__)

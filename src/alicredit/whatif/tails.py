@@ -10,6 +10,7 @@ import pandas as pd
 
 from alicredit.checks import refuse, require_between, require_columns, require_kind, require_whole
 from alicredit.decision import COLUMNS
+from alicredit.vocabulary import require_answers
 
 Floats = npt.NDArray[np.float64]
 
@@ -190,6 +191,7 @@ def _borrowers(decisions: pd.DataFrame) -> tuple[Floats, Floats]:
     """Give each borrower's probability and what is lost with it, in the order of ids."""
     require_kind("decisions", decisions, pd.DataFrame, "must be a frame of decisions")
     require_columns("decisions", map(str, decisions.columns), COLUMNS)
+    require_answers("decisions", decisions)
     lent = decisions[decisions["decision"] == "approve"]
     if not len(lent):
         refuse("decisions", "must have an approval", "none")

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refuse, require_kind
+from alicredit.checks import refuse, require_kind, require_one_order
 from alicredit.errors import PolicyError
 from alicredit.policy.file.load import load_policy
 from alicredit.policy.line.curve import curve_of
@@ -60,7 +60,7 @@ def price_for(
     Raises
     ------
     InputError
-        For probabilities or amounts that are none, or of unlike lengths.
+        For probabilities or amounts that are none, or of unlike lengths or orders.
     PolicyError
         For a product without a rate, or a card in its free days.
 
@@ -82,6 +82,7 @@ def price_for(
         refuse("product", "must have a rate and economics", product.id, error=PolicyError)
     if product.card is not None and product.card.interest_free_days:
         refuse("product", "must bear interest from the first day", product.id, error=PolicyError)
+    require_one_order(chance=chance, limit=limit, monthly_sales=monthly_sales)
     risk = _numbers("chance", chance, 1.0)
     amount = _numbers("limit", limit, 1e12, len(risk))
     sales = None
