@@ -210,8 +210,7 @@ def _read(
 
 def _marginal(inputs: Inputs, data: TrainingSet, seed: int) -> Sum | None:
     """Learn the marginal scorecard, where defaults are few enough for it to help."""
-    fewest = min(data.defaults, len(np.unique(data.cluster[data.y == 0])))
-    if data.defaults > MOST_DEFAULTS or len(data.y) > MOST_ROWS or fewest < _FEWEST:
+    if data.defaults > MOST_DEFAULTS or len(data.y) > MOST_ROWS or data.fewest < _FEWEST:
         return None
     return Sum(*fit_marginal(data, sizes_of(inputs), seed=seed))
 

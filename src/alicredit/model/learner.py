@@ -46,6 +46,11 @@ class TrainingSet:
         """Count the merchants that default: many rows of one merchant are one witness."""
         return len(np.unique(self.cluster[self.y == 1]))
 
+    @property
+    def fewest(self) -> int:
+        """Count the merchants of the rarer outcome: what can be learned depends on them."""
+        return min(self.defaults, len(np.unique(self.cluster[self.y == 0])))
+
     def take(self, rows: npt.NDArray[np.int64]) -> TrainingSet:
         """Keep some rows."""
         X, y, weight = self.X[rows], self.y[rows], self.weight[rows]

@@ -74,8 +74,7 @@ def shapes_of(shape: str, data: TrainingSet) -> tuple[str, ...]:
     """Say which shapes are to be judged: all for auto, but where defaults are too few points."""
     if shape != "auto":
         return (shape,)
-    goods = len(np.unique(data.cluster[data.y == 0]))
-    return SHAPES if min(data.defaults, goods) >= FEWEST_DEFAULTS else SHAPES[:1]
+    return SHAPES if data.fewest >= FEWEST_DEFAULTS else SHAPES[:1]
 
 
 def choose_shape(
