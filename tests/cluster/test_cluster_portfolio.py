@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from cluster_stage import AS_OF, PART, content, decide, staged, staged_few
-from model_stage import DIRECTIONS, make_merchants
+from model_stage import decider
 from nightly_stage import make_people
 from spark_stage import QUICK, running_spark
 
@@ -254,8 +254,7 @@ def test_a_job_reads_tables_of_the_sessions_catalogue(
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Features in two files, in no order of ids, some of them poison or twice."""
     place = tmp_path_factory.mktemp("prepared")
-    X, y, _ = make_merchants(1500, 5)
-    ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y).save(place / "model.alicredit")
+    decider().save(place / "model.alicredit")
     people = make_people(120).sample(frac=1.0, random_state=2)
     (place / "features").mkdir()
     people.iloc[:70].to_parquet(place / "features" / "a.parquet", index=False)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from model_stage import DIRECTIONS, make_merchants
+from model_stage import decider
 from nightly_stage import AS_OF, COUNT, PART, content, make_people
 
 import alicredit as ac
@@ -29,8 +29,7 @@ KILLS = int(os.environ.get("ALICREDIT_KILLS", "2"))
 @pytest.fixture(scope="module")
 def night(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("night")
-    X, y, _ = make_merchants(1500, 5)
-    ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y).save(place / "model.alicredit")
+    decider().save(place / "model.alicredit")
     make_people().to_parquet(place / "features.parquet", index=False)
     decide(place, place / "whole")
     for kind in stage.FILES:

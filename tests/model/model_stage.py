@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,13 @@ def make_stage(rows: int = 6000, seed: int = 5) -> Stage:
     X, y, true_pd = make_merchants(rows, seed)
     model = DefaultModel("points", directions=DIRECTIONS).fit(X, y)
     return Stage(model, X, y, true_pd)
+
+
+@cache
+def decider() -> DefaultModel:
+    """Fit once a process a small model for tests of what is decided by one; they only read it."""
+    X, y, _ = make_merchants(1500, 5)
+    return DefaultModel("points", directions=DIRECTIONS).fit(X, y)
 
 
 def make_cohort(rows: int, merchants: int, seed: int, days: int = 1200) -> Cohort:

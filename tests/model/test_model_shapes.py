@@ -220,6 +220,7 @@ def test_two_fits_on_one_and_two_threads_are_the_same_model(shape: str) -> None:
     assert other.model_id not in ids
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.slow
 def test_auto_is_deterministic_too_whatever_the_clock() -> None:
     X, y, _ = make_merchants(700, seed=11)
@@ -295,6 +296,7 @@ def test_what_no_shape_can_be_learned_with_is_refused(name, value, message) -> N
         DefaultModel(**{name: value}).fit(X, y)
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.parametrize(
     "earned", [lambda y, p: np.full(len(y), np.nan), lambda y, p: "much", lambda y, p: np.ones(3)]
 )

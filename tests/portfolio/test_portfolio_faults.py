@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from model_stage import DIRECTIONS, make_merchants
+from model_stage import decider
 from nightly_stage import AS_OF, COUNT, PART, content, make_people
 
 import alicredit as ac
@@ -33,8 +33,7 @@ STAGE = Path(__file__).with_name("nightly_stage.py")
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("night")
-    X, y, _ = make_merchants(1500, 5)
-    ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y).save(place / "model.alicredit")
+    decider().save(place / "model.alicredit")
     make_people().to_parquet(place / "features.parquet", index=False)
     decide(place, place / "whole")
     return place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from model_stage import DIRECTIONS, make_merchants
+from model_stage import DIRECTIONS, decider, make_merchants
 
 import alicredit as ac
 from alicredit.errors import AlicreditError, InputError, PolicyError
@@ -16,8 +16,7 @@ AS_OF = "2013-05-01"
 
 @pytest.fixture(scope="module")
 def model() -> ac.DefaultModel:
-    X, y, _ = make_merchants(1500, 5)
-    return ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y)
+    return decider()
 
 
 @pytest.fixture
@@ -67,6 +66,7 @@ def test_each_active_product_needs_its_model(people, model) -> None:
     pd.testing.assert_frame_equal(one, many)
 
 
+@pytest.mark.usefixtures("learning_briefly")
 @pytest.mark.parametrize(
     "claim",
     [{}, {"horizon_days": 180, "level": "borrower"}, {"horizon_days": 365, "level": "facility"},

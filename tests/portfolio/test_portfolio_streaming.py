@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_stage import DIRECTIONS, make_merchants
+from model_stage import decider
 from nightly_stage import AS_OF, content, make_people
 
 import alicredit as ac
@@ -31,8 +31,7 @@ from alicredit.portfolio import Run
 
 @pytest.fixture(scope="module")
 def model() -> ac.DefaultModel:
-    X, y, _ = make_merchants(1500, 5)
-    return ac.DefaultModel("points", directions=DIRECTIONS).fit(X, y)
+    return decider()
 
 
 @pytest.fixture(scope="module")
