@@ -17,7 +17,7 @@ from alicredit.model.learner import TrainingSet, dataset
 from alicredit.model.pairs import pair_settings, read_surface
 from alicredit.model.parts import FINE
 from alicredit.model.steps import place_rows
-from alicredit.model.sums import Sum, add_sums, find_share, sizes_of
+from alicredit.model.sums import Sum, find_share, sizes_of
 from alicredit.model.trees import tree_parameters, tree_parts
 from alicredit.score import PointScale
 
@@ -66,7 +66,7 @@ def test_a_joined_surface_is_the_stated_shares_of_both(learned) -> None:
     inputs, data, line = learned
     booster = lgb.train(pair_settings(5, None)(data, seed=1, threads=1), dataset(data), 40)
     surface = read_surface([booster], inputs, data)
-    joined = join_surface(surface, 0.6, add_sums([(line, 0.4)]), inputs, data)
+    joined = join_surface(surface, 0.6, line, inputs, data)
     expected = 0.6 * booster.predict(data.X, raw_score=True)
     expected = expected + 0.4 * margins_of(line, inputs, data.X)
     found = joined.main_margin(data.X) + sum(joined.pair_margin(p, data.X) for p in joined.grids)

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 Split = tuple[Positions, Positions]
 
-LINE_DEFAULTS = 200
+_FEW_DEFAULTS = 200
 """Of so many defaults boosting starts from what the line says, of fewer from nothing (assumed)."""
 
 _SEEN_ROWS, _LEAST_SEEN = 100_000, 0.51
@@ -106,7 +106,7 @@ def judge_points(
     The shares are those of least out-of-fold log loss, with a prior (assumed).
     """
     plan = PointsPlan(0, USUAL_SHARES, scale, max_steps, seed, threads)
-    starts_at_line = data.defaults >= LINE_DEFAULTS
+    starts_at_line = data.defaults >= _FEW_DEFAULTS
     lines, fitted = [], []
     for learn, judge in splits:
         own, seen = data.take(learn), data.take(judge)
@@ -163,7 +163,7 @@ def simplify_points(
 def learn_points(inputs: Inputs, data: TrainingSet, plan: PointsPlan) -> tuple[Sum, Parts]:
     """Learn points on all rows, as judged; give them as merged steps, and as whole units."""
     _, of_trees, of_marginal = plan.shares
-    starts_at_line = data.defaults >= LINE_DEFAULTS
+    starts_at_line = data.defaults >= _FEW_DEFAULTS
     line, honest = learn_line(inputs, data, honest=starts_at_line and of_trees > 0)
     boosted = None
     if of_trees:

@@ -1,4 +1,4 @@
-"""A surface of inputs and pairs, with what step functions add to it."""
+"""A surface of inputs and pairs, with what points say beside it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Whole = npt.NDArray[np.int64]
 
 
 def join_surface(
-    surface: Surface, share: float, added: Sum, inputs: Inputs, data: TrainingSet
+    surface: Surface, share: float, total: Sum, inputs: Inputs, data: TrainingSet
 ) -> Surface:
-    """Give a share of a surface and all of a sum of step functions, as one surface.
+    """Give a share of a surface and the rest of a sum of step functions, as one surface.
 
     Each input has the cuts of both, one of those that part the same rows. Where a step of the
     surface is parted, its row in a grid is there twice: what grids say of pairs alone stays so.
     """
     cuts, mains, froms = [], [], []
-    for at, (kind, function) in enumerate(zip(inputs.kinds, added.functions, strict=True)):
+    for at, (kind, function) in enumerate(zip(inputs.kinds, total.functions, strict=True)):
         main = surface.mains[at]
         if kind == "category":
             own, back = surface.cuts[at], np.arange(len(main))
@@ -38,12 +38,12 @@ def join_surface(
             )
         cuts.append(own)
         froms.append(back)
-        mains.append(share * main[back] + values)
+        mains.append(share * main[back] + (1 - share) * values)
     grids = {
         (first, second): share * grid[np.ix_(froms[first], froms[second])]
         for (first, second), grid in surface.grids.items()
     }
-    constant = share * surface.constant + added.constant
+    constant = share * surface.constant + (1 - share) * total.constant
     shares = shares_of(cuts, [len(main) for main in mains], data)
     return Surface(cuts, shares, constant, mains, grids)
 

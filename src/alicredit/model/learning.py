@@ -12,10 +12,8 @@ import numpy.typing as npt
 
 from alicredit.model.additive import (
     FINE_STEPS,
-    LINE_DEFAULTS,
     JudgedPoints,
     judge_points,
-    learn_line,
     learn_points,
     simplify_points,
 )
@@ -26,7 +24,7 @@ from alicredit.model.laid import fine_tables
 from alicredit.model.learner import TrainingSet
 from alicredit.model.pairs import Pair, choose_pairs, pair_parts, pair_settings, read_surface
 from alicredit.model.parts import FINE, Parts
-from alicredit.model.sums import Sum, add_sums, find_share
+from alicredit.model.sums import Sum, find_share
 from alicredit.model.trees import tree_parameters, tree_parts
 from alicredit.score import PointScale
 
@@ -147,16 +145,13 @@ def judge_shape(
         found = simplify_points(inputs, data, splits, plain.sums, fine)
         spent = time.perf_counter() - start
         return Judged(shape, found.margin, fine.rounds, (), spent, found.sample, found)
-    at_line = _starts_at_line(shape, data)
-    fitted = [
-        _fit_until(shape, inputs, data, split, pairs, plan, at_line=at_line) for split in splits
-    ]
+    fitted = [_fit_until(shape, inputs, data, split, pairs, plan) for split in splits]
     rounds = int(np.median([each for _, found in fitted for each in found]))
     folds = []
-    for (boosted, _), total, (learn, judge) in zip(fitted, plain.merged, splits, strict=True):
-        for booster in boosted.boosters:
+    for (boosters, _), total, (learn, judge) in zip(fitted, plain.merged, splits, strict=True):
+        for booster in boosters:
             booster.best_iteration = min(rounds, booster.current_iteration())
-        folds.append(_Fold.of(boosted, total, inputs, data.take(learn), data.take(judge)))
+        folds.append(_Fold.of(boosters, total, inputs, data.take(learn), data.X[judge]))
     rows = np.concatenate([judge for _, judge in splits])
     own, beside = (np.concatenate([getattr(f, kind) for f in folds]) for kind in ("own", "beside"))
     share = find_share(own, beside, data, rows)
@@ -175,26 +170,10 @@ def judge_shape(
 
 
 @dataclass(frozen=True, eq=False)
-class _Boosted:
-    """Boosters, of which the mean is meant, and the line that they started from, if any."""
+class _Fold:
+    """Boosters of one split and the steps of points beside them; what each says of judging rows."""
 
     boosters: Sequence[Any]
-    line: Sum | None = None
-
-    def margins(self, inputs: Inputs, data: TrainingSet) -> Floats:
-        """Give the margins of rows, the learner's own.
-
-        What is deployed is verified to give the same to rounding: thousandths.
-        """
-        own = np.mean([each.predict(data.X, raw_score=True) for each in self.boosters], axis=0)
-        return np.asarray(own if self.line is None else own + self.line.margins(inputs, data))
-
-
-@dataclass(frozen=True, eq=False)
-class _Fold:
-    """What was boosted on one split and points beside it; what each says of judging rows."""
-
-    boosted: _Boosted
     total: Sum
     learned: TrainingSet
     own: Floats
@@ -203,21 +182,21 @@ class _Fold:
     @classmethod
     def of(
         cls,
-        boosted: _Boosted,
+        boosters: Sequence[Any],
         total: Sum,
         inputs: Inputs,
         learned: TrainingSet,
-        judged: TrainingSet,
+        judged: Floats,
     ) -> _Fold:
         """Say what boosters and points say."""
         tables = fine_tables(total, inputs, learned, scale=_SCALE)
-        own = boosted.margins(inputs, judged)
-        return cls(boosted, total, learned, own, tables.margins(judged.X, _SCALE))
+        own = _mean(boosters, judged)
+        return cls(boosters, total, learned, own, tables.margins(judged, _SCALE))
 
     def parts(self, shape: str, share: float, inputs: Inputs, plan: Plan) -> Parts:
         """Turn a share of the boosters, and the rest of points, into parts of whole units."""
         return _parts(
-            shape, self.boosted, inputs, self.learned, plan, share=(share, self.total), held=False
+            shape, self.boosters, inputs, self.learned, plan, share=(share, self.total), held=False
         )
 
 
@@ -233,8 +212,6 @@ def learn_shape(
     if judged.points is not None:
         _, parts = learn_points(inputs, data, judged.points.plan)
         return parts, parts.margins(data.given, plan.scale)
-    at_line = _starts_at_line(shape, data)
-    line, honest = learn_line(inputs, data, honest=True) if at_line else (None, None)
     boosters = fit_for(
         _settings(shape, inputs, judged.pairs),
         data,
@@ -242,13 +219,11 @@ def learn_shape(
         bags=bags_of(len(data.y)),
         seed=plan.seed,
         threads=plan.threads,
-        margin=honest,
     )
     total = None
     if judged.beside is not None and share < 1:
         total, _ = learn_points(inputs, data, judged.beside.plan)
-    boosted = _Boosted(boosters, line)
-    parts = _parts(shape, boosted, inputs, data, plan, share=(share, total), held=True)
+    parts = _parts(shape, boosters, inputs, data, plan, share=(share, total), held=True)
     margin = parts.margins(data.X if shape == "trees" else data.given, plan.scale)
     middle = float(margin.mean())
     narrower = float(judged.margin.std()) / max(float(margin[rows].std()), 1e-9)
@@ -275,43 +250,24 @@ def _settings(shape: str, inputs: Inputs, pairs: Sequence[Pair]) -> Callable[...
     return tree_parameters if shape == "trees" else pair_settings(len(inputs.names), pairs)
 
 
-def _starts_at_line(shape: str, data: TrainingSet) -> bool:
-    """Tell whether boosting starts from what a regression says, as in points of many defaults.
-
-    Pairs do: what single inputs say stays as good as the line, and the grids come on top. Trees
-    lose by it (assumed).
-    """
-    return shape == "pairs" and data.defaults >= LINE_DEFAULTS
-
-
 def _fit_until(
-    shape: str,
-    inputs: Inputs,
-    data: TrainingSet,
-    split: Split,
-    pairs: Sequence[Pair],
-    plan: Plan,
-    *,
-    at_line: bool,
-) -> tuple[_Boosted, list[int]]:
+    shape: str, inputs: Inputs, data: TrainingSet, split: Split, pairs: Sequence[Pair], plan: Plan
+) -> tuple[list[Any], list[int]]:
     """Fit boosters on a split's learning rows until its judging rows gain no more."""
     learn, judge = (data.take(rows) for rows in split)
-    line, honest = learn_line(inputs, learn, honest=True) if at_line else (None, None)
-    boosters, rounds = fit_until(
+    return fit_until(
         _settings(shape, inputs, pairs),
         learn,
         judge,
         bags=bags_of(len(data.y)),
         seed=plan.seed,
         threads=plan.threads,
-        margins=(honest, None if line is None else line.margins(inputs, judge)),
     )
-    return _Boosted(boosters, line), rounds
 
 
 def _parts(
     shape: str,
-    boosted: _Boosted,
+    boosters: Sequence[Any],
     inputs: Inputs,
     data: TrainingSet,
     plan: Plan,
@@ -319,29 +275,36 @@ def _parts(
     share: tuple[float, Sum | None],
     held: bool,
 ) -> Parts:
-    """Turn a share of what was boosted, and the rest of a sum, into parts of whole units."""
-    scale, (own, total) = plan.scale, share
-    if own == 1:
+    """Turn a share of boosters, and the rest of a sum beside them, into parts of whole units."""
+    scale, (of_boosters, total) = plan.scale, share
+    if of_boosters == 1:
         total = None
     if shape == "trees":
         beside = None
         if total is not None:
-            beside = fine_tables(total, inputs, data, scale=scale, share=1 - own)
+            beside = fine_tables(total, inputs, data, scale=scale, share=1 - of_boosters)
         return tree_parts(
-            boosted.boosters,
+            boosters,
             inputs,
             data,
             scale=scale,
             seed=plan.seed,
             held=held,
-            share=own,
+            share=of_boosters,
             beside=beside,
         )
-    surface = read_surface(boosted.boosters, inputs, data)
-    sums = [(each, k) for each, k in ((boosted.line, own), (total, 1 - own)) if each is not None]
-    if sums:
-        surface = join_surface(surface, own, add_sums(sums), inputs, data)
+    surface = read_surface(boosters, inputs, data)
+    if total is not None:
+        surface = join_surface(surface, of_boosters, total, inputs, data)
     return pair_parts(surface, inputs, data, scale=scale, max_steps=plan.few_steps)
+
+
+def _mean(boosters: Sequence[Any], X: Floats) -> Floats:
+    """Give the margins of rows by trees, the learner's own.
+
+    What is deployed is verified to give the same to rounding: thousandths.
+    """
+    return np.asarray(np.mean([each.predict(X, raw_score=True) for each in boosters], axis=0))
 
 
 def _find_pairs(
