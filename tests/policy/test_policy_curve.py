@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from alicredit.errors import InputError, PolicyError
@@ -43,6 +43,14 @@ def test_profit_is_the_stated_formula(curve, limit, pd_, sales) -> None:
     assert found == pytest.approx(profit_by_hand(curve, limit, pd_, sales), rel=1e-9, abs=1e-7)
 
 
+def falls_and_rises(profit: np.ndarray) -> bool:
+    """Tell whether profits fall and rise again later, by more than rounding."""
+    moves = np.diff(profit)
+    slight = 1e-12 * max(float(np.abs(profit).max(initial=0.0)), 1e-12)
+    falls = np.flatnonzero(moves < -slight)
+    return bool(len(falls) and (moves[falls[0] :] > slight).any())
+
+
 earning = curves.filter(lambda curve: curve.earned >= 0)
 losing = curves.filter(lambda curve: curve.earned < 0)
 
@@ -67,11 +75,20 @@ def test_the_best_multiple_earns_as_much_as_the_best_of_a_fine_search(curve, pd_
         curve.chance(x, level, np.ones_like(x)) < 0.5,
         curve.profit(x, level, np.ones_like(x)), -np.inf,
     )  # fmt: skip
+    assume(not falls_and_rises(profit[np.isfinite(profit)]))
     best = float(curve.best_multiple(np.array([pd_]))[0])
     at = min(max(best, 0.0), 1e3)
     earned = profit_by_hand(curve, at, pd_, 1.0) if at > 0 else 0.0
     scale = max(abs(profit.max()), 1e-6)
     assert earned >= max(profit.max(), 0.0) - 2e-4 * scale - 2e-5
+
+
+def test_no_line_is_taken_through_its_loss_to_a_gain_far_out() -> None:
+    """A yuan drawn earns nothing and may be lost; the fee on the limit pays for it in the end."""
+    curve = Curve(1.0, 1.0, 0.0, 0.015625, 0.0, 0.25, 0.125, 0.5, 0.0)
+    near, far = (profit_by_hand(curve, at, 0.25, 1.0) for at in (0.5, 100.0))
+    assert near < 0 < far
+    assert curve.best_multiple(np.array([0.25])).tolist() == [0.0]
 
 
 @given(curves, st.floats(1e-5, 0.99), st.floats(1e-5, 0.99))

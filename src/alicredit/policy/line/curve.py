@@ -170,8 +170,9 @@ class Curve:
         R = earned U' + earned on the limit: that chance, taken back to the PD, is tabulated over
         multiples from 1e-4 to 1e4 and read the other way. No amount is best at which default is
         more likely than not. Infinite where the curve only rises, 0 where it only falls. Where a
-        yuan drawn costs more than it earns (``earned`` below 0, paid for by a fee on the limit) the
-        curve may fall first and rise far out: no line is taken through its loss to get there.
+        yuan drawn costs more than it earns, its own default counted, and a fee on the limit pays
+        for it, the curve may fall first and rise far out: no line is taken through its loss to get
+        there.
 
         Parameters
         ----------
