@@ -199,7 +199,7 @@ def test_counts_by_grade_go_together_by_the_name_of_the_grade() -> None:
         test(*(each.reindex(list("ABC")) for each in sides))
 
 
-@pytest.mark.parametrize("grades", [{"A", "B"}, frozenset("AB")], ids=repr)
+@pytest.mark.parametrize("grades", [{"A", "B"}, frozenset("AB")], ids=["set", "frozenset"])
 def test_a_set_is_no_order_of_grades(grades: Any) -> None:
     """The order of a set is another at each start of Python, and with it what became worse."""
     moved = {"before": list("AABB"), "after": list("ABAB")}
