@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -108,3 +109,30 @@ def test_the_picture_is_small_whole_and_fetches_nothing() -> None:
         assert station in words
     assert "![" in ENGLISH
     assert "docs/way.svg" in ENGLISH
+
+
+def test_the_picture_says_what_the_first_notebook_found_of_the_same_sample() -> None:
+    """Kept outputs are held to what a run gives; a picture drawn before would tell of another."""
+    picture = (REPOSITORY / "docs" / "way.svg").read_text(encoding="utf-8")
+    words = [each.text for each in ET.fromstring(picture).iter() if each.tag.endswith("text")]  # noqa: S314
+    kept = json.loads((REPOSITORY / "notebooks" / "01_quick_start.ipynb").read_text("utf-8"))
+    plain = "".join(
+        line
+        for cell in kept["cells"]
+        for output in cell.get("outputs", [])
+        for line in output.get("data", {}).get("text/plain", [])
+    )
+
+    def row(name: str) -> list[str]:
+        return re.search(rf"^{name} +(\S.*)$", plain, re.M)[1].split()
+
+    approved, limits = row("approved"), [int(each.replace(",", "")) for each in row("limit")]
+    assert [each for each in words if each.endswith(" approved")] == [
+        f"{each} approved" for each in approved
+    ]
+    assert f"{sum(map(int, approved))} of 2,553 lines" in words
+    assert f"{sum(limits):,} yuan" in words
+    area, low, high = map(float, row("AUC")[:3])
+    found = re.search(r"AUC ([\d.]+) \(([\d.]+)-([\d.]+)\)", picture)
+    for shown, value in zip(found.groups(), (area, low, high), strict=True):
+        assert float(shown) == pytest.approx(value, abs=0.0056)
