@@ -154,12 +154,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES[:3]))
     parser.add_argument("--seeds", type=int, default=30)
-    names = [*MECHANISMS, *TRUTHS, "others"]
-    parser.add_argument("--mechanisms", nargs="+", default=list(MECHANISMS), choices=names)
+    known = [*MECHANISMS, *TRUTHS, "others"]
+    parser.add_argument("--mechanisms", nargs="+", default=list(MECHANISMS), choices=known)
     parser.add_argument("--models", nargs="+", default=["auto", *PEERS], choices=["auto", *PEERS])
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
-    mechanisms = list(TRUTHS) if given.mechanisms == ["others"] else given.mechanisms
+    named = [TRUTHS if name == "others" else [name] for name in given.mechanisms]
+    mechanisms = list(dict.fromkeys(name for names in named for name in names))
     judge(given.out, given.sizes, given.seeds, mechanisms, given.models)
     print(table(pd.read_csv(given.out, keep_default_na=False)).round(2).to_string())
 

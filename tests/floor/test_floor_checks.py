@@ -177,3 +177,24 @@ def test_a_place_that_cannot_be_written_is_named(fault: OSError) -> None:
 def test_other_faults_while_writing_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), checks.writing("folder", "here"):
         _ = 1 / 0
+
+
+@given(st.lists(st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.floats()), max_size=5))
+def test_require_numbers_takes_numbers_as_they_are_and_what_is_missing_as_nan(values) -> None:
+    found = checks.require_numbers("x", values)
+    assert found.dtype == np.float64
+    expected = [math.nan if each is None else float(each) for each in values]
+    np.testing.assert_array_equal(found, np.array(expected, dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["low"], [[1], [1, 2]], np.array(["2013-05-01"], "M8[D]"), np.array([3], "m8[D]"), [1 + 2j]],
+    ids=["word", "ragged", "date", "days", "complex"],
+)
+def test_require_numbers_says_once_what_it_refuses(values) -> None:
+    """A refusal is a ValueError, and must not be taken for one of NumPy's and told again."""
+    with pytest.raises(InputError) as refused:
+        checks.require_numbers("x", values)
+    assert str(refused.value).startswith("x must hold numbers; found ")
+    assert str(refused.value).count("must hold numbers") == 1

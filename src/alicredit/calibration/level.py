@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alicredit.checks import refusal, refuse, require_between, require_one_order
-from alicredit.errors import InputError
+from alicredit.checks import refuse, require_between, require_numbers, require_one_order
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,10 +80,10 @@ def relevel_pds(
     for name, value in (("rate", rate), ("trained_rate", trained_rate)):
         require_between(name, value, LOWEST_RATE, HIGHEST_RATE)
     require_one_order(pd=pd, weight=weight)
-    p = _doubles("pd", pd)
+    p = require_numbers("pd", pd)
     if not p.size or not ((p > 0) & (p < 1)).all():
         refuse("pd", "must lie strictly between 0 and 1, at least one", "others")
-    w = _doubles("weight", weight)
+    w = require_numbers("weight", weight)
     if w.ndim and w.shape != p.shape:
         refuse("weight", f"must be one number, or one for each of the {p.size}", w.shape)
     if not np.isfinite(w).all() or (w < 0).any() or not w.any():
@@ -142,7 +141,7 @@ def undo_sampling(pd: npt.ArrayLike, sampling_rate: float) -> Floats:
     alicredit.errors.InputError: sampling_rate must be a number from 1e-06 to 1; found 0.
     """
     require_between("sampling_rate", sampling_rate, 1e-6, 1)
-    p = _doubles("pd", pd)
+    p = require_numbers("pd", pd)
     if not ((p > 0) & (p < 1)).all():
         refuse("pd", "must lie strictly between 0 and 1", "others")
     return multiply_odds(p, sampling_rate)
@@ -179,18 +178,7 @@ def floored(pd: npt.ArrayLike, floor: float = 0.0003) -> Floats:
     alicredit.errors.InputError: pd must lie from 0 to 1; found 1.2.
     """
     require_between("floor", floor, 0, 1)
-    p = _doubles("pd", pd)
+    p = require_numbers("pd", pd)
     if ((p < 0) | (p > 1)).any():
         refuse("pd", "must lie from 0 to 1", p[(p < 0) | (p > 1)][0])
     return np.maximum(p, floor)
-
-
-def _doubles(name: str, values: npt.ArrayLike) -> Floats:
-    """Take an array of numbers; refuse dates and what else is none."""
-    try:
-        given = np.asarray(values)
-        if given.dtype.kind in "mMc":
-            refuse(name, "must hold numbers", f"values of type {given.dtype}")
-        return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(refusal(name, "must hold numbers", f"({error})")) from error

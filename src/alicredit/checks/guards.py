@@ -10,6 +10,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from alicredit.checks.messages import lacking_columns, nearest, refusal, refuse
 from alicredit.errors import AlicreditError, InputError
 
@@ -351,6 +354,45 @@ def require_path(argument: str, value: object, *, error: type[AlicreditError] = 
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise error(refusal(argument, "must be a path given as text or Path", repr(value)))
     return Path(value)
+
+
+def require_numbers(argument: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return an array of numbers; dates, lengths of time, complex numbers and words are none.
+
+    Parameters
+    ----------
+    argument : str
+        The argument, table, column or key, as the refusal names it.
+    values : array-like
+        What was given; missing values are NaN.
+
+    Returns
+    -------
+    float64 array
+        Of the shape that was given.
+
+    Raises
+    ------
+    InputError
+        If a value is no number.
+
+    Examples
+    --------
+    >>> require_numbers("pd", [0.25, None])
+    array([0.25,  nan])
+    >>> require_numbers("pd", ["low"])
+    Traceback (most recent call last):
+    alicredit.errors.InputError: pd must hold numbers; found (could not convert string to float: ...
+    """
+    rule = "must hold numbers"
+    try:
+        given = np.asarray(values)
+        found = None if given.dtype.kind in "mMc" else np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(refusal(argument, rule, f"({error})")) from error
+    if found is None:
+        refuse(argument, rule, f"values of type {given.dtype}")
+    return found
 
 
 def require_one_order(**given: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alicredit.checks import refusal, refuse, require_one_order
+from alicredit.checks import refusal, refuse, require_numbers, require_one_order
 from alicredit.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -33,14 +33,8 @@ def labels(y: npt.ArrayLike) -> Floats:
 
 
 def numbers(name: str, values: npt.ArrayLike) -> Floats:
-    """Take an array of numbers; a date, a length of time and a complex number are none."""
-    try:
-        given = np.asarray(values)
-        if given.dtype.kind in "mMc":
-            refuse(name, "must hold numbers", f"values of type {given.dtype}")
-        return np.asarray(given, dtype=np.float64).ravel()
-    except (ValueError, TypeError) as error:
-        raise InputError(refusal(name, "must hold numbers", f"({error})")) from error
+    """Take numbers as one row of them."""
+    return require_numbers(name, values).ravel()
 
 
 def clusters(cluster: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:

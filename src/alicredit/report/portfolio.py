@@ -36,6 +36,11 @@ from alicredit.vocabulary import require_answers
 
 _MOST_FUNNELS = 6
 _DRAWN = ("expected_loss", "expected_profit")
+_READ = (
+    "merchant_id", "product_id", "as_of", "status", "pd", "grade", "decision", "limit",
+    "expected_loss", "expected_profit", "reasons", "model_id", "policy_id",
+)  # fmt: skip
+"""Columns that the page reads."""
 
 
 def write_portfolio_page(
@@ -126,13 +131,6 @@ def _require_one_run(decisions: pd.DataFrame) -> None:
         if len(distinct) > 1:
             found, do = ", ".join(map(str, distinct[:3])), "write a page for each"
             refuse(f"decisions[{name!r}]", "must be the same in each row", found, do)
-
-
-_READ = (
-    "merchant_id", "product_id", "as_of", "status", "pd", "grade", "decision", "limit",
-    "expected_loss", "expected_profit", "reasons", "model_id", "policy_id",
-)  # fmt: skip
-"""Columns that the page reads."""
 
 
 def _money(decisions: pd.DataFrame) -> tuple[Chart, ...]:
