@@ -137,9 +137,11 @@ def table(lines: pd.DataFrame) -> pd.DataFrame:
     keys = ["mechanism", "rate", "rows"]
     wide = lines.pivot_table(index=keys, columns="model", values="regret") * 1e4
     peers = wide[[name for name in PEERS if name in wide]]
-    wide["to best"] = wide["auto"] / peers.min(axis=1)
     wide["seeds"] = lines.groupby(keys)["seed"].nunique()
     auto = lines[lines["model"] == "auto"]
+    if auto.empty:
+        return wide
+    wide["to best"] = wide["auto"] / peers.min(axis=1)
     wide["shapes"] = auto.groupby(keys)["shape"].agg(
         lambda s: " ".join(
             f"{name} {count}" for name, count in s.value_counts().sort_index().items()
